@@ -1,0 +1,43 @@
+# overprune_add_kernels(target): compiles cpp/src/kernels once per instruction-set level into `target`.
+#
+# Eigen's namespace is renamed per level, so that no weak symbol of one level can be linked in place of
+# another's: without it a program might run AVX-512 code on a processor that has none.
+# tests/cpp/check_symbols.py proves it from the finished library.
+set(OVERPRUNE_KERNEL_SOURCES dense.cpp factor.cpp elementwise.cpp normals.cpp table.cpp)
+
+if(NOT MSVC AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  set(OVERPRUNE_LEVELS "v2;v3;v4" CACHE STRING "Instruction-set levels: v2, v3 and v4 of x86-64, or generic")
+else()
+  set(OVERPRUNE_LEVELS "generic" CACHE STRING "Instruction-set levels: v2, v3 and v4 of x86-64, or generic")
+endif()
+
+function(overprune_add_kernels target)
+  foreach(level IN LISTS OVERPRUNE_LEVELS)
+    set(objects overprune_kernels_${level})
+    list(TRANSFORM OVERPRUNE_KERNEL_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/"
+         OUTPUT_VARIABLE sources)
+    add_library(${objects} OBJECT ${sources})
+    set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_compile_features(${objects} PRIVATE cxx_std_20)
+    target_include_directories(${objects} PRIVATE cpp/include cpp/src)
+    target_include_directories(${objects} SYSTEM PRIVATE ${OVERPRUNE_EIGEN_INCLUDE_DIRS})
+    target_compile_definitions(${objects} PRIVATE OVERPRUNE_LEVEL=${level} Eigen=overprune_eigen_${level}
+      EIGEN_DONT_PARALLELIZE EIGEN_MPL2_ONLY)
+    overprune_warnings(${objects})
+    if(NOT level STREQUAL "generic")
+      target_compile_options(${objects} PRIVATE -march=x86-64-${level})
+      # g++ 12's own intrinsics headers warn falsely at level v4.
+      target_compile_options(${objects} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+      string(TOUPPER ${level} upper)
+      target_compile_definitions(${target} PRIVATE OVERPRUNE_HAS_${upper})
+    else()
+      target_compile_definitions(${target} PRIVATE OVERPRUNE_HAS_GENERIC)
+    endif()
+    # A contracted multiply-add rounds once where two operations round twice: every level must draw the same bits.
+    if(NOT MSVC)
+      set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/normals.cpp"
+        PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")
+    endif()
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+endfunction()

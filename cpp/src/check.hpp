@@ -1,0 +1,55 @@
+// Argument checks shared by the algorithms: every message names the argument, what was expected and what came.
+#pragma once
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "overprune/types.hpp"
+
+namespace overprune::check {
+
+/// Throws std::invalid_argument made of `parts` in order.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::ostringstream message;
+  (message << ... << parts);
+  throw std::invalid_argument(message.str());
+}
+
+inline void at_least(const char* name, Index value, Index lowest) {
+  if (value < lowest) fail(name, " must be at least ", lowest, ", got ", value);
+}
+
+inline void nonnegative(const char* name, double value) {
+  if (!(value >= 0.0) || !std::isfinite(value)) fail(name, " must be finite and at least 0, got ", value);
+}
+
+inline void same(const char* name, Index expected, Index got) {
+  if (expected != got) fail(name, " must have length ", expected, ", got ", got);
+}
+
+inline void finite(const char* name, ConstVector values) {
+  for (Index i = 0; i < values.size; ++i)
+    if (!std::isfinite(values(i))) fail(name, " must be finite, got ", values(i), " at index ", i);
+}
+
+inline void finite(const char* name, ConstMatrix values) {
+  for (Index j = 0; j < values.cols; ++j)
+    for (Index i = 0; i < values.rows; ++i)
+      if (!std::isfinite(values(i, j))) fail(name, " must be finite, got ", values(i, j), " at (", i, ", ", j, ")");
+}
+
+/// Strictly increasing integers in [lowest, highest], at least one of them.
+inline void increasing(const char* name, const Indices& values, Index lowest, Index highest) {
+  if (values.empty()) fail(name, " must not be empty");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < lowest || values[i] > highest)
+      fail(name, " must lie in [", lowest, ", ", highest, "], got ", values[i]);
+    if (i > 0 && values[i] <= values[i - 1])
+      fail(name, " must be strictly increasing, got ", values[i - 1], " before ", values[i]);
+  }
+}
+
+}  // namespace overprune::check

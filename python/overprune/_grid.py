@@ -1,0 +1,129 @@
+"""The grid of one run - n, sizes, nonzeros, rules, ridge - and the table it fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _validate as check
+from ._version import __version__
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ._problem import Problem
+
+# Name of each quantity of the table -> dimensions of one block of it (one n, one ridge).
+_DIMS = {
+    "dense": ("size",),
+    "pruned": ("rule", "size", "nonzeros"),
+    "retrained": ("rule", "size", "nonzeros"),
+}
+_LONG_NAMES = {
+    "risk": "test risk",
+    "accuracy": "test accuracy",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Validated axes of a run; `n` and `ridge` become dimensions of the table where sequences were given."""
+
+    n: tuple[int, ...]
+    sizes: tuple[int, ...]
+    nonzeros: tuple[int, ...]
+    rules: tuple[str, ...]
+    retrain: bool
+    ridge: tuple[float, ...]
+    retrain_ridge: float
+    n_is_sequence: bool
+    ridge_is_sequence: bool
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        n: Any,
+        sizes: Any,
+        nonzeros: Any,
+        *,
+        rules: Any,
+        retrain: Any,
+        ridge: Any,
+        retrain_ridge: Any,
+    ) -> Grid:
+        """Checks the arguments in the order in which `simulate` and `predict` document them."""
+        n_is_sequence = np.ndim(n) > 0
+        ridge_is_sequence = np.ndim(ridge) > 0
+        ridges = [ridge] if not ridge_is_sequence else list(ridge)
+        if not ridges:
+            raise ValueError("ridge must not be empty")
+        return cls(
+            n=tuple(check.increasing(n, "n")) if n_is_sequence else (check.integer(n, "n", lowest=1),),
+            sizes=tuple(check.increasing(sizes, "sizes", highest=problem.p)),
+            nonzeros=tuple(check.increasing(nonzeros, "nonzeros", highest=problem.p)),
+            rules=check.rules(rules),
+            retrain=check.flag(retrain, "retrain"),
+            ridge=tuple(check.nonnegative(value, "ridge") for value in ridges),
+            retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
+            n_is_sequence=n_is_sequence,
+            ridge_is_sequence=ridge_is_sequence,
+        )
+
+    def table(
+        self,
+        kind: str,
+        block: Callable[[int, float], Mapping[str, np.ndarray[Any, Any]]],
+        attributes: Mapping[str, Any],
+        trials: np.ndarray[Any, Any] | None = None,
+    ) -> xr.Dataset:
+        """The table of all blocks.
+
+        `block(n, ridge)` returns arrays named `<stage>_<quantity>` (`dense_risk`, `pruned_accuracy`, ...) with the
+        dimensions of the stage - (size,) or (rule, size, nonzeros) - and a last one over `trials` where those
+        are given.
+        """
+        import xarray as xr
+
+        blocks = [[dict(block(n, ridge)) for ridge in self.ridge] for n in self.n]
+        outer = [d for d, on in (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence)) if on]
+        variables = {}
+        for name in blocks[0][0]:
+            stage, quantity = name.split("_", 1)
+            array = np.array([[cell[name] for cell in row] for row in blocks])
+            if not self.ridge_is_sequence:
+                array = array[:, 0]
+            if not self.n_is_sequence:
+                array = array[0]
+            dims = (*outer, *_DIMS[stage], *(() if trials is None else ("trial",)))
+            text = f"{_LONG_NAMES.get(quantity, quantity)} of the {stage} model"
+            variables[name] = (dims, array, {"long_name": text})
+        coordinates: dict[str, Any] = {
+            "rule": ("rule", list(self.rules)),
+            "size": ("size", np.array(self.sizes, dtype=np.int64)),
+            "nonzeros": ("nonzeros", np.array(self.nonzeros, dtype=np.int64)),
+        }
+        if self.n_is_sequence:
+            coordinates["n"] = ("n", np.array(self.n, dtype=np.int64))
+        if self.ridge_is_sequence:
+            coordinates["ridge"] = ("ridge", np.array(self.ridge))
+        if trials is not None:
+            coordinates["trial"] = ("trial", trials)
+        return xr.Dataset(variables, coordinates, {**self._attributes(kind), **attributes})
+
+    def _attributes(self, kind: str) -> dict[str, Any]:
+        """What, with the problem, repeats the run. Only types that JSON and netCDF both hold."""
+        return {
+            "kind": kind,
+            "overprune_version": __version__,
+            "n": list(self.n) if self.n_is_sequence else self.n[0],
+            "sizes": list(self.sizes),
+            "nonzeros": list(self.nonzeros),
+            "rules": list(self.rules),
+            "retrain": int(self.retrain),
+            "ridge": list(self.ridge) if self.ridge_is_sequence else self.ridge[0],
+            "retrain_ridge": self.retrain_ridge,
+        }

@@ -1,0 +1,144 @@
+"""Checks of arguments: each returns the value in the form the core takes or raises naming the argument.
+
+Messages have one shape everywhere: the argument, what was expected, what came.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+RULES = ("magnitude", "hessian", "oracle", "random")
+ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh")
+
+
+def float_array(
+    value: Any, name: str, *, ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None = None
+) -> FloatArray:
+    """`value` as a finite, non-empty float64 array with one of the given numbers of dimensions.
+
+    `shape` gives the expected lengths of the leading dimensions; None leaves one open.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged nested sequences
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    allowed = (ndim,) if isinstance(ndim, int) else ndim
+    if array.ndim not in allowed:
+        expected = " or ".join(str(d) for d in allowed)
+        raise ValueError(f"{name} must have {expected} dimension(s), got an array of shape {array.shape}")
+    for axis, length in enumerate(shape or ()):
+        if length is not None and axis < array.ndim and array.shape[axis] != length:
+            raise ValueError(f"{name} must have length {length} along axis {axis}, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got an array of shape {array.shape}")
+    result = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(result).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
+        raise ValueError(f"{name} must be finite, got {result[where]} at index {where}")
+    return result
+
+
+def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -> int:
+    """`value` as an int in [lowest, highest]."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}") from None
+    if result < lowest or (highest is not None and result > highest):
+        bounds = f"at least {lowest}" if highest is None else f"between {lowest} and {highest}"
+        raise ValueError(f"{name} must be {bounds}, got {result}")
+    return result
+
+
+def seed(value: Any, name: str = "seed") -> int:
+    """A seed or stream: an int in [0, 2**64)."""
+    return integer(value, name, lowest=0, highest=2**64 - 1)
+
+
+def nonnegative(value: Any, name: str) -> float:
+    """`value` as a finite float that is not negative."""
+    if isinstance(value, (bool, np.bool_, str, bytes)) or isinstance(value, complex):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} must be a real number, got {value!r} of type {type(value).__name__}"
+        ) from None
+    if not math.isfinite(result) or result < 0:
+        raise ValueError(f"{name} must be finite and at least 0, got {result}")
+    return result
+
+
+def flag(value: Any, name: str) -> bool:
+    """`value` as a bool; numbers and strings are refused."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None = None) -> list[int]:
+    """Integers in [lowest, highest], strictly increasing, at least one; a lone int is a list of one."""
+    if isinstance(values, (int, np.integer)) and not isinstance(values, bool):
+        values = [values]
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of integers, got {values!r}")
+    result = [integer(v, f"{name}[{i}]", lowest=lowest, highest=highest) for i, v in enumerate(values)]
+    if not result:
+        raise ValueError(f"{name} must not be empty")
+    for before, after in zip(result, result[1:], strict=False):
+        if after <= before:
+            raise ValueError(f"{name} must be strictly increasing, got {before} before {after}")
+    return result
+
+
+def indices(values: Any, name: str, *, size: int) -> IntArray:
+    """Distinct integers in [0, size), at least one, as an int64 array of one dimension."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an array of integers, got dtype {array.dtype}")
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be a non-empty array of one dimension, got shape {array.shape}")
+    result = array.astype(np.int64)
+    if result.min() < 0 or result.max() >= size:
+        bad = int(result.min() if result.min() < 0 else result.max())
+        raise ValueError(f"{name} must lie between 0 and {size - 1}, got {bad}")
+    if np.unique(result).size != result.size:
+        raise ValueError(f"{name} must be distinct, got repeated indices")
+    return result
+
+
+def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
+    """`value` if it is one of the allowed strings."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, one of {', '.join(allowed)}; got {value!r}")
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+    return value
+
+
+def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
+    """Distinct pruning rules, at least one; a lone string is a tuple of one."""
+    if isinstance(values, str):
+        values = (values,)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {values!r}")
+    result = tuple(choice(v, f"{name}[{i}]", RULES) for i, v in enumerate(values))
+    if not result:
+        raise ValueError(f"{name} must not be empty; allowed: {', '.join(RULES)}")
+    if len(set(result)) != len(result):
+        raise ValueError(f"{name} must be distinct, got {result}")
+    return result

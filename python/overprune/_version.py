@@ -1,0 +1,5 @@
+"""The package's version, the one compiled into the core."""
+
+from ._core import __version__
+
+__all__ = ["__version__"]
