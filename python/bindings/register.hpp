@@ -5,9 +5,15 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "overprune/prune_path.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune::bindings {
@@ -54,11 +60,37 @@ inline Matrix as_mutable_matrix(Array& array) {
 /// A new C-order array of the given shape, uninitialised.
 inline Array new_array(std::vector<py::ssize_t> shape) { return Array(std::move(shape)); }
 
+/// A copy of `values` as a C-order array of that shape.
+template <class T>
+py::array_t<T> to_array(const std::vector<T>& values, std::vector<py::ssize_t> shape) {
+  py::array_t<T> array(std::move(shape));
+  std::copy(values.begin(), values.end(), array.mutable_data());
+  return array;
+}
+
 /// What long calls poll from the calling thread, a few times a second: raises KeyboardInterrupt on Ctrl-C.
 /// Takes the GIL itself, so it may run while the GIL is released.
 inline void raise_if_interrupted() {
   py::gil_scoped_acquire acquire;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+/// The same as a callback for loops that poll far more often: at most one look every 50 ms.
+inline std::function<void()> interruptible() {
+  return [last = std::chrono::steady_clock::now()]() mutable {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::milliseconds(50)) return;
+    last = now;
+    raise_if_interrupted();
+  };
+}
+
+/// A grid from its Python arguments.
+inline Grid make_grid(const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
+                      bool retrain, double ridge, double retrain_ridge) {
+  Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge};
+  for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
+  return grid;
 }
 
 }  // namespace overprune::bindings

@@ -14,8 +14,6 @@ from ._version import __version__
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ._problem import Problem
-
 # Name of each quantity of the table -> dimensions of one block of it (one n, one ridge).
 _DIMS = {
     "dense": ("size",),
@@ -45,7 +43,7 @@ class Grid:
     @classmethod
     def of(
         cls,
-        problem: Problem,
+        p: int,
         n: Any,
         sizes: Any,
         nonzeros: Any,
@@ -55,7 +53,7 @@ class Grid:
         ridge: Any,
         retrain_ridge: Any,
     ) -> Grid:
-        """Checks the arguments in the order in which `simulate` and `predict` document them."""
+        """Checks the arguments, for p features, in the order in which `simulate` and `predict` document them."""
         n_is_sequence = np.ndim(n) > 0
         ridge_is_sequence = np.ndim(ridge) > 0
         ridges = [ridge] if not ridge_is_sequence else list(ridge)
@@ -63,8 +61,8 @@ class Grid:
             raise ValueError("ridge must not be empty")
         return cls(
             n=tuple(check.increasing(n, "n")) if n_is_sequence else (check.integer(n, "n", lowest=1),),
-            sizes=tuple(check.increasing(sizes, "sizes", highest=problem.p)),
-            nonzeros=tuple(check.increasing(nonzeros, "nonzeros", highest=problem.p)),
+            sizes=tuple(check.increasing(sizes, "sizes", highest=p)),
+            nonzeros=tuple(check.increasing(nonzeros, "nonzeros", highest=p)),
             rules=check.rules(rules),
             retrain=check.flag(retrain, "retrain"),
             ridge=tuple(check.nonnegative(value, "ridge") for value in ridges),
@@ -87,7 +85,6 @@ class Grid:
         are given.
         """
         import xarray as xr
-
         blocks = [[dict(block(n, ridge)) for ridge in self.ridge] for n in self.n]
         outer = [d for d, on in (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence)) if on]
         variables = {}

@@ -1,0 +1,55 @@
+// Least squares: one problem, or the whole path over its first k columns.
+//
+// For k <= n the solution of least norm of residuals, for k > n the interpolator of least l2 norm, both
+// theta = X_k^+ y; with ridge > 0 the minimiser of |y - X theta|^2 / (2n) + ridge |theta|^2 / 2
+// (docs/theory.md, section 1).
+#pragma once
+
+#include <functional>
+
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// What the solver found out about each size on the way.
+struct SolveInfo {
+  Indices rank;                   ///< numerical rank of X_k (with ridge > 0: of the regularised problem, k)
+  std::vector<double> condition;  ///< estimate of the condition number (2-norm) of the factor that was solved with
+};
+
+/// theta = X^+ y, of minimum norm where that is not unique.
+/// @param x      (n, p), finite
+/// @param y      (n, m), finite
+/// @param ridge  at least 0
+/// @param theta  (p, m) receives the solution
+/// @param info   if not null, receives rank and condition
+/// @throws std::invalid_argument for empty or non-finite input, mismatched shapes, negative ridge
+void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info = nullptr);
+
+/// The same for the first k columns of x, for every k of `sizes`, from one factorization: a QR of the first
+/// min(n, max k) columns serves every k <= n, and a triangular factor of X_k X_k' carried from size to size by
+/// orthogonal updates serves every k > n.
+/// @param x      (n, p), finite
+/// @param y      (n, m), finite
+/// @param sizes  (K) strictly increasing in [1, p]
+/// @param ridge  at least 0
+/// @param theta  (K, p, m) contiguous, C order; receives the solutions, zero from row k on
+/// @param info   if not null, receives rank and condition of each size
+/// @param poll   called between sizes; may throw to stop
+void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge, double* theta,
+                        SolveInfo* info = nullptr, const std::function<void()>& poll = {});
+
+/// Retraining: least squares on the first s columns of `order`, for every s of `nonzeros`, from one Gram matrix
+/// of the sorted columns (docs/theory.md, section 2). Points that are too ill-conditioned for it are solved
+/// again by the orthogonal path.
+/// @param x         (n, p), finite
+/// @param y         (n, m), finite
+/// @param order     at least max(nonzeros) distinct indices in [0, p)
+/// @param nonzeros  (S) strictly increasing, at least 1
+/// @param ridge     at least 0
+/// @param theta     (S, p, m) contiguous, C order; receives the solutions, zero off the support
+/// @param poll      called between sizes; may throw to stop
+void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros, double ridge,
+                  double* theta, const std::function<void()>& poll = {});
+
+}  // namespace overprune

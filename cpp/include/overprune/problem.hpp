@@ -1,0 +1,159 @@
+// Problems: what is drawn, and what the risk of a model is.
+#pragma once
+
+#include <memory>
+
+#include "overprune/activation.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// Coefficients of several models on one support, for a Sampler to judge.
+struct Models {
+  const Index* support = nullptr;  ///< (count) features of the rows of theta; null: 0, 1, ..., count - 1
+  Index count = 0;
+  ConstMatrix theta;  ///< (count, B m): column b m + t is model b, target t
+};
+
+/// One thread's source of trials: draws data of a problem and judges models fitted to them. Keeps its memory
+/// from trial to trial; not for two threads at once.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+
+  /// Draws trial `trial` of `seed`: a pure function of both.
+  virtual void draw(std::uint64_t seed, std::uint64_t trial) = 0;
+  virtual ConstMatrix design() const = 0;    ///< (n, p), unit row stride
+  virtual ConstMatrix response() const = 0;  ///< (n, m), unit row stride
+
+  /// Test risk of each of B models.
+  /// @param risk      (B)
+  /// @param accuracy  (B), or null; filled only where the problem has classes
+  virtual void evaluate(const Models& models, double* risk, double* accuracy) = 0;
+};
+
+/// What `simulate` needs of a problem. Immutable; shared by threads.
+class Problem {
+ public:
+  virtual ~Problem() = default;
+  virtual Index features() const = 0;  ///< p
+  virtual Index targets() const = 0;   ///< m
+  virtual bool has_classes() const { return false; }
+  /// Sigma_ii (p) where the population is known, else null.
+  virtual const std::vector<double>* curvature() const { return nullptr; }
+  /// Scores of the oracle rule: beta_i^2 Sigma_ii of the problem restricted to its first k features.
+  /// @param scores  (k) receives them
+  /// @throws std::invalid_argument where the truth is unknown
+  virtual void oracle_scores(Index k, double* scores) const = 0;
+  /// A source of trials with n rows. @throws std::invalid_argument where n is out of range
+  virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
+};
+
+/// x ~ N(0, Sigma), y = x'beta + noise_std z (docs/theory.md, section 1).
+class LinearGaussianProblem final : public Problem {
+ public:
+  /// Independent features. @param beta (p, m)  @param variances (p) at least 0  @param noise_std at least 0
+  /// @throws std::invalid_argument for mismatched, non-finite or negative input
+  LinearGaussianProblem(ConstMatrix beta, ConstVector variances, double noise_std);
+  /// Correlated features. @param covariance (p, p) symmetric and positive semidefinite
+  LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, double noise_std);
+
+  Index features() const override { return p_; }
+  Index targets() const override { return m_; }
+  bool diagonal() const { return covariance_.empty(); }
+  double noise_std() const { return noise_std_; }
+  ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }          ///< (p, m)
+  ConstVector variances() const { return vector_view(variances_); }                ///< (p) Sigma_ii
+  ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }  ///< (p, p); dense only
+  /// (p, p) F with F F' = Sigma; dense only. Lower triangular where Sigma is definite.
+  ConstMatrix factor() const { return column_major(factor_.data(), p_, p_); }
+  /// R(0) = m noise_std^2 + tr beta' Sigma beta.
+  double null_risk() const;
+
+  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with the variance that the other
+  /// features explain added to the noise. One target only.
+  /// @param features  distinct indices in [0, p)
+  /// @throws std::invalid_argument for indices out of range or repeated, or several targets
+  LinearGaussianProblem restrict(const Indices& features) const;
+
+  /// n rows. @param x (n, p)  @param y (n, m)
+  void sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x, Matrix y) const;
+  /// R(theta) = m noise_std^2 + tr (theta - beta)' Sigma (theta - beta) of B models.
+  /// @param theta  (p, B m): column b m + t is model b, target t   @param risk (B)
+  void risk(ConstMatrix theta, Vector risk) const;
+
+  const std::vector<double>* curvature() const override { return &variances_; }
+  void oracle_scores(Index k, double* scores) const override;
+  std::unique_ptr<Sampler> sampler(Index n) const override;
+
+ private:
+  void factorize();
+  std::vector<double> restricted_beta(const Indices& features) const;
+
+  Index p_ = 0, m_ = 1;
+  double noise_std_ = 0.0;
+  std::vector<double> beta_, variances_, covariance_, factor_;
+  bool definite_ = true;
+};
+
+/// x = phi(R a + bias), a ~ N(0, I_d), y = a'teacher + noise_std z (docs/theory.md, section 7).
+class RandomFeatureProblem final : public Problem {
+ public:
+  /// @param weights (p, d)  @param teacher (d)  @param bias (p), or empty for none
+  /// @throws std::invalid_argument for mismatched or non-finite input or a zero row of weights
+  RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std, Activation activation,
+                       ConstVector bias);
+
+  Index features() const override { return p_; }
+  Index targets() const override { return 1; }
+  /// The linear Gaussian problem with the same second moments, hence with the same risk of every theta.
+  const LinearGaussianProblem& equivalent() const { return *equivalent_; }
+  const std::vector<double>* curvature() const override { return equivalent_->curvature(); }
+  void oracle_scores(Index k, double* scores) const override { equivalent_->oracle_scores(k, scores); }
+  std::unique_ptr<Sampler> sampler(Index n) const override;
+
+ private:
+  friend class FeatureSampler;
+  Index p_ = 0, d_ = 0;
+  double noise_std_ = 0.0;
+  Activation activation_;
+  std::vector<double> weights_, teacher_, bias_;
+  std::shared_ptr<const LinearGaussianProblem> equivalent_;
+};
+
+/// A data set: every trial draws n training rows and, where asked, its own random features; the risk is the mean
+/// squared error on the test set, summed over targets.
+class DataProblem final : public Problem {
+ public:
+  struct Data {
+    ConstMatrix inputs;        ///< (N, d)
+    ConstMatrix targets;       ///< (N, m)
+    ConstMatrix test_inputs;   ///< (N_test, d)
+    ConstMatrix test_targets;  ///< (N_test, m)
+  };
+  /// @param classes     true: targets are one-hot, so that an accuracy is measured too
+  /// @param features    number of random features, 0 for the inputs' own columns
+  /// @param seed        of the random features: trial t uses the weights drawn from (seed, t), rows N(0, I/d)
+  /// @throws std::invalid_argument for mismatched or non-finite input
+  DataProblem(const Data& data, bool classes, Index features, Activation activation, std::uint64_t seed);
+
+  Index features() const override { return p_; }
+  Index targets() const override { return m_; }
+  Index rows() const { return rows_; }  ///< N
+  bool has_classes() const override { return classes_; }
+  void oracle_scores(Index k, double* scores) const override;
+  std::unique_ptr<Sampler> sampler(Index n) const override;
+
+  /// The test inputs' features of trial `stream`. @param out (N_test, p)
+  void test_features(std::uint64_t stream, Matrix out) const;
+
+ private:
+  friend class DataSampler;
+  Index p_ = 0, m_ = 1, d_ = 0, rows_ = 0, test_rows_ = 0;
+  bool classes_ = false, random_ = false;
+  Activation activation_;
+  std::uint64_t seed_ = 0;
+  std::vector<double> inputs_, targets_, test_inputs_, test_targets_;
+};
+
+}  // namespace overprune

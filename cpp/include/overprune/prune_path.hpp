@@ -1,0 +1,50 @@
+// One data set, the whole grid: train on the first k features, prune to s, retrain, with all factors shared.
+#pragma once
+
+#include <functional>
+
+#include "overprune/least_squares.hpp"
+#include "overprune/pruning.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// The grid of a run.
+struct Grid {
+  Indices sizes;            ///< (K) strictly increasing in [1, p]
+  Indices nonzeros;         ///< (S) strictly increasing, at least 1; a point with nonzeros > size is skipped
+  std::vector<Rule> rules;  ///< (R) distinct
+  bool retrain = true;
+  double ridge = 0.0;          ///< of the first training
+  double retrain_ridge = 0.0;  ///< of the second
+};
+
+/// What the rules need beyond theta.
+struct RuleInputs {
+  ConstVector curvature;  ///< (p) Sigma_ii for `hessian`; empty: (X'X)_ii / n
+  ConstMatrix truth;      ///< (K, p) scores of `oracle` for each size; read where the grid has that rule
+  std::uint64_t seed = 0;    ///< key of the scores of `random`
+  std::uint64_t stream = 0;  ///< likewise
+};
+
+/// Everything prune_path finds.
+struct PrunePathResult {
+  Index p = 0, m = 0, most = 0;    ///< features, targets, and the largest number of nonzeros in the grid
+  std::vector<double> dense;       ///< (K, p, m) zero-padded
+  std::vector<Index> order;        ///< (R, K, most) features by falling score; -1 where there are fewer
+  std::vector<double> retrained;   ///< (R, K, S, most, m) coefficients in that order; empty without retraining
+  SolveInfo info;                  ///< rank and condition of each size
+};
+
+/// Trains, prunes and retrains over the whole grid. `simulate` is: draw, prune_path, risk, for every trial.
+/// @param x     (n, p), finite
+/// @param y     (n, m), finite
+/// @param poll  called between points; may throw to stop
+/// @throws std::invalid_argument for mismatched, empty or non-finite input, or a grid out of range
+PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
+                           const std::function<void()>& poll = {});
+
+/// @throws std::invalid_argument unless the grid suits p features
+void check_grid(const Grid& grid, Index p);
+
+}  // namespace overprune

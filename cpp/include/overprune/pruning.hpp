@@ -1,0 +1,46 @@
+// Pruning: scores of the coordinates, the largest s of them, and what is left.
+#pragma once
+
+#include <string>
+
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// How coordinates are scored (docs/theory.md, section 2). theta_i is a coefficient, or the l2 norm of its row
+/// where there are several targets.
+enum class Rule : int {
+  magnitude,  ///< |theta_i|
+  hessian,    ///< theta_i^2 Sigma_ii (optimal brain damage)
+  oracle,     ///< beta_i^2 Sigma_ii, the truth's own salience
+  random,     ///< uniform, independent of the data
+};
+
+/// The rule of that name. @throws std::invalid_argument for an unknown name
+Rule rule_from_name(const std::string& name);
+const char* name_of(Rule rule);
+
+/// Scores of the rules `magnitude` and `hessian`: the norm of each row, or its square times the curvature.
+/// @param theta      (k, m) coefficients of k features for m targets
+/// @param curvature  (k) Sigma_ii; read by `hessian` only
+/// @param scores     (k) receives the scores
+/// @throws std::invalid_argument for other rules or lengths that do not match
+void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores);
+
+/// Indices of the k largest scores, ascending; of equal scores the lower index wins.
+/// @param scores  (p) may hold infinities
+/// @param k       0 <= k <= p
+/// @throws std::invalid_argument where a score is NaN or k is out of range
+Indices top_k(ConstVector scores, Index k);
+
+/// The same indices in order of falling score (ties: rising index), so that the first s of them are the s
+/// largest for every s <= k.
+Indices top_k_order(ConstVector scores, Index k);
+
+/// Keeps the rows of `theta` on `support` and zeroes the others.
+/// @param theta    (p, m)
+/// @param support  indices in [0, p)
+/// @param pruned   (p, m) receives the result
+void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
+
+}  // namespace overprune

@@ -1,0 +1,42 @@
+// Random numbers: a counter-based generator keyed by (seed, stream, purpose).
+//
+// Every number is a pure function of its key and its position, so results do not depend on threads, blocks or
+// restarts, and are bitwise the same on every machine. A trial uses its number as the stream.
+#pragma once
+
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// What a stream's numbers are used for. Different purposes of one (seed, stream) are independent.
+enum class Purpose : std::uint32_t {
+  user = 0,      ///< `standard_normal` called by the user
+  design = 1,    ///< rows x of the design matrix, or the inputs a of random features
+  noise = 2,     ///< noise of the responses
+  scores = 3,    ///< scores of the random pruning rule
+  rows = 4,      ///< training rows drawn from a data set
+  features = 5,  ///< weights of random features
+  bias = 6,      ///< phases of cos features
+};
+
+/// Which numbers: a seed, a stream of that seed, and a purpose.
+struct StreamKey {
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;
+  Purpose purpose = Purpose::user;
+};
+
+/// Standard normals number first, ..., first + count - 1 of a stream: Philox4x32-10 with 53 bits, Box-Muller.
+/// @param out     (count) contiguous
+/// @param first   position of the first, below 2^49
+void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out);
+
+/// Uniforms in [0, 1) with 53 bits, addressed as in `standard_normal`.
+/// @param out     (count) contiguous
+void uniform(StreamKey key, std::uint64_t first, Index count, double* out);
+
+/// `count` distinct integers of 0, ..., population - 1, in random order (partial Fisher-Yates shuffle).
+/// @throws std::invalid_argument unless 0 <= count <= population
+Indices sample_without_replacement(StreamKey key, Index population, Index count);
+
+}  // namespace overprune

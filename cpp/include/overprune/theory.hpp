@@ -1,0 +1,70 @@
+// Theory: the exact high-dimensional limit of training, pruning and retraining, for independent features.
+//
+// n samples of y = x'beta + noise, x ~ N(0, diag(lam)); equations are numbered as in docs/theory.md.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "overprune/prune_path.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// Effective ridge tau: the root of
+///
+///     ridge / tau + (1/n) sum_i lam_i / (lam_i + tau) = 1,
+///
+/// and 0 where ridge == 0 and at most n eigenvalues are positive. Accurate to rounding for any spectrum.
+/// @param eigenvalues  (p) of the covariance, each >= 0; p may be 0
+/// @param n            samples, >= 1
+/// @param ridge        >= 0, the coefficient in (1/2n) |y - X theta|^2 + (ridge/2) |theta|^2
+/// @throws std::invalid_argument for negative or non-finite numbers, or n < 1
+/// Source: docs/theory.md, Eq. (5); Chang et al. 2021 (xi = 1/tau).
+double fixed_point(ConstVector eigenvalues, Index n, double ridge);
+
+/// Law of the coefficients: independent Gaussians, coordinate by coordinate.
+struct CoefficientLaw {
+  std::vector<double> mean;      ///< (p)
+  std::vector<double> variance;  ///< (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
+};
+
+/// Law of the trained coefficients,
+///
+///     theta_i ~ N( lam_i beta_i / (lam_i + tau), (omega^2 / n) lam_i / (lam_i + tau)^2 ).
+///
+/// A feature of variance 0 has coefficient 0.
+/// @param eigenvalues  (p) variances of the features, each >= 0
+/// @param beta         (p) true coefficients
+/// @param noise_std    standard deviation of the noise, >= 0
+/// @param n            samples, >= 1
+/// @param ridge        >= 0
+/// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or n < 1
+/// Source: docs/theory.md, Eq. (8); Chang et al. 2021.
+CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
+                               double ridge);
+
+/// Asymptotic test risks; C order. NaN where nonzeros > size, infinite where the limit diverges.
+struct PredictResult {
+  std::vector<double> dense_risk;      ///< (K)
+  std::vector<double> pruned_risk;     ///< (R, K, S)
+  std::vector<double> retrained_risk;  ///< (R, K, S); empty without retraining
+};
+
+/// Test risk sigma^2 + sum_i lam_i E(theta_i - beta_i)^2 of the dense, the pruned and the retrained model.
+///
+/// Size k trains the first k features; the others add lam_i beta_i^2 each to the noise. Where all k features
+/// are kept, pruned equals dense. The retrained risk takes account of the support having been chosen from the
+/// same data.
+/// @param eigenvalues  (p) variances of the features, each >= 0
+/// @param beta         (p) true coefficients
+/// @param noise_std    standard deviation of the noise, >= 0
+/// @param n            samples, >= 1
+/// @param grid         sizes, nonzeros, rules and ridges, as for `simulate`
+/// @param poll         called between grid points where not empty; what it throws ends the call
+/// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad grid
+/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18); dense and pruned: Chang et al. 2021.
+PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n, const Grid& grid,
+                      const std::function<void()>& poll = {});
+
+}  // namespace overprune

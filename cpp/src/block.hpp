@@ -1,0 +1,91 @@
+// Column-major blocks and the buffers behind them: what the algorithms hand to the kernels.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <new>
+
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// Called between sizes by whoever may be stopped; throws to stop. May be empty.
+using Poll = std::function<void()>;
+
+inline void poll_now(const Poll& poll) {
+  if (poll) poll();
+}
+
+/// A (rows, cols) matrix with unit row stride.
+template <class T>
+struct BlockOf {
+  T* data = nullptr;
+  Index rows = 0;
+  Index cols = 0;
+  Index ld = 0;
+
+  T* col(Index j) const { return data + j * ld; }
+  T& operator()(Index i, Index j) const { return data[i + j * ld]; }
+  BlockOf columns(Index first, Index count) const { return {col(first), rows, count, ld}; }
+  BlockOf top(Index count) const { return {data, count, cols, ld}; }
+  operator BlockOf<const T>() const { return {data, rows, cols, ld}; }
+};
+using Block = BlockOf<double>;
+using ConstBlock = BlockOf<const double>;
+
+/// Uninitialised memory that is kept from call to call and only ever grows.
+class Buffer {
+ public:
+  double* get(Index count) {
+    if (count > size_) {
+      data_.reset();
+      data_.reset(static_cast<double*>(::operator new[](sizeof(double) * static_cast<std::size_t>(count), kAlign)));
+      size_ = count;
+    }
+    return data_.get();
+  }
+  Block block(Index rows, Index cols) { return {get(rows * cols), rows, cols, rows}; }
+
+ private:
+  static constexpr std::align_val_t kAlign{64};
+  struct Free {
+    void operator()(double* pointer) const { ::operator delete[](pointer, kAlign); }
+  };
+  std::unique_ptr<double[], Free> data_;
+  Index size_ = 0;
+};
+
+inline void fill(Block block, double value) {
+  for (Index j = 0; j < block.cols; ++j) std::fill_n(block.col(j), block.rows, value);
+}
+
+inline void copy(ConstBlock from, Block to) {
+  for (Index j = 0; j < from.cols; ++j) std::copy_n(from.col(j), from.rows, to.col(j));
+}
+
+inline double norm2(ConstBlock block) {
+  double sum = 0.0;
+  for (Index j = 0; j < block.cols; ++j)
+    for (Index i = 0; i < block.rows; ++i) sum += block(i, j) * block(i, j);
+  return sum;
+}
+
+/// The columns order[0..count) of `from`, side by side.
+inline void gather_columns(ConstBlock from, const Index* order, Index count, Block to) {
+  for (Index j = 0; j < count; ++j) std::copy_n(from.col(order[j]), from.rows, to.col(j));
+}
+
+/// `from` times `factor`, as a column-major block; walks whichever dimension of `from` is contiguous.
+inline void copy_strided(ConstMatrix from, double factor, Block to) {
+  if (from.col_stride == 1 && from.row_stride != 1) {
+    for (Index i = 0; i < from.rows; ++i)
+      for (Index j = 0; j < from.cols; ++j) to(i, j) = factor * from(i, j);
+  } else {
+    for (Index j = 0; j < from.cols; ++j)
+      for (Index i = 0; i < from.rows; ++i) to(i, j) = factor * from(i, j);
+  }
+}
+
+}  // namespace overprune

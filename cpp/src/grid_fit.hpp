@@ -1,0 +1,40 @@
+// The engine under prune_path and simulate: fits a whole grid to one data set and hands each piece to a sink.
+#pragma once
+
+#include "block.hpp"
+#include "overprune/prune_path.hpp"
+#include "path_solver.hpp"
+#include "retraining.hpp"
+
+namespace overprune {
+
+/// Receives the models of a grid as they are found. All blocks live until the next call only.
+class GridSink {
+ public:
+  virtual ~GridSink() = default;
+  /// @param theta  (sizes.back(), K m): column i m + t is size i, target t, zero-padded
+  virtual void dense(ConstBlock theta) = 0;
+  /// One (size, rule). @param order (theta.rows) features by falling score
+  /// @param pruned, retrained  (c, A m) for the first A nonzeros, those that are at most the size; rows in that
+  ///                           order, zero-padded; `retrained` is empty where the grid asks for none
+  virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned, ConstBlock retrained) = 0;
+};
+
+/// Keeps its memory from call to call; not for two threads at once.
+class GridFit {
+ public:
+  /// @param x  (n, p)   @param y (n, m)
+  void run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink, SolveInfo* info,
+           const Poll& poll);
+
+ private:
+  void prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs);
+  Indices order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count);
+
+  PathSolver path_;
+  RetrainSolver retrainer_;
+  std::vector<double> curvature_, uniform_, scores_;
+  Buffer dense_, columns_, pruned_, retrained_;
+};
+
+}  // namespace overprune

@@ -1,0 +1,33 @@
+// What the kernel sources of one level share: their namespace, Eigen's maps, and each other's functions.
+#pragma once
+
+#include "kernels/table.hpp"
+
+#define OVERPRUNE_BEGIN_LEVEL \
+  namespace overprune::kernels { \
+  namespace OVERPRUNE_LEVEL {
+#define OVERPRUNE_END_LEVEL \
+  } \
+  }
+
+OVERPRUNE_BEGIN_LEVEL
+
+void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a, Size lda,
+          const double* b, Size ldb, double beta, double* c, Size ldc);
+void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
+void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
+                      Size ldb);
+bool cholesky(Size n, double* a, Size lda);
+void qr(Size m, Size n, double* a, Size lda, double* tau);
+void apply_qt(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
+void append_rows(Size n, Size m, double* r, Size ldr, double* w, Size ldw);
+Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
+              double* x, Size ldx, double* condition);
+bool symmetric_eigen(Size n, double* a, Size lda, double* values);
+void normals(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first, Size count,
+             double* out);
+void uniforms(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,
+              Size count, double* out);
+void activate(int activation, Size m, Size n, const double* bias, double* x, Size ldx);
+
+OVERPRUNE_END_LEVEL

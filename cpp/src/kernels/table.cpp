@@ -1,0 +1,24 @@
+// This level's table.
+#include "kernels/level.hpp"
+
+#define OVERPRUNE_STRING_(x) #x
+#define OVERPRUNE_STRING(x) OVERPRUNE_STRING_(x)
+
+OVERPRUNE_BEGIN_LEVEL
+
+extern const Table table;
+const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
+                     gemm,
+                     gram,
+                     solve_triangular,
+                     cholesky,
+                     qr,
+                     apply_qt,
+                     append_rows,
+                     min_norm,
+                     symmetric_eigen,
+                     normals,
+                     uniforms,
+                     activate};
+
+OVERPRUNE_END_LEVEL

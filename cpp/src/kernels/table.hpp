@@ -1,0 +1,58 @@
+// The dense kernels as one plain table of function pointers per instruction-set level.
+//
+// Matrices are column-major doubles with a leading dimension (`ld`), as in BLAS. The functions check nothing:
+// the algorithms above them do. This header is included at every level, so it holds no inline function and no
+// template: a copy compiled for AVX-512 must never stand in for one compiled for the baseline.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace overprune::kernels {
+
+using Size = std::ptrdiff_t;
+
+struct Table {
+  const char* level;
+
+  /// C (m, n) = beta C + alpha op(A) op(B), op(A) (m, k), op(B) (k, n); `beta == 0` does not read C.
+  void (*gemm)(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
+               Size lda, const double* b, Size ldb, double beta, double* c, Size ldc);
+  /// Lower triangle of C (n, n) += A'A, A (k, n).
+  void (*gram)(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
+  /// B (n, m) = op(T)^{-1} B for a lower or upper triangular T (n, n).
+  void (*solve_triangular)(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
+                           Size ldb);
+
+  /// A = L L' in the lower triangle of A (n, n); false where A is not positive definite.
+  bool (*cholesky)(Size n, double* a, Size lda);
+  /// Householder QR of A (m, n), m >= n, in place: R above the diagonal, reflectors below, tau (n).
+  void (*qr)(Size m, Size n, double* a, Size lda, double* tau);
+  /// B (m, k) = Q'B for the first n reflectors in A (m, n).
+  void (*apply_qt)(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
+  /// Upper triangle of R (n, n) becomes that of the QR of [R; W], W (m, n): R'R grows by W'W without ever
+  /// forming it. W is overwritten.
+  void (*append_rows)(Size n, Size m, double* r, Size ldr, double* w, Size ldw);
+  /// X (n, k) = minimum-norm least-squares solutions of A X = B, A (m, n), by a complete orthogonal
+  /// decomposition with pivots below `rcond` times the largest taken as zero. Returns the rank; `condition`
+  /// receives the ratio of the largest to the smallest pivot kept.
+  Size (*min_norm)(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
+                   double* x, Size ldx, double* condition);
+  /// Eigenvalues (n, ascending) and eigenvectors (n, n, over A) of a symmetric A given by its lower triangle.
+  bool (*symmetric_eigen)(Size n, double* a, Size lda, double* values);
+
+  /// Normals number first, ..., first + count - 1 of a stream; `purpose` keeps the uses of one stream apart.
+  void (*normals)(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,
+                  Size count, double* out);
+  /// The same for uniforms in [0, 1).
+  void (*uniforms)(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,
+                   Size count, double* out);
+
+  /// X (m, n) = phi(X + 1 bias') elementwise; `bias` (n) may be null. `activation` is overprune::Activation.
+  void (*activate)(int activation, Size m, Size n, const double* bias, double* x, Size ldx);
+};
+
+/// The table of the level in use: the highest the processor has, or the one OVERPRUNE_KERNEL names.
+const Table& active();
+
+}  // namespace overprune::kernels

@@ -1,0 +1,198 @@
+// E[x x'] and E[x a'] of random features: closed forms where there are any.
+#include <cmath>
+#include <numbers>
+
+#include "block.hpp"
+#include "check.hpp"
+#include "kernels/table.hpp"
+#include "overprune/features.hpp"
+
+namespace overprune {
+namespace {
+
+using std::numbers::pi;
+
+constexpr Index kDegree = 64;         // terms of a Hermite expansion
+constexpr Index kHermiteNodes = 200;  // nodes for its coefficients
+constexpr Index kLegendreNodes = 64;  // nodes for the bivariate normal distribution
+
+double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * pi); }
+double cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
+
+/// Nodes and weights of a Gauss quadrature from its Jacobi matrix (Golub and Welsch); weights sum to one.
+struct Quadrature {
+  template <class OffDiagonal>
+  Quadrature(Index count, OffDiagonal off_diagonal) : nodes(count), weights(count) {
+    Buffer buffer;
+    const Block jacobi = buffer.block(count, count);
+    fill(jacobi, 0.0);
+    for (Index i = 1; i < count; ++i) jacobi(i, i - 1) = off_diagonal(static_cast<double>(i));
+    kernels::active().symmetric_eigen(count, jacobi.data, jacobi.ld, nodes.data());
+    for (Index i = 0; i < count; ++i) weights[i] = jacobi(0, i) * jacobi(0, i);
+  }
+  std::vector<double> nodes, weights;
+};
+
+const Quadrature& hermite() {
+  static const Quadrature rule(kHermiteNodes, [](double i) { return std::sqrt(i); });
+  return rule;
+}
+const Quadrature& legendre() {
+  static const Quadrature rule(kLegendreNodes, [](double i) { return i / std::sqrt(4.0 * i * i - 1.0); });
+  return rule;
+}
+
+/// P(u > -h, v > -k) for standard normals of correlation rho = sin(angle).
+double bivariate_cdf(double h, double k, double angle) {
+  double sum = 0.0;
+  const Quadrature& rule = legendre();
+  for (Index q = 0; q < kLegendreNodes; ++q) {
+    const double t = 0.5 * angle * (1.0 + rule.nodes[q]), c = std::cos(t);
+    sum += rule.weights[q] * std::exp(-(h * h + k * k - 2.0 * h * k * std::sin(t)) / (2.0 * c * c));
+  }
+  return cdf(h) * cdf(k) + sum * angle / (2.0 * pi);
+}
+
+/// The weights with what every formula needs of them.
+struct Rows {
+  Index p, d;
+  Block inner;                          // (p, p) r_i'r_j, lower triangle
+  std::vector<double> norm, bias, along;  // |r_i|, b_i, r_i'teacher
+  Buffer buffer;
+
+  Rows(ConstMatrix weights, ConstVector shifts, ConstVector teacher) : p(weights.rows), d(weights.cols) {
+    Buffer transposed;
+    const Block rows = transposed.block(d, p);
+    for (Index i = 0; i < p; ++i)
+      for (Index j = 0; j < d; ++j) rows(j, i) = weights(i, j);
+    inner = buffer.block(p, p);
+    fill(inner, 0.0);
+    kernels::active().gram(p, d, rows.data, rows.ld, inner.data, inner.ld);
+    for (Index i = 0; i < p; ++i) {
+      norm.push_back(std::sqrt(inner(i, i)));
+      bias.push_back(shifts.size > 0 ? shifts(i) : 0.0);
+      double sum = 0.0;
+      for (Index j = 0; j < d; ++j) sum += rows(j, i) * teacher(j);
+      along.push_back(sum);
+      if (norm[i] == 0.0) check::fail("weights must have no zero row, got one at index ", i);
+    }
+  }
+  double cosine(Index i, Index j) const {
+    return i == j ? 1.0 : std::clamp(inner(i, j) / (norm[i] * norm[j]), -1.0, 1.0);
+  }
+};
+
+double relu_moment(const Rows& r, Index i, Index j) {
+  const double rho = r.cosine(i, j), angle = std::acos(rho), root = std::sqrt(1.0 - rho * rho);
+  const double scale = r.norm[i] * r.norm[j], h = r.bias[i] / r.norm[i], k = r.bias[j] / r.norm[j];
+  if (h == 0.0 && k == 0.0) return scale * (std::sin(angle) + (pi - angle) * rho) / (2.0 * pi);
+  if (i == j) return scale * ((1.0 + h * h) * cdf(h) + h * density(h));
+  // E (u + h)_+ (v + k)_+ = (hk + rho) P(u > -h, v > -k) + boundary terms.
+  const double away = std::max(root, 1e-300);
+  const double joint = std::exp(-(h * h + k * k - 2.0 * rho * h * k) / (2.0 * away * away)) / (2.0 * pi);
+  return scale * ((h * k + rho) * bivariate_cdf(h, k, std::asin(rho)) + h * density(k) * cdf((h - rho * k) / away) +
+                  k * density(h) * cdf((k - rho * h) / away) + root * joint);
+}
+
+double sign_moment(const Rows& r, Index i, Index j) {
+  if (i == j) return 1.0;
+  const double angle = std::asin(r.cosine(i, j)), h = r.bias[i] / r.norm[i], k = r.bias[j] / r.norm[j];
+  if (h == 0.0 && k == 0.0) return 2.0 / pi * angle;
+  return 4.0 * bivariate_cdf(h, k, angle) - 2.0 * cdf(h) - 2.0 * cdf(k) + 1.0;
+}
+
+double cos_moment(const Rows& r, Index i, Index j) {
+  const double squares = r.norm[i] * r.norm[i] + r.norm[j] * r.norm[j], inner = r.inner(i, j);
+  return 0.5 * (std::exp(-0.5 * squares + inner) * std::cos(r.bias[i] - r.bias[j]) +
+                std::exp(-0.5 * squares - inner) * std::cos(r.bias[i] + r.bias[j]));
+}
+
+double erf_moment(const Rows& r, Index i, Index j) {
+  const double scale = (1.0 + 2.0 * r.norm[i] * r.norm[i]) * (1.0 + 2.0 * r.norm[j] * r.norm[j]);
+  return 2.0 / pi * std::asin(2.0 * r.inner(i, j) / std::sqrt(scale));
+}
+
+/// phi(|r| u + b) = sum_m c_m He_m(u) / sqrt(m!), so E[x_i x_j] = sum_m c_im c_jm rho^m.
+class HermiteExpansion {
+ public:
+  HermiteExpansion(const Rows& rows, double (*phi)(double)) : coefficients_(kDegree * rows.p, 0.0), squares_(rows.p, 0.0) {
+    const Quadrature& rule = hermite();
+    for (Index i = 0; i < rows.p; ++i)
+      for (Index q = 0; q < kHermiteNodes; ++q) {
+        const double u = rule.nodes[q], value = phi(rows.norm[i] * u + rows.bias[i]);
+        squares_[i] += rule.weights[q] * value * value;
+        double before = 0.0, polynomial = 1.0;  // He_m / sqrt(m!)
+        for (Index m = 0; m < kDegree; ++m) {
+          coefficients_[i * kDegree + m] += rule.weights[q] * value * polynomial;
+          const double next = (u * polynomial - std::sqrt(static_cast<double>(m)) * before) / std::sqrt(static_cast<double>(m + 1));
+          before = polynomial;
+          polynomial = next;
+        }
+      }
+  }
+  double moment(const Rows& r, Index i, Index j) const {
+    if (i == j) return squares_[i];
+    const double* a = &coefficients_[i * kDegree];
+    const double* b = &coefficients_[j * kDegree];
+    double sum = 0.0;
+    const double rho = r.cosine(i, j);
+    for (Index m = kDegree; m-- > 0;) sum = sum * rho + a[m] * b[m];
+    return sum;
+  }
+  /// E[u phi(|r_i| u + b_i)].
+  double slope(Index i) const { return coefficients_[i * kDegree + 1]; }
+
+ private:
+  std::vector<double> coefficients_, squares_;
+};
+
+template <class Moment, class Slope>
+void fill_moments(const Rows& rows, Moment moment, Slope slope, Matrix covariance, Vector cross) {
+  for (Index j = 0; j < rows.p; ++j) {
+    cross(j) = slope(j) * rows.along[j];
+    for (Index i = j; i < rows.p; ++i) covariance(i, j) = covariance(j, i) = moment(rows, i, j);
+  }
+}
+
+}  // namespace
+
+void feature_moments(ConstMatrix weights, Activation activation, ConstVector bias, ConstVector teacher,
+                     Matrix covariance, Vector cross) {
+  const Index p = weights.rows;
+  check::same("teacher", weights.cols, teacher.size);
+  if (bias.size > 0) check::same("bias", p, bias.size);
+  check::same("covariance (rows)", p, covariance.rows);
+  check::same("covariance (columns)", p, covariance.cols);
+  check::same("cross", p, cross.size);
+  check::finite("weights", weights);
+  check::finite("bias", bias);
+  check::finite("teacher", teacher);
+  const Rows rows(weights, bias, teacher);
+  bool shifted = false;
+  for (const double b : rows.bias) shifted = shifted || b != 0.0;
+  const auto scaled_bias = [&](Index i) { return rows.bias[i] / rows.norm[i]; };
+
+  if (activation == Activation::identity) {
+    const auto moment = [](const Rows& r, Index i, Index j) { return r.inner(i, j) + r.bias[i] * r.bias[j]; };
+    fill_moments(rows, moment, [](Index) { return 1.0; }, covariance, cross);
+  } else if (activation == Activation::relu) {
+    fill_moments(rows, relu_moment, [&](Index i) { return cdf(scaled_bias(i)); }, covariance, cross);
+  } else if (activation == Activation::sign) {
+    const auto slope = [&](Index i) { return 2.0 * density(scaled_bias(i)) / rows.norm[i]; };
+    fill_moments(rows, sign_moment, slope, covariance, cross);
+  } else if (activation == Activation::cos) {
+    const auto slope = [&](Index i) { return -std::sin(rows.bias[i]) * std::exp(-0.5 * rows.norm[i] * rows.norm[i]); };
+    fill_moments(rows, cos_moment, slope, covariance, cross);
+  } else if (activation == Activation::erf && !shifted) {
+    const auto slope = [&](Index i) { return 2.0 / std::sqrt(pi * (1.0 + 2.0 * rows.norm[i] * rows.norm[i])); };
+    fill_moments(rows, erf_moment, slope, covariance, cross);
+  } else {
+    double (*phi)(double) = activation == Activation::tanh ? static_cast<double (*)(double)>(std::tanh)
+                                                           : static_cast<double (*)(double)>(std::erf);
+    const HermiteExpansion expansion(rows, phi);
+    const auto moment = [&](const Rows& r, Index i, Index j) { return expansion.moment(r, i, j); };
+    fill_moments(rows, moment, [&](Index i) { return expansion.slope(i) / rows.norm[i]; }, covariance, cross);
+  }
+}
+
+}  // namespace overprune

@@ -1,0 +1,125 @@
+#include "path_solver.hpp"
+
+#include <limits>
+
+#include "kernels/table.hpp"
+#include "overprune/random.hpp"
+
+namespace overprune {
+
+double rcond_of(Index rows, Index cols) {
+  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, cols));
+}
+
+void PivotMonitor::see(double pivot, double column_norm) {
+  pivot = std::abs(pivot);
+  largest_ = std::max(largest_, pivot);
+  smallest_ = std::min(smallest_, pivot);
+  if (!(pivot >= kSmallPivot * column_norm) || pivot == 0.0) small_ = true;
+}
+
+double triangle_condition(ConstBlock triangle) {
+  constexpr int iterations = 6;
+  const auto& kernel = kernels::active();
+  const Index k = triangle.rows;
+  std::vector<double> upper(static_cast<std::size_t>(k * k), 0.0), v(k), w(k), start(k);
+  for (Index j = 0; j < k; ++j) std::copy_n(triangle.col(j), j + 1, upper.data() + j * k);
+  standard_normal({}, 0, k, start.data());
+  const auto normalise = [](std::vector<double>& vector) {
+    double sum = 0.0;
+    for (const double value : vector) sum += value * value;
+    const double length = std::sqrt(sum);
+    for (double& value : vector) value /= length;
+    return length;
+  };
+  double largest = 0.0, inverse = 0.0;
+  v = start;
+  normalise(v);
+  for (int i = 0; i < iterations; ++i) {
+    kernel.gemm(false, false, k, 1, k, 1.0, upper.data(), k, v.data(), k, 0.0, w.data(), k);
+    kernel.gemm(true, false, k, 1, k, 1.0, upper.data(), k, w.data(), k, 0.0, v.data(), k);
+    largest = std::sqrt(normalise(v));
+  }
+  v = start;
+  normalise(v);
+  for (int i = 0; i < iterations; ++i) {
+    kernel.solve_triangular(false, true, k, 1, upper.data(), k, v.data(), k);
+    kernel.solve_triangular(false, false, k, 1, upper.data(), k, v.data(), k);
+    inverse = std::sqrt(normalise(v));
+  }
+  return std::max(1.0, largest * inverse);
+}
+
+void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
+  const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
+  const double root = std::sqrt(problem.lambda);
+  // Ridge is least squares on [X; root I] or, where that is larger, minimum norm on [X, root I].
+  const bool ridge = root > 0.0, stack = ridge && k <= n;
+  const Index rows = n + (stack ? k : 0), cols = k + (ridge && !stack ? n : 0);
+  Block matrix = matrix_.block(rows, cols), rhs = rhs_.block(rows, m), solution = solution_.block(cols, m);
+  fill(matrix, 0.0);
+  fill(rhs, 0.0);
+  copy(problem.x.columns(0, k), matrix);
+  copy(problem.y, rhs);
+  if (ridge)
+    for (Index j = 0; j < std::min(n, k); ++j) (stack ? matrix(n + j, j) : matrix(j, k + j)) = root;
+  if (ridge && !stack)
+    for (Index j = std::min(n, k); j < n; ++j) matrix(j, k + j) = root;
+  double condition = 1.0;
+  const Index rank =
+      kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld, rcond_of(rows, cols),
+                                 solution.data, solution.ld, &condition);
+  copy(solution.top(k), problem.solution(i));
+  problem.note(i, ridge ? k : rank, condition);
+}
+
+void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback) {
+  const auto& kernel = kernels::active();
+  const Index n = problem.x.rows, m = problem.y.cols, most = problem.sizes[count - 1];
+  const bool ridge = problem.lambda > 0.0;
+  const Index height = n + (ridge ? most : 0);
+  Block a = factor_.block(height, most), b = rhs_.block(height, m);
+  if (ridge) {  // [X; sqrt(lambda) I]: its first k columns are those of the problem of size k
+    fill(a, 0.0);
+    fill(b, 0.0);
+    for (Index j = 0; j < most; ++j) a(n + j, j) = std::sqrt(problem.lambda);
+  }
+  copy(problem.x.columns(0, most), a);
+  copy(problem.y, b);
+  std::vector<double> norms(most);
+  for (Index j = 0; j < most; ++j) norms[j] = std::sqrt(norm2(a.columns(j, 1)));
+  double* tau = tau_.get(most);
+  kernel.qr(height, most, a.data, a.ld, tau);
+  kernel.apply_qt(height, most, m, a.data, a.ld, tau, b.data, b.ld);
+
+  PivotMonitor monitor(rcond_of(n, most));
+  Index seen = 0;
+  for (Index i = 0; i < count; ++i) {
+    poll_now(problem.poll);
+    const Index k = problem.sizes[i];
+    for (; seen < k; ++seen) monitor.see(a(seen, seen), norms[seen]);
+    if (!monitor.sound()) {
+      fallback.solve(problem, i);
+      continue;
+    }
+    const Block theta = problem.solution(i);
+    copy(b.top(k), theta);
+    kernel.solve_triangular(false, false, k, m, a.data, a.ld, theta.data, theta.ld);
+    if (problem.info) problem.note(i, k, triangle_condition({a.data, k, k, a.ld}));
+  }
+}
+
+void PathSolver::solve(ConstBlock x, ConstBlock y, const Indices& sizes, double ridge, Block theta,
+                       SolveInfo* info, const Poll& poll) {
+  if (info) {
+    info->rank.assign(sizes.size(), 0);
+    info->condition.assign(sizes.size(), 1.0);
+  }
+  fill(theta, 0.0);
+  const PathProblem problem{x, y, sizes, ridge * static_cast<double>(x.rows), theta, info, poll};
+  const Index tall = std::upper_bound(sizes.begin(), sizes.end(), x.rows) - sizes.begin();
+  if (tall > 0) tall_.solve(problem, tall, orthogonal_);
+  if (tall < static_cast<Index>(sizes.size())) wide_.solve(problem, tall, orthogonal_);
+}
+
+}  // namespace overprune

@@ -1,0 +1,107 @@
+// Minimum-norm least squares on the first k columns for many k: the solver behind least_squares_path, with the
+// memory it keeps between calls.
+#pragma once
+
+#include "block.hpp"
+#include "overprune/least_squares.hpp"
+
+namespace overprune {
+
+/// Below this ratio of a pivot to its column's norm a point is solved again by a complete orthogonal
+/// decomposition, which reveals the rank.
+inline constexpr double kSmallPivot = 1e-6;
+/// A correction larger than this, relative to the solution, asks for a second one.
+inline constexpr double kLargeCorrection = 1e-8;
+/// A second correction larger than this times the first shows that the factor cannot be trusted.
+inline constexpr double kNoProgress = 0.1;
+
+/// One call's arguments, as all parts of the solver see them.
+struct PathProblem {
+  ConstBlock x;           ///< (n, p)
+  ConstBlock y;           ///< (n, m)
+  const Indices& sizes;   ///< (K) strictly increasing in [1, p]
+  double lambda;          ///< n * ridge
+  Block theta;            ///< (at least sizes.back(), K m): column i m + t is size i, target t, zero-padded
+  SolveInfo* info;        ///< may be null
+  const Poll& poll;
+
+  Block solution(Index i) const { return theta.columns(i * y.cols, y.cols); }
+  void note(Index i, Index rank, double condition) const {
+    if (info) info->rank[i] = rank, info->condition[i] = condition;
+  }
+};
+
+/// Follows the pivots of a growing triangle.
+class PivotMonitor {
+ public:
+  /// @param rcond  pivots near this times the largest are not trusted
+  explicit PivotMonitor(double rcond) : rcond_(rcond) {}
+  void see(double pivot, double column_norm);
+  bool sound() const { return !small_ && smallest_ > 100.0 * rcond_ * largest_; }
+
+ private:
+  double rcond_, largest_ = 0.0, smallest_ = 1e300;
+  bool small_ = false;
+};
+
+/// Estimate of the 2-norm condition number of an upper triangle (k, k), by power iterations on R and on R^{-1}.
+double triangle_condition(ConstBlock triangle);
+
+/// numpy's threshold: singular values below this times the largest count as zero.
+double rcond_of(Index rows, Index cols);
+
+/// Size i by a complete orthogonal decomposition: the slow, rank-revealing way.
+class OrthogonalSolver {
+ public:
+  void solve(const PathProblem& problem, Index i);
+
+ private:
+  Buffer matrix_, rhs_, solution_;
+};
+
+/// Sizes k <= n: one QR whose leading triangles serve every size.
+class TallSolver {
+ public:
+  void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback);
+
+ private:
+  Buffer factor_, rhs_, tau_;
+};
+
+/// Sizes k > n: a triangle R with R'R = X_k X_k' + lambda I, carried from size to size; theta = X_k' a with the
+/// dual solution a = (R'R)^{-1} y, corrected once with a residual taken from X itself.
+class WideSolver {
+ public:
+  void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback);
+
+ private:
+  void start(const PathProblem& problem, Index batch);
+  void append(const PathProblem& problem, Index upto);
+  void factor(const PathProblem& problem, Index i, Index slot);
+  void form(const PathProblem& problem, Index i, Index count, ConstBlock duals, Block theta);
+  void correct(const PathProblem& problem, Index i, Index slot, Index count, double* relative_steps);
+  void finish(const PathProblem& problem, Index i, Index slot, double first_step, OrthogonalSolver& fallback);
+  ConstBlock triangle_of(Index slot) const { return slots_.columns(slot * slots_.rows, slots_.rows); }
+
+  Block triangle_;                 // (n, n) the growing R
+  Index appended_ = 0;             // columns of X in it
+  std::vector<double> row_norm2_;  // (n) squared norms of the rows of X_k, plus lambda
+  Block slots_;                    // (n, batch n) R as it was at each size of the batch
+  Block duals_;                    // (n, batch m)
+  std::vector<char> sound_;        // (batch)
+  Buffer triangle_buffer_, slot_buffer_, dual_buffer_, rows_, residual_, step_;
+};
+
+class PathSolver {
+ public:
+  /// Fills `theta` (at least sizes.back(), K m); see PathProblem. Not for two threads at once.
+  void solve(ConstBlock x, ConstBlock y, const Indices& sizes, double ridge, Block theta, SolveInfo* info,
+             const Poll& poll);
+
+ private:
+  TallSolver tall_;
+  WideSolver wide_;
+  OrthogonalSolver orthogonal_;
+};
+
+}  // namespace overprune

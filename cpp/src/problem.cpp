@@ -1,0 +1,275 @@
+#include "overprune/problem.hpp"
+
+#include <cmath>
+
+#include "block.hpp"
+#include "check.hpp"
+#include "kernels/table.hpp"
+#include "overprune/features.hpp"
+#include "path_solver.hpp"
+#include "samplers.hpp"
+
+namespace overprune {
+namespace {
+
+std::vector<double> dense_copy(ConstMatrix from) {
+  std::vector<double> to(from.rows * from.cols);
+  copy_strided(from, 1.0, {to.data(), from.rows, from.cols, from.rows});
+  return to;
+}
+
+std::vector<double> copy_of(ConstVector from) {
+  std::vector<double> to(from.size);
+  for (Index i = 0; i < from.size; ++i) to[i] = from(i);
+  return to;
+}
+
+void check_symmetric(ConstMatrix covariance) {
+  double largest = 0.0;
+  for (Index i = 0; i < covariance.rows; ++i) largest = std::max(largest, std::abs(covariance(i, i)));
+  for (Index j = 0; j < covariance.cols; ++j)
+    for (Index i = 0; i < j; ++i)
+      if (std::abs(covariance(i, j) - covariance(j, i)) > 1e-10 * largest)
+        check::fail("covariance must be symmetric, got ", covariance(i, j), " at (", i, ", ", j, ") and ",
+                    covariance(j, i), " at (", j, ", ", i, ")");
+}
+
+}  // namespace
+
+LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector variances, double noise_std)
+    : p_(beta.rows), m_(beta.cols), noise_std_(noise_std), beta_(dense_copy(beta)), variances_(copy_of(variances)) {
+  check::at_least("beta (length)", p_, 1);
+  check::at_least("beta (targets)", m_, 1);
+  check::same("covariance", p_, variances.size);
+  check::finite("beta", beta);
+  check::finite("covariance", variances);
+  check::nonnegative("noise_std", noise_std);
+  for (Index i = 0; i < p_; ++i)
+    if (variances(i) < 0.0) check::fail("covariance must not be negative, got ", variances(i), " at index ", i);
+}
+
+LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, double noise_std)
+    : p_(beta.rows), m_(beta.cols), noise_std_(noise_std), beta_(dense_copy(beta)), covariance_(dense_copy(covariance)) {
+  check::at_least("beta (length)", p_, 1);
+  check::at_least("beta (targets)", m_, 1);
+  check::same("covariance (rows)", p_, covariance.rows);
+  check::same("covariance (columns)", p_, covariance.cols);
+  check::finite("beta", beta);
+  check::finite("covariance", covariance);
+  check::nonnegative("noise_std", noise_std);
+  check_symmetric(covariance);
+  for (Index i = 0; i < p_; ++i) variances_.push_back(covariance(i, i));
+  factorize();
+}
+
+// F F' = Sigma: Cholesky where Sigma is definite, eigenvectors times roots where it is only semidefinite.
+void LinearGaussianProblem::factorize() {
+  const auto& kernel = kernels::active();
+  factor_ = covariance_;
+  const Block factor{factor_.data(), p_, p_, p_};
+  definite_ = kernel.cholesky(p_, factor.data, factor.ld);
+  if (definite_) {
+    for (Index j = 1; j < p_; ++j) std::fill_n(factor.col(j), j, 0.0);
+    return;
+  }
+  factor_ = covariance_;
+  std::vector<double> values(p_);
+  if (!kernel.symmetric_eigen(p_, factor.data, factor.ld, values.data()))
+    check::fail("covariance has no eigendecomposition that converges");
+  if (values.front() < -1e-10 * std::max(values.back(), 0.0) || values.back() < 0.0)
+    check::fail("covariance must be positive semidefinite, got an eigenvalue of ", values.front());
+  for (Index j = 0; j < p_; ++j) {
+    const double root = std::sqrt(std::max(values[j], 0.0));
+    for (Index i = 0; i < p_; ++i) factor(i, j) *= root;
+  }
+}
+
+double LinearGaussianProblem::null_risk() const {
+  const std::vector<double> zero(beta_.size(), 0.0);
+  double value = 0.0;
+  risk(column_major(zero.data(), p_, m_), {&value, 1, 1});
+  return value;
+}
+
+void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
+  check::same("theta", p_, theta.rows);
+  check::same("theta (columns)", risk.size * m_, theta.cols);
+  Buffer buffer;
+  const Block coefficients = buffer.block(p_, theta.cols);
+  copy_strided(theta, 1.0, coefficients);
+  std::vector<double> values(risk.size);
+  GaussianRisk(*this).evaluate({nullptr, p_, column_major(coefficients.data, p_, theta.cols)}, values.data());
+  for (Index b = 0; b < risk.size; ++b) risk(b) = values[b];
+}
+
+void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x, Matrix y) const {
+  const auto source = sampler(n);
+  source->draw(seed, stream);
+  const ConstMatrix design = source->design(), response = source->response();
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < p_; ++j) x(i, j) = design(i, j);
+    for (Index t = 0; t < m_; ++t) y(i, t) = response(i, t);
+  }
+}
+
+std::unique_ptr<Sampler> LinearGaussianProblem::sampler(Index n) const {
+  check::at_least("n", n, 1);
+  return make_sampler(*this, n);
+}
+
+/// (k, m): Sigma_DD^+ Sigma_D: beta, by a complete orthogonal decomposition where Sigma_DD is singular.
+std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& features) const {
+  const Index k = static_cast<Index>(features.size());
+  std::vector<double> result(k * m_);
+  const Block solution{result.data(), k, m_, k};
+  const ConstMatrix sigma = covariance();
+  if (diagonal()) {
+    for (Index t = 0; t < m_; ++t)
+      for (Index i = 0; i < k; ++i) solution(i, t) = beta_[t * p_ + features[i]];
+    return result;
+  }
+  Buffer block_buffer, cross_buffer, copy_buffer;
+  const Block block = block_buffer.block(k, k), cross = cross_buffer.block(k, m_);
+  for (Index j = 0; j < k; ++j)
+    for (Index i = 0; i < k; ++i) block(i, j) = sigma(features[i], features[j]);
+  for (Index t = 0; t < m_; ++t)
+    for (Index i = 0; i < k; ++i) {
+      double sum = 0.0;
+      for (Index j = 0; j < p_; ++j) sum += sigma(j, features[i]) * beta_[t * p_ + j];
+      cross(i, t) = sum;
+    }
+  const auto& kernel = kernels::active();
+  const Block triangle = copy_buffer.block(k, k);
+  copy(block, triangle);
+  if (definite_ && kernel.cholesky(k, triangle.data, triangle.ld)) {
+    copy(cross, solution);
+    kernel.solve_triangular(true, false, k, m_, triangle.data, triangle.ld, solution.data, solution.ld);
+    kernel.solve_triangular(true, true, k, m_, triangle.data, triangle.ld, solution.data, solution.ld);
+  } else {
+    double condition = 1.0;
+    kernel.min_norm(k, k, m_, block.data, block.ld, cross.data, cross.ld, rcond_of(k, k), solution.data, solution.ld,
+                    &condition);
+  }
+  return result;
+}
+
+LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) const {
+  if (m_ > 1) check::fail("restrict needs one target, got beta with ", m_);
+  if (features.empty()) check::fail("features must not be empty");
+  std::vector<char> kept(p_, 0);
+  for (const Index i : features) {
+    if (i < 0 || i >= p_) check::fail("features must lie in [0, ", p_, "), got ", i);
+    if (kept[i]) check::fail("features must be distinct, got ", i, " twice");
+    kept[i] = 1;
+  }
+  const Index k = static_cast<Index>(features.size());
+  const std::vector<double> beta = restricted_beta(features);
+  // The risk of beta_D in the full problem is the restricted problem's noise.
+  std::vector<double> embedded(p_, 0.0);
+  for (Index i = 0; i < k; ++i) embedded[features[i]] = beta[i];
+  double noise = 0.0;
+  risk(column_major(embedded.data(), p_, 1), {&noise, 1, 1});
+  const ConstMatrix beta_view = column_major(beta.data(), k, 1);
+  if (diagonal()) {
+    std::vector<double> variances(k);
+    for (Index i = 0; i < k; ++i) variances[i] = variances_[features[i]];
+    return {beta_view, vector_view(variances), std::sqrt(noise)};
+  }
+  std::vector<double> block(k * k);
+  for (Index j = 0; j < k; ++j)
+    for (Index i = 0; i < k; ++i) block[j * k + i] = covariance()(features[i], features[j]);
+  return {beta_view, column_major(block.data(), k, k), std::sqrt(noise)};
+}
+
+void LinearGaussianProblem::oracle_scores(Index k, double* scores) const {
+  Indices first(k);
+  for (Index i = 0; i < k; ++i) first[i] = i;
+  const std::vector<double> beta = restricted_beta(first);
+  for (Index i = 0; i < k; ++i) {
+    double square = 0.0;
+    for (Index t = 0; t < m_; ++t) square += beta[t * k + i] * beta[t * k + i];
+    scores[i] = square * variances_[i];
+  }
+}
+
+RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
+                                           Activation activation, ConstVector bias)
+    : p_(weights.rows),
+      d_(weights.cols),
+      noise_std_(noise_std),
+      activation_(activation),
+      weights_(dense_copy(weights)),
+      teacher_(copy_of(teacher)),
+      bias_(copy_of(bias)) {
+  check::at_least("weights (rows)", p_, 1);
+  check::at_least("weights (columns)", d_, 1);
+  check::nonnegative("noise_std", noise_std);
+  Buffer moments, solution_buffer;
+  const Block sigma = moments.block(p_, p_);
+  std::vector<double> cross(p_), beta(p_);
+  feature_moments(weights, activation, bias, teacher, column_major(sigma.data, p_, p_), vector_view(cross));
+  const auto& kernel = kernels::active();
+  const Block triangle = solution_buffer.block(p_, p_);
+  copy(sigma, triangle);
+  beta = cross;
+  if (kernel.cholesky(p_, triangle.data, triangle.ld)) {
+    kernel.solve_triangular(true, false, p_, 1, triangle.data, triangle.ld, beta.data(), p_);
+    kernel.solve_triangular(true, true, p_, 1, triangle.data, triangle.ld, beta.data(), p_);
+  } else {
+    double condition = 1.0;
+    kernel.min_norm(p_, p_, 1, sigma.data, sigma.ld, cross.data(), p_, rcond_of(p_, p_), beta.data(), p_,
+                    &condition);
+  }
+  double noise = noise_std * noise_std;
+  for (const double w : teacher_) noise += w * w;
+  for (Index i = 0; i < p_; ++i) noise -= cross[i] * beta[i];
+  equivalent_ = std::make_shared<const LinearGaussianProblem>(column_major(beta.data(), p_, 1),
+                                                              column_major(sigma.data, p_, p_),
+                                                              std::sqrt(std::max(noise, 0.0)));
+}
+
+std::unique_ptr<Sampler> RandomFeatureProblem::sampler(Index n) const {
+  check::at_least("n", n, 1);
+  return make_sampler(*this, n);
+}
+
+DataProblem::DataProblem(const Data& data, bool classes, Index features, Activation activation, std::uint64_t seed)
+    : p_(features > 0 ? features : data.inputs.cols),
+      m_(data.targets.cols),
+      d_(data.inputs.cols),
+      rows_(data.inputs.rows),
+      test_rows_(data.test_inputs.rows),
+      classes_(classes),
+      random_(features > 0),
+      activation_(activation),
+      seed_(seed),
+      inputs_(dense_copy(data.inputs)),
+      targets_(dense_copy(data.targets)),
+      test_inputs_(dense_copy(data.test_inputs)),
+      test_targets_(dense_copy(data.test_targets)) {
+  check::at_least("inputs (rows)", rows_, 1);
+  check::at_least("inputs (columns)", d_, 1);
+  check::at_least("targets (columns)", m_, 1);
+  check::at_least("test_inputs (rows)", test_rows_, 1);
+  check::at_least("features", features, 0);
+  check::same("targets", rows_, data.targets.rows);
+  check::same("test_inputs (columns)", d_, data.test_inputs.cols);
+  check::same("test_targets", test_rows_, data.test_targets.rows);
+  check::same("test_targets (columns)", m_, data.test_targets.cols);
+  check::finite("inputs", data.inputs);
+  check::finite("targets", data.targets);
+  check::finite("test_inputs", data.test_inputs);
+  check::finite("test_targets", data.test_targets);
+}
+
+void DataProblem::oracle_scores(Index, double*) const {
+  check::fail("rule oracle needs the truth, which a data set does not tell; use magnitude, hessian or random");
+}
+
+std::unique_ptr<Sampler> DataProblem::sampler(Index n) const {
+  check::at_least("n", n, 1);
+  if (n > rows_) check::fail("n must be at most the ", rows_, " training rows of the data set, got ", n);
+  return make_sampler(*this, n);
+}
+
+}  // namespace overprune

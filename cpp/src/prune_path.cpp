@@ -1,0 +1,147 @@
+#include "overprune/prune_path.hpp"
+
+#include <cmath>
+
+#include "check.hpp"
+#include "grid_fit.hpp"
+#include "overprune/random.hpp"
+
+namespace overprune {
+
+void check_grid(const Grid& grid, Index p) {
+  check::increasing("sizes", grid.sizes, 1, p);
+  check::increasing("nonzeros", grid.nonzeros, 1, p);
+  if (grid.rules.empty()) check::fail("rules must not be empty");
+  for (std::size_t r = 0; r < grid.rules.size(); ++r)
+    for (std::size_t q = 0; q < r; ++q)
+      if (grid.rules[q] == grid.rules[r]) check::fail("rules must be distinct, got ", name_of(grid.rules[r]), " twice");
+  check::nonnegative("ridge", grid.ridge);
+  check::nonnegative("retrain_ridge", grid.retrain_ridge);
+}
+
+void GridFit::run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
+                  SolveInfo* info, const Poll& poll) {
+  const Index m = y.cols, sizes = static_cast<Index>(grid.sizes.size());
+  const Block dense = dense_.block(grid.sizes.back(), sizes * m);
+  path_.solve(x.columns(0, grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
+  sink.dense(dense);
+  prepare_scores(x, grid, inputs);
+  for (Index i = 0; i < sizes; ++i) {
+    const Index k = grid.sizes[i];
+    const Index active = std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
+    if (active == 0) continue;
+    const Indices nonzeros(grid.nonzeros.begin(), grid.nonzeros.begin() + active);
+    const Index count = nonzeros.back();
+    const ConstBlock theta = dense.columns(i * m, m).top(k);
+    for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r) {
+      poll_now(poll);
+      const Indices order = order_of(grid.rules[r], i, k, theta, inputs, count);
+      const Block pruned = pruned_.block(count, active * m);
+      fill(pruned, 0.0);
+      for (Index a = 0; a < active; ++a)
+        for (Index t = 0; t < m; ++t)
+          for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order[j], t);
+      Block retrained;
+      if (grid.retrain) {
+        const Block columns = columns_.block(x.rows, count);
+        gather_columns(x, order.data(), count, columns);
+        retrained = retrained_.block(count, active * m);
+        retrainer_.solve(columns, y, nonzeros, grid.retrain_ridge, retrained, poll);
+      }
+      sink.pruned(i, r, order, pruned, retrained);
+    }
+  }
+}
+
+void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs) {
+  const Index most = grid.sizes.back();
+  scores_.resize(most);
+  for (const Rule rule : grid.rules) {
+    if (rule == Rule::hessian) {
+      curvature_.resize(most);
+      for (Index j = 0; j < most; ++j)
+        curvature_[j] = inputs.curvature.size > 0 ? inputs.curvature(j)
+                                                  : norm2(x.columns(j, 1)) / static_cast<double>(x.rows);
+    } else if (rule == Rule::random) {
+      // One score a feature for all sizes: the support at size k is uniform among the first k whatever the grid.
+      uniform_.resize(most);
+      uniform({inputs.seed, inputs.stream, Purpose::scores}, 0, most, uniform_.data());
+    }
+  }
+}
+
+Indices GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count) {
+  if (rule == Rule::random) return top_k_order({uniform_.data(), k, 1}, count);
+  if (rule == Rule::oracle)
+    return top_k_order({&inputs.truth(size, 0), k, inputs.truth.col_stride}, count);
+  const Vector scores{scores_.data(), k, 1};
+  importance(rule, {theta.data, k, theta.cols, 1, theta.ld}, {curvature_.data(), rule == Rule::hessian ? k : 0, 1},
+             scores);
+  return top_k_order(scores, count);
+}
+
+namespace {
+
+/// Copies what the engine finds into a PrunePathResult.
+class StoringSink final : public GridSink {
+ public:
+  StoringSink(const Grid& grid, PrunePathResult& result) : grid_(grid), result_(result) {
+    const auto sizes = grid.sizes.size(), rules = grid.rules.size(), nonzeros = grid.nonzeros.size();
+    result.dense.assign(sizes * result.p * result.m, 0.0);
+    result.order.assign(rules * sizes * result.most, -1);
+    if (grid.retrain) result.retrained.assign(rules * sizes * nonzeros * result.most * result.m, 0.0);
+  }
+  void dense(ConstBlock theta) override {
+    for (Index i = 0; i < static_cast<Index>(grid_.sizes.size()); ++i)
+      for (Index j = 0; j < grid_.sizes[i]; ++j)
+        for (Index t = 0; t < result_.m; ++t)
+          result_.dense[(i * result_.p + j) * result_.m + t] = theta(j, i * result_.m + t);
+  }
+  void pruned(Index size, Index rule, const Indices& order, ConstBlock, ConstBlock retrained) override {
+    const Index sizes = static_cast<Index>(grid_.sizes.size()), nonzeros = static_cast<Index>(grid_.nonzeros.size());
+    const Index point = rule * sizes + size;
+    std::copy(order.begin(), order.end(), result_.order.begin() + point * result_.most);
+    for (Index c = 0; c < retrained.cols; ++c)
+      for (Index j = 0; j < retrained.rows; ++j)
+        result_.retrained[((point * nonzeros + c / result_.m) * result_.most + j) * result_.m + c % result_.m] =
+            retrained(j, c);
+  }
+
+ private:
+  const Grid& grid_;
+  PrunePathResult& result_;
+};
+
+}  // namespace
+
+PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
+                           const Poll& poll) {
+  check::at_least("X (rows)", x.rows, 1);
+  check::at_least("X (columns)", x.cols, 1);
+  check::at_least("y (targets)", y.cols, 1);
+  check::same("y", x.rows, y.rows);
+  check::finite("X", x);
+  check::finite("y", y);
+  check_grid(grid, x.cols);
+  if (inputs.curvature.size > 0) check::same("curvature", x.cols, inputs.curvature.size);
+  for (const Rule rule : grid.rules) {
+    if (rule != Rule::oracle) continue;
+    if (inputs.truth.rows != static_cast<Index>(grid.sizes.size()) || inputs.truth.cols < grid.sizes.back())
+      check::fail("rule oracle needs truth of shape (", grid.sizes.size(), ", ", x.cols, "), got (", inputs.truth.rows,
+                  ", ", inputs.truth.cols, ")");
+  }
+  PrunePathResult result;
+  result.p = x.cols;
+  result.m = y.cols;
+  for (const Index s : grid.nonzeros)
+    if (s <= grid.sizes.back()) result.most = s;
+  StoringSink sink(grid, result);
+  Buffer x_buffer, y_buffer;
+  const Block design = x_buffer.block(x.rows, x.cols), response = y_buffer.block(y.rows, y.cols);
+  copy_strided(x, 1.0, design);
+  copy_strided(y, 1.0, response);
+  GridFit().run(design, response, grid, inputs, sink, &result.info, poll);
+  return result;
+}
+
+}  // namespace overprune

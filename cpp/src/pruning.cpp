@@ -1,0 +1,83 @@
+#include "overprune/pruning.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <iterator>
+
+#include "check.hpp"
+
+namespace overprune {
+namespace {
+
+constexpr const char* kNames[] = {"magnitude", "hessian", "oracle", "random"};
+
+/// The k-th largest score; k >= 1.
+double kth_largest(std::vector<double>& values, Index k) {
+  std::nth_element(values.begin(), values.begin() + (k - 1), values.end(), std::greater<>());
+  return values[k - 1];
+}
+
+}  // namespace
+
+Rule rule_from_name(const std::string& name) {
+  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i)
+    if (name == kNames[i]) return static_cast<Rule>(i);
+  check::fail("rule must be one of magnitude, hessian, oracle, random; got '", name, "'");
+}
+
+const char* name_of(Rule rule) { return kNames[static_cast<int>(rule)]; }
+
+void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores) {
+  if (rule != Rule::magnitude && rule != Rule::hessian)
+    check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
+  const bool hessian = rule == Rule::hessian;
+  check::same("scores", theta.rows, scores.size);
+  if (hessian) check::same("curvature", theta.rows, curvature.size);
+  for (Index i = 0; i < theta.rows; ++i) {
+    double square = theta(i, 0) * theta(i, 0);
+    for (Index j = 1; j < theta.cols; ++j) square += theta(i, j) * theta(i, j);
+    if (hessian)
+      scores(i) = square * curvature(i);
+    else  // |theta_i| itself where there is one target: its square might underflow
+      scores(i) = theta.cols == 1 ? std::abs(theta(i, 0)) : std::sqrt(square);
+  }
+}
+
+Indices top_k(ConstVector scores, Index k) {
+  if (k < 0 || k > scores.size) check::fail("k must lie in [0, ", scores.size, "], got ", k);
+  std::vector<double> values(scores.size);
+  for (Index i = 0; i < scores.size; ++i) {
+    if (std::isnan(scores(i))) check::fail("scores must not be NaN, got NaN at index ", i);
+    values[i] = scores(i);
+  }
+  Indices chosen;
+  if (k == 0) return chosen;
+  const double threshold = kth_largest(values, k);
+  // After nth_element the first k hold all scores above the threshold and as many equal to it as fit.
+  const auto above = std::count_if(values.begin(), values.begin() + k, [=](double v) { return v > threshold; });
+  Index ties = k - static_cast<Index>(above);
+  chosen.reserve(k);
+  for (Index i = 0; i < scores.size; ++i)
+    if (scores(i) > threshold || (scores(i) == threshold && ties-- > 0)) chosen.push_back(i);
+  return chosen;
+}
+
+Indices top_k_order(ConstVector scores, Index k) {
+  Indices order = top_k(scores, k);
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return scores(a) > scores(b); });
+  return order;
+}
+
+void prune(ConstMatrix theta, const Indices& support, Matrix pruned) {
+  check::same("pruned", theta.rows, pruned.rows);
+  check::same("pruned (targets)", theta.cols, pruned.cols);
+  for (Index j = 0; j < pruned.cols; ++j)
+    for (Index i = 0; i < pruned.rows; ++i) pruned(i, j) = 0.0;
+  for (const Index i : support) {
+    if (i < 0 || i >= theta.rows) check::fail("support must lie in [0, ", theta.rows, "), got ", i);
+    for (Index j = 0; j < theta.cols; ++j) pruned(i, j) = theta(i, j);
+  }
+}
+
+}  // namespace overprune

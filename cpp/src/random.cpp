@@ -1,0 +1,48 @@
+#include "overprune/random.hpp"
+
+#include <numeric>
+#include <utility>
+
+#include "check.hpp"
+#include "kernels/philox.hpp"
+#include "kernels/table.hpp"
+
+namespace overprune {
+namespace {
+
+void check_range(std::uint64_t first, Index count) {
+  constexpr std::uint64_t limit = std::uint64_t{1} << 49;  // a block's number has 48 bits
+  check::at_least("count", count, 0);
+  if (first >= limit || static_cast<std::uint64_t>(count) > limit - first)
+    check::fail("a stream has 2^49 numbers, got first = ", first, " and count = ", count);
+}
+
+}  // namespace
+
+void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out) {
+  check_range(first, count);
+  kernels::active().normals(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose), first, count, out);
+}
+
+void uniform(StreamKey key, std::uint64_t first, Index count, double* out) {
+  check_range(first, count);
+  kernels::active().uniforms(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose), first, count, out);
+}
+
+Indices sample_without_replacement(StreamKey key, Index population, Index count) {
+  if (count < 0 || count > population) check::fail("count must lie in [0, ", population, "], got ", count);
+  Indices items(population);
+  std::iota(items.begin(), items.end(), Index{0});
+  for (Index i = 0; i < count; ++i) {
+    const Blocks<1> block(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
+                          static_cast<std::uint64_t>(i));
+    const std::uint64_t bits = (block.word[0][0] << 32) | block.word[1][0];
+    // The remainder favours small offsets by less than population / 2^64: not measurable.
+    const auto offset = static_cast<Index>(bits % static_cast<std::uint64_t>(population - i));
+    std::swap(items[i], items[i + offset]);
+  }
+  items.resize(count);
+  return items;
+}
+
+}  // namespace overprune

@@ -1,0 +1,255 @@
+#include "samplers.hpp"
+
+#include <cmath>
+
+#include "features.hpp"
+#include "kernels/table.hpp"
+#include "overprune/random.hpp"
+
+namespace overprune {
+
+void GaussianRisk::evaluate(const Models& models, double* risk) {
+  if (problem_.diagonal())
+    evaluate_diagonal(models, risk);
+  else
+    evaluate_dense(models, risk);
+}
+
+void GaussianRisk::evaluate_diagonal(const Models& models, double* risk) {
+  const ConstMatrix beta = problem_.beta();
+  const ConstVector variances = problem_.variances();
+  const Index p = problem_.features(), m = problem_.targets(), models_count = models.theta.cols / m;
+  const auto feature = [&](Index i) { return models.support ? models.support[i] : i; };
+  std::fill(on_support_.begin(), on_support_.end(), 0);
+  for (Index i = 0; i < models.count; ++i) on_support_[feature(i)] = 1;
+  double outside = static_cast<double>(m) * problem_.noise_std() * problem_.noise_std();
+  for (Index t = 0; t < m; ++t)
+    for (Index i = 0; i < p; ++i)
+      if (!on_support_[i]) outside += variances(i) * beta(i, t) * beta(i, t);
+  for (Index b = 0; b < models_count; ++b) {
+    double sum = outside;
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < models.count; ++i) {
+        const double difference = models.theta(i, b * m + t) - beta(feature(i), t);
+        sum += variances(feature(i)) * difference * difference;
+      }
+    risk[b] = sum;
+  }
+}
+
+// All differences theta - beta in one product with Sigma.
+void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
+  const ConstMatrix beta = problem_.beta(), sigma = problem_.covariance();
+  const Index p = problem_.features(), m = problem_.targets(), columns = models.theta.cols;
+  const Block difference = differences_.block(p, columns), image = images_.block(p, columns);
+  for (Index c = 0; c < columns; ++c) {
+    for (Index i = 0; i < p; ++i) difference(i, c) = -beta(i, c % m);
+    for (Index i = 0; i < models.count; ++i)
+      difference(models.support ? models.support[i] : i, c) += models.theta(i, c);
+  }
+  kernels::active().gemm(false, false, p, columns, p, 1.0, sigma.data, p, difference.data, p, 0.0, image.data, p);
+  for (Index b = 0; b < columns / m; ++b) {
+    double sum = static_cast<double>(m) * problem_.noise_std() * problem_.noise_std();
+    for (Index c = b * m; c < (b + 1) * m; ++c)
+      for (Index i = 0; i < p; ++i) sum += difference(i, c) * image(i, c);
+    risk[b] = sum;
+  }
+}
+
+namespace {
+
+/// y += noise_std z, one stream for all targets.
+void add_noise(double noise_std, std::uint64_t seed, std::uint64_t trial, Buffer& buffer, Block y) {
+  if (noise_std == 0.0) return;
+  double* noise = buffer.get(y.rows * y.cols);
+  standard_normal({seed, trial, Purpose::noise}, 0, y.rows * y.cols, noise);
+  for (Index i = 0; i < y.rows * y.cols; ++i) y.data[i] += noise_std * noise[i];
+}
+
+/// Holds the design (n, p) and the response (n, m) that the three samplers fill.
+class BaseSampler : public Sampler {
+ public:
+  BaseSampler(Index n, Index p, Index m) : x_(x_buffer_.block(n, p)), y_(y_buffer_.block(n, m)) {}
+  ConstMatrix design() const override { return column_major(x_.data, x_.rows, x_.cols); }
+  ConstMatrix response() const override { return column_major(y_.data, y_.rows, y_.cols); }
+
+ private:
+  Buffer x_buffer_, y_buffer_;
+
+ protected:
+  Block x_, y_;
+  Buffer scratch_;
+};
+
+class GaussianSampler final : public BaseSampler {
+ public:
+  GaussianSampler(const LinearGaussianProblem& problem, Index n)
+      : BaseSampler(n, problem.features(), problem.targets()), problem_(problem), risk_(problem) {}
+
+  void draw(std::uint64_t seed, std::uint64_t trial) override {
+    const auto& kernel = kernels::active();
+    const Index n = x_.rows, p = x_.cols;
+    const StreamKey key{seed, trial, Purpose::design};
+    if (problem_.diagonal()) {
+      standard_normal(key, 0, n * p, x_.data);
+      for (Index j = 0; j < p; ++j) {
+        const double root = std::sqrt(problem_.variances()(j));
+        for (Index i = 0; i < n; ++i) x_(i, j) *= root;
+      }
+    } else {
+      double* normals = scratch_.get(n * p);
+      standard_normal(key, 0, n * p, normals);
+      kernel.gemm(false, true, n, p, p, 1.0, normals, n, problem_.factor().data, p, 0.0, x_.data, x_.ld);
+    }
+    kernel.gemm(false, false, n, y_.cols, p, 1.0, x_.data, x_.ld, problem_.beta().data, p, 0.0, y_.data, y_.ld);
+    add_noise(problem_.noise_std(), seed, trial, scratch_, y_);
+  }
+  void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
+
+ private:
+  const LinearGaussianProblem& problem_;
+  GaussianRisk risk_;
+};
+
+}  // namespace
+
+/// Draws inputs a and their features; the risk is the equivalent Gaussian problem's, which is exact.
+class FeatureSampler final : public BaseSampler {
+ public:
+  FeatureSampler(const RandomFeatureProblem& problem, Index n)
+      : BaseSampler(n, problem.p_, 1), problem_(problem), risk_(problem.equivalent()) {}
+
+  void draw(std::uint64_t seed, std::uint64_t trial) override {
+    const Index n = x_.rows, d = problem_.d_;
+    const Block inputs = inputs_.block(n, d);
+    standard_normal({seed, trial, Purpose::design}, 0, n * d, inputs.data);
+    features_into(inputs, {problem_.weights_.data(), problem_.p_, d, problem_.p_}, problem_.activation_,
+                  problem_.bias_.empty() ? nullptr : problem_.bias_.data(), x_);
+    kernels::active().gemm(false, false, n, 1, d, 1.0, inputs.data, n, problem_.teacher_.data(), d, 0.0, y_.data,
+                           n);
+    add_noise(problem_.noise_std_, seed, trial, scratch_, y_);
+  }
+  void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
+
+ private:
+  const RandomFeatureProblem& problem_;
+  GaussianRisk risk_;
+  Buffer inputs_;
+};
+
+/// Draws rows of the data set and, where asked, new random features of them and of the test set.
+class DataSampler final : public BaseSampler {
+ public:
+  DataSampler(const DataProblem& problem, Index n)
+      : BaseSampler(n, problem.p_, problem.m_),
+        problem_(problem),
+        test_x_(test_buffer_.block(problem.test_rows_, problem.p_)) {
+    if (!problem_.random_) copy({problem_.test_inputs_.data(), test_x_.rows, test_x_.cols, test_x_.rows}, test_x_);
+  }
+
+  void draw(std::uint64_t seed, std::uint64_t trial) override {
+    const Index n = x_.rows, d = problem_.d_, m = problem_.m_, rows = problem_.rows_;
+    const Indices chosen = sample_without_replacement({seed, trial, Purpose::rows}, rows, n);
+    const Block inputs = problem_.random_ ? inputs_.block(n, d) : x_;
+    for (Index j = 0; j < d; ++j)
+      for (Index i = 0; i < n; ++i) inputs(i, j) = problem_.inputs_[j * rows + chosen[i]];
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < n; ++i) y_(i, t) = problem_.targets_[t * rows + chosen[i]];
+    if (!problem_.random_) return;
+    draw_weights(trial);
+    features_into(inputs, weights(), problem_.activation_, phases_.empty() ? nullptr : phases_.data(), x_);
+    draw_test_features();
+  }
+
+  /// The test set's features with the weights of trial `trial`.
+  ConstBlock test_features(std::uint64_t trial) {
+    if (problem_.random_) {
+      draw_weights(trial);
+      draw_test_features();
+    }
+    return test_x_;
+  }
+
+  void evaluate(const Models& models, double* risk, double* accuracy) override {
+    const Index m = problem_.m_, test_rows = test_x_.rows, columns = models.theta.cols;
+    ConstBlock features = test_x_.columns(0, models.count);
+    if (models.support) {
+      const Block gathered = gathered_.block(test_rows, models.count);
+      gather_columns(test_x_, models.support, models.count, gathered);
+      features = gathered;
+    }
+    const Block predicted = predicted_.block(test_rows, columns);
+    kernels::active().gemm(false, false, test_rows, columns, models.count, 1.0, features.data, features.ld,
+                           models.theta.data, models.theta.col_stride, 0.0, predicted.data, predicted.ld);
+    const ConstBlock truth{problem_.test_targets_.data(), test_rows, m, test_rows};
+    for (Index b = 0; b < columns / m; ++b) {
+      const ConstBlock own = predicted.columns(b * m, m);
+      double sum = 0.0;
+      for (Index t = 0; t < m; ++t)
+        for (Index i = 0; i < test_rows; ++i) sum += (own(i, t) - truth(i, t)) * (own(i, t) - truth(i, t));
+      risk[b] = sum / static_cast<double>(test_rows);
+      if (accuracy && problem_.classes_) accuracy[b] = fraction_right(own, truth);
+    }
+  }
+
+ private:
+  ConstBlock weights() { return {weights_.get(problem_.p_ * problem_.d_), problem_.p_, problem_.d_, problem_.p_}; }
+
+  /// Rows N(0, I/d); uniform phases for cos, whose features are blind without them.
+  void draw_weights(std::uint64_t trial) {
+    const Index p = problem_.p_, d = problem_.d_;
+    double* values = weights_.get(p * d);
+    // Row after row, so that the first k features do not depend on how many more there are.
+    std::vector<double>& rows = rows_;
+    rows.resize(p * d);
+    standard_normal({problem_.seed_, trial, Purpose::features}, 0, p * d, rows.data());
+    const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+    for (Index i = 0; i < p; ++i)
+      for (Index j = 0; j < d; ++j) values[j * p + i] = scale * rows[i * d + j];
+    if (problem_.activation_ != Activation::cos) return;
+    phases_.resize(p);
+    uniform({problem_.seed_, trial, Purpose::bias}, 0, p, phases_.data());
+    for (double& phase : phases_) phase *= 6.283185307179586;
+  }
+
+  void draw_test_features() {
+    features_into({problem_.test_inputs_.data(), test_x_.rows, problem_.d_, test_x_.rows}, weights(),
+                  problem_.activation_, phases_.empty() ? nullptr : phases_.data(), test_x_);
+  }
+
+  static double fraction_right(ConstBlock predicted, ConstBlock truth) {
+    const auto largest = [](ConstBlock block, Index i) {
+      Index best = 0;
+      for (Index t = 1; t < block.cols; ++t)
+        if (block(i, t) > block(i, best)) best = t;
+      return best;
+    };
+    Index right = 0;
+    for (Index i = 0; i < truth.rows; ++i) right += largest(predicted, i) == largest(truth, i);
+    return static_cast<double>(right) / static_cast<double>(truth.rows);
+  }
+
+  const DataProblem& problem_;
+  Buffer test_buffer_, inputs_, weights_, gathered_, predicted_;
+  Block test_x_;
+  std::vector<double> rows_, phases_;
+};
+
+void DataProblem::test_features(std::uint64_t stream, Matrix out) const {
+  DataSampler source(*this, 1);
+  const ConstBlock features = source.test_features(stream);
+  for (Index i = 0; i < features.rows; ++i)
+    for (Index j = 0; j < features.cols; ++j) out(i, j) = features(i, j);
+}
+
+std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n) {
+  return std::make_unique<GaussianSampler>(problem, n);
+}
+std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n) {
+  return std::make_unique<FeatureSampler>(problem, n);
+}
+std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n) {
+  return std::make_unique<DataSampler>(problem, n);
+}
+
+}  // namespace overprune

@@ -1,0 +1,215 @@
+#include "overprune/simulate.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "check.hpp"
+#include "grid_fit.hpp"
+
+namespace overprune {
+namespace {
+
+/// Where the risks of one trial go.
+struct TrialSlots {
+  double *dense, *pruned, *retrained;                             // (K), (R, K, S), (R, K, S) or null
+  double *dense_accuracy, *pruned_accuracy, *retrained_accuracy;  // the same, or null
+};
+
+/// Judges the models of one trial and writes their risks.
+class RiskSink final : public GridSink {
+ public:
+  explicit RiskSink(const Grid& grid) : grid_(grid) {}
+  void start(Sampler& sampler, const TrialSlots& slots) {
+    sampler_ = &sampler;
+    slots_ = slots;
+  }
+  void dense(ConstBlock theta) override {
+    sampler_->evaluate({nullptr, theta.rows, view(theta)}, slots_.dense, slots_.dense_accuracy);
+  }
+  void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned, ConstBlock retrained) override {
+    const Index sizes = static_cast<Index>(grid_.sizes.size()), nonzeros = static_cast<Index>(grid_.nonzeros.size());
+    const Index offset = (rule * sizes + size) * nonzeros;
+    write(order, pruned, slots_.pruned + offset, slots_.pruned_accuracy, offset);
+    if (grid_.retrain) write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
+  }
+
+ private:
+  static ConstMatrix view(ConstBlock block) { return {block.data, block.rows, block.cols, 1, block.ld}; }
+
+  void write(const Indices& order, ConstBlock models, double* risk, double* accuracy, Index offset) {
+    sampler_->evaluate({order.data(), models.rows, view(models)}, risk, accuracy ? accuracy + offset : nullptr);
+  }
+
+  const Grid& grid_;
+  Sampler* sampler_ = nullptr;
+  TrialSlots slots_{};
+};
+
+/// Threads that are joined wherever the scope is left.
+class Threads {
+ public:
+  ~Threads() { join(); }
+  template <class Function>
+  void start(Function function) {
+    threads_.emplace_back(std::move(function));
+  }
+  void join() {
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+ private:
+  std::vector<std::thread> threads_;
+};
+
+/// Thrown inside a worker when the run is being stopped.
+struct Stopped {};
+
+/// What the workers and the calling thread share.
+struct Board {
+  std::atomic<Index> next{0}, done{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::condition_variable changed;
+  Index running = 0;              // guarded by mutex
+  std::exception_ptr failure;     // guarded by mutex
+
+  void leave(std::exception_ptr why) {
+    const std::lock_guard lock(mutex);
+    if (why && !failure) failure = why;
+    if (why) stop = true;
+    --running;
+    changed.notify_all();
+  }
+};
+
+class Run {
+ public:
+  Run(const Problem& problem, const Grid& grid, const Trials& trials)
+      : problem_(problem), grid_(grid), trials_(trials) {
+    const Index sizes = static_cast<Index>(grid.sizes.size());
+    points_ = static_cast<Index>(grid.rules.size()) * sizes * static_cast<Index>(grid.nonzeros.size());
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const Index count = trials.count;
+    result_.dense_risk.assign(count * sizes, nan);
+    result_.pruned_risk.assign(count * points_, nan);
+    if (grid.retrain) result_.retrained_risk.assign(count * points_, nan);
+    if (!problem.has_classes()) return;
+    result_.dense_accuracy = result_.dense_risk;
+    result_.pruned_accuracy = result_.pruned_risk;
+    result_.retrained_accuracy = result_.retrained_risk;
+  }
+
+  SimulateResult finish(const std::function<void(Index)>& monitor) {
+    prepare_truth();
+    const Index workers = std::min(trials_.workers, trials_.count);
+    Threads threads;
+    board_.running = workers;
+    try {
+      for (Index w = 0; w < workers; ++w) threads.start([this] { work(); });
+      wait(monitor);
+    } catch (...) {
+      board_.stop = true;
+      throw;
+    }
+    threads.join();
+    if (board_.failure) std::rethrow_exception(board_.failure);
+    return std::move(result_);
+  }
+
+ private:
+  /// The oracle's scores depend on the problem alone: once for all trials.
+  void prepare_truth() {
+    if (std::find(grid_.rules.begin(), grid_.rules.end(), Rule::oracle) == grid_.rules.end()) return;
+    const Index p = problem_.features();
+    truth_.assign(grid_.sizes.size() * p, 0.0);
+    for (std::size_t i = 0; i < grid_.sizes.size(); ++i)
+      problem_.oracle_scores(grid_.sizes[i], truth_.data() + static_cast<Index>(i) * p);
+  }
+
+  void wait(const std::function<void(Index)>& monitor) {
+    std::unique_lock lock(board_.mutex);
+    while (board_.running > 0) {
+      board_.changed.wait_for(lock, std::chrono::milliseconds(50));
+      if (!monitor) continue;
+      lock.unlock();
+      monitor(board_.done);
+      lock.lock();
+    }
+  }
+
+  void work() {
+    std::exception_ptr failure;
+    try {
+      const std::unique_ptr<Sampler> sampler = problem_.sampler(trials_.n);
+      GridFit fit;
+      RiskSink sink(grid_);
+      for (Index i = board_.next++; i < trials_.count; i = board_.next++) {
+        run_trial(i, *sampler, fit, sink);
+        ++board_.done;
+      }
+    } catch (const Stopped&) {
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    board_.leave(failure);
+  }
+
+  void run_trial(Index i, Sampler& sampler, GridFit& fit, RiskSink& sink) {
+    const Poll poll = [this] {
+      if (board_.stop) throw Stopped{};
+    };
+    poll();
+    const auto trial = static_cast<std::uint64_t>(trials_.first + i);
+    sampler.draw(trials_.seed, trial);
+    RuleInputs inputs;
+    if (const auto* curvature = problem_.curvature(); curvature && !trials_.sample_curvature)
+      inputs.curvature = vector_view(*curvature);
+    if (!truth_.empty())
+      inputs.truth = row_major(truth_.data(), static_cast<Index>(grid_.sizes.size()), problem_.features());
+    inputs.seed = trials_.seed;
+    inputs.stream = trial;
+    sink.start(sampler, slots(i));
+    const ConstMatrix x = sampler.design(), y = sampler.response();
+    fit.run({x.data, x.rows, x.cols, x.col_stride}, {y.data, y.rows, y.cols, y.col_stride}, grid_, inputs, sink,
+            nullptr, poll);
+  }
+
+  TrialSlots slots(Index i) {
+    const Index sizes = static_cast<Index>(grid_.sizes.size());
+    const auto at = [i](std::vector<double>& values, Index stride) {
+      return values.empty() ? nullptr : values.data() + i * stride;
+    };
+    return {at(result_.dense_risk, sizes),        at(result_.pruned_risk, points_),
+            at(result_.retrained_risk, points_),  at(result_.dense_accuracy, sizes),
+            at(result_.pruned_accuracy, points_), at(result_.retrained_accuracy, points_)};
+  }
+
+  const Problem& problem_;
+  const Grid& grid_;
+  const Trials& trials_;
+  Index points_ = 0;
+  std::vector<double> truth_;  // (K, p), only for the oracle rule
+  SimulateResult result_;
+  Board board_;
+};
+
+}  // namespace
+
+SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
+                        const std::function<void(Index done)>& monitor) {
+  check_grid(grid, problem.features());
+  check::at_least("n", trials.n, 1);
+  check::at_least("first trial", trials.first, 0);
+  check::at_least("trials", trials.count, 1);
+  check::at_least("workers", trials.workers, 1);
+  return Run(problem, grid, trials).finish(monitor);
+}
+
+}  // namespace overprune

@@ -1,0 +1,27 @@
+// The module: what each topic registers, and the facts of the build. No numerics here.
+#include "overprune/build_info.hpp"
+#include "register.hpp"
+
+PYBIND11_MODULE(_core, module) {
+  using namespace overprune;
+  namespace py = pybind11;
+  module.doc() = "Compiled core of overprune.";
+  module.attr("__version__") = build_info().version;
+  module.def("build_info", [] {
+    const BuildInfo info = build_info();
+    py::dict facts;
+    facts["version"] = info.version;
+    facts["kernel_level"] = info.kernel_level;
+    facts["kernel_levels"] = info.kernel_levels;
+    facts["compiler"] = info.compiler;
+    facts["assertions"] = info.assertions;
+    return facts;
+  });
+  bindings::register_features(module);
+  bindings::register_least_squares(module);
+  bindings::register_problem(module);
+  bindings::register_pruning(module);
+  bindings::register_random(module);
+  bindings::register_simulate(module);
+  bindings::register_theory(module);
+}

@@ -1,0 +1,123 @@
+#include "overprune/problem.hpp"
+
+#include "overprune/features.hpp"
+#include "register.hpp"
+
+namespace overprune::bindings {
+namespace {
+
+using Linear = LinearGaussianProblem;
+
+std::shared_ptr<Linear> make_linear(const Array& beta, const Array& covariance, double noise_std) {
+  const ConstMatrix coefficients = as_matrix(beta, "beta");
+  if (covariance.ndim() == 1) {
+    const ConstVector variances = as_vector(covariance, "covariance");
+    return std::make_shared<Linear>(coefficients, variances, noise_std);
+  }
+  const ConstMatrix sigma = as_matrix(covariance, "covariance");
+  const py::gil_scoped_release release;
+  return std::make_shared<Linear>(coefficients, sigma, noise_std);
+}
+
+Array to_array(ConstMatrix values) {
+  Array out = new_array({values.rows, values.cols});
+  for (Index i = 0; i < values.rows; ++i)
+    for (Index j = 0; j < values.cols; ++j) out.mutable_at(i, j) = values(i, j);
+  return out;
+}
+
+Array to_array(ConstVector values) {
+  Array out = new_array({values.size});
+  for (Index i = 0; i < values.size; ++i) out.mutable_at(i) = values(i);
+  return out;
+}
+
+/// Draws X (n, p) and y (n, m) of one trial.
+py::tuple sample(const Problem& problem, Index n, std::uint64_t seed, std::uint64_t stream) {
+  std::unique_ptr<Sampler> source;
+  {
+    const py::gil_scoped_release release;
+    source = problem.sampler(n);
+    source->draw(seed, stream);
+  }
+  return py::make_tuple(to_array(source->design()), to_array(source->response()));
+}
+
+Array linear_risk(const Linear& problem, const Array& theta) {
+  const ConstMatrix coefficients = as_matrix(theta, "theta");
+  Array out = new_array({coefficients.cols / problem.targets()});
+  const Vector risk = as_mutable_vector(out);
+  {
+    const py::gil_scoped_release release;
+    problem.risk(coefficients, risk);
+  }
+  return out;
+}
+
+Array oracle_scores(const Problem& problem, Index k) {
+  Array out = new_array({k});
+  problem.oracle_scores(k, out.mutable_data());
+  return out;
+}
+
+std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const Array& teacher, double noise_std,
+                                                    const std::string& activation,
+                                                    const std::optional<Array>& bias) {
+  const ConstMatrix r = as_matrix(weights, "weights");
+  const ConstVector w = as_vector(teacher, "teacher");
+  const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
+  const Activation phi = activation_from_name(activation);
+  const py::gil_scoped_release release;
+  return std::make_shared<RandomFeatureProblem>(r, w, noise_std, phi, shifts);
+}
+
+py::tuple equivalent(const RandomFeatureProblem& problem) {
+  const Linear& linear = problem.equivalent();
+  return py::make_tuple(to_array(linear.beta()), to_array(linear.covariance()), linear.noise_std());
+}
+
+std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets, const Array& test_inputs,
+                                       const Array& test_targets, bool classes, Index features,
+                                       const std::string& activation, std::uint64_t seed) {
+  const DataProblem::Data data{as_matrix(inputs, "inputs"), as_matrix(targets, "targets"),
+                               as_matrix(test_inputs, "test_inputs"), as_matrix(test_targets, "test_targets")};
+  return std::make_shared<DataProblem>(data, classes, features, activation_from_name(activation), seed);
+}
+
+Array test_features(const DataProblem& problem, std::uint64_t stream, Index test_rows) {
+  Array out = new_array({test_rows, problem.features()});
+  const Matrix view = as_mutable_matrix(out);
+  {
+    const py::gil_scoped_release release;
+    problem.test_features(stream, view);
+  }
+  return out;
+}
+
+}  // namespace
+
+void register_problem(py::module_& module) {
+  py::class_<Problem, std::shared_ptr<Problem>>(module, "Problem")
+      .def_property_readonly("features", &Problem::features)
+      .def_property_readonly("targets", &Problem::targets)
+      .def("sample", &sample)
+      .def("oracle_scores", &oracle_scores);
+  py::class_<Linear, Problem, std::shared_ptr<Linear>>(module, "LinearGaussianProblem")
+      .def(py::init(&make_linear))
+      .def_property_readonly("noise_std", &Linear::noise_std)
+      .def_property_readonly("diagonal", &Linear::diagonal)
+      .def_property_readonly("beta", [](const Linear& problem) { return to_array(problem.beta()); })
+      .def_property_readonly("variances", [](const Linear& problem) { return to_array(problem.variances()); })
+      .def_property_readonly("covariance", [](const Linear& problem) { return to_array(problem.covariance()); })
+      .def_property_readonly("null_risk", &Linear::null_risk)
+      .def("restrict", &Linear::restrict)
+      .def("risk", &linear_risk);
+  py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(module, "RandomFeatureProblem")
+      .def(py::init(&make_features))
+      .def("equivalent", &equivalent);
+  py::class_<DataProblem, Problem, std::shared_ptr<DataProblem>>(module, "DataProblem")
+      .def(py::init(&make_data))
+      .def("test_features", &test_features);
+}
+
+}  // namespace overprune::bindings

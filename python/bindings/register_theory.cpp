@@ -1,0 +1,54 @@
+#include "overprune/theory.hpp"
+#include "register.hpp"
+
+namespace overprune::bindings {
+namespace {
+
+double bound_fixed_point(const Array& eigenvalues, Index n, double ridge) {
+  const ConstVector view = as_vector(eigenvalues, "eigenvalues");
+  py::gil_scoped_release release;
+  return fixed_point(view, n, ridge);
+}
+
+py::tuple bound_coefficient_law(const Array& eigenvalues, const Array& beta, double noise_std, Index n,
+                                double ridge) {
+  const ConstVector lam = as_vector(eigenvalues, "eigenvalues"), truth = as_vector(beta, "beta");
+  CoefficientLaw law;
+  {
+    py::gil_scoped_release release;
+    law = coefficient_law(lam, truth, noise_std, n, ridge);
+  }
+  return py::make_tuple(to_array(law.mean, {lam.size}), to_array(law.variance, {lam.size}));
+}
+
+py::dict bound_predict(const Array& eigenvalues, const Array& beta, double noise_std, Index n,
+                       const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
+                       bool retrain, double ridge, double retrain_ridge) {
+  const ConstVector lam = as_vector(eigenvalues, "eigenvalues"), truth = as_vector(beta, "beta");
+  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
+  PredictResult found;
+  {
+    py::gil_scoped_release release;
+    found = predict(lam, truth, noise_std, n, grid, interruptible());
+  }
+  const auto K = static_cast<py::ssize_t>(sizes.size()), S = static_cast<py::ssize_t>(nonzeros.size());
+  const auto R = static_cast<py::ssize_t>(rules.size());
+  py::dict result;
+  result["dense_risk"] = to_array(found.dense_risk, {K});
+  result["pruned_risk"] = to_array(found.pruned_risk, {R, K, S});
+  if (retrain) result["retrained_risk"] = to_array(found.retrained_risk, {R, K, S});
+  return result;
+}
+
+}  // namespace
+
+void register_theory(py::module_& module) {
+  using namespace py::literals;
+  module.def("fixed_point", &bound_fixed_point, "eigenvalues"_a, "n"_a, "ridge"_a);
+  module.def("coefficient_law", &bound_coefficient_law, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a,
+             "ridge"_a);
+  module.def("predict", &bound_predict, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a, "sizes"_a,
+             "nonzeros"_a, "rules"_a, "retrain"_a, "ridge"_a, "retrain_ridge"_a);
+}
+
+}  // namespace overprune::bindings

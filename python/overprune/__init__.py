@@ -1,0 +1,45 @@
+"""overprune: is it better to train a small model, or to train a large one and prune it?
+
+A problem is described once - `LinearGaussianProblem`, `RandomFeatureProblem` or `DataProblem` - then simulated
+(`simulate`) and predicted (`predict`). Both return the same labelled table, which `plot.risk` draws.
+"""
+
+from . import plot, spectra
+from ._build import build_info, get_cmake_dir, get_include
+from ._data_problem import DataProblem
+from ._feature_problem import RandomFeatureProblem
+from ._features import random_features
+from ._least_squares import least_squares, least_squares_path, retrain_path
+from ._problem import LinearGaussianProblem
+from ._prune_path import PrunePath, prune_path
+from ._pruning import importance, prune, top_k
+from ._random import standard_normal
+from ._simulate import simulate
+from ._theory import coefficient_law, fixed_point, predict
+from ._version import __version__
+
+__all__ = [
+    "DataProblem",
+    "LinearGaussianProblem",
+    "PrunePath",
+    "RandomFeatureProblem",
+    "__version__",
+    "build_info",
+    "coefficient_law",
+    "fixed_point",
+    "get_cmake_dir",
+    "get_include",
+    "importance",
+    "least_squares",
+    "least_squares_path",
+    "plot",
+    "predict",
+    "prune",
+    "prune_path",
+    "random_features",
+    "retrain_path",
+    "simulate",
+    "spectra",
+    "standard_normal",
+    "top_k",
+]

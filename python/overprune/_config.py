@@ -1,0 +1,396 @@
+"""CONFIG.toml of `overprune run`: its fields, checked, and the problem and the run they stand for."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import reprlib
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from ._validate import FloatArray
+
+if TYPE_CHECKING:
+    from ._problem import Problem
+
+_COUNT = "an integer of at least 1"
+_REAL = "a finite number"
+_NOT_NEGATIVE = "a finite number of at least 0"
+_SEED = "an integer from 0 to 2**64 - 1"
+_INTEGERS = "an increasing list of integers of at least 1"
+
+Rule = Literal["magnitude", "hessian", "oracle", "random"]
+Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh"]
+Quantity = Literal["risk", "accuracy", "error"]
+Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
+Count = Annotated[int, Field(ge=1, description=_COUNT)]
+
+
+class ConfigError(ValueError):
+    """A config that cannot be run; the message is one line that names the field."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Isotropic(_Table):
+    kind: Literal["isotropic"] = "isotropic"
+
+
+class Spiked(_Table):
+    kind: Literal["spiked"]
+    spikes: Count
+    value: float = Field(gt=0, description="a finite number above 0")
+
+
+class PowerLaw(_Table):
+    kind: Literal["power_law"]
+    exponent: float = Field(description=_REAL)
+
+
+class Autoregressive(_Table):
+    kind: Literal["ar"]
+    rho: float = Field(gt=-1, lt=1, description="a number between -1 and 1, both excluded")
+
+
+class ConstantBeta(_Table):
+    kind: Literal["constant"] = "constant"
+    value: float | None = Field(default=None, description=_REAL)
+
+
+class NormalBeta(_Table):
+    kind: Literal["normal"]
+    scale: float | None = Field(default=None, ge=0, description=_NOT_NEGATIVE)
+    seed: Seed = 0
+
+
+class SparseBeta(_Table):
+    kind: Literal["sparse"]
+    count: Count
+    value: float | None = Field(default=None, description=_REAL)
+
+
+class ValuesBeta(_Table):
+    kind: Literal["values"]
+    values: list[float] = Field(min_length=1, description="a list of p finite numbers")
+
+
+Spectrum = Annotated[Isotropic | Spiked | PowerLaw | Autoregressive, Field(discriminator="kind")]
+Beta = Annotated[ConstantBeta | NormalBeta | SparseBeta | ValuesBeta, Field(discriminator="kind")]
+
+
+class LinearGaussian(_Table):
+    kind: Literal["linear_gaussian"]
+    p: Count
+    noise_std: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
+    spectrum: Spectrum = Field(
+        Isotropic(), description="a table with kind = isotropic, spiked, power_law or ar"
+    )
+    beta: Beta = Field(
+        default=ConstantBeta(), description="a table with kind = constant, normal, sparse or values"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> LinearGaussian:
+        if isinstance(self.spectrum, Spiked) and self.spectrum.spikes > self.p:
+            raise ValueError(f"spectrum.spikes must be at most p = {self.p}, got {self.spectrum.spikes}")
+        if isinstance(self.beta, SparseBeta) and self.beta.count > self.p:
+            raise ValueError(f"beta.count must be at most p = {self.p}, got {self.beta.count}")
+        if isinstance(self.beta, ValuesBeta) and len(self.beta.values) != self.p:
+            raise ValueError(f"beta.values must have p = {self.p} entries, got {len(self.beta.values)}")
+        return self
+
+
+class RandomFeatures(_Table):
+    kind: Literal["random_features"]
+    features: Count
+    dim: Count
+    noise_std: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
+    activation: Activation = "relu"
+    seed: Seed = 0
+
+
+class Data(_Table):
+    kind: Literal["data"]
+    dataset: Literal["mnist", "digits", "npz"]
+    path: str | None = Field(default=None, description="the name of an .npz file")
+    features: int | None = Field(default=None, ge=1, description=_COUNT)
+    activation: Activation = "relu"
+    seed: Seed = 0
+    test_size: int | None = Field(default=None, ge=1, description=_COUNT)
+    split_seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _path(self) -> Data:
+        if self.dataset == "npz" and self.path is None:
+            raise ValueError('path is missing: expected the name of an .npz file for dataset = "npz"')
+        if self.dataset != "npz" and self.path is not None:
+            raise ValueError(f'path is for dataset = "npz" only, got {self.path!r} with "{self.dataset}"')
+        return self
+
+
+class SizeRange(_Table):
+    start: Count
+    stop: Count
+    count: Annotated[int, Field(ge=2, description="an integer of at least 2")]
+    spacing: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _ascends(self) -> SizeRange:
+        if self.stop <= self.start:
+            raise ValueError(f"stop must be above start = {self.start}, got {self.stop}")
+        return self
+
+    def values(self) -> list[int]:
+        """The sizes, rounded; where rounding makes two of them equal, one is left."""
+        spaced = np.linspace if self.spacing == "linear" else np.geomspace
+        return sorted({round(float(v)) for v in spaced(self.start, self.stop, self.count)})
+
+
+def _increasing(values: list[int] | SizeRange) -> list[int]:
+    found = values.values() if isinstance(values, SizeRange) else values
+    for before, after in pairwise(found):
+        if after <= before:
+            raise ValueError(f"must be strictly increasing, got {before} before {after}")
+    return found
+
+
+_Listed = Annotated[list[Count], Field(min_length=1)]
+Increasing = Annotated[_Listed, AfterValidator(_increasing)]
+Sizes = Annotated[
+    Annotated[_Listed, Tag("list")] | Annotated[SizeRange, Tag("range")],
+    Discriminator(lambda value: "range" if isinstance(value, (dict, SizeRange)) else "list"),
+    AfterValidator(_increasing),
+]
+Ridge = Annotated[float, Field(ge=0)]
+
+
+class Run(_Table):
+    n: Count | Increasing = Field(description=f"{_COUNT} or {_INTEGERS}")
+    sizes: Sizes = Field(description=f"{_INTEGERS} or a table with start, stop, count, spacing")
+    nonzeros: Count | Increasing = Field(description=f"{_COUNT} or {_INTEGERS}")
+    rules: list[Rule] = Field(default=["magnitude"], min_length=1, description="a list of rules")
+    retrain: bool = Field(default=True, description="true or false")
+    ridge: Ridge | Annotated[list[Ridge], Field(min_length=1)] = Field(
+        default=0.0, description=f"{_NOT_NEGATIVE} or a list of them"
+    )
+    retrain_ridge: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
+    curvature: Literal["sample"] | None = None
+    trials: Count = 100
+    seed: Seed = 0
+    workers: int | None = Field(default=None, ge=1, description=_COUNT)
+    draws: Count = 64
+    predict: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
+
+
+class Plot(_Table):
+    quantity: Quantity | Annotated[list[Quantity], Field(min_length=1)] | None = None
+    statistic: Literal["mean", "median"] = "mean"
+    logy: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
+    logx: bool = Field(default=False, description="true or false")
+
+
+class Config(_Table):
+    problem: Annotated[LinearGaussian | RandomFeatures | Data, Field(discriminator="kind")] = Field(
+        description="a table with kind = linear_gaussian, random_features or data"
+    )
+    run: Run = Field(description="a table with n, sizes and nonzeros")
+    plot: Plot = Field(default=Plot(), description="a table")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A config that was read and checked, with its text and the folder that its paths are relative to."""
+
+    config: Config
+    text: str
+    folder: Path
+
+
+def load(path: str | os.PathLike[str]) -> Experiment:
+    """Reads and checks a config.
+
+    Raises
+    ------
+    ConfigError
+        With one line that names the field, what was expected and what came.
+    """
+    name = os.fspath(path)
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{name}: not a text file in UTF-8") from None
+    return parse(text, name, Path(path).resolve().parent)
+
+
+def parse(text: str, name: str, folder: Path) -> Experiment:
+    """Checks the text of a config; `name` begins the messages, and paths are relative to `folder`."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: not valid TOML: {error}") from None
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_one_line(error)}") from None
+    return Experiment(config, text, folder)
+
+
+def build_problem(experiment: Experiment) -> Problem:
+    """The problem that the config describes."""
+    table = experiment.config.problem
+    with naming("problem", table):
+        if isinstance(table, LinearGaussian):
+            return _linear_gaussian(table)
+        if isinstance(table, RandomFeatures):
+            from . import RandomFeatureProblem
+
+            return RandomFeatureProblem.draw(
+                table.features,
+                table.dim,
+                noise_std=table.noise_std,
+                activation=table.activation,
+                seed=table.seed,
+            )
+        return _data(table, experiment.folder)
+
+
+def _linear_gaussian(table: LinearGaussian) -> Problem:
+    from . import LinearGaussianProblem, spectra
+
+    p, chosen = table.p, table.spectrum
+    covariance: FloatArray
+    if isinstance(chosen, Spiked):
+        covariance = spectra.spiked(p, chosen.spikes, chosen.value)
+    elif isinstance(chosen, PowerLaw):
+        covariance = spectra.power_law(p, chosen.exponent)
+    elif isinstance(chosen, Autoregressive):
+        i = np.arange(p)
+        covariance = np.float64(chosen.rho) ** np.abs(i[:, None] - i)
+    else:
+        covariance = spectra.isotropic(p)
+    return LinearGaussianProblem(_beta(table.beta, p), covariance, table.noise_std)
+
+
+def _beta(table: ConstantBeta | NormalBeta | SparseBeta | ValuesBeta, p: int) -> FloatArray:
+    if isinstance(table, ValuesBeta):
+        return np.array(table.values)
+    if isinstance(table, NormalBeta):
+        from ._random import standard_normal
+
+        scale = p**-0.5 if table.scale is None else table.scale
+        return scale * standard_normal((p,), seed=table.seed)
+    count = table.count if isinstance(table, SparseBeta) else p
+    beta = np.zeros(p)
+    beta[:count] = count**-0.5 if table.value is None else table.value
+    return beta
+
+
+def _data(table: Data, folder: Path) -> Problem:
+    from . import DataProblem, datasets
+
+    path = None if table.path is None else folder / table.path
+    parts = datasets.load(table.dataset, path, test_size=table.test_size, seed=table.split_seed)
+    return DataProblem(*parts, features=table.features, activation=table.activation, seed=table.seed)
+
+
+@contextmanager
+def naming(name: str, table: _Table) -> Iterator[None]:
+    """Puts the table's name before the arguments that messages of the package begin with."""
+    try:
+        yield
+    except (ConfigError, NotImplementedError):
+        raise
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        message = " ".join(str(error).split())
+        leaf = re.split(r"[^a-z_]", message, maxsplit=1)[0]
+        joint = "." if leaf in type(table).model_fields else ": "
+        raise ConfigError(f"{name}{joint}{message}") from error
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first problem in a line; unknown keys first, because a missing one is often their other half."""
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda e: e["type"] != "extra_forbidden")
+    kind, came = first["type"], reprlib.repr(first["input"])
+    path, model, field = _locate(first["loc"], kind == "extra_forbidden")
+    if kind == "extra_forbidden":
+        key = str(first["loc"][-1])
+        allowed = list(model.model_fields) if model else []
+        close = difflib.get_close_matches(key, allowed, 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        return f"{path}: unknown key{hint}; allowed: {', '.join(allowed)}"
+    if kind == "value_error":
+        text = str(first["ctx"]["error"])
+        return f"{path} {text}" if text.startswith("must") else f"{path}.{text}"
+    expected = _expected(field, first)
+    if kind in ("union_tag_invalid", "union_tag_not_found") and isinstance(first["input"], dict):
+        expected = "one of " + ", ".join(_tag(m) for m in _models(field.annotation))
+        path, came = f"{path}.kind", reprlib.repr(first["input"].get("kind"))
+        kind = kind if "kind" in first["input"] else "missing"
+    if kind == "missing":
+        return f"{path} is missing: expected {expected}"
+    return f"{path}: expected {expected}, got {came}"
+
+
+def _expected(field: Any, error: Any) -> str:
+    options = dict.fromkeys(_literals(field.annotation)) if field is not None else {}
+    if options and (error["type"] in ("literal_error", "missing") or not field.description):
+        return f"one of {', '.join(options)}"
+    return str((field is not None and field.description) or error["msg"])
+
+
+def _locate(location: tuple[int | str, ...], extra: bool) -> tuple[str, type[BaseModel] | None, Any]:
+    """Dotted path, innermost table and field of an error's location, which also has the tags of unions."""
+    path, field = "", None
+    models: list[type[BaseModel]] = [Config]
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif len(models) == 1 and part in models[0].model_fields:
+            path, field = f"{path}.{part}", models[0].model_fields[part]
+            models = _models(field.annotation) or models
+        elif any(_tag(m) == part for m in models) and len(models) > 1:
+            models = [m for m in models if _tag(m) == part]
+        elif extra and part == location[-1]:
+            path = f"{path}.{part}"
+    return path.lstrip("."), models[0] if len(models) == 1 else None, field
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for inner in get_args(annotation) for m in _models(inner)]
+
+
+def _literals(annotation: Any) -> list[str]:
+    inner = get_args(annotation)
+    if inner and all(isinstance(v, str) for v in inner):
+        return list(inner)
+    return [v for part in inner for v in _literals(part)]
+
+
+def _tag(model: type[BaseModel]) -> str:
+    field = model.model_fields.get("kind")
+    return str(get_args(field.annotation)[0]) if field is not None else ""

