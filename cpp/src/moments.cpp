@@ -19,7 +19,9 @@ constexpr Index kLegendreNodes = 64;  // nodes for the bivariate normal distribu
 double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * pi); }
 double cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
-/// Nodes and weights of a Gauss quadrature from its Jacobi matrix (Golub and Welsch); weights sum to one.
+/// Nodes and weights of a Gauss quadrature; weights sum to one. The nodes are the eigenvalues of the Jacobi matrix
+/// (Golub and Welsch). The weights are 1 / sum_m h_m(node)^2 over the orthonormal polynomials, which, unlike the
+/// eigenvectors, are right to their last digits however small they are: large polynomials multiply them later.
 struct Quadrature {
   template <class OffDiagonal>
   Quadrature(Index count, OffDiagonal off_diagonal) : nodes(count), weights(count) {
@@ -28,7 +30,18 @@ struct Quadrature {
     fill(jacobi, 0.0);
     for (Index i = 1; i < count; ++i) jacobi(i, i - 1) = off_diagonal(static_cast<double>(i));
     kernels::active().symmetric_eigen(count, jacobi.data, jacobi.ld, nodes.data());
-    for (Index i = 0; i < count; ++i) weights[i] = jacobi(0, i) * jacobi(0, i);
+    for (Index i = 0; i < count; ++i) {
+      double before = 0.0, polynomial = 1.0, sum = 1.0, below = 0.0;
+      for (Index m = 1; m < count; ++m) {
+        const double above = off_diagonal(static_cast<double>(m));
+        const double next = (nodes[i] * polynomial - below * before) / above;
+        before = polynomial;
+        polynomial = next;
+        below = above;
+        sum += polynomial * polynomial;
+      }
+      weights[i] = 1.0 / sum;
+    }
   }
   std::vector<double> nodes, weights;
 };

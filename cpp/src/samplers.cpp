@@ -49,10 +49,11 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
   }
   kernels::active().gemm(false, false, p, columns, p, 1.0, sigma.data, p, difference.data, p, 0.0, image.data, p);
   for (Index b = 0; b < columns / m; ++b) {
-    double sum = static_cast<double>(m) * problem_.noise_std() * problem_.noise_std();
+    double sum = 0.0;
     for (Index c = b * m; c < (b + 1) * m; ++c)
       for (Index i = 0; i < p; ++i) sum += difference(i, c) * image(i, c);
-    risk[b] = sum;
+    // Rounding may take a quadratic form that is zero below it.
+    risk[b] = static_cast<double>(m) * problem_.noise_std() * problem_.noise_std() + std::max(sum, 0.0);
   }
 }
 

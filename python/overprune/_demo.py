@@ -156,6 +156,7 @@ class _Option:
     predicted: tuple[float, float] | None
     simulated: tuple[float, float] | None
     error: tuple[float, float] | None
+    at_largest: float = math.nan
 
     @property
     def risk(self) -> float:
@@ -180,14 +181,18 @@ class _Option:
 
 
 def summary(tables: dict[str, xr.Dataset], statistic: str = "mean") -> str:
-    """A short table of the best size for every rule and stage, and the answer in a sentence, for every s."""
+    """A short table for every s, and the answer in a sentence.
+
+    A line has the best size above s for a rule and stage, its risk, and the risk at the largest size.
+    """
     parts = []
     for _, view in _views(tables):
-        counts = next(iter(tables.values()))["nonzeros"].values.tolist()
-        for s in counts:
+        first = next(iter(tables.values()))
+        top = int(first["size"].values[-1])
+        for s in first["nonzeros"].values.tolist():
             direct, options = _options(tables, view, s, statistic)
             head = ", ".join([f"s = {s}", *(f"{key} = {value:g}" for key, value in view.items())])
-            parts.append(_rows(head, direct, options) + "\n" + _answer(s, direct, options))
+            parts.append(_rows(head, top, direct, options, statistic) + "\n" + _answer(s, direct, options))
     return "\n\n".join(parts)
 
 
@@ -212,19 +217,24 @@ def _options(
     for rule, stage in sorted(keys, key=lambda key: [c.rule for c in curves].index(key[0])):
         sizes = curves[0].size[curves[0].size > s].tolist()
         found = [o for size in sizes if math.isfinite((o := option(stage, rule, size)).risk)]
-        options += [min(found, key=lambda o: o.risk)] if found else []
+        if found:
+            least = min(o.risk for o in found)
+            best = next(o for o in found if o.risk <= least * (1 + 1e-9))  # the smallest of equals
+            options.append(replace(best, at_largest=option(stage, rule, sizes[-1]).risk))
     direct = option("dense", None, s)
     return (direct if math.isfinite(direct.risk) else None), options
 
 
-def _rows(head: str, direct: _Option | None, options: Sequence[_Option]) -> str:
+def _rows(head: str, top: int, direct: _Option | None, options: Sequence[_Option], statistic: str) -> str:
+    simulated = "simulated" if statistic == "mean" else "sim. median"
     shown = [direct, *options] if direct is not None else list(options)
     columns = [
         ("predicted", [o.predicted and f"{o.predicted[0]:.4g}" for o in shown]),
-        ("simulated", [o.simulated and _pm(o.simulated) for o in shown]),
+        (simulated, [o.simulated and _pm(o.simulated) for o in shown]),
         ("test error", [o.error and _pm(o.error) for o in shown]),
     ]
-    columns = [(title, cells) for title, cells in columns if any(cells)]
+    largest = [None if math.isnan(o.at_largest) else f"{o.at_largest:.4g}" for o in shown]
+    columns = [*((title, cells) for title, cells in columns if any(cells)), (f"k = {top}", largest)]
     lines = [f"{head:<24}{'best k':>8}" + "".join(f"{title:>18}" for title, _ in columns)]
     for i, o in enumerate(shown):
         name = "train s directly" if o.rule is None else f"{o.rule}, {o.stage}"

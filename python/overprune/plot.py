@@ -15,6 +15,7 @@ from ._output import QUANTITIES, STAGES, Curve, Selection, collect, direct_train
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["risk", "risk_grid"]
@@ -191,8 +192,10 @@ def risk_grid(
     lines: dict[int, float] = {}
     for cells, axes in zip(rows, panels, strict=True):
         lines |= _draw_row(axes, tables, cells, scale, logx)
-    for ax in panels[:-1].flat:
-        ax.set_xlabel("")
+    for above, below in zip(panels[:-1].flat, panels[1:].flat, strict=True):
+        above.set_xlabel("")
+        if below.get_title() == above.get_title():
+            below.set_title("")
     figure.legend(handles=_legend_entries(found, lines, statistic, one_style=True), **_BELOW)
     return figure
 
@@ -206,8 +209,8 @@ def _draw_row(
     marks, quantity = sample_sizes(tables, cells[0]), cells[0].quantity
     pairs = list(zip(drawn, directs, strict=True))
     limits = reduce(_Limits.union, (_limits(c, direct, marks, quantity, logy) for c, direct in pairs))
-    for ax, (curves, direct) in zip(axes, pairs, strict=True):
-        levels = _draw(ax, curves, direct, marks, limits, logx)
+    levels = max(_draw(ax, *pair, marks, limits, logx) for ax, pair in zip(axes, pairs, strict=True))
+    for ax, curves in zip(axes, drawn, strict=True):
         ax.set_title(_title(curves), fontsize="medium", pad=4 + 9 * levels)
     axes[0].set_ylabel(_Y_LABELS[quantity])
     return {s: value for direct in directs for s, value in direct.items()}
@@ -276,12 +279,14 @@ def _draw(
     lowest, highest = float(sizes.min()), float(sizes.max())
     if logx:
         ax.set_xscale("log")
+        _plain_ticks(ax.xaxis)
         ax.set_xlim(lowest / 1.1, highest * 1.1)
     else:
         pad = 0.02 * (highest - lowest) or 0.5
         ax.set_xlim(lowest - pad, highest + pad)
     if limits.log:
-        _log_axis(ax)
+        ax.set_yscale("log")
+        _plain_ticks(ax.yaxis)
     ax.set_ylim(limits.low, limits.high)
     styles = _distinct(c.style for c in curves)
     counts = _distinct(c.nonzeros for c in curves)
@@ -297,14 +302,13 @@ def _draw(
     return levels
 
 
-def _log_axis(ax: Axes) -> None:
-    """A logarithmic risk axis with plain numbers at 1, 2 and 5 times the powers of ten."""
+def _plain_ticks(axis: Axis) -> None:
+    """Plain numbers at 1, 2 and 5 times the powers of ten of a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) -> None:

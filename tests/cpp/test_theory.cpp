@@ -96,9 +96,8 @@ TEST_CASE("coefficient_law: strided input, features without variance, divergence
 }
 
 TEST_CASE("predict: the demo problem") {
-  const auto options =
-      options_of(450, {150, 1000, 1500}, {150}, {Rule::magnitude, Rule::hessian, Rule::oracle});
-  const auto risk = demo().predict(options);
+  const op::Grid grid{{150, 1000, 1500}, {150}, {Rule::magnitude, Rule::hessian, Rule::oracle}};
+  const auto risk = demo().predict(450, grid);
   CHECK(risk.dense_risk[0] == doctest::Approx(1.485).epsilon(1e-13));
   CHECK(risk.dense_risk[2] == doctest::Approx(1.1334520663960304).epsilon(1e-13));
   CHECK(risk.pruned_risk[2] == doctest::Approx(2.474).epsilon(2e-4));

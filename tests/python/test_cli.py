@@ -92,7 +92,10 @@ def test_run_prints_a_table_and_the_answer(config: Path) -> None:
     text = call("run", config).stdout
     blocks = text.split("\n\n")
     assert len(blocks) == 3  # s = 5, s = 10, what was written
-    assert blocks[0].splitlines()[0].split() == ["s", "=", "5", "best", "k", "predicted", "simulated"]
+    assert blocks[0].splitlines()[0].split() == [
+        *("s", "=", "5", "best", "k"),
+        *("predicted", "simulated", "k", "=", "60"),
+    ]
     first = [line.split()[0] for line in blocks[0].splitlines()]
     assert first[1:6] == ["train", "magnitude,", "magnitude,", "oracle,", "oracle,"]
     assert blocks[0].splitlines()[-1].startswith("For s = 5 it is better to train ")
@@ -246,7 +249,8 @@ def test_bad_configs(config: Path, old: str, new: str, message: str) -> None:
 def test_missing_files(config: Path) -> None:
     assert fails("run", "no.toml") == "no.toml: cannot be read: No such file or directory"
     config.write_text(
-        '[problem]\nkind = "data"\ndataset = "npz"\npath = "no.npz"\n[run]\nn = 2\nsizes = [2]\nnonzeros = 1\n'
+        '[problem]\nkind = "data"\ndataset = "npz"\npath = "no.npz"\n'
+        "[run]\nn = 2\nsizes = [2]\nnonzeros = 1\n"
     )
     message = fails("run", config)
     assert message.startswith("problem.path must be a file of numpy.savez, got ")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -206,6 +210,21 @@ def test_restriction_moves_signal_to_the_noise():
     np.testing.assert_allclose(risks(lam, beta, noise, 60, 100, 30), direct, rtol=1e-13)
 
 
+def test_simulation_agrees():
+    rng = np.random.default_rng(4)
+    lam, beta = rng.uniform(0.3, 2.0, 300), rng.standard_normal(300) / 15
+    problem = op.LinearGaussianProblem(beta, lam, 0.3)
+    grid = {"n": 150, "sizes": [75, 300], "nonzeros": [50, 200], "rules": ("magnitude", "hessian", "random")}
+    for ridges in ({}, {"ridge": 0.1, "retrain_ridge": 0.05}):
+        theory = op.predict(problem, **grid, **ridges)
+        measured = op.simulate(problem, **grid, **ridges, trials=200, seed=1)
+        for name in theory.data_vars:
+            error = measured[name].std("trial", ddof=1) / math.sqrt(200)
+            bias = 2 / 150 * theory[name]  # of order 1/n
+            gap = np.abs(measured[name].mean("trial") - theory[name]) - bias
+            assert float((gap / error).max()) < 4, name
+
+
 # --- the Python surface
 
 
@@ -224,6 +243,18 @@ def test_table_has_a_dimension_for_every_sequence():
 def test_without_retraining():
     table = op.predict(demo(), 450, [150, 1500], 20, retrain=False)
     assert set(table.data_vars) == {"dense_risk", "pruned_risk"}
+
+
+def test_predict_can_be_interrupted():
+    rng = np.random.default_rng(0)
+    problem = op.LinearGaussianProblem(rng.standard_normal(3000), rng.uniform(0.5, 2, 3000), 0.3)
+    start = time.monotonic()
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        op.predict(problem, 1000, range(500, 3001, 10), range(1, 3001))
+    timer.join()
+    assert time.monotonic() - start < 1.5
 
 
 def test_predict_says_what_it_does_not_cover():

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kernels/table.hpp"
 #include "overprune/build_info.hpp"
@@ -75,6 +76,12 @@ const Table& choose() {
 const Table& active() {
   static const Table& table = choose();
   return table;
+}
+
+const Table* supported(int i) {
+  for (const Level& level : levels())
+    if (level.supported && i-- == 0) return level.table;
+  return nullptr;
 }
 
 }  // namespace kernels

@@ -55,4 +55,7 @@ struct Table {
 /// The table of the level in use: the highest the processor has, or the one OVERPRUNE_KERNEL names.
 const Table& active();
 
+/// The i-th level that this processor runs, best first; null past the last.
+const Table* supported(int i);
+
 }  // namespace overprune::kernels

@@ -1,0 +1,75 @@
+#include "overprune/pruning.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+#include "reference.hpp"
+
+using namespace overprune;
+
+namespace {
+
+Indices by_sorting(const std::vector<double>& scores, Index k) {
+  Indices order(scores.size());
+  std::iota(order.begin(), order.end(), Index{0});
+  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return scores[a] > scores[b]; });
+  order.resize(k);
+  return order;
+}
+
+}  // namespace
+
+TEST_CASE("top_k and top_k_order equal a stable sort, with many ties and infinities") {
+  for (std::uint64_t trial = 0; trial < 2000; ++trial) {
+    const Index p = 1 + static_cast<Index>(trial % 37);
+    std::vector<double> scores = reference::normals(p, trial);
+    for (double& s : scores) s = trial % 3 == 0 ? s : std::round(2.0 * s);
+    if (trial % 5 == 0) scores[p / 2] = std::numeric_limits<double>::infinity();
+    if (trial % 7 == 0) scores[p / 3] = -std::numeric_limits<double>::infinity();
+    for (Index k = 0; k <= p; ++k) {
+      Indices expected = by_sorting(scores, k);
+      REQUIRE(top_k_order(vector_view(scores), k) == expected);
+      std::sort(expected.begin(), expected.end());
+      REQUIRE(top_k(vector_view(scores), k) == expected);
+    }
+  }
+}
+
+TEST_CASE("importance: magnitude and hessian, one target and several") {
+  const std::vector<double> theta = {1.0, -3.0, 0.0, 4.0};  // (2, 2) row-major: rows (1, -3) and (0, 4)
+  const std::vector<double> curvature = {10.0, 0.5};
+  std::vector<double> scores(2);
+  importance(Rule::magnitude, row_major(theta.data(), 2, 2), {}, vector_view(scores));
+  CHECK(scores[0] == doctest::Approx(std::sqrt(10.0)));
+  CHECK(scores[1] == 4.0);
+  importance(Rule::hessian, row_major(theta.data(), 2, 2), vector_view(curvature), vector_view(scores));
+  CHECK(scores == std::vector<double>{100.0, 8.0});
+  const std::vector<double> tiny = {-1e-200, 1e-300};
+  importance(Rule::magnitude, column_major(tiny.data(), 2, 1), {}, vector_view(scores));
+  CHECK(scores == std::vector<double>{1e-200, 1e-300});
+}
+
+TEST_CASE("prune keeps rows") {
+  const std::vector<double> theta = {1.0, 2.0, 3.0, 4.0, 5.0, 6.0};
+  std::vector<double> pruned(6, -1.0);
+  prune(row_major(theta.data(), 3, 2), {0, 2}, row_major(pruned.data(), 3, 2));
+  CHECK(pruned == std::vector<double>{1.0, 2.0, 0.0, 0.0, 5.0, 6.0});
+}
+
+TEST_CASE("names and bad input") {
+  for (const Rule rule : {Rule::magnitude, Rule::hessian, Rule::oracle, Rule::random})
+    CHECK(rule_from_name(name_of(rule)) == rule);
+  CHECK_THROWS_WITH_AS(rule_from_name("size"), "rule must be one of magnitude, hessian, oracle, random; got 'size'",
+                       std::invalid_argument);
+  const std::vector<double> nan = {1.0, std::numeric_limits<double>::quiet_NaN()};
+  CHECK_THROWS_AS(top_k(vector_view(nan), 1), std::invalid_argument);
+  CHECK_THROWS_AS(top_k({}, 1), std::invalid_argument);
+  std::vector<double> scores(2);
+  CHECK_THROWS_AS(importance(Rule::hessian, column_major(nan.data(), 2, 1), {}, vector_view(scores)),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(importance(Rule::random, column_major(nan.data(), 2, 1), {}, vector_view(scores)),
+                  std::invalid_argument);
+}
