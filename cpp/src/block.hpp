@@ -41,7 +41,8 @@ class Buffer {
   double* get(Index count) {
     if (count > size_) {
       data_.reset();
-      data_.reset(static_cast<double*>(::operator new[](sizeof(double) * static_cast<std::size_t>(count), kAlign)));
+      data_.reset(
+          static_cast<double*>(::operator new[](sizeof(double) * static_cast<std::size_t>(count), kAlign)));
       size_ = count;
     }
     return data_.get();

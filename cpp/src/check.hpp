@@ -1,4 +1,5 @@
-// Argument checks shared by the algorithms: every message names the argument, what was expected and what came.
+// Argument checks shared by the algorithms: every message names the argument, what was expected and what
+// came.
 #pragma once
 
 #include <cmath>
@@ -38,7 +39,8 @@ inline void finite(const char* name, ConstVector values) {
 inline void finite(const char* name, ConstMatrix values) {
   for (Index j = 0; j < values.cols; ++j)
     for (Index i = 0; i < values.rows; ++i)
-      if (!std::isfinite(values(i, j))) fail(name, " must be finite, got ", values(i, j), " at (", i, ", ", j, ")");
+      if (!std::isfinite(values(i, j)))
+        fail(name, " must be finite, got ", values(i, j), " at (", i, ", ", j, ")");
 }
 
 /// Strictly increasing integers in [lowest, highest], at least one of them.

@@ -22,18 +22,20 @@ Activation activation_from_name(const std::string& name) {
 
 const char* name_of(Activation activation) { return kNames[static_cast<int>(activation)]; }
 
-void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias, Block out) {
+void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias,
+                   Block out) {
   const auto& kernel = kernels::active();
   for (Index first = 0; first < out.cols; first += kColumns) {
     const Index count = std::min(kColumns, out.cols - first);
-    kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld, weights.data + first,
-                weights.ld, 0.0, out.col(first), out.ld);
+    kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld,
+                weights.data + first, weights.ld, 0.0, out.col(first), out.ld);
     kernel.activate(static_cast<int>(activation), inputs.rows, count, bias ? bias + first : nullptr,
                     out.col(first), out.ld);
   }
 }
 
-void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activation, ConstVector bias, Matrix out) {
+void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activation, ConstVector bias,
+                     Matrix out) {
   check::same("weights (columns)", inputs.cols, weights.cols);
   if (bias.size > 0) check::same("bias", weights.rows, bias.size);
   check::same("out (rows)", inputs.rows, out.rows);
@@ -42,7 +44,8 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activat
   check::finite("weights", weights);
   check::finite("bias", bias);
   Buffer input_buffer, weight_buffer, out_buffer;
-  const Block a = input_buffer.block(inputs.rows, inputs.cols), r = weight_buffer.block(weights.rows, weights.cols);
+  const Block a = input_buffer.block(inputs.rows, inputs.cols),
+              r = weight_buffer.block(weights.rows, weights.cols);
   const Block x = out_buffer.block(out.rows, out.cols);
   copy_strided(inputs, 1.0, a);
   copy_strided(weights, 1.0, r);

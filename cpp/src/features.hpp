@@ -7,6 +7,7 @@
 namespace overprune {
 
 /// @param bias  (p) or null
-void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias, Block out);
+void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias,
+                   Block out);
 
 }  // namespace overprune

@@ -15,17 +15,19 @@ class GridSink {
   /// @param theta  (sizes.back(), K m): column i m + t is size i, target t, zero-padded
   virtual void dense(ConstBlock theta) = 0;
   /// One (size, rule). @param order (theta.rows) features by falling score
-  /// @param pruned, retrained  (c, A m) for the first A nonzeros, those that are at most the size; rows in that
+  /// @param pruned, retrained  (c, A m) for the first A nonzeros, those that are at most the size; rows in
+  /// that
   ///                           order, zero-padded; `retrained` is empty where the grid asks for none
-  virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned, ConstBlock retrained) = 0;
+  virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
+                      ConstBlock retrained) = 0;
 };
 
 /// Keeps its memory from call to call; not for two threads at once.
 class GridFit {
  public:
   /// @param x  (n, p)   @param y (n, m)
-  void run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink, SolveInfo* info,
-           const Poll& poll);
+  void run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
+           SolveInfo* info, const Poll& poll);
 
  private:
   void prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs);

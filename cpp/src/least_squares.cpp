@@ -60,11 +60,13 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
   const Index m = y.cols, most = sizes.back(), count = static_cast<Index>(sizes.size());
   Buffer buffer;
   const Block solutions = buffer.block(most, count * m);
-  PathSolver().solve(data.design.columns(0, most), data.response, sizes, data.scaled_ridge, solutions, info, poll);
+  PathSolver().solve(data.design.columns(0, most), data.response, sizes, data.scaled_ridge, solutions, info,
+                     poll);
   std::fill_n(theta, count * x.cols * m, 0.0);
   for (Index k = 0; k < count; ++k)
     for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < sizes[k]; ++i) theta[(k * x.cols + i) * m + t] = data.unscale * solutions(i, k * m + t);
+      for (Index i = 0; i < sizes[k]; ++i)
+        theta[(k * x.cols + i) * m + t] = data.unscale * solutions(i, k * m + t);
 }
 
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros, double ridge,

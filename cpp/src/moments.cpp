@@ -19,9 +19,10 @@ constexpr Index kLegendreNodes = 64;  // nodes for the bivariate normal distribu
 double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * pi); }
 double cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
-/// Nodes and weights of a Gauss quadrature; weights sum to one. The nodes are the eigenvalues of the Jacobi matrix
-/// (Golub and Welsch). The weights are 1 / sum_m h_m(node)^2 over the orthonormal polynomials, which, unlike the
-/// eigenvectors, are right to their last digits however small they are: large polynomials multiply them later.
+/// Nodes and weights of a Gauss quadrature; weights sum to one. The nodes are the eigenvalues of the Jacobi
+/// matrix (Golub and Welsch). The weights are 1 / sum_m h_m(node)^2 over the orthonormal polynomials, which,
+/// unlike the eigenvectors, are right to their last digits however small they are: large polynomials multiply
+/// them later.
 struct Quadrature {
   template <class OffDiagonal>
   Quadrature(Index count, OffDiagonal off_diagonal) : nodes(count), weights(count) {
@@ -69,7 +70,7 @@ double bivariate_cdf(double h, double k, double angle) {
 /// The weights with what every formula needs of them.
 struct Rows {
   Index p, d;
-  Block inner;                          // (p, p) r_i'r_j, lower triangle
+  Block inner;                            // (p, p) r_i'r_j, lower triangle
   std::vector<double> norm, bias, along;  // |r_i|, b_i, r_i'teacher
   Buffer buffer;
 
@@ -103,8 +104,9 @@ double relu_moment(const Rows& r, Index i, Index j) {
   // E (u + h)_+ (v + k)_+ = (hk + rho) P(u > -h, v > -k) + boundary terms.
   const double away = std::max(root, 1e-300);
   const double joint = std::exp(-(h * h + k * k - 2.0 * rho * h * k) / (2.0 * away * away)) / (2.0 * pi);
-  return scale * ((h * k + rho) * bivariate_cdf(h, k, std::asin(rho)) + h * density(k) * cdf((h - rho * k) / away) +
-                  k * density(h) * cdf((k - rho * h) / away) + root * joint);
+  return scale *
+         ((h * k + rho) * bivariate_cdf(h, k, std::asin(rho)) + h * density(k) * cdf((h - rho * k) / away) +
+          k * density(h) * cdf((k - rho * h) / away) + root * joint);
 }
 
 double sign_moment(const Rows& r, Index i, Index j) {
@@ -128,7 +130,8 @@ double erf_moment(const Rows& r, Index i, Index j) {
 /// phi(|r| u + b) = sum_m c_m He_m(u) / sqrt(m!), so E[x_i x_j] = sum_m c_im c_jm rho^m.
 class HermiteExpansion {
  public:
-  HermiteExpansion(const Rows& rows, double (*phi)(double)) : coefficients_(kDegree * rows.p, 0.0), squares_(rows.p, 0.0) {
+  HermiteExpansion(const Rows& rows, double (*phi)(double))
+      : coefficients_(kDegree * rows.p, 0.0), squares_(rows.p, 0.0) {
     const Quadrature& rule = hermite();
     for (Index i = 0; i < rows.p; ++i)
       for (Index q = 0; q < kHermiteNodes; ++q) {
@@ -137,7 +140,8 @@ class HermiteExpansion {
         double before = 0.0, polynomial = 1.0;  // He_m / sqrt(m!)
         for (Index m = 0; m < kDegree; ++m) {
           coefficients_[i * kDegree + m] += rule.weights[q] * value * polynomial;
-          const double next = (u * polynomial - std::sqrt(static_cast<double>(m)) * before) / std::sqrt(static_cast<double>(m + 1));
+          const double next = (u * polynomial - std::sqrt(static_cast<double>(m)) * before) /
+                              std::sqrt(static_cast<double>(m + 1));
           before = polynomial;
           polynomial = next;
         }
@@ -194,10 +198,14 @@ void feature_moments(ConstMatrix weights, Activation activation, ConstVector bia
     const auto slope = [&](Index i) { return 2.0 * density(scaled_bias(i)) / rows.norm[i]; };
     fill_moments(rows, sign_moment, slope, covariance, cross);
   } else if (activation == Activation::cos) {
-    const auto slope = [&](Index i) { return -std::sin(rows.bias[i]) * std::exp(-0.5 * rows.norm[i] * rows.norm[i]); };
+    const auto slope = [&](Index i) {
+      return -std::sin(rows.bias[i]) * std::exp(-0.5 * rows.norm[i] * rows.norm[i]);
+    };
     fill_moments(rows, cos_moment, slope, covariance, cross);
   } else if (activation == Activation::erf && !shifted) {
-    const auto slope = [&](Index i) { return 2.0 / std::sqrt(pi * (1.0 + 2.0 * rows.norm[i] * rows.norm[i])); };
+    const auto slope = [&](Index i) {
+      return 2.0 / std::sqrt(pi * (1.0 + 2.0 * rows.norm[i] * rows.norm[i]));
+    };
     fill_moments(rows, erf_moment, slope, covariance, cross);
   } else {
     double (*phi)(double) = activation == Activation::tanh ? static_cast<double (*)(double)>(std::tanh)

@@ -66,9 +66,8 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
   if (ridge && !stack)
     for (Index j = std::min(n, k); j < n; ++j) matrix(j, k + j) = root;
   double condition = 1.0;
-  const Index rank =
-      kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld, rcond_of(rows, cols),
-                                 solution.data, solution.ld, &condition);
+  const Index rank = kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld,
+                                                rcond_of(rows, cols), solution.data, solution.ld, &condition);
   copy(solution.top(k), problem.solution(i));
   problem.note(i, ridge ? k : rank, condition);
 }

@@ -1,5 +1,5 @@
-// Minimum-norm least squares on the first k columns for many k: the solver behind least_squares_path, with the
-// memory it keeps between calls.
+// Minimum-norm least squares on the first k columns for many k: the solver behind least_squares_path, with
+// the memory it keeps between calls.
 #pragma once
 
 #include "block.hpp"
@@ -17,12 +17,12 @@ inline constexpr double kNoProgress = 0.1;
 
 /// One call's arguments, as all parts of the solver see them.
 struct PathProblem {
-  ConstBlock x;           ///< (n, p)
-  ConstBlock y;           ///< (n, m)
-  const Indices& sizes;   ///< (K) strictly increasing in [1, p]
-  double lambda;          ///< n * ridge
-  Block theta;            ///< (at least sizes.back(), K m): column i m + t is size i, target t, zero-padded
-  SolveInfo* info;        ///< may be null
+  ConstBlock x;          ///< (n, p)
+  ConstBlock y;          ///< (n, m)
+  const Indices& sizes;  ///< (K) strictly increasing in [1, p]
+  double lambda;         ///< n * ridge
+  Block theta;           ///< (at least sizes.back(), K m): column i m + t is size i, target t, zero-padded
+  SolveInfo* info;       ///< may be null
   const Poll& poll;
 
   Block solution(Index i) const { return theta.columns(i * y.cols, y.cols); }
@@ -44,7 +44,8 @@ class PivotMonitor {
   bool small_ = false;
 };
 
-/// Estimate of the 2-norm condition number of an upper triangle (k, k), by power iterations on R and on R^{-1}.
+/// Estimate of the 2-norm condition number of an upper triangle (k, k), by power iterations on R and on
+/// R^{-1}.
 double triangle_condition(ConstBlock triangle);
 
 /// numpy's threshold: singular values below this times the largest count as zero.
@@ -68,8 +69,8 @@ class TallSolver {
   Buffer factor_, rhs_, tau_;
 };
 
-/// Sizes k > n: a triangle R with R'R = X_k X_k' + lambda I, carried from size to size; theta = X_k' a with the
-/// dual solution a = (R'R)^{-1} y, corrected once with a residual taken from X itself.
+/// Sizes k > n: a triangle R with R'R = X_k X_k' + lambda I, carried from size to size; theta = X_k' a with
+/// the dual solution a = (R'R)^{-1} y, corrected once with a residual taken from X itself.
 class WideSolver {
  public:
   void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback);

@@ -37,7 +37,11 @@ void check_symmetric(ConstMatrix covariance) {
 }  // namespace
 
 LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector variances, double noise_std)
-    : p_(beta.rows), m_(beta.cols), noise_std_(noise_std), beta_(dense_copy(beta)), variances_(copy_of(variances)) {
+    : p_(beta.rows),
+      m_(beta.cols),
+      noise_std_(noise_std),
+      beta_(dense_copy(beta)),
+      variances_(copy_of(variances)) {
   check::at_least("beta (length)", p_, 1);
   check::at_least("beta (targets)", m_, 1);
   check::same("covariance", p_, variances.size);
@@ -45,11 +49,16 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector varia
   check::finite("covariance", variances);
   check::nonnegative("noise_std", noise_std);
   for (Index i = 0; i < p_; ++i)
-    if (variances(i) < 0.0) check::fail("covariance must not be negative, got ", variances(i), " at index ", i);
+    if (variances(i) < 0.0)
+      check::fail("covariance must not be negative, got ", variances(i), " at index ", i);
 }
 
 LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, double noise_std)
-    : p_(beta.rows), m_(beta.cols), noise_std_(noise_std), beta_(dense_copy(beta)), covariance_(dense_copy(covariance)) {
+    : p_(beta.rows),
+      m_(beta.cols),
+      noise_std_(noise_std),
+      beta_(dense_copy(beta)),
+      covariance_(dense_copy(covariance)) {
   check::at_least("beta (length)", p_, 1);
   check::at_least("beta (targets)", m_, 1);
   check::same("covariance (rows)", p_, covariance.rows);
@@ -102,7 +111,8 @@ void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
   for (Index b = 0; b < risk.size; ++b) risk(b) = values[b];
 }
 
-void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x, Matrix y) const {
+void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x,
+                                   Matrix y) const {
   const auto source = sampler(n);
   source->draw(seed, stream);
   const ConstMatrix design = source->design(), response = source->response();
@@ -147,8 +157,8 @@ std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& featur
     kernel.solve_triangular(true, true, k, m_, triangle.data, triangle.ld, solution.data, solution.ld);
   } else {
     double condition = 1.0;
-    kernel.min_norm(k, k, m_, block.data, block.ld, cross.data, cross.ld, rcond_of(k, k), solution.data, solution.ld,
-                    &condition);
+    kernel.min_norm(k, k, m_, block.data, block.ld, cross.data, cross.ld, rcond_of(k, k), solution.data,
+                    solution.ld, &condition);
   }
   return result;
 }
@@ -223,9 +233,8 @@ RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teac
   double noise = noise_std * noise_std;
   for (const double w : teacher_) noise += w * w;
   for (Index i = 0; i < p_; ++i) noise -= cross[i] * beta[i];
-  equivalent_ = std::make_shared<const LinearGaussianProblem>(column_major(beta.data(), p_, 1),
-                                                              column_major(sigma.data, p_, p_),
-                                                              std::sqrt(std::max(noise, 0.0)));
+  equivalent_ = std::make_shared<const LinearGaussianProblem>(
+      column_major(beta.data(), p_, 1), column_major(sigma.data, p_, p_), std::sqrt(std::max(noise, 0.0)));
 }
 
 std::unique_ptr<Sampler> RandomFeatureProblem::sampler(Index n) const {
@@ -233,7 +242,8 @@ std::unique_ptr<Sampler> RandomFeatureProblem::sampler(Index n) const {
   return make_sampler(*this, n);
 }
 
-DataProblem::DataProblem(const Data& data, bool classes, Index features, Activation activation, std::uint64_t seed)
+DataProblem::DataProblem(const Data& data, bool classes, Index features, Activation activation,
+                         std::uint64_t seed)
     : p_(features > 0 ? features : data.inputs.cols),
       m_(data.targets.cols),
       d_(data.inputs.cols),
@@ -263,7 +273,8 @@ DataProblem::DataProblem(const Data& data, bool classes, Index features, Activat
 }
 
 void DataProblem::oracle_scores(Index, double*) const {
-  check::fail("rule oracle needs the truth, which a data set does not tell; use magnitude, hessian or random");
+  check::fail(
+      "rule oracle needs the truth, which a data set does not tell; use magnitude, hessian or random");
 }
 
 std::unique_ptr<Sampler> DataProblem::sampler(Index n) const {

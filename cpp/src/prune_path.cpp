@@ -14,7 +14,8 @@ void check_grid(const Grid& grid, Index p) {
   if (grid.rules.empty()) check::fail("rules must not be empty");
   for (std::size_t r = 0; r < grid.rules.size(); ++r)
     for (std::size_t q = 0; q < r; ++q)
-      if (grid.rules[q] == grid.rules[r]) check::fail("rules must be distinct, got ", name_of(grid.rules[r]), " twice");
+      if (grid.rules[q] == grid.rules[r])
+        check::fail("rules must be distinct, got ", name_of(grid.rules[r]), " twice");
   check::nonnegative("ridge", grid.ridge);
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }
@@ -28,7 +29,8 @@ void GridFit::run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs
   prepare_scores(x, grid, inputs);
   for (Index i = 0; i < sizes; ++i) {
     const Index k = grid.sizes[i];
-    const Index active = std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
+    const Index active =
+        std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
     if (active == 0) continue;
     const Indices nonzeros(grid.nonzeros.begin(), grid.nonzeros.begin() + active);
     const Index count = nonzeros.back();
@@ -63,20 +65,21 @@ void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& i
         curvature_[j] = inputs.curvature.size > 0 ? inputs.curvature(j)
                                                   : norm2(x.columns(j, 1)) / static_cast<double>(x.rows);
     } else if (rule == Rule::random) {
-      // One score a feature for all sizes: the support at size k is uniform among the first k whatever the grid.
+      // One score a feature for all sizes: the support at size k is uniform among the first k whatever the
+      // grid.
       uniform_.resize(most);
       uniform({inputs.seed, inputs.stream, Purpose::scores}, 0, most, uniform_.data());
     }
   }
 }
 
-Indices GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count) {
+Indices GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
+                          Index count) {
   if (rule == Rule::random) return top_k_order({uniform_.data(), k, 1}, count);
-  if (rule == Rule::oracle)
-    return top_k_order({&inputs.truth(size, 0), k, inputs.truth.col_stride}, count);
+  if (rule == Rule::oracle) return top_k_order({&inputs.truth(size, 0), k, inputs.truth.col_stride}, count);
   const Vector scores{scores_.data(), k, 1};
-  importance(rule, {theta.data, k, theta.cols, 1, theta.ld}, {curvature_.data(), rule == Rule::hessian ? k : 0, 1},
-             scores);
+  importance(rule, {theta.data, k, theta.cols, 1, theta.ld},
+             {curvature_.data(), rule == Rule::hessian ? k : 0, 1}, scores);
   return top_k_order(scores, count);
 }
 
@@ -98,12 +101,14 @@ class StoringSink final : public GridSink {
           result_.dense[(i * result_.p + j) * result_.m + t] = theta(j, i * result_.m + t);
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock, ConstBlock retrained) override {
-    const Index sizes = static_cast<Index>(grid_.sizes.size()), nonzeros = static_cast<Index>(grid_.nonzeros.size());
+    const Index sizes = static_cast<Index>(grid_.sizes.size()),
+                nonzeros = static_cast<Index>(grid_.nonzeros.size());
     const Index point = rule * sizes + size;
     std::copy(order.begin(), order.end(), result_.order.begin() + point * result_.most);
     for (Index c = 0; c < retrained.cols; ++c)
       for (Index j = 0; j < retrained.rows; ++j)
-        result_.retrained[((point * nonzeros + c / result_.m) * result_.most + j) * result_.m + c % result_.m] =
+        result_
+            .retrained[((point * nonzeros + c / result_.m) * result_.most + j) * result_.m + c % result_.m] =
             retrained(j, c);
   }
 
@@ -127,8 +132,8 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   for (const Rule rule : grid.rules) {
     if (rule != Rule::oracle) continue;
     if (inputs.truth.rows != static_cast<Index>(grid.sizes.size()) || inputs.truth.cols < grid.sizes.back())
-      check::fail("rule oracle needs truth of shape (", grid.sizes.size(), ", ", x.cols, "), got (", inputs.truth.rows,
-                  ", ", inputs.truth.cols, ")");
+      check::fail("rule oracle needs truth of shape (", grid.sizes.size(), ", ", x.cols, "), got (",
+                  inputs.truth.rows, ", ", inputs.truth.cols, ")");
   }
   PrunePathResult result;
   result.p = x.cols;

@@ -55,7 +55,8 @@ Indices top_k(ConstVector scores, Index k) {
   if (k == 0) return chosen;
   const double threshold = kth_largest(values, k);
   // After nth_element the first k hold all scores above the threshold and as many equal to it as fit.
-  const auto above = std::count_if(values.begin(), values.begin() + k, [=](double v) { return v > threshold; });
+  const auto above =
+      std::count_if(values.begin(), values.begin() + k, [=](double v) { return v > threshold; });
   Index ties = k - static_cast<Index>(above);
   chosen.reserve(k);
   for (Index i = 0; i < scores.size; ++i)

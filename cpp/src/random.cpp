@@ -26,7 +26,8 @@ void standard_normal(StreamKey key, std::uint64_t first, Index count, double* ou
 
 void uniform(StreamKey key, std::uint64_t first, Index count, double* out) {
   check_range(first, count);
-  kernels::active().uniforms(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose), first, count, out);
+  kernels::active().uniforms(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose), first, count,
+                             out);
 }
 
 Indices sample_without_replacement(StreamKey key, Index population, Index count) {

@@ -4,8 +4,8 @@
 
 namespace overprune {
 
-void RetrainSolver::solve(ConstBlock columns, ConstBlock y, const Indices& nonzeros, double ridge, Block theta,
-                          const Poll& poll) {
+void RetrainSolver::solve(ConstBlock columns, ConstBlock y, const Indices& nonzeros, double ridge,
+                          Block theta, const Poll& poll) {
   const Index total = static_cast<Index>(nonzeros.size()), m = y.cols;
   const Index small = std::upper_bound(nonzeros.begin(), nonzeros.end(), columns.rows) - nonzeros.begin();
   fill(theta, 0.0);
@@ -42,7 +42,8 @@ std::vector<Index> RetrainSolver::solve_by_gram(ConstBlock columns, ConstBlock y
   }
   // L^{-1} X'y once; its first s rows are those of every leading block.
   const Block forward = forward_.block(most, m);
-  kernel.gemm(true, false, most, m, n, 1.0, columns.data, columns.ld, y.data, y.ld, 0.0, forward.data, forward.ld);
+  kernel.gemm(true, false, most, m, n, 1.0, columns.data, columns.ld, y.data, y.ld, 0.0, forward.data,
+              forward.ld);
   kernel.solve_triangular(true, false, most, m, factor_.data, factor_.ld, forward.data, forward.ld);
   for (Index i = 0; i < count; ++i) {
     const Block own = theta.columns(i * m, m);
@@ -66,9 +67,10 @@ std::vector<Index> RetrainSolver::solve_by_gram(ConstBlock columns, ConstBlock y
   return redo;
 }
 
-/// theta += (L L')^{-1} (X'(y - X theta) - lambda theta) for the nonzeros number first, ..., first + count - 1.
-void RetrainSolver::correct(ConstBlock columns, ConstBlock y, const Indices& nonzeros, Index first, Index count,
-                            double lambda, Block theta, double* relative_steps) {
+/// theta += (L L')^{-1} (X'(y - X theta) - lambda theta) for the nonzeros number first, ..., first + count
+/// - 1.
+void RetrainSolver::correct(ConstBlock columns, ConstBlock y, const Indices& nonzeros, Index first,
+                            Index count, double lambda, Block theta, double* relative_steps) {
   const auto& kernel = kernels::active();
   const Index n = columns.rows, m = y.cols, most = nonzeros[first + count - 1];
   const Block current = theta.columns(first * m, count * m);

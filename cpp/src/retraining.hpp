@@ -6,9 +6,9 @@
 
 namespace overprune {
 
-/// One Gram matrix of the sorted columns and its Cholesky factor serve every s <= n: leading blocks. Each point
-/// is corrected with a residual taken from the columns; the ones that this does not settle, and s > n, go to the
-/// orthogonal path. Not for two threads at once.
+/// One Gram matrix of the sorted columns and its Cholesky factor serve every s <= n: leading blocks. Each
+/// point is corrected with a residual taken from the columns; the ones that this does not settle, and s > n,
+/// go to the orthogonal path. Not for two threads at once.
 class RetrainSolver {
  public:
   /// @param columns   (n, c) the columns of the support, in order

@@ -47,7 +47,8 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
     for (Index i = 0; i < models.count; ++i)
       difference(models.support ? models.support[i] : i, c) += models.theta(i, c);
   }
-  kernels::active().gemm(false, false, p, columns, p, 1.0, sigma.data, p, difference.data, p, 0.0, image.data, p);
+  kernels::active().gemm(false, false, p, columns, p, 1.0, sigma.data, p, difference.data, p, 0.0, image.data,
+                         p);
   for (Index b = 0; b < columns / m; ++b) {
     double sum = 0.0;
     for (Index c = b * m; c < (b + 1) * m; ++c)
@@ -102,7 +103,8 @@ class GaussianSampler final : public BaseSampler {
       standard_normal(key, 0, n * p, normals);
       kernel.gemm(false, true, n, p, p, 1.0, normals, n, problem_.factor().data, p, 0.0, x_.data, x_.ld);
     }
-    kernel.gemm(false, false, n, y_.cols, p, 1.0, x_.data, x_.ld, problem_.beta().data, p, 0.0, y_.data, y_.ld);
+    kernel.gemm(false, false, n, y_.cols, p, 1.0, x_.data, x_.ld, problem_.beta().data, p, 0.0, y_.data,
+                y_.ld);
     add_noise(problem_.noise_std(), seed, trial, scratch_, y_);
   }
   void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
@@ -126,8 +128,8 @@ class FeatureSampler final : public BaseSampler {
     standard_normal({seed, trial, Purpose::design}, 0, n * d, inputs.data);
     features_into(inputs, {problem_.weights_.data(), problem_.p_, d, problem_.p_}, problem_.activation_,
                   problem_.bias_.empty() ? nullptr : problem_.bias_.data(), x_);
-    kernels::active().gemm(false, false, n, 1, d, 1.0, inputs.data, n, problem_.teacher_.data(), d, 0.0, y_.data,
-                           n);
+    kernels::active().gemm(false, false, n, 1, d, 1.0, inputs.data, n, problem_.teacher_.data(), d, 0.0,
+                           y_.data, n);
     add_noise(problem_.noise_std_, seed, trial, scratch_, y_);
   }
   void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
@@ -145,7 +147,8 @@ class DataSampler final : public BaseSampler {
       : BaseSampler(n, problem.p_, problem.m_),
         problem_(problem),
         test_x_(test_buffer_.block(problem.test_rows_, problem.p_)) {
-    if (!problem_.random_) copy({problem_.test_inputs_.data(), test_x_.rows, test_x_.cols, test_x_.rows}, test_x_);
+    if (!problem_.random_)
+      copy({problem_.test_inputs_.data(), test_x_.rows, test_x_.cols, test_x_.rows}, test_x_);
   }
 
   void draw(std::uint64_t seed, std::uint64_t trial) override {
@@ -194,7 +197,9 @@ class DataSampler final : public BaseSampler {
   }
 
  private:
-  ConstBlock weights() { return {weights_.get(problem_.p_ * problem_.d_), problem_.p_, problem_.d_, problem_.p_}; }
+  ConstBlock weights() {
+    return {weights_.get(problem_.p_ * problem_.d_), problem_.p_, problem_.d_, problem_.p_};
+  }
 
   /// Rows N(0, I/d); uniform phases for cos, whose features are blind without them.
   void draw_weights(std::uint64_t trial) {

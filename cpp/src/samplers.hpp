@@ -9,7 +9,8 @@ namespace overprune {
 /// R(theta) of a linear Gaussian problem, with the memory it needs kept between calls.
 class GaussianRisk {
  public:
-  explicit GaussianRisk(const LinearGaussianProblem& problem) : problem_(problem), on_support_(problem.features()) {}
+  explicit GaussianRisk(const LinearGaussianProblem& problem)
+      : problem_(problem), on_support_(problem.features()) {}
   void evaluate(const Models& models, double* risk);
 
  private:

@@ -32,8 +32,10 @@ class RiskSink final : public GridSink {
   void dense(ConstBlock theta) override {
     sampler_->evaluate({nullptr, theta.rows, view(theta)}, slots_.dense, slots_.dense_accuracy);
   }
-  void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned, ConstBlock retrained) override {
-    const Index sizes = static_cast<Index>(grid_.sizes.size()), nonzeros = static_cast<Index>(grid_.nonzeros.size());
+  void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
+              ConstBlock retrained) override {
+    const Index sizes = static_cast<Index>(grid_.sizes.size()),
+                nonzeros = static_cast<Index>(grid_.nonzeros.size());
     const Index offset = (rule * sizes + size) * nonzeros;
     write(order, pruned, slots_.pruned + offset, slots_.pruned_accuracy, offset);
     if (grid_.retrain) write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
@@ -43,7 +45,8 @@ class RiskSink final : public GridSink {
   static ConstMatrix view(ConstBlock block) { return {block.data, block.rows, block.cols, 1, block.ld}; }
 
   void write(const Indices& order, ConstBlock models, double* risk, double* accuracy, Index offset) {
-    sampler_->evaluate({order.data(), models.rows, view(models)}, risk, accuracy ? accuracy + offset : nullptr);
+    sampler_->evaluate({order.data(), models.rows, view(models)}, risk,
+                       accuracy ? accuracy + offset : nullptr);
   }
 
   const Grid& grid_;
@@ -77,8 +80,8 @@ struct Board {
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable changed;
-  Index running = 0;              // guarded by mutex
-  std::exception_ptr failure;     // guarded by mutex
+  Index running = 0;           // guarded by mutex
+  std::exception_ptr failure;  // guarded by mutex
 
   void leave(std::exception_ptr why) {
     const std::lock_guard lock(mutex);
@@ -177,8 +180,8 @@ class Run {
     inputs.stream = trial;
     sink.start(sampler, slots(i));
     const ConstMatrix x = sampler.design(), y = sampler.response();
-    fit.run({x.data, x.rows, x.cols, x.col_stride}, {y.data, y.rows, y.cols, y.col_stride}, grid_, inputs, sink,
-            nullptr, poll);
+    fit.run({x.data, x.rows, x.cols, x.col_stride}, {y.data, y.rows, y.cols, y.col_stride}, grid_, inputs,
+            sink, nullptr, poll);
   }
 
   TrialSlots slots(Index i) {

@@ -95,15 +95,16 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count, ConstBlo
 }
 
 /// One step of refinement: the residual y - X theta - lambda a comes from X, never from the triangle.
-void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count, double* relative_steps) {
+void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count,
+                         double* relative_steps) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
   Block residual = residual_.block(n, count * m), step = step_.block(widest, count * m);
   const Block theta = problem.theta.columns(i * m, count * m).top(widest);
   const Block duals = duals_.columns(slot * m, count * m);
   for (Index s = 0; s < count; ++s) copy(problem.y, residual.columns(s * m, m));
-  kernel.gemm(false, false, n, count * m, widest, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld, 1.0,
-              residual.data, residual.ld);
+  kernel.gemm(false, false, n, count * m, widest, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld,
+              1.0, residual.data, residual.ld);
   for (Index c = 0; c < count * m; ++c)
     for (Index r = 0; r < n; ++r) residual(r, c) -= problem.lambda * duals(r, c);
   for (Index s = 0; s < count; ++s) {

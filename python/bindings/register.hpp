@@ -31,15 +31,18 @@ void register_theory(py::module_& module);
 /// A float64 array of any layout. pybind11 converts other dtypes; Python has already refused those that lose.
 using Array = py::array_t<double>;
 
-/// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore checked here.
+/// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore checked
+/// here.
 inline void check_ndim(const py::array& array, py::ssize_t ndim, const char* name) {
   if (array.ndim() != ndim)
-    throw std::invalid_argument(std::string(name) + " must have " + std::to_string(ndim) + " dimensions, got " +
-                                std::to_string(array.ndim()));
+    throw std::invalid_argument(std::string(name) + " must have " + std::to_string(ndim) +
+                                " dimensions, got " + std::to_string(array.ndim()));
 }
 
 /// Strides in elements of dimension `axis`.
-inline Index stride(const py::array& array, py::ssize_t axis) { return array.strides(axis) / array.itemsize(); }
+inline Index stride(const py::array& array, py::ssize_t axis) {
+  return array.strides(axis) / array.itemsize();
+}
 
 inline ConstVector as_vector(const Array& array, const char* name) {
   check_ndim(array, 1, name);
@@ -51,7 +54,9 @@ inline ConstMatrix as_matrix(const Array& array, const char* name) {
   return {array.data(), array.shape(0), array.shape(1), stride(array, 0), stride(array, 1)};
 }
 
-inline Vector as_mutable_vector(Array& array) { return {array.mutable_data(), array.shape(0), stride(array, 0)}; }
+inline Vector as_mutable_vector(Array& array) {
+  return {array.mutable_data(), array.shape(0), stride(array, 0)};
+}
 
 inline Matrix as_mutable_matrix(Array& array) {
   return {array.mutable_data(), array.shape(0), array.shape(1), stride(array, 0), stride(array, 1)};

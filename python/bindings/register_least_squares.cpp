@@ -18,7 +18,8 @@ py::tuple bind_path(const Array& x, const Array& y, const Indices& sizes, double
   return py::make_tuple(theta, info.rank, info.condition);
 }
 
-Array bind_retrain(const Array& x, const Array& y, const Indices& order, const Indices& nonzeros, double ridge) {
+Array bind_retrain(const Array& x, const Array& y, const Indices& order, const Indices& nonzeros,
+                   double ridge) {
   const ConstMatrix design = as_matrix(x, "X"), response = as_matrix(y, "y");
   Array theta = new_array({static_cast<py::ssize_t>(nonzeros.size()), design.cols, response.cols});
   double* out = theta.mutable_data();
@@ -30,9 +31,9 @@ Array bind_retrain(const Array& x, const Array& y, const Indices& order, const I
 }
 
 py::dict bind_prune_path(const Array& x, const Array& y, const Indices& sizes, const Indices& nonzeros,
-                         const std::vector<std::string>& rules, bool retrain, double ridge, double retrain_ridge,
-                         const std::optional<Array>& curvature, const std::optional<Array>& truth,
-                         std::uint64_t seed, std::uint64_t stream) {
+                         const std::vector<std::string>& rules, bool retrain, double ridge,
+                         double retrain_ridge, const std::optional<Array>& curvature,
+                         const std::optional<Array>& truth, std::uint64_t seed, std::uint64_t stream) {
   const ConstMatrix design = as_matrix(x, "X"), response = as_matrix(y, "y");
   const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
   RuleInputs inputs;

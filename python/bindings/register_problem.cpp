@@ -60,8 +60,8 @@ Array oracle_scores(const Problem& problem, Index k) {
   return out;
 }
 
-std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const Array& teacher, double noise_std,
-                                                    const std::string& activation,
+std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const Array& teacher,
+                                                    double noise_std, const std::string& activation,
                                                     const std::optional<Array>& bias) {
   const ConstMatrix r = as_matrix(weights, "weights");
   const ConstVector w = as_vector(teacher, "teacher");
@@ -80,7 +80,8 @@ std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets
                                        const Array& test_targets, bool classes, Index features,
                                        const std::string& activation, std::uint64_t seed) {
   const DataProblem::Data data{as_matrix(inputs, "inputs"), as_matrix(targets, "targets"),
-                               as_matrix(test_inputs, "test_inputs"), as_matrix(test_targets, "test_targets")};
+                               as_matrix(test_inputs, "test_inputs"),
+                               as_matrix(test_targets, "test_targets")};
   return std::make_shared<DataProblem>(data, classes, features, activation_from_name(activation), seed);
 }
 
@@ -108,11 +109,13 @@ void register_problem(py::module_& module) {
       .def_property_readonly("diagonal", &Linear::diagonal)
       .def_property_readonly("beta", [](const Linear& problem) { return to_array(problem.beta()); })
       .def_property_readonly("variances", [](const Linear& problem) { return to_array(problem.variances()); })
-      .def_property_readonly("covariance", [](const Linear& problem) { return to_array(problem.covariance()); })
+      .def_property_readonly("covariance",
+                             [](const Linear& problem) { return to_array(problem.covariance()); })
       .def_property_readonly("null_risk", &Linear::null_risk)
       .def("restrict", &Linear::restrict)
       .def("risk", &linear_risk);
-  py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(module, "RandomFeatureProblem")
+  py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(module,
+                                                                                   "RandomFeatureProblem")
       .def(py::init(&make_features))
       .def("equivalent", &equivalent);
   py::class_<DataProblem, Problem, std::shared_ptr<DataProblem>>(module, "DataProblem")

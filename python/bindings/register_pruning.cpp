@@ -12,16 +12,19 @@ py::array_t<Index> as_array(const Indices& indices) {
 }  // namespace
 
 void register_pruning(py::module_& module) {
-  module.def("importance", [](const Array& theta, const std::string& rule, const std::optional<Array>& curvature) {
-    const ConstMatrix coefficients = as_matrix(theta, "theta");
-    Array scores = new_array({coefficients.rows});
-    importance(rule_from_name(rule), coefficients, curvature ? as_vector(*curvature, "curvature") : ConstVector{},
-               as_mutable_vector(scores));
-    return scores;
+  module.def(
+      "importance", [](const Array& theta, const std::string& rule, const std::optional<Array>& curvature) {
+        const ConstMatrix coefficients = as_matrix(theta, "theta");
+        Array scores = new_array({coefficients.rows});
+        importance(rule_from_name(rule), coefficients,
+                   curvature ? as_vector(*curvature, "curvature") : ConstVector{}, as_mutable_vector(scores));
+        return scores;
+      });
+  module.def("top_k",
+             [](const Array& scores, Index k) { return as_array(top_k(as_vector(scores, "scores"), k)); });
+  module.def("top_k_order", [](const Array& scores, Index k) {
+    return as_array(top_k_order(as_vector(scores, "scores"), k));
   });
-  module.def("top_k", [](const Array& scores, Index k) { return as_array(top_k(as_vector(scores, "scores"), k)); });
-  module.def("top_k_order",
-             [](const Array& scores, Index k) { return as_array(top_k_order(as_vector(scores, "scores"), k)); });
 }
 
 }  // namespace overprune::bindings

@@ -6,9 +6,9 @@ namespace overprune::bindings {
 namespace {
 
 py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
-                       const std::vector<std::string>& rules, bool retrain, double ridge, double retrain_ridge,
-                       bool sample_curvature, Index first, Index count, std::uint64_t seed, Index workers,
-                       const py::object& progress) {
+                       const std::vector<std::string>& rules, bool retrain, double ridge,
+                       double retrain_ridge, bool sample_curvature, Index first, Index count,
+                       std::uint64_t seed, Index workers, const py::object& progress) {
   const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
   const Trials trials{n, first, count, seed, workers, sample_curvature};
   const auto monitor = [&](Index done) {

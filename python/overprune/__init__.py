@@ -4,7 +4,7 @@ A problem is described once - `LinearGaussianProblem`, `RandomFeatureProblem` or
 (`simulate`) and predicted (`predict`). Both return the same labelled table, which `plot.risk` draws.
 """
 
-from . import plot, spectra
+from . import datasets, plot, spectra
 from ._build import build_info, get_cmake_dir, get_include
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
@@ -26,6 +26,7 @@ __all__ = [
     "__version__",
     "build_info",
     "coefficient_law",
+    "datasets",
     "fixed_point",
     "get_cmake_dir",
     "get_include",

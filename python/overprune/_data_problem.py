@@ -205,7 +205,8 @@ def _targets(
     targets: npt.ArrayLike, test_targets: npt.ArrayLike, rows: int, test_rows: int
 ) -> tuple[FloatArray, FloatArray, npt.NDArray[Any] | None]:
     """Targets (N, m), test targets (N_test, m), and the class labels where the targets are classes."""
-    train, test = np.asarray(targets), np.asarray(test_targets)
+    train = check.plain_array(targets, "targets")
+    test = check.plain_array(test_targets, "test_targets")
     labels = train.dtype.kind in "iub" and train.ndim == 1
     if not labels:
         y = check.float_array(train, "targets", ndim=(1, 2), shape=(rows,)).reshape(rows, -1)

@@ -54,8 +54,8 @@ class Grid:
         retrain_ridge: Any,
     ) -> Grid:
         """Checks the arguments, for p features, in the order in which `simulate` and `predict` document them."""
-        n_is_sequence = np.ndim(n) > 0
-        ridge_is_sequence = np.ndim(ridge) > 0
+        n_is_sequence = check.is_sequence(n)
+        ridge_is_sequence = check.is_sequence(ridge)
         ridges = [ridge] if not ridge_is_sequence else list(ridge)
         if not ridges:
             raise ValueError("ridge must not be empty")

@@ -35,6 +35,11 @@ class Problem:
         """Number of targets m."""
         return int(self._core.targets)
 
+    @property
+    def null_risk(self) -> float:
+        """Risk of theta = 0, summed over targets."""
+        raise NotImplementedError
+
     def describe(self) -> dict[str, Any]:
         """The arguments that make this problem again, by name."""
         raise NotImplementedError
@@ -193,10 +198,10 @@ class LinearGaussianProblem(Problem):
         """
         if self.targets > 1:
             raise NotImplementedError("restrict supports one target; with several the noise becomes correlated")
-        if np.ndim(features) == 0:
-            kept = np.arange(check.integer(features, "features", lowest=1, highest=self.p))
-        else:
+        if check.is_sequence(features):
             kept = check.indices(features, "features", size=self.p)
+        else:
+            kept = np.arange(check.integer(features, "features", lowest=1, highest=self.p))
         part = self._core.restrict(kept.tolist())
         sigma = part.variances if part.diagonal else part.covariance
         return LinearGaussianProblem(part.beta[:, 0], sigma, part.noise_std)

@@ -17,7 +17,7 @@ from ._problem import LinearGaussianProblem, Problem
 _CLASSES: dict[str, type[Problem]] = {
     cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem)
 }
-# Arrays that take more than this, compressed, are named by their hash instead.
+# Arrays that take more than this, compressed (eight times as much before), are named by their hash instead.
 _LARGEST = 2**20
 
 
@@ -62,7 +62,7 @@ def _fingerprint(array: np.ndarray[Any, Any]) -> str:
 def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": _fingerprint(array)}
-    packed = zlib.compress(little.tobytes(), 6) if little.nbytes <= 64 * _LARGEST else b""
+    packed = zlib.compress(little.tobytes(), 6) if little.nbytes <= 8 * _LARGEST else b""
     if 0 < len(packed) <= _LARGEST:
         facts["data"] = base64.b64encode(packed).decode("ascii")
     return facts

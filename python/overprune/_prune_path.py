@@ -12,6 +12,7 @@ from . import _core
 from . import _validate as check
 from ._grid import Grid
 from ._least_squares import as_data
+from ._pruning import as_curvature
 from ._validate import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -108,17 +109,18 @@ class PrunePath:
         judge = problem.judge(stream)
 
         def block(n: int, ridge: float) -> dict[str, FloatArray]:
-            quantities = {f"dense_{name}": values for name, values in judge(self.dense).items()}
+            measured = judge(self.dense)
+            quantities = {f"dense_{name}": values for name, values in measured.items()}
             stages = {"pruned": self.pruned} | ({} if self._retrained is None else {"retrained": self.retrained})
             shape = (len(self.rules), len(self.sizes), len(self.nonzeros))
             for stage, models in stages.items():
-                for index in np.ndindex(*shape):
-                    point = self.rules[index[0]], self.sizes[index[1]], self.nonzeros[index[2]]
-                    if point[2] > point[1]:
+                quantities |= {f"{stage}_{name}": np.full(shape, np.nan) for name in measured}
+                for r, k, s in np.ndindex(*shape):
+                    if self.nonzeros[s] > self.sizes[k]:
                         continue
-                    for name, value in judge(models(*point)).items():
-                        values = quantities.setdefault(f"{stage}_{name}", np.full(shape, np.nan))
-                        values[index] = value
+                    found = judge(models(self.rules[r], self.sizes[k], self.nonzeros[s]))
+                    for name, value in found.items():
+                        quantities[f"{stage}_{name}"][r, k, s] = value
             return quantities
 
         return self._grid.table("prune_path", block, {})
@@ -201,7 +203,7 @@ def prune_path(
     grid = Grid.of(
         p, n, sizes, nonzeros, rules=rules, retrain=retrain, ridge=ridge, retrain_ridge=retrain_ridge
     )
-    weights = None if curvature is None else check.float_array(curvature, "curvature", ndim=1, shape=(p,))
+    weights = None if curvature is None else as_curvature(curvature, p)
     scores = None
     if "oracle" in grid.rules:
         if truth is None:

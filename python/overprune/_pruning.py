@@ -78,13 +78,14 @@ def importance(
     if rule == "hessian":
         if curvature is None:
             raise ValueError('curvature must be given for rule "hessian": Sigma_ii, or (X * X).mean(axis=0)')
-        weights = _curvature(curvature, p)
+        weights = as_curvature(curvature, p)
     rows = coefficients.reshape(p, -1)
     scores = _core.importance(rows, rule, weights)
     return scores
 
 
-def _curvature(value: Any, p: int) -> FloatArray:
+def as_curvature(value: Any, p: int) -> FloatArray:
+    """Sigma_ii (p,), none negative."""
     weights = check.float_array(value, "curvature", ndim=1, shape=(p,))
     if weights.min() < 0:
         where = int(weights.argmin())
@@ -120,9 +121,7 @@ def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
     >>> op.top_k([3.0, 5.0, 3.0, 1.0], 2)
     array([0, 1])
     """
-    array = np.asarray(scores)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"scores must be an array of real numbers, got dtype {array.dtype}")
+    array = check.real_array(scores, "scores")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"scores must be a non-empty array of one dimension, got shape {array.shape}")
     values = array.astype(np.float64, copy=False)

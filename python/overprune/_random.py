@@ -47,7 +47,7 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
-    lengths = list(shape) if isinstance(shape, Sequence) else [shape]
+    lengths = list(shape) if check.is_sequence(shape) else [shape]
     sizes = [check.integer(length, "shape", lowest=1) for length in lengths]
     values: FloatArray = _core.standard_normal(
         math.prod(sizes), check.seed(seed), check.seed(stream, "stream")

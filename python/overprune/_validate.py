@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,29 @@ RULES = ("magnitude", "hessian", "oracle", "random")
 ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh")
 
 
+def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
+    """`value` as an array of any dtype; ValueError for sequences of unequal lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be an array, got nested sequences of unequal lengths") from None
+
+
+def real_array(value: Any, name: str) -> npt.NDArray[Any]:
+    """`value` as an array of a real dtype."""
+    array = plain_array(value, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    return array
+
+
+def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether `value` holds several values: an array with dimensions, or a list, tuple or range."""
+    if hasattr(value, "ndim"):
+        return bool(value.ndim > 0)
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
 def float_array(
     value: Any, name: str, *, ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None = None
 ) -> FloatArray:
@@ -27,12 +50,7 @@ def float_array(
 
     `shape` gives the expected lengths of the leading dimensions; None leaves one open.
     """
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # ragged nested sequences
-        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    array = real_array(value, name)
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in allowed:
         expected = " or ".join(str(d) for d in allowed)
@@ -42,7 +60,8 @@ def float_array(
             raise ValueError(f"{name} must have length {length} along axis {axis}, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got an array of shape {array.shape}")
-    result = np.asarray(array, dtype=np.float64)
+    with np.errstate(over="ignore"):  # a long double may become infinite, which is refused
+        result = np.asarray(array, dtype=np.float64)
     if not np.isfinite(result).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise ValueError(f"{name} must be finite, got {result[where]} at index {where}")
@@ -70,14 +89,14 @@ def seed(value: Any, name: str = "seed") -> int:
 
 def nonnegative(value: Any, name: str) -> float:
     """`value` as a finite float that is not negative."""
-    if isinstance(value, (bool, np.bool_, str, bytes)) or isinstance(value, complex):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
     try:
         result = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{name} must be a real number, got {value!r} of type {type(value).__name__}"
-        ) from None
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result) or result < 0:
         raise ValueError(f"{name} must be finite and at least 0, got {result}")
     return result
@@ -92,7 +111,7 @@ def flag(value: Any, name: str) -> bool:
 
 def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None = None) -> list[int]:
     """Integers in [lowest, highest], strictly increasing, at least one; a lone int is a list of one."""
-    if isinstance(values, (int, np.integer)) and not isinstance(values, bool):
+    if not is_sequence(values) and isinstance(values, (int, np.integer, np.ndarray)):
         values = [values]
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a sequence of integers, got {values!r}")
@@ -107,7 +126,7 @@ def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None =
 
 def indices(values: Any, name: str, *, size: int) -> IntArray:
     """Distinct integers in [0, size), at least one, as an int64 array of one dimension."""
-    array = np.asarray(values)
+    array = plain_array(values, name)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be an array of integers, got dtype {array.dtype}")
     if array.ndim != 1 or array.size == 0:

@@ -238,11 +238,7 @@ def _refuse_clutter(curves: Sequence[Curve]) -> None:
 
 
 def _limits(
-    curves: Sequence[Curve],
-    direct: dict[int, float],
-    marks: Sequence[int],
-    quantity: str,
-    logy: LogScale,
+    curves: Sequence[Curve], direct: dict[int, float], marks: Sequence[int], quantity: str, logy: LogScale
 ) -> _Limits:
     """Limits by the points away from k = n, so that neither the peak nor one stray value rules the scale."""
     x = np.concatenate([c.size for c in curves])
@@ -312,7 +308,7 @@ def _plain_ticks(axis: Axis) -> None:
 
 
 def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) -> None:
-    """A prediction as a line, a simulation as points (joined by a thin line if there is no prediction)."""
+    """A prediction as a line; a simulation as points, joined where there is no prediction."""
     colour = _COLOURS[curve.stage]
     if curve.is_prediction:
         x, y = curve.broken()

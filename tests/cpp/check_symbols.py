@@ -11,7 +11,9 @@ LEVEL = re.compile(r"overprune::kernels::(v\d|generic)::")
 
 
 def main(nm: str, library: str) -> int:
-    listing = subprocess.run([nm, "-C", "--defined-only", library], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        [nm, "-C", "--defined-only", library], capture_output=True, text=True, check=True
+    ).stdout
     levels, stray = set(), []
     for member in re.split(r"\n(?=\S+\.o:\n)", listing):
         symbols = [line.split(maxsplit=2) for line in member.splitlines() if re.match(r"[0-9a-f]+ \S ", line)]
@@ -21,7 +23,9 @@ def main(nm: str, library: str) -> int:
         levels |= own
         # Renamed Eigen belongs to one level; DW.ref is data of the exception tables.
         allowed = re.compile(rf"overprune_eigen_{own.pop()}::|DW\.ref\.")
-        stray += [f"{kind} {name}" for _, kind, name in symbols if kind in "WVuwv" and not allowed.search(name)]
+        stray += [
+            f"{kind} {name}" for _, kind, name in symbols if kind in "WVuwv" and not allowed.search(name)
+        ]
     if not levels:
         print(f"no kernel objects found in {library}")
         return 1

@@ -21,10 +21,11 @@ TEST_CASE("features are the activation of the product, over several column block
   const Values a = normals(n * d, 1), r = normals(p * d, 2), bias = normals(p, 3);
   const Values z = product(a, transpose(r, p, d), n, d, p);
   Values out(n * p);
-  random_features(column_major(a.data(), n, d), column_major(r.data(), p, d), Activation::tanh, vector_view(bias),
-                  column_major(out.data(), n, p));
+  random_features(column_major(a.data(), n, d), column_major(r.data(), p, d), Activation::tanh,
+                  vector_view(bias), column_major(out.data(), n, p));
   for (Index j = 0; j < p; ++j)
-    for (Index i = 0; i < n; ++i) REQUIRE(out[j * n + i] == doctest::Approx(std::tanh(z[j * n + i] + bias[j])));
+    for (Index i = 0; i < n; ++i)
+      REQUIRE(out[j * n + i] == doctest::Approx(std::tanh(z[j * n + i] + bias[j])));
 }
 
 TEST_CASE("second moments against Monte Carlo, for every activation with and without bias") {
@@ -38,8 +39,8 @@ TEST_CASE("second moments against Monte Carlo, for every activation with and wit
     for (const Activation activation : kAll) {
       INFO(name_of(activation) << " bias " << shift);
       Values x(draws * p), covariance(p * p), cross(p);
-      random_features(column_major(a.data(), draws, d), column_major(r.data(), p, d), activation, vector_view(bias),
-                      column_major(x.data(), draws, p));
+      random_features(column_major(a.data(), draws, d), column_major(r.data(), p, d), activation,
+                      vector_view(bias), column_major(x.data(), draws, p));
       feature_moments(column_major(r.data(), p, d), activation, vector_view(bias), vector_view(teacher),
                       column_major(covariance.data(), p, p), vector_view(cross));
       for (Index i = 0; i < p; ++i)
@@ -78,11 +79,12 @@ TEST_CASE("names and bad input") {
   CHECK_THROWS_AS(activation_from_name("gelu"), std::invalid_argument);
   const Values r = {1.0, 0.0}, teacher = {1.0};
   Values covariance(4), cross(2);
-  CHECK_THROWS_WITH_AS(feature_moments(column_major(r.data(), 2, 1), Activation::relu, {}, vector_view(teacher),
-                                       column_major(covariance.data(), 2, 2), vector_view(cross)),
-                       "weights must have no zero row, got one at index 1", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      feature_moments(column_major(r.data(), 2, 1), Activation::relu, {}, vector_view(teacher),
+                      column_major(covariance.data(), 2, 2), vector_view(cross)),
+      "weights must have no zero row, got one at index 1", std::invalid_argument);
   Values out(2);
-  CHECK_THROWS_AS(random_features(column_major(r.data(), 1, 2), column_major(r.data(), 2, 1), Activation::relu, {},
-                                  column_major(out.data(), 1, 2)),
+  CHECK_THROWS_AS(random_features(column_major(r.data(), 1, 2), column_major(r.data(), 2, 1),
+                                  Activation::relu, {}, column_major(out.data(), 1, 2)),
                   std::invalid_argument);
 }

@@ -57,7 +57,8 @@ TEST_CASE("gram adds A'A to the lower triangle and leaves the upper alone") {
     Values c(n * n, 5.0);
     kernel.gram(n, k, a.data(), k, c.data(), n);
     for (Index j = 0; j < n; ++j)
-      for (Index i = 0; i < n; ++i) CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
+      for (Index i = 0; i < n; ++i)
+        CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
   });
 }
 

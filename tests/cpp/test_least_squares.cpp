@@ -37,7 +37,8 @@ TEST_CASE("the path equals the normal equations at every size, with and without 
   for (const double ridge : {0.0, 0.3}) {
     Values path(p * p * m);
     SolveInfo info;
-    least_squares_path(column_major(x.data(), n, p), column_major(y.data(), n, m), sizes, ridge, path.data(), &info);
+    least_squares_path(column_major(x.data(), n, p), column_major(y.data(), n, m), sizes, ridge, path.data(),
+                       &info);
     for (Index k = 1; k <= p; ++k) {
       INFO("k " << k << ", ridge " << ridge);
       const Values first(x.begin(), x.begin() + n * k);
@@ -92,7 +93,8 @@ TEST_CASE("retraining equals least squares on the gathered columns, for s on bot
     for (std::size_t i = 0; i < nonzeros.size(); ++i) {
       const Index s = nonzeros[i];
       Values columns;
-      for (Index j = 0; j < s; ++j) columns.insert(columns.end(), x.begin() + order[j] * n, x.begin() + (order[j] + 1) * n);
+      for (Index j = 0; j < s; ++j)
+        columns.insert(columns.end(), x.begin() + order[j] * n, x.begin() + (order[j] + 1) * n);
       const Values solution = minimum_norm(columns, y, n, s, 1, ridge);
       Values expected(p, 0.0);
       for (Index j = 0; j < s; ++j) expected[order[j]] = solution[j];
@@ -124,7 +126,8 @@ TEST_CASE("huge and tiny scales") {
   for (const double factor : {1e-200, 1e200}) {
     Values scaled_x = x;
     for (double& v : scaled_x) v *= factor;
-    least_squares(column_major(scaled_x.data(), n, p), {y.data(), n, 1, 1, n}, 0.0, {scaled.data(), p, 1, 1, p});
+    least_squares(column_major(scaled_x.data(), n, p), {y.data(), n, 1, 1, n}, 0.0,
+                  {scaled.data(), p, 1, 1, p});
     for (Index j = 0; j < p; ++j) CHECK(scaled[j] * factor == doctest::Approx(base[j]).epsilon(1e-12));
   }
 }
@@ -137,8 +140,8 @@ TEST_CASE("bad input is named") {
   const Matrix out{theta.data(), 2, 1, 1, 2};
   CHECK_THROWS_WITH_AS(least_squares(design, column_major(y.data(), 2, 1), 0.0, out),
                        "y must have length 3, got 2", std::invalid_argument);
-  CHECK_THROWS_WITH_AS(least_squares(design, response, -1.0, out), "ridge must be finite and at least 0, got -1",
-                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(least_squares(design, response, -1.0, out),
+                       "ridge must be finite and at least 0, got -1", std::invalid_argument);
   CHECK_THROWS_AS(least_squares(column_major(nan.data(), 3, 2), response, 0.0, out), std::invalid_argument);
   CHECK_THROWS_AS(least_squares_path(design, response, {1, 3}, 0.0, theta.data()), std::invalid_argument);
   CHECK_THROWS_AS(least_squares_path(design, response, {2, 2}, 0.0, theta.data()), std::invalid_argument);

@@ -84,7 +84,8 @@ TEST_CASE("restriction: beta_D and the noise it leaves, for any subset") {
 
 TEST_CASE("semidefinite covariances are accepted, indefinite ones are not") {
   const Index p = 5, rank = 2;
-  const Values root = normals(p * rank, 1), sigma = product(root, transpose(root, p, rank), p, rank, p), beta(p, 1.0);
+  const Values root = normals(p * rank, 1), sigma = product(root, transpose(root, p, rank), p, rank, p),
+               beta(p, 1.0);
   const LinearGaussianProblem problem = dense_problem(beta, sigma, 0.0);
   const Values f(&problem.factor()(0, 0), &problem.factor()(0, 0) + p * p);
   CHECK(largest_difference(product(f, transpose(f, p, p), p, p, p), sigma) < 1e-10);
@@ -109,7 +110,8 @@ TEST_CASE("oracle scores are those of the restricted problem") {
 TEST_CASE("the equivalent problem has the random-feature problem's risk") {
   const Index p = 6, d = 3, n = 100000;
   const Values weights = normals(p * d, 1), teacher = normals(d, 2), theta = normals(p, 3);
-  const RandomFeatureProblem problem(column_major(weights.data(), p, d), vector_view(teacher), 0.4, Activation::relu, {});
+  const RandomFeatureProblem problem(column_major(weights.data(), p, d), vector_view(teacher), 0.4,
+                                     Activation::relu, {});
   const auto source = problem.sampler(n);
   source->draw(1, 0);
   double sum = 0.0, square = 0.0;
@@ -128,10 +130,12 @@ TEST_CASE("the equivalent problem has the random-feature problem's risk") {
 TEST_CASE("a data set: drawn rows are rows of it, without repetition") {
   const Index rows = 12, d = 2, tests = 4;
   Values inputs(rows * d), targets(rows), test_inputs(tests * d, 1.0), test_targets(tests, 2.0);
-  for (Index i = 0; i < rows; ++i) inputs[i] = targets[i] = static_cast<double>(i), inputs[rows + i] = -inputs[i];
-  const DataProblem problem({column_major(inputs.data(), rows, d), column_major(targets.data(), rows, 1),
-                             column_major(test_inputs.data(), tests, d), column_major(test_targets.data(), tests, 1)},
-                            false, 0, Activation::relu, 0);
+  for (Index i = 0; i < rows; ++i)
+    inputs[i] = targets[i] = static_cast<double>(i), inputs[rows + i] = -inputs[i];
+  const DataProblem problem(
+      {column_major(inputs.data(), rows, d), column_major(targets.data(), rows, 1),
+       column_major(test_inputs.data(), tests, d), column_major(test_targets.data(), tests, 1)},
+      false, 0, Activation::relu, 0);
   const auto source = problem.sampler(5);
   source->draw(3, 9);
   std::vector<double> seen;

@@ -22,7 +22,8 @@ TEST_CASE("prune_path is: fit, sort by score, fit again") {
   RuleInputs inputs;
   inputs.curvature = vector_view(curvature);
   inputs.truth = row_major(truth.data(), 2, p);
-  const PrunePathResult found = prune_path(column_major(x.data(), n, p), {y.data(), n, 1, 1, n}, grid, inputs);
+  const PrunePathResult found =
+      prune_path(column_major(x.data(), n, p), {y.data(), n, 1, 1, n}, grid, inputs);
   CHECK(found.most == 12);
   CHECK(found.info.rank == Indices{10, 15});
   for (Index k = 0; k < 2; ++k) {
@@ -59,8 +60,10 @@ TEST_CASE("bad grids are named") {
   const auto run = [&](const Grid& grid) {
     prune_path(column_major(x.data(), 3, 2), column_major(y.data(), 3, 1), grid, {});
   };
-  CHECK_THROWS_WITH_AS(run({{3}, {1}, {Rule::magnitude}}), "sizes must lie in [1, 2], got 3", std::invalid_argument);
-  CHECK_THROWS_WITH_AS(run({{2}, {0}, {Rule::magnitude}}), "nonzeros must lie in [1, 2], got 0", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(run({{3}, {1}, {Rule::magnitude}}), "sizes must lie in [1, 2], got 3",
+                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(run({{2}, {0}, {Rule::magnitude}}), "nonzeros must lie in [1, 2], got 0",
+                       std::invalid_argument);
   CHECK_THROWS_WITH_AS(run({{2}, {1}, {}}), "rules must not be empty", std::invalid_argument);
   CHECK_THROWS_AS(run({{2}, {1}, {Rule::oracle}}), std::invalid_argument);
   CHECK_THROWS_AS(run({{2}, {1}, {Rule::magnitude, Rule::magnitude}}), std::invalid_argument);

@@ -12,7 +12,8 @@ using namespace overprune;
 
 TEST_CASE("Philox4x32-10 gives the published vectors") {
   // Known answers of Random123 (Salmon et al.): counter and key all zeros, all ones, and digits of pi.
-  const auto words = [](std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t block) {
+  const auto words = [](std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose,
+                        std::uint64_t block) {
     const Blocks<1> found(seed, stream, purpose, block);
     return std::vector<std::uint64_t>{found.word[0][0], found.word[1][0], found.word[2][0], found.word[3][0]};
   };
@@ -27,7 +28,8 @@ TEST_CASE("normals have the moments of normals; purposes and streams are indepen
   const Index count = 200000;
   std::vector<double> a(count), b(count);
   standard_normal({1, 0, Purpose::design}, 0, count, a.data());
-  for (const StreamKey key : {StreamKey{1, 0, Purpose::noise}, StreamKey{1, 1, Purpose::design}, StreamKey{2, 0, Purpose::design}}) {
+  for (const StreamKey key : {StreamKey{1, 0, Purpose::noise}, StreamKey{1, 1, Purpose::design},
+                              StreamKey{2, 0, Purpose::design}}) {
     standard_normal(key, 0, count, b.data());
     double mean = 0, square = 0, fourth = 0, cross = 0;
     for (Index i = 0; i < count; ++i) {
@@ -48,7 +50,8 @@ TEST_CASE("sampling without replacement: distinct, in range, uniform") {
   const Index population = 10, count = 4, draws = 20000;
   std::vector<double> hits(population, 0.0);
   for (Index d = 0; d < draws; ++d) {
-    const Indices rows = sample_without_replacement({5, static_cast<std::uint64_t>(d), Purpose::rows}, population, count);
+    const Indices rows =
+        sample_without_replacement({5, static_cast<std::uint64_t>(d), Purpose::rows}, population, count);
     CHECK(std::set<Index>(rows.begin(), rows.end()).size() == 4);
     for (const Index row : rows) {
       REQUIRE(row >= 0);

@@ -86,8 +86,8 @@ TEST_CASE("bad trials are named") {
   const Grid grid = small_grid();
   CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {0, 0, 1, 1, 1, false}), "n must be at least 1, got 0",
                        std::invalid_argument);
-  CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {5, 0, 0, 1, 1, false}), "trials must be at least 1, got 0",
-                       std::invalid_argument);
-  CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {5, 0, 1, 1, 0, false}), "workers must be at least 1, got 0",
-                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {5, 0, 0, 1, 1, false}),
+                       "trials must be at least 1, got 0", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {5, 0, 1, 1, 0, false}),
+                       "workers must be at least 1, got 0", std::invalid_argument);
 }

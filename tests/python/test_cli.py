@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -327,6 +329,22 @@ def test_a_failed_run_leaves_nothing(config: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(_demo, "run", interrupted)
     assert fails("run", config, code=130) == "interrupted; nothing was written"
+    assert content(config.parent) == {"small.toml"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_stops_a_long_run(config: Path) -> None:
+    config.write_text(CONFIG.replace("trials = 4", "trials = 100000000"))
+    command = [sys.executable, "-m", "overprune", "run", "small.toml"]
+    with subprocess.Popen(command, cwd=config.parent, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while len(content(config.parent)) == 1 and time.monotonic() < deadline:
+            time.sleep(0.05)  # until the temporary directory is there
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "overprune: interrupted; nothing was written"
     assert content(config.parent) == {"small.toml"}
 
 

@@ -322,12 +322,8 @@ def test_grid_has_a_panel_for_each_nonzeros_and_a_row_for_each_quantity() -> Non
 
 def test_grid_of_rules_and_nonzeros() -> None:
     figure = plot.risk_grid(table("predict", ("magnitude", "oracle"), (10, 20)))
-    assert [ax.get_title() for ax in figure.axes] == [
-        "magnitude, s = 10",
-        "oracle, s = 10",
-        "magnitude, s = 20",
-        "oracle, s = 20",
-    ]
+    expected = [f"{rule}, s = {s}" for s in (10, 20) for rule in ("magnitude", "oracle")]
+    assert [ax.get_title() for ax in figure.axes] == expected
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,11 @@ const char* name_of(Activation activation);
 /// @param bias     (p), or empty for none
 /// @param out      (n, p) receives the features
 /// @throws std::invalid_argument for shapes that do not match or non-finite entries
-void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activation, ConstVector bias, Matrix out);
+void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activation, ConstVector bias,
+                     Matrix out);
 
-/// Second moments under a ~ N(0, I_d): E[x x'] and E[x a'] teacher (docs/theory.md, section 7). Closed forms for
-/// identity, relu, sign and cos, and for erf without bias; an expansion in Hermite polynomials otherwise.
+/// Second moments under a ~ N(0, I_d): E[x x'] and E[x a'] teacher (docs/theory.md, section 7). Closed forms
+/// for identity, relu, sign and cos, and for erf without bias; an expansion in Hermite polynomials otherwise.
 /// @param weights     (p, d), no zero row
 /// @param bias        (p), or empty for none
 /// @param teacher     (d)

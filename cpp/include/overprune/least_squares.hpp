@@ -13,8 +13,9 @@ namespace overprune {
 
 /// What the solver found out about each size on the way.
 struct SolveInfo {
-  Indices rank;                   ///< numerical rank of X_k (with ridge > 0: of the regularised problem, k)
-  std::vector<double> condition;  ///< estimate of the condition number (2-norm) of the factor that was solved with
+  Indices rank;  ///< numerical rank of X_k (with ridge > 0: of the regularised problem, k)
+  std::vector<double>
+      condition;  ///< estimate of the condition number (2-norm) of the factor that was solved with
 };
 
 /// theta = X^+ y, of minimum norm where that is not unique.
@@ -27,8 +28,8 @@ struct SolveInfo {
 void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info = nullptr);
 
 /// The same for the first k columns of x, for every k of `sizes`, from one factorization: a QR of the first
-/// min(n, max k) columns serves every k <= n, and a triangular factor of X_k X_k' carried from size to size by
-/// orthogonal updates serves every k > n.
+/// min(n, max k) columns serves every k <= n, and a triangular factor of X_k X_k' carried from size to size
+/// by orthogonal updates serves every k > n.
 /// @param x      (n, p), finite
 /// @param y      (n, m), finite
 /// @param sizes  (K) strictly increasing in [1, p]
@@ -39,9 +40,9 @@ void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, Sol
 void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge, double* theta,
                         SolveInfo* info = nullptr, const std::function<void()>& poll = {});
 
-/// Retraining: least squares on the first s columns of `order`, for every s of `nonzeros`, from one Gram matrix
-/// of the sorted columns (docs/theory.md, section 2). Points that are too ill-conditioned for it are solved
-/// again by the orthogonal path.
+/// Retraining: least squares on the first s columns of `order`, for every s of `nonzeros`, from one Gram
+/// matrix of the sorted columns (docs/theory.md, section 2). Points that are too ill-conditioned for it are
+/// solved again by the orthogonal path.
 /// @param x         (n, p), finite
 /// @param y         (n, m), finite
 /// @param order     at least max(nonzeros) distinct indices in [0, p)

@@ -62,16 +62,16 @@ class LinearGaussianProblem final : public Problem {
   Index targets() const override { return m_; }
   bool diagonal() const { return covariance_.empty(); }
   double noise_std() const { return noise_std_; }
-  ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }          ///< (p, m)
-  ConstVector variances() const { return vector_view(variances_); }                ///< (p) Sigma_ii
+  ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }              ///< (p, m)
+  ConstVector variances() const { return vector_view(variances_); }                    ///< (p) Sigma_ii
   ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }  ///< (p, p); dense only
   /// (p, p) F with F F' = Sigma; dense only. Lower triangular where Sigma is definite.
   ConstMatrix factor() const { return column_major(factor_.data(), p_, p_); }
   /// R(0) = m noise_std^2 + tr beta' Sigma beta.
   double null_risk() const;
 
-  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with the variance that the other
-  /// features explain added to the noise. One target only.
+  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with the variance that the
+  /// other features explain added to the noise. One target only.
   /// @param features  distinct indices in [0, p)
   /// @throws std::invalid_argument for indices out of range or repeated, or several targets
   LinearGaussianProblem restrict(const Indices& features) const;
@@ -121,8 +121,8 @@ class RandomFeatureProblem final : public Problem {
   std::shared_ptr<const LinearGaussianProblem> equivalent_;
 };
 
-/// A data set: every trial draws n training rows and, where asked, its own random features; the risk is the mean
-/// squared error on the test set, summed over targets.
+/// A data set: every trial draws n training rows and, where asked, its own random features; the risk is the
+/// mean squared error on the test set, summed over targets.
 class DataProblem final : public Problem {
  public:
   struct Data {

@@ -21,19 +21,19 @@ struct Grid {
 
 /// What the rules need beyond theta.
 struct RuleInputs {
-  ConstVector curvature;  ///< (p) Sigma_ii for `hessian`; empty: (X'X)_ii / n
-  ConstMatrix truth;      ///< (K, p) scores of `oracle` for each size; read where the grid has that rule
+  ConstVector curvature;     ///< (p) Sigma_ii for `hessian`; empty: (X'X)_ii / n
+  ConstMatrix truth;         ///< (K, p) scores of `oracle` for each size; read where the grid has that rule
   std::uint64_t seed = 0;    ///< key of the scores of `random`
   std::uint64_t stream = 0;  ///< likewise
 };
 
 /// Everything prune_path finds.
 struct PrunePathResult {
-  Index p = 0, m = 0, most = 0;    ///< features, targets, and the largest number of nonzeros in the grid
-  std::vector<double> dense;       ///< (K, p, m) zero-padded
-  std::vector<Index> order;        ///< (R, K, most) features by falling score; -1 where there are fewer
-  std::vector<double> retrained;   ///< (R, K, S, most, m) coefficients in that order; empty without retraining
-  SolveInfo info;                  ///< rank and condition of each size
+  Index p = 0, m = 0, most = 0;   ///< features, targets, and the largest number of nonzeros in the grid
+  std::vector<double> dense;      ///< (K, p, m) zero-padded
+  std::vector<Index> order;       ///< (R, K, most) features by falling score; -1 where there are fewer
+  std::vector<double> retrained;  ///< (R, K, S, most, m) coefficients in that order; empty without retraining
+  SolveInfo info;                 ///< rank and condition of each size
 };
 
 /// Trains, prunes and retrains over the whole grid. `simulate` is: draw, prune_path, risk, for every trial.

@@ -7,8 +7,8 @@
 
 namespace overprune {
 
-/// How coordinates are scored (docs/theory.md, section 2). theta_i is a coefficient, or the l2 norm of its row
-/// where there are several targets.
+/// How coordinates are scored (docs/theory.md, section 2). theta_i is a coefficient, or the l2 norm of its
+/// row where there are several targets.
 enum class Rule : int {
   magnitude,  ///< |theta_i|
   hessian,    ///< theta_i^2 Sigma_ii (optimal brain damage)

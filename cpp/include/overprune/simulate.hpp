@@ -10,11 +10,11 @@ namespace overprune {
 
 /// Which trials, and how.
 struct Trials {
-  Index n = 0;                 ///< training rows
-  Index first = 0;             ///< number of the first trial
-  Index count = 0;             ///< how many; at least 1
+  Index n = 0;      ///< training rows
+  Index first = 0;  ///< number of the first trial
+  Index count = 0;  ///< how many; at least 1
   std::uint64_t seed = 0;
-  Index workers = 1;           ///< threads; the result does not depend on it
+  Index workers = 1;              ///< threads; the result does not depend on it
   bool sample_curvature = false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
 };
 
@@ -28,9 +28,10 @@ struct SimulateResult {
   std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
 };
 
-/// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number of workers nor
-/// the split of a range of trials into calls changes a bit.
-/// @param monitor  called by the calling thread about twenty times a second with the number of trials done; may
+/// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number of workers
+/// nor the split of a range of trials into calls changes a bit.
+/// @param monitor  called by the calling thread about twenty times a second with the number of trials done;
+/// may
 ///                 throw, which stops the workers within one size of their trial and leaves through simulate
 /// @throws std::invalid_argument for a grid or trials out of range
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,

@@ -50,9 +50,13 @@ inline ConstMatrix column_major(const double* data, Index rows, Index cols) {
 
 /// A row-major (rows, cols) view of contiguous memory: what C arrays and numpy hold by default.
 inline Matrix row_major(double* data, Index rows, Index cols) { return {data, rows, cols, cols, 1}; }
-inline ConstMatrix row_major(const double* data, Index rows, Index cols) { return {data, rows, cols, cols, 1}; }
+inline ConstMatrix row_major(const double* data, Index rows, Index cols) {
+  return {data, rows, cols, cols, 1};
+}
 
-inline Vector vector_view(std::vector<double>& values) { return {values.data(), static_cast<Index>(values.size()), 1}; }
+inline Vector vector_view(std::vector<double>& values) {
+  return {values.data(), static_cast<Index>(values.size()), 1};
+}
 inline ConstVector vector_view(const std::vector<double>& values) {
   return {values.data(), static_cast<Index>(values.size()), 1};
 }

@@ -62,13 +62,14 @@ const Table& choose() {
   std::string allowed;
   for (const Level& level : levels()) {
     if (!level.supported) continue;
-    if (wanted == nullptr || *wanted == '\0' || std::strcmp(wanted, level.table->level) == 0) return *level.table;
+    if (wanted == nullptr || *wanted == '\0' || std::strcmp(wanted, level.table->level) == 0)
+      return *level.table;
     allowed += (allowed.empty() ? "" : ", ") + std::string(level.table->level);
   }
   if (wanted == nullptr || *wanted == '\0')
     throw std::runtime_error("overprune: this processor has none of the instruction-set levels compiled in");
-  throw std::invalid_argument("OVERPRUNE_KERNEL must be one of " + allowed + " on this processor, got '" + wanted +
-                              "'");
+  throw std::invalid_argument("OVERPRUNE_KERNEL must be one of " + allowed + " on this processor, got '" +
+                              wanted + "'");
 }
 
 }  // namespace

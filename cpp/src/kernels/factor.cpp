@@ -43,11 +43,12 @@ void qr(Size m, Size n, double* a, Size lda, double* tau) {
 void apply_qt(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb) {
   const ConstMatrixMap reflectors = map(a, m, n, lda);
   const Eigen::Map<const Eigen::VectorXd> coefficients(tau, n);
-  map(b, m, k, ldb).applyOnTheLeft(Eigen::householderSequence(reflectors, coefficients).setLength(n).adjoint());
+  map(b, m, k, ldb)
+      .applyOnTheLeft(Eigen::householderSequence(reflectors, coefficients).setLength(n).adjoint());
 }
 
-// Every reflector is [e_c; v_c]: a unit vector on top of R and a full column of W below. Panels of columns are
-// reduced one by one, then applied to the rest at once as I - V T' V' (LAPACK's TPQRT).
+// Every reflector is [e_c; v_c]: a unit vector on top of R and a full column of W below. Panels of columns
+// are reduced one by one, then applied to the rest at once as I - V T' V' (LAPACK's TPQRT).
 void append_rows(Size n, Size m, double* r, Size ldr, double* w, Size ldw) {
   MatrixMap triangle = map(r, n, n, ldr);
   MatrixMap rows = map(w, m, n, ldw);

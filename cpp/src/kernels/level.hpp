@@ -3,11 +3,11 @@
 
 #include "kernels/table.hpp"
 
-#define OVERPRUNE_BEGIN_LEVEL \
+#define OVERPRUNE_BEGIN_LEVEL    \
   namespace overprune::kernels { \
   namespace OVERPRUNE_LEVEL {
 #define OVERPRUNE_END_LEVEL \
-  } \
+  }                         \
   }
 
 OVERPRUNE_BEGIN_LEVEL

@@ -1,8 +1,8 @@
 // Uniforms and normals from Philox blocks, with the same bits at every level and on every machine.
 //
 // Block b gives two 53-bit integers: words (0, 1) and words (2, 3). Normals 2b and 2b+1 are their Box-Muller
-// pair. log, sin and cos are spelled out in additions, multiplications, divisions and square roots, which IEEE
-// 754 rounds alike everywhere, and this file is compiled without contraction to fused multiply-adds. The
+// pair. log, sin and cos are spelled out in additions, multiplications, divisions and square roots, which
+// IEEE 754 rounds alike everywhere, and this file is compiled without contraction to fused multiply-adds. The
 // polynomials are those of Sun's fdlibm (errors below one unit in the last place).
 #include <math.h>
 
@@ -30,14 +30,17 @@ double unit(std::uint64_t high, std::uint64_t low) {
 double log_unit(double u) {
   constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
   const std::uint64_t bits = to_bits(u);
-  const std::uint64_t shifted = bits - 0x3FE6A09E00000000U;  // so that the fraction lands in [sqrt(1/2), sqrt(2))
+  const std::uint64_t shifted =
+      bits - 0x3FE6A09E00000000U;  // so that the fraction lands in [sqrt(1/2), sqrt(2))
   const std::uint64_t exponent = (shifted + (std::uint64_t{128} << 52)) >> 52;  // e + 128 > 0
   const double e = exact(exponent & 0xFFFU) - 128.0;
   const double f = from_bits(bits - (shifted & 0xFFF0000000000000U)) - 1.0;
   const double s = f / (2.0 + f), z = s * s, w = z * z;
-  const double even = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-  const double odd = z * (6.666666666666735130e-01 +
-                          w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+  const double even =
+      w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+  const double odd =
+      z * (6.666666666666735130e-01 +
+           w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
   const double half = 0.5 * f * f;
   return e * ln2_high - ((half - (s * (half + (even + odd)) + e * ln2_low)) - f);
 }
@@ -60,12 +63,13 @@ SinCos sincos_turns(double v) {
                          z * (2.75573137070700676789e-06 +
                               z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
   const double cosine =
-      1.0 - (0.5 * z - z * z *
-                           (4.16666666666666019037e-02 +
-                            z * (-1.38888888888741095749e-03 +
-                                 z * (2.48015872894767294178e-05 +
-                                      z * (-2.75573143513906633035e-07 +
-                                           z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))))));
+      1.0 -
+      (0.5 * z - z * z *
+                     (4.16666666666666019037e-02 +
+                      z * (-1.38888888888741095749e-03 +
+                           z * (2.48015872894767294178e-05 +
+                                z * (-2.75573143513906633035e-07 +
+                                     z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))))));
   const std::uint64_t swap = std::uint64_t{0} - (quadrant & 1U);
   const std::uint64_t sine_bits = to_bits(sine), cosine_bits = to_bits(cosine);
   const std::uint64_t s = (sine_bits & ~swap) | (cosine_bits & swap);
@@ -121,12 +125,14 @@ void fill(std::uint64_t first, Size count, double* out, Generate generate) {
 
 void normals(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first, Size count,
              double* out) {
-  fill(first, count, out, [=](std::uint64_t block, double* to) { normal_pairs(seed, stream, purpose, block, to); });
+  fill(first, count, out,
+       [=](std::uint64_t block, double* to) { normal_pairs(seed, stream, purpose, block, to); });
 }
 
-void uniforms(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first, Size count,
-              double* out) {
-  fill(first, count, out, [=](std::uint64_t block, double* to) { uniform_pairs(seed, stream, purpose, block, to); });
+void uniforms(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,
+              Size count, double* out) {
+  fill(first, count, out,
+       [=](std::uint64_t block, double* to) { uniform_pairs(seed, stream, purpose, block, to); });
 }
 
 OVERPRUNE_END_LEVEL

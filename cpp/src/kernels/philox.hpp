@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon et al., SC 2011), a counter-based generator: block b of a stream is a pure function of
-// (seed, stream, purpose, b). Internal linkage, because it is compiled at several instruction-set levels.
+// Philox4x32-10 (Salmon et al., SC 2011), a counter-based generator: block b of a stream is a pure function
+// of (seed, stream, purpose, b). Internal linkage, because it is compiled at several instruction-set levels.
 #pragma once
 
 #include <cstdint>

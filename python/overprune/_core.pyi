@@ -1,0 +1,124 @@
+"""Types of the compiled core. Arguments are positional; the Python layer validates and documents them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
+__version__: str
+
+class Problem:
+    @property
+    def features(self) -> int: ...
+    @property
+    def targets(self) -> int: ...
+    def sample(self, n: int, seed: int, stream: int, /) -> tuple[_Floats, _Floats]: ...
+    def oracle_scores(self, k: int, /) -> _Floats: ...
+
+class LinearGaussianProblem(Problem):
+    def __init__(self, beta: _Floats, covariance: _Floats, noise_std: float, /) -> None: ...
+    @property
+    def noise_std(self) -> float: ...
+    @property
+    def diagonal(self) -> bool: ...
+    @property
+    def beta(self) -> _Floats: ...
+    @property
+    def variances(self) -> _Floats: ...
+    @property
+    def covariance(self) -> _Floats: ...
+    @property
+    def null_risk(self) -> float: ...
+    def restrict(self, features: Sequence[int], /) -> LinearGaussianProblem: ...
+    def risk(self, theta: _Floats, /) -> _Floats: ...
+
+class RandomFeatureProblem(Problem):
+    def __init__(
+        self, weights: _Floats, teacher: _Floats, noise_std: float, activation: str, bias: _Floats | None, /
+    ) -> None: ...
+    def equivalent(self) -> tuple[_Floats, _Floats, float]: ...
+
+class DataProblem(Problem):
+    def __init__(
+        self,
+        inputs: _Floats,
+        targets: _Floats,
+        test_inputs: _Floats,
+        test_targets: _Floats,
+        classes: bool,
+        features: int,
+        activation: str,
+        seed: int,
+        /,
+    ) -> None: ...
+    def test_features(self, stream: int, test_rows: int, /) -> _Floats: ...
+
+def build_info() -> dict[str, Any]: ...
+def random_features(
+    inputs: _Floats, weights: _Floats, activation: str, bias: _Floats | None, /
+) -> _Floats: ...
+def least_squares_path(
+    x: _Floats, y: _Floats, sizes: Sequence[int], ridge: float, want_info: bool, /
+) -> tuple[_Floats, list[int], list[float]]: ...
+def retrain_path(
+    x: _Floats, y: _Floats, order: Sequence[int], nonzeros: Sequence[int], ridge: float, /
+) -> _Floats: ...
+def prune_path(
+    x: _Floats,
+    y: _Floats,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    curvature: _Floats | None,
+    truth: _Floats | None,
+    seed: int,
+    stream: int,
+    /,
+) -> dict[str, Any]: ...
+def importance(theta: _Floats, rule: str, curvature: _Floats | None, /) -> _Floats: ...
+def top_k(scores: _Floats, k: int, /) -> _Ints: ...
+def top_k_order(scores: _Floats, k: int, /) -> _Ints: ...
+def standard_normal(count: int, seed: int, stream: int, /) -> _Floats: ...
+def uniform_scores(count: int, seed: int, stream: int, /) -> _Floats: ...
+def feature_normals(count: int, seed: int, stream: int, /) -> _Floats: ...
+def simulate(
+    problem: Problem,
+    n: int,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    sample_curvature: bool,
+    first: int,
+    count: int,
+    seed: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+    /,
+) -> dict[str, _Floats]: ...
+def fixed_point(eigenvalues: _Floats, n: int, ridge: float, /) -> float: ...
+def coefficient_law(
+    eigenvalues: _Floats, beta: _Floats, noise_std: float, n: int, ridge: float, /
+) -> tuple[_Floats, _Floats]: ...
+def predict(
+    eigenvalues: _Floats,
+    beta: _Floats,
+    noise_std: float,
+    n: int,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    /,
+) -> dict[str, _Floats]: ...

@@ -1,0 +1,206 @@
+"""The whole grid on one data set, against a plain loop of lstsq, stable argsort, lstsq."""
+
+from __future__ import annotations
+
+import numpy as np
+import problems
+import pytest
+from oracles import assert_solves, lstsq
+
+import overprune as op
+
+RULES = ("magnitude", "hessian", "oracle", "random")
+
+
+def stable_top(scores, count):
+    """Indices of the largest scores, ascending; ties to the lower index."""
+    return np.sort(np.argsort(-scores, kind="stable")[:count])
+
+
+def scores_of(rule, theta, *, curvature, truth, uniform):
+    rows = np.linalg.norm(theta.reshape(len(theta), -1), axis=1)
+    truth = np.linalg.norm(truth.reshape(len(truth), -1), axis=1)
+    return {
+        "magnitude": rows,
+        "hessian": rows**2 * curvature,
+        "oracle": truth**2 * curvature,
+        "random": uniform,
+    }[rule]
+
+
+@pytest.mark.parametrize("curvature_given", [False, True])
+@pytest.mark.parametrize(("ridge", "retrain_ridge"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.05)])
+@pytest.mark.parametrize("targets", [None, 3])
+def test_against_a_plain_loop(targets, ridge, retrain_ridge, curvature_given):
+    n, p, sizes, nonzeros = 20, 60, [6, 19, 20, 21, 45, 60], [3, 18, 20, 23, 45]
+    X = problems.normal(n, p) * np.linspace(0.5, 2, p)
+    y = problems.normal(n, targets or 1, seed=1)
+    beta = problems.normal(p, targets or 1, seed=2)
+    y, beta = (y, beta) if targets else (y[:, 0], beta[:, 0])
+    curvature = np.linspace(2, 1, p) if curvature_given else None
+    path = op.prune_path(
+        X,
+        y,
+        sizes,
+        nonzeros,
+        rules=RULES,
+        ridge=ridge,
+        retrain_ridge=retrain_ridge,
+        curvature=curvature,
+        truth=beta,
+        seed=4,
+    )
+    weights = (X**2).mean(axis=0) if curvature is None else curvature
+    uniform = op.importance(np.ones(p), "random", seed=4)
+    for i, k in enumerate(sizes):
+        dense = path.dense[i]
+        assert not dense[k:].any()
+        assert_solves(X[:, :k], y, dense[:k], ridge)
+        for rule in RULES:
+            scores = scores_of(rule, dense[:k], curvature=weights[:k], truth=beta[:k], uniform=uniform[:k])
+            for s in [s for s in nonzeros if s <= k]:
+                keep = path.support(rule, k, s)
+                np.testing.assert_array_equal(keep, stable_top(scores, s))
+                pruned, retrained = path.pruned(rule, k, s), path.retrained(rule, k, s)
+                np.testing.assert_array_equal(pruned[keep], dense[keep])
+                assert not np.delete(pruned, keep, axis=0).any()
+                assert_solves(X[:, keep], y, retrained[keep], retrain_ridge)
+                assert not np.delete(retrained, keep, axis=0).any()
+
+
+def singular(n, p):
+    X = problems.normal(n, p)
+    X[:, 5], X[:, 9] = X[:, 2], 0.0
+    return X
+
+
+DESIGNS = {
+    "gaussian": problems.normal(20, 50),
+    "tall": problems.normal(60, 12),
+    "graded": problems.normal(20, 50) * 10.0 ** -np.linspace(0, 4, 50),
+    "singular": singular(20, 50),
+    "low rank": problems.normal(20, 6) @ problems.normal(6, 50, seed=1),
+    "duplicate rows": problems.normal(20, 50)[np.arange(20) % 14],
+    "zero": np.zeros((4, 7)),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_rank_and_condition(name):
+    X = DESIGNS[name]
+    n, p = X.shape
+    sizes = [k for k in (1, 4, 8, 12, n - 1, n, n + 1, n + 2, 30, p) if k <= p]
+    sizes = sorted(set(sizes))
+    path = op.prune_path(X, X[:, 0] + 1, sizes, [1])
+    for k, rank, condition in zip(sizes, path.rank, path.condition, strict=True):
+        s = np.linalg.svd(X[:, :k], compute_uv=False)
+        assert rank == np.linalg.matrix_rank(X[:, :k])
+        if rank > 0:
+            assert 0.1 < condition / (s[0] / s[rank - 1]) < 10
+
+
+def test_rank_with_ridge_is_that_of_the_regularised_problem():
+    path = op.prune_path(DESIGNS["low rank"], np.ones(20), [4, 20, 50], [1], ridge=0.1)
+    np.testing.assert_array_equal(path.rank, [4, 20, 50])
+    assert (path.condition >= 1).all()
+
+
+@pytest.mark.parametrize("shape", [(15,), (15, 1), (15, 3)])
+def test_dense_alone_is_the_least_squares_path(shape):
+    X, y = problems.normal(15, 40), problems.normal(*shape, seed=1)
+    sizes = [5, 15, 16, 40]
+    path = op.prune_path(X, y, sizes, [2], retrain=False)
+    np.testing.assert_array_equal(path.dense, op.least_squares_path(X, y, sizes))
+
+
+def test_keeping_all_is_the_dense_model():
+    X, y = problems.normal(15, 30), problems.normal(15, seed=1)
+    path = op.prune_path(X, y, [10, 30], [10, 30], rules=("magnitude", "random"))
+    for i, k in enumerate([10, 30]):
+        np.testing.assert_array_equal(path.pruned("random", k, k), path.dense[i])
+        np.testing.assert_allclose(path.retrained("magnitude", k, k), path.dense[i], rtol=1e-9, atol=1e-12)
+
+
+def test_hessian_is_magnitude_where_the_curvature_is_flat():
+    X, y = problems.normal(25, 60), problems.normal(25, seed=1)
+    path = op.prune_path(X, y, [20, 60], [10], rules=("magnitude", "hessian"), curvature=np.full(60, 3.0))
+    for k in (20, 60):
+        np.testing.assert_array_equal(path.support("magnitude", k, 10), path.support("hessian", k, 10))
+
+
+def test_truth_may_differ_from_size_to_size():
+    X, y, truth = problems.normal(10, 6), problems.normal(10, seed=1), np.zeros((2, 6))
+    truth[0, 1] = truth[1, 4] = 1.0
+    path = op.prune_path(X, y, [3, 6], [1], rules="oracle", truth=truth)
+    assert path.support("oracle", 3, 1) == [1]
+    assert path.support("oracle", 6, 1) == [4]
+
+
+@pytest.mark.parametrize("name", problems.EVERY)
+def test_risk_is_the_problems_risk_of_every_model(name):
+    problem = problems.EVERY[name]()
+    X, y = problem.sample(15, seed=1, stream=2)
+    sizes, nonzeros = [4, 14, 25], [3, 10, 20]
+    path = op.prune_path(X, y, sizes, nonzeros, rules=("magnitude", "random"), retrain_ridge=0.1)
+    table = path.risk(problem, stream=2)
+    judge = problem.judge(2)
+    for i, k in enumerate(sizes):
+        assert float(table.dense_risk.sel(size=k)) == pytest.approx(float(judge(path.dense[i])["risk"]))
+        for stage, models in (("pruned", path.pruned), ("retrained", path.retrained)):
+            for quantity in judge(path.dense[0]):
+                figures = table[f"{stage}_{quantity}"].sel(rule="random", size=k)
+                for s in nonzeros:
+                    value = float(figures.sel(nonzeros=s))
+                    if s > k:
+                        assert np.isnan(value)
+                    else:
+                        assert value == pytest.approx(float(judge(models("random", k, s))[quantity]))
+
+
+def test_risk_has_every_variable_even_where_no_point_is_on_the_grid():
+    problem = problems.labelled_data()
+    X, y = problem.sample(15, seed=1)
+    table = op.prune_path(X, y, [2, 3], [4, 5]).risk(problem)
+    assert set(table) == {f"{s}_{q}" for s in ("dense", "pruned", "retrained") for q in ("risk", "accuracy")}
+    assert np.isnan(table.pruned_risk).all()
+    assert np.isnan(table.retrained_accuracy).all()
+
+
+def test_without_retraining():
+    problem = problems.diagonal()
+    X, y = problem.sample(15, seed=1)
+    path = op.prune_path(X, y, [10, 40], [4], retrain=False)
+    assert "retrained_risk" not in path.risk(problem)
+    with pytest.raises(ValueError, match="retrain=True"):
+        path.retrained("magnitude", 10, 4)
+
+
+def test_points_off_the_grid_are_named():
+    path = op.prune_path(problems.normal(9, 6), problems.normal(9, seed=1), [2, 6], [1, 3])
+    with pytest.raises(ValueError, match=r"rule must be one of magnitude; got 'hessian'"):
+        path.support("hessian", 6, 3)
+    with pytest.raises(ValueError, match=r"size must be one of 2, 6; got 5"):
+        path.pruned("magnitude", 5, 3)
+    with pytest.raises(ValueError, match=r"nonzeros must be one of 1, 3; got 2"):
+        path.retrained("magnitude", 6, 2)
+    with pytest.raises(ValueError, match=r"nonzeros must be at most the size 2, got 3"):
+        path.pruned("magnitude", 2, 3)
+
+
+def test_risk_needs_a_problem_of_the_same_shape():
+    path = op.prune_path(problems.normal(9, 6), problems.normal(9, seed=1), [2], [1])
+    with pytest.raises(ValueError, match=r"problem must have 6 features and 1 target"):
+        path.risk(problems.diagonal(p=7))
+    with pytest.raises(ValueError, match=r"got 6 and 3"):
+        path.risk(problems.several_targets(p=6))
+
+
+def test_lstsq_of_the_gathered_columns_is_what_the_user_would_write():
+    """The README's loop, once, literally."""
+    X, y = problems.normal(20, 50), problems.normal(20, seed=1)
+    theta = lstsq(X, y)
+    keep = np.sort(np.argsort(-abs(theta), kind="stable")[:8])
+    retrained = lstsq(X[:, keep], y)
+    path = op.prune_path(X, y, [50], [8])
+    np.testing.assert_array_equal(path.support("magnitude", 50, 8), keep)
+    np.testing.assert_allclose(path.retrained("magnitude", 50, 8)[keep], retrained, rtol=1e-11)

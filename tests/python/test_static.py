@@ -1,0 +1,37 @@
+"""The project's own habits: formatting, lint, types, and files that stay short."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CPP = sorted(
+    path for folder in ("cpp", "python/bindings", "tests") for path in (ROOT / folder).rglob("*.[ch]pp")
+)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["clang-format", "--dry-run", "-Werror", *map(str, CPP)],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_tool(command):
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    if "No module named clang_format" in done.stderr:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_files_stay_short():
+    files = CPP + sorted((ROOT / "python").rglob("*.py")) + sorted((ROOT / "tests").rglob("*.py"))
+    long = {
+        str(path.relative_to(ROOT)): count for path in files if (count := path.read_text().count("\n")) > 430
+    }
+    assert not long
