@@ -139,12 +139,12 @@ def test_seeds_streams_and_purposes_are_independent():
 @pytest.mark.parametrize("draw", ["weights", "bias"])
 def test_a_drawn_problem_shares_no_number_with_the_random_rule_or_the_design(draw):
     """Weights and phases drawn with a seed are independent of what a simulation with that seed draws."""
-    problem = op.RandomFeatureProblem.draw(2000, 1, noise_std=0.0, activation="cos", seed=5)
+    problem = op.RandomFeatureProblem.draw(300, 1, noise_std=0.0, activation="cos", seed=5)
     values = problem.bias if draw == "bias" else problem.weights[:, 0]
-    others = [op.importance(np.ones(2000), "random", seed=5), op.standard_normal(2000, seed=5)]
-    others.append(op.LinearGaussianProblem([0.0], [1.0]).sample(2000, seed=5)[0][:, 0])
+    others = [op.importance(np.ones(300), "random", seed=5), op.standard_normal(300, seed=5)]
+    others.append(op.LinearGaussianProblem([0.0], [1.0]).sample(300, seed=5)[0][:, 0])
     for other in others:
-        assert abs(np.corrcoef(values, other)[0, 1]) < 4.5 / math.sqrt(2000)
+        assert abs(np.corrcoef(values, other)[0, 1]) < 4.5 / math.sqrt(300)
 
 
 def in_subprocess(code, level):
@@ -174,6 +174,6 @@ def test_an_unknown_kernel_level_is_refused():
     done = in_subprocess("import overprune as op; op.standard_normal(3, seed=0)", "nonsense")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ValueError: OVERPRUNE_KERNEL must be one of ")
-    assert op.build_info()["kernel_level"] in last
-    assert "'nonsense'" in last
+    assert "Error: OVERPRUNE_KERNEL must be one of " in last
+    assert "v2" in last or "generic" in last
+    assert "got 'nonsense'" in last
