@@ -1,7 +1,8 @@
 # Finds Eigen 3.4, also inside the prefix of the PyPI package cmeel-eigen (<site-packages>/cmeel.prefix),
 # and defines the variable OVERPRUNE_EIGEN_INCLUDE_DIRS. Only the kernels see it.
 set(_eigen_hints "")
-foreach(_prefix IN LISTS CMAKE_PREFIX_PATH)
+file(TO_CMAKE_PATH "$ENV{CMAKE_PREFIX_PATH}" _environment_prefixes)
+foreach(_prefix IN LISTS CMAKE_PREFIX_PATH _environment_prefixes)
   list(APPEND _eigen_hints "${_prefix}/cmeel.prefix")
 endforeach()
 if(DEFINED SKBUILD_PLATLIB_DIR)

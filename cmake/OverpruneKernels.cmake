@@ -34,9 +34,10 @@ function(overprune_add_kernels target)
       target_compile_definitions(${target} PRIVATE OVERPRUNE_HAS_GENERIC)
     endif()
     # A contracted multiply-add rounds once where two operations round twice: every level must draw the same bits.
+    # A square root that may set errno keeps the loops from being vectorised.
     if(NOT MSVC)
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/normals.cpp"
-        PROPERTIES COMPILE_OPTIONS "-ffp-contract=off")
+        PROPERTIES COMPILE_OPTIONS "-ffp-contract=off;-fno-math-errno")
     endif()
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
