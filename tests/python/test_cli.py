@@ -124,6 +124,23 @@ def test_workers_change_nothing(config: Path) -> None:
     assert one.identical(three)
 
 
+def test_workers_reach_the_simulation(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from overprune import _simulate
+
+    seen = []
+    simulate = _simulate.simulate
+
+    def spy(*arguments: object, **options: object) -> xr.Dataset:
+        seen.append((options["workers"], options["progress"]))
+        return simulate(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_simulate, "simulate", spy)
+    config.write_text(CONFIG + "workers = 2\n")
+    assert call("run", config, "--output", "a").exit_code == 0
+    assert call("run", config, "--output", "b", "--workers", "3").exit_code == 0
+    assert seen == [(2, True), (3, True)]
+
+
 def test_several_n_and_ridge_give_a_figure_each(config: Path) -> None:
     config.write_text(CONFIG.replace("n = 20", "n = [15, 20]\nridge = [0.0, 0.1]").replace("[5, 10]", "5"))
     assert call("run", config, "--output", "out").exit_code == 0

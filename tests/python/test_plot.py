@@ -99,9 +99,9 @@ def test_simulation_is_points_and_prediction_is_lines() -> None:
 
 def test_one_colour_for_each_stage_in_both_tables() -> None:
     ax = plot.risk(table("simulate"), table("predict"))
-    of_points = [c.lines[0].get_color() for c in points(ax)]
-    assert of_points == [line.get_color() for line in curves(ax)]
-    assert len(set(of_points)) == 3
+    colours = [c.lines[0].get_color() for c in points(ax)]
+    assert colours == [line.get_color() for line in curves(ax)]
+    assert len(set(colours)) == 3
 
 
 def test_mean_with_standard_error() -> None:
@@ -132,8 +132,7 @@ def test_the_interval_of_the_median_covers_about_two_thirds() -> None:
 
     samples = np.random.default_rng(1).standard_cauchy((4000, 40))
     centre, below, above = _summary(samples, "median")
-    covered = np.mean((centre - below <= 0) & (centre + above >= 0))
-    assert 0.62 < covered < 0.76
+    assert 0.62 < np.mean((centre - below <= 0) & (centre + above >= 0)) < 0.76
 
 
 def test_a_single_trial_has_no_error_bar() -> None:
@@ -181,8 +180,7 @@ def test_nothing_is_interpolated_for_training_s_directly() -> None:
 def test_a_huge_point_does_not_rule_the_axis() -> None:
     simulated = table("simulate")
     ax = plot.risk(simulated)
-    away = dense()[np.abs(SIZES / N - 1) > 0.1].max()
-    low, high = ax.get_ylim()
+    away, (low, high) = dense()[np.abs(SIZES / N - 1) > 0.1].max(), ax.get_ylim()
     assert ax.get_yscale() == "log"
     assert away < high < 20 * away
     assert 0.1 < low < 1.1
@@ -194,8 +192,7 @@ def test_the_scale_is_linear_where_there_is_no_peak() -> None:
     calm = table("predict").sel(size=[150, 200, 400])
     ax = plot.risk(calm)
     assert ax.get_yscale() == "linear"
-    shown = float(calm["pruned_risk"].max())
-    assert ax.get_ylim()[1] > shown
+    assert ax.get_ylim()[1] > float(calm["pruned_risk"].max())
     assert plot.risk(calm, logy=True).get_yscale() == "log"
 
 
@@ -208,8 +205,7 @@ def test_a_linear_scale_on_demand_is_clipped_too() -> None:
 def test_log_axis_has_plain_numbers() -> None:
     ax = plot.risk(table("simulate"))
     ax.figure.canvas.draw()
-    labels = [text.get_text() for text in ax.get_yticklabels()]
-    assert {"2", "5", "10"} <= set(labels)
+    assert {"2", "5", "10"} <= {text.get_text() for text in ax.get_yticklabels()}
 
 
 def test_logx() -> None:
@@ -277,9 +273,11 @@ def test_stages_that_a_table_does_not_have_are_left_out() -> None:
     assert "retrained" not in legend_texts(ax)
 
 
-def test_given_axes_are_used() -> None:
+def test_given_axes_are_used_and_tables_not_changed() -> None:
     _, axes = plt.subplots(1, 2)
-    ax = plot.risk(table("predict"), ax=axes[1], legend=False)
+    predicted = table("predict")
+    ax = plot.risk(predicted, ax=axes[1], legend=False)
+    assert predicted.identical(table("predict"))
     assert ax is axes[1]
     assert not axes[0].lines
     assert ax.get_legend() is None
@@ -313,11 +311,21 @@ def test_grid_has_a_panel_for_each_rule() -> None:
 def test_grid_has_a_panel_for_each_nonzeros_and_a_row_for_each_quantity() -> None:
     simulated = table("simulate", nonzeros=(10, 20, 40), labels=True)
     figure = plot.risk_grid(simulated, quantity=["risk", "error"])
-    titles = [ax.get_title() for ax in figure.axes]
-    assert titles == [*(f"magnitude, s = {s}" for s in (10, 20, 40)), "", "", ""]  # not twice
+    once = [*(f"magnitude, s = {s}" for s in (10, 20, 40)), "", "", ""]
+    assert [ax.get_title() for ax in figure.axes] == once
     assert figure.axes[0].get_ylabel() == "test risk"
     assert figure.axes[3].get_ylabel() == "test error (1 − accuracy)"
     assert "train s features directly" in [t.get_text() for t in figure.legends[0].get_texts()]
+
+
+def test_titles_stand_clear_of_the_marks_and_in_line() -> None:
+    near = table("predict", nonzeros=(20, 80)).sel(size=slice(10, 150))
+    figure = plot.risk_grid(near)  # one row of labels, and two
+    figure.canvas.draw()
+    boxes = [ax.title.get_window_extent() for ax in figure.axes]
+    assert boxes[0].y0 == pytest.approx(boxes[1].y0)
+    for ax, box in zip(figure.axes, boxes, strict=True):
+        assert not any(box.overlaps(text.get_window_extent()) for text in ax.texts)
 
 
 def test_grid_of_rules_and_nonzeros() -> None:
@@ -382,13 +390,6 @@ def test_too_many_styles_for_one_panel() -> None:
     ):
         plot.risk(many)
     assert len(plot.risk_grid(many).axes) == 8
-
-
-def test_tables_are_not_changed() -> None:
-    simulated = table("simulate")
-    before = simulated.copy(deep=True)
-    plot.risk(simulated)
-    assert simulated.identical(before)
 
 
 def test_all_values_missing() -> None:
