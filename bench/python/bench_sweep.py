@@ -7,7 +7,9 @@ risk. Run from anywhere: python bench/python/bench_sweep.py [--n 300] [--p 1000]
 import os
 
 for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ[_name] = "1"  # before numpy: two threads made lstsq slower, not faster, where this was measured
+    os.environ[_name] = (
+        "1"  # before numpy: two threads made lstsq slower, not faster, where this was measured
+    )
 
 import argparse
 import statistics

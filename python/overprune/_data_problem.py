@@ -210,7 +210,9 @@ def _targets(
     labels = train.dtype.kind in "iub" and train.ndim == 1
     if not labels:
         y = check.float_array(train, "targets", ndim=(1, 2), shape=(rows,)).reshape(rows, -1)
-        y_test = check.float_array(test, "test_targets", ndim=train.ndim, shape=(test_rows,)).reshape(test_rows, -1)
+        y_test = check.float_array(test, "test_targets", ndim=train.ndim, shape=(test_rows,)).reshape(
+            test_rows, -1
+        )
         if y.shape[1] != y_test.shape[1]:
             raise ValueError(f"test_targets must have {y.shape[1]} columns as targets, got {y_test.shape[1]}")
         return y.copy(), y_test.copy(), None

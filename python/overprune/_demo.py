@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ._config import ConfigError, Experiment, build_problem, naming, parse
-from ._output import Curve, Selection, collect, write_tables
+from ._curves import Curve, Selection, collect
+from ._output import write_tables
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -62,7 +62,9 @@ class RandomFeatureProblem(Problem):
         self.teacher = read_only(check.float_array(teacher, "teacher", ndim=1, shape=(d,)).copy())
         self.noise_std = check.nonnegative(noise_std, "noise_std")
         self.activation = check.choice(activation, "activation", check.ACTIVATIONS)
-        self.bias = None if bias is None else read_only(check.float_array(bias, "bias", ndim=1, shape=(p,)).copy())
+        self.bias = (
+            None if bias is None else read_only(check.float_array(bias, "bias", ndim=1, shape=(p,)).copy())
+        )
         self._core = _core.RandomFeatureProblem(
             self.weights, self.teacher, self.noise_std, self.activation, self.bias
         )

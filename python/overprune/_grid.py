@@ -85,6 +85,7 @@ class Grid:
         are given.
         """
         import xarray as xr
+
         blocks = [[dict(block(n, ridge)) for ridge in self.ridge] for n in self.n]
         outer = [d for d, on in (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence)) if on]
         variables = {}

@@ -197,7 +197,9 @@ class LinearGaussianProblem(Problem):
         4.0
         """
         if self.targets > 1:
-            raise NotImplementedError("restrict supports one target; with several the noise becomes correlated")
+            raise NotImplementedError(
+                "restrict supports one target; with several the noise becomes correlated"
+            )
         if check.is_sequence(features):
             kept = check.indices(features, "features", size=self.p)
         else:

@@ -72,6 +72,8 @@ def _decode(name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if "data" not in value:
-        raise ValueError(f"{name} was too large to keep in the table: only its hash {value['sha256']} is known")
+        raise ValueError(
+            f"{name} was too large to keep in the table: only its hash {value['sha256']} is known"
+        )
     raw = zlib.decompress(base64.b64decode(value["data"]))
     return np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])

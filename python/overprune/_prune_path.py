@@ -111,7 +111,9 @@ class PrunePath:
         def block(n: int, ridge: float) -> dict[str, FloatArray]:
             measured = judge(self.dense)
             quantities = {f"dense_{name}": values for name, values in measured.items()}
-            stages = {"pruned": self.pruned} | ({} if self._retrained is None else {"retrained": self.retrained})
+            stages = {"pruned": self.pruned} | (
+                {} if self._retrained is None else {"retrained": self.retrained}
+            )
             shape = (len(self.rules), len(self.sizes), len(self.nonzeros))
             for stage, models in stages.items():
                 quantities |= {f"{stage}_{name}": np.full(shape, np.nan) for name in measured}

@@ -11,6 +11,7 @@ from . import _core
 from . import _validate as check
 from ._validate import FloatArray, IntArray
 
+
 def importance(
     theta: npt.ArrayLike,
     rule: str,
@@ -69,9 +70,7 @@ def importance(
     if rule == "oracle":
         if truth is None:
             raise ValueError('truth must be given for rule "oracle": the coefficients beta of the problem')
-        coefficients = check.float_array(
-            truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape
-        )
+        coefficients = check.float_array(truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape)
         curvature = np.ones(p) if curvature is None else curvature
         rule = "hessian"
     weights = None

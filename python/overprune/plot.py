@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from . import _validate as check
-from ._output import QUANTITIES, STAGES, Curve, Selection, collect, direct_training, sample_sizes
+from ._curves import QUANTITIES, STAGES, Curve, Selection, collect, direct_training, sample_sizes
 
 if TYPE_CHECKING:
     import xarray as xr

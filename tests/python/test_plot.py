@@ -128,7 +128,7 @@ def test_median_with_an_interval_of_order_statistics() -> None:
 
 
 def test_the_interval_of_the_median_covers_about_two_thirds() -> None:
-    from overprune._output import _summary
+    from overprune._curves import _summary
 
     samples = np.random.default_rng(1).standard_cauchy((4000, 40))
     centre, below, above = _summary(samples, "median")
