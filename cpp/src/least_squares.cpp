@@ -9,9 +9,10 @@
 namespace overprune {
 namespace {
 
-/// A power of two that brings the largest entry near one, where squares might overflow or underflow; else 1.
-double safe_scale(ConstMatrix values) {
-  double largest = 0.0;
+/// A power of two that brings the largest entry (or `least`, if that is larger) near one, where squares might
+/// overflow or underflow; else 1.
+double safe_scale(ConstMatrix values, double least) {
+  double largest = least;
   for (Index j = 0; j < values.cols; ++j)
     for (Index i = 0; i < values.rows; ++i) largest = std::max(largest, std::abs(values(i, j)));
   if (largest == 0.0 || (largest > 1e-100 && largest < 1e100)) return 1.0;
@@ -28,7 +29,7 @@ struct Data {
     check::nonnegative("ridge", ridge);
     check::finite("X", x);
     check::finite("y", y);
-    const double x_scale = safe_scale(x), y_scale = safe_scale(y);
+    const double x_scale = safe_scale(x, std::sqrt(ridge)), y_scale = safe_scale(y, 0.0);
     design = design_buffer.block(x.rows, x.cols);
     response = response_buffer.block(y.rows, y.cols);
     copy_strided(x, x_scale, design);

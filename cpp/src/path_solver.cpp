@@ -11,11 +11,33 @@ double rcond_of(Index rows, Index cols) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, cols));
 }
 
-void PivotMonitor::see(double pivot, double column_norm) {
-  pivot = std::abs(pivot);
-  largest_ = std::max(largest_, pivot);
-  smallest_ = std::min(smallest_, pivot);
-  if (!(pivot >= kSmallPivot * column_norm) || pivot == 0.0) small_ = true;
+// Appending the column (w; pivot) to R: the best direction (s d; c) makes |(s sigma, s d'w + c pivot)|
+// smallest, which is the small eigenvector of a symmetric 2 x 2 matrix.
+void PivotMonitor::see(const double* column, Index stride, double pivot, double column_norm) {
+  if (!(std::abs(pivot) >= kSmallPivot * column_norm) || pivot == 0.0) small_ = true;
+  largest_ = std::max(largest_, column_norm);
+  if (small_) return;
+  if (direction_.empty()) {
+    direction_.push_back(1.0);
+    sigma_ = std::abs(pivot);
+    return;
+  }
+  double along = 0.0;
+  for (std::size_t i = 0; i < direction_.size(); ++i)
+    along += direction_[i] * column[static_cast<Index>(i) * stride];
+  const double unit = std::max({sigma_, std::abs(along), std::abs(pivot)});
+  const double sigma = sigma_ / unit, alpha = along / unit, gamma = pivot / unit;
+  const double a = sigma * sigma + alpha * alpha, b = alpha * gamma, d = gamma * gamma;
+  const double large = 0.5 * (a + d + std::hypot(a - d, 2.0 * b));
+  double s = a >= d ? -b : a - large, c = a >= d ? large - d : b;
+  const double length = std::hypot(s, c);
+  if (length == 0.0)
+    s = 1.0, c = 0.0;
+  else
+    s /= length, c /= length;
+  for (double& value : direction_) value *= s;
+  direction_.push_back(c);
+  sigma_ = unit * sigma * std::abs(gamma) / std::sqrt(large);
 }
 
 double triangle_condition(ConstBlock triangle) {
@@ -91,12 +113,12 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
   kernel.qr(height, most, a.data, a.ld, tau);
   kernel.apply_qt(height, most, m, a.data, a.ld, tau, b.data, b.ld);
 
-  PivotMonitor monitor(rcond_of(n, most));
+  PivotMonitor monitor(kOrthogonalFloor);
   Index seen = 0;
   for (Index i = 0; i < count; ++i) {
     poll_now(problem.poll);
     const Index k = problem.sizes[i];
-    for (; seen < k; ++seen) monitor.see(a(seen, seen), norms[seen]);
+    for (; seen < k; ++seen) monitor.see(a.col(seen), 1, a(seen, seen), norms[seen]);
     if (!monitor.sound()) {
       fallback.solve(problem, i);
       continue;
@@ -104,8 +126,28 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
     const Block theta = problem.solution(i);
     copy(b.top(k), theta);
     kernel.solve_triangular(false, false, k, m, a.data, a.ld, theta.data, theta.ld);
+    if (ridge) correct(problem, i, {a.data, k, k, a.ld});
     if (problem.info) problem.note(i, k, triangle_condition({a.data, k, k, a.ld}));
   }
+}
+
+// theta += (R'R)^{-1} (X'(y - X theta) - lambda theta): the QR of [X; sqrt(lambda) I] errs relative to |y| /
+// sqrt(lambda), which may be far above theta where the ridge is far above X'X.
+void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangle) {
+  const auto& kernel = kernels::active();
+  const Index n = problem.x.rows, m = problem.y.cols, k = triangle.rows;
+  const Block theta = problem.solution(i), residual = residual_.block(n, m), step = step_.block(k, m);
+  copy(problem.y, residual);
+  kernel.gemm(false, false, n, m, k, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld, 1.0,
+              residual.data, residual.ld);
+  for (Index t = 0; t < m; ++t)
+    for (Index j = 0; j < k; ++j) step(j, t) = -problem.lambda * theta(j, t);
+  kernel.gemm(true, false, k, m, n, 1.0, problem.x.data, problem.x.ld, residual.data, residual.ld, 1.0,
+              step.data, step.ld);
+  kernel.solve_triangular(false, true, k, m, triangle.data, triangle.ld, step.data, step.ld);
+  kernel.solve_triangular(false, false, k, m, triangle.data, triangle.ld, step.data, step.ld);
+  for (Index t = 0; t < m; ++t)
+    for (Index j = 0; j < k; ++j) theta(j, t) += step(j, t);
 }
 
 void PathSolver::solve(ConstBlock x, ConstBlock y, const Indices& sizes, double ridge, Block theta,

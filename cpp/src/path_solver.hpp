@@ -10,6 +10,9 @@ namespace overprune {
 /// Below this ratio of a pivot to its column's norm a point is solved again by a complete orthogonal
 /// decomposition, which reveals the rank.
 inline constexpr double kSmallPivot = 1e-6;
+/// Below these ratios of the smallest singular value to the largest column likewise, for a triangle made
+/// orthogonally and for one from a Gram matrix, which squares the condition number.
+inline constexpr double kOrthogonalFloor = 1e-10, kGramFloor = 1e-7;
 /// A correction larger than this, relative to the solution, asks for a second one.
 inline constexpr double kLargeCorrection = 1e-8;
 /// A second correction larger than this times the first shows that the factor cannot be trusted.
@@ -31,17 +34,21 @@ struct PathProblem {
   }
 };
 
-/// Follows the pivots of a growing triangle.
+/// Follows a growing upper triangle R column by column: its pivots against their columns' norms, and an
+/// estimate of its smallest singular value, because a triangle can be singular without a small pivot
+/// (Bischof's incremental condition estimation).
 class PivotMonitor {
  public:
-  /// @param rcond  pivots near this times the largest are not trusted
-  explicit PivotMonitor(double rcond) : rcond_(rcond) {}
-  void see(double pivot, double column_norm);
-  bool sound() const { return !small_ && smallest_ > 100.0 * rcond_ * largest_; }
+  /// @param floor  smallest singular values below this times the largest column are not trusted
+  explicit PivotMonitor(double floor) : floor_(floor) {}
+  /// @param column  the entries above the pivot, one for each column seen before, `stride` apart
+  void see(const double* column, Index stride, double pivot, double column_norm);
+  bool sound() const { return !small_ && sigma_ > floor_ * largest_; }
 
  private:
-  double rcond_, largest_ = 0.0, smallest_ = 1e300;
+  double floor_, largest_ = 0.0, sigma_ = 0.0;
   bool small_ = false;
+  std::vector<double> direction_;  // of length one, with |direction' R| = sigma
 };
 
 /// Estimate of the 2-norm condition number of an upper triangle (k, k), by power iterations on R and on
@@ -66,7 +73,9 @@ class TallSolver {
   void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback);
 
  private:
-  Buffer factor_, rhs_, tau_;
+  void correct(const PathProblem& problem, Index i, ConstBlock triangle);
+
+  Buffer factor_, rhs_, tau_, residual_, step_;
 };
 
 /// Sizes k > n: a triangle R with R'R = X_k X_k' + lambda I, carried from size to size; theta = X_k' a with

@@ -18,6 +18,15 @@ double kth_largest(std::vector<double>& values, Index k) {
   return values[k - 1];
 }
 
+/// |theta_i|, or the l2 norm of row i; scaled, so that no square overflows or underflows.
+double row_norm(ConstMatrix theta, Index i) {
+  double largest = 0.0, sum = 0.0;
+  for (Index j = 0; j < theta.cols; ++j) largest = std::max(largest, std::abs(theta(i, j)));
+  if (theta.cols == 1 || largest == 0.0) return largest;
+  for (Index j = 0; j < theta.cols; ++j) sum += (theta(i, j) / largest) * (theta(i, j) / largest);
+  return largest * std::sqrt(sum);
+}
+
 }  // namespace
 
 Rule rule_from_name(const std::string& name) {
@@ -35,12 +44,8 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
   check::same("scores", theta.rows, scores.size);
   if (hessian) check::same("curvature", theta.rows, curvature.size);
   for (Index i = 0; i < theta.rows; ++i) {
-    double square = theta(i, 0) * theta(i, 0);
-    for (Index j = 1; j < theta.cols; ++j) square += theta(i, j) * theta(i, j);
-    if (hessian)
-      scores(i) = square * curvature(i);
-    else  // |theta_i| itself where there is one target: its square might underflow
-      scores(i) = theta.cols == 1 ? std::abs(theta(i, 0)) : std::sqrt(square);
+    const double norm = row_norm(theta, i);
+    scores(i) = hessian ? norm * norm * curvature(i) : norm;
   }
 }
 

@@ -52,10 +52,12 @@ std::vector<Index> RetrainSolver::solve_by_gram(ConstBlock columns, ConstBlock y
   }
   std::vector<double> steps(count);
   correct(columns, y, nonzeros, 0, count, lambda, theta, steps.data());
-  PivotMonitor monitor(rcond_of(n, most));
+  PivotMonitor monitor(kGramFloor);
   Index seen = 0;
   for (Index i = 0; i < count; ++i) {
-    for (; seen < nonzeros[i]; ++seen) monitor.see(factor_(seen, seen), norms[seen]);
+    for (; seen < nonzeros[i]; ++seen)
+      monitor.see(&factor_(seen, 0), factor_.ld, factor_(seen, seen),
+                  norms[seen]);  // a row of L: a column of L'
     bool sound = monitor.sound();
     if (sound && !(steps[i] <= kLargeCorrection)) {
       double second = 0.0;

@@ -1,5 +1,6 @@
 #include "overprune/simulate.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -38,11 +39,21 @@ class RiskSink final : public GridSink {
                 nonzeros = static_cast<Index>(grid_.nonzeros.size());
     const Index offset = (rule * sizes + size) * nonzeros;
     write(order, pruned, slots_.pruned + offset, slots_.pruned_accuracy, offset);
+    copy_unpruned(size, offset);
     if (grid_.retrain) write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
   }
 
  private:
   static ConstMatrix view(ConstBlock block) { return {block.data, block.rows, block.cols, 1, block.ld}; }
+
+  /// Nothing is pruned where nonzeros == size: the dense model's figures, to the last bit.
+  void copy_unpruned(Index size, Index offset) {
+    const auto same = std::find(grid_.nonzeros.begin(), grid_.nonzeros.end(), grid_.sizes[size]);
+    if (same == grid_.nonzeros.end()) return;
+    const Index point = offset + (same - grid_.nonzeros.begin());
+    slots_.pruned[point] = slots_.dense[size];
+    if (slots_.pruned_accuracy) slots_.pruned_accuracy[point] = slots_.dense_accuracy[size];
+  }
 
   void write(const Indices& order, ConstBlock models, double* risk, double* accuracy, Index offset) {
     sampler_->evaluate({order.data(), models.rows, view(models)}, risk,

@@ -71,8 +71,8 @@ void WideSolver::append(const PathProblem& problem, Index upto) {
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
   append(problem, k);
-  PivotMonitor monitor(rcond_of(n, k));
-  for (Index j = 0; j < n; ++j) monitor.see(triangle_(j, j), std::sqrt(row_norm2_[j]));
+  PivotMonitor monitor(kOrthogonalFloor);
+  for (Index j = 0; j < n; ++j) monitor.see(triangle_.col(j), 1, triangle_(j, j), std::sqrt(row_norm2_[j]));
   sound_[slot] = monitor.sound();
   copy(triangle_, slots_.columns(slot * n, n));
   const Block dual = duals_.columns(slot * m, m);

@@ -4,27 +4,31 @@
 
 namespace overprune::bindings {
 
+namespace {
+
+using Draw = void (*)(StreamKey, std::uint64_t, Index, double*);
+
+/// `count` numbers of a stream; `purpose` as in the C++ enumeration Purpose.
+template <Draw draw>
+Array numbers(Index count, std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose) {
+  Array out = new_array({count});
+  double* data = out.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    draw({seed, stream, static_cast<Purpose>(purpose)}, 0, count, data);
+  }
+  return out;
+}
+
+}  // namespace
+
 void register_random(py::module_& module) {
-  module.def("standard_normal", [](Index count, std::uint64_t seed, std::uint64_t stream) {
-    Array out = new_array({count});
-    double* data = out.mutable_data();
-    {
-      const py::gil_scoped_release release;
-      standard_normal({seed, stream, Purpose::user}, 0, count, data);
-    }
-    return out;
-  });
-  module.def("uniform_scores", [](Index count, std::uint64_t seed, std::uint64_t stream) {
-    Array out = new_array({count});
-    uniform({seed, stream, Purpose::scores}, 0, count, out.mutable_data());
-    return out;
-  });
-  // Weights of random features, rows N(0, I/d) as DataProblem draws them.
-  module.def("feature_normals", [](Index count, std::uint64_t seed, std::uint64_t stream) {
-    Array out = new_array({count});
-    standard_normal({seed, stream, Purpose::features}, 0, count, out.mutable_data());
-    return out;
-  });
+  module.def("standard_normal", &numbers<&standard_normal>);
+  module.def("uniform", &numbers<&uniform>);
+  module.attr("PURPOSE_USER") = static_cast<std::uint32_t>(Purpose::user);
+  module.attr("PURPOSE_SCORES") = static_cast<std::uint32_t>(Purpose::scores);
+  module.attr("PURPOSE_FEATURES") = static_cast<std::uint32_t>(Purpose::features);
+  module.attr("PURPOSE_BIAS") = static_cast<std::uint32_t>(Purpose::bias);
 }
 
 }  // namespace overprune::bindings

@@ -26,7 +26,7 @@ def get_include() -> str:
 
 
 def get_cmake_dir() -> str:
-    """Return the directory of the CMake package, for ``-Doverprune_DIR=`` and ``find_package(overprune CONFIG)``.
+    """Return the directory of the CMake package: ``-Doverprune_DIR=`` for ``find_package(overprune CONFIG)``.
 
     Examples
     --------
@@ -38,9 +38,10 @@ def get_cmake_dir() -> str:
 
 
 def build_info() -> dict[str, Any]:
-    """Return the facts of this build: version, kernel_level in use, kernel_levels compiled in, compiler, assertions.
+    """Return the facts of this build.
 
-    The level is the highest that the processor runs; the environment variable OVERPRUNE_KERNEL (v2, v3, v4 of x86-64)
+    They are version, kernel_level in use, kernel_levels compiled in, compiler and assertions. The level is
+    the highest that the processor runs; the environment variable OVERPRUNE_KERNEL (v2, v3, v4 of x86-64)
     pins a lower one.
 
     Examples

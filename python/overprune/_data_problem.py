@@ -24,23 +24,25 @@ class DataProblem(Problem):
     inputs : array_like of shape (N, d)
         Training rows to draw from.
     targets : array_like of shape (N,) or (N, m)
-        Real targets; or integers of shape (N,): class labels, which become one-hot rows and give an accuracy too.
+        Real targets; or integers of shape (N,): class labels, which become one-hot rows and give an accuracy
+        too.
     test_inputs : array_like of shape (N_test, d)
     test_targets : array_like of shape (N_test,) or (N_test, m)
         Of the same kind as targets.
     features : int, optional
-        Number p of random features of the inputs, drawn anew in every trial with rows ``N(0, I/d)``; by default
-        the inputs' own d columns are the features.
+        Number p of random features of the inputs, drawn anew in every trial with rows ``N(0, I/d)``; by
+        default the inputs' own d columns are the features.
     activation : {"identity", "relu", "sign", "erf", "cos", "tanh"}, default "relu"
         Of the random features; "cos" gets phases uniform on [0, 2 pi).
     seed : int, default 0
-        Of the random features: trial t uses the ones drawn from (seed, t), whatever the seed of the simulation.
+        Of the random features: trial t uses the ones drawn from (seed, t), whatever the seed of the
+        simulation.
 
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, lengths differ, a test label is not among the training labels, or the
-        activation is unknown.
+        If an array is not real and finite, lengths differ, a test label is not among the training labels, or
+        the activation is unknown.
 
     References
     ----------
@@ -191,8 +193,8 @@ class DataProblem(Problem):
         """
         if target is None and self.targets > 1:
             raise NotImplementedError(
-                f"equivalent() of all {self.targets} targets at once is not supported yet; pass target=0, ..., "
-                f"{self.targets - 1}"
+                f"equivalent() of all {self.targets} targets at once is not supported yet; "
+                f"pass target=0, ..., {self.targets - 1}"
             )
         column = check.integer(0 if target is None else target, "target", lowest=0, highest=self.targets - 1)
         Z, y = self._test_features(0), self.test_target_rows[:, column]

@@ -34,8 +34,8 @@ class RandomFeatureProblem(Problem):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not real and finite, lengths differ, noise_std is negative, the activation is unknown or
-        a row of weights is zero.
+        If an argument is not real and finite, lengths differ, noise_std is negative, the activation is
+        unknown or a row of weights is zero.
 
     References
     ----------
@@ -98,9 +98,10 @@ class RandomFeatureProblem(Problem):
         p = check.integer(features, "features", lowest=1)
         d = check.integer(dim, "dim", lowest=1)
         key = check.seed(seed)
-        weights = _core.feature_normals(p * d, key, 0).reshape(p, d) / math.sqrt(d)
-        direction = _core.feature_normals(d, key, 1)
-        bias = 2 * math.pi * _core.uniform_scores(p, key, 0) if activation == "cos" else None
+        weights = _core.standard_normal(p * d, key, 0, _core.PURPOSE_FEATURES).reshape(p, d) / math.sqrt(d)
+        direction = _core.standard_normal(d, key, 1, _core.PURPOSE_FEATURES)
+        phases = _core.uniform(p, key, 0, _core.PURPOSE_BIAS) if activation == "cos" else None
+        bias = None if phases is None else 2 * math.pi * phases
         return cls(weights, direction / np.linalg.norm(direction), noise_std, activation, bias)
 
     def describe(self) -> dict[str, Any]:
@@ -115,8 +116,9 @@ class RandomFeatureProblem(Problem):
     def equivalent(self) -> LinearGaussianProblem:
         """Form the linear Gaussian problem with the same second moments.
 
-        ``Sigma = E[x x']``, ``beta = Sigma^{-1} E[y x]``, ``noise_std**2 = E[y**2] - E[yx]' Sigma^{-1} E[yx]``.
-        Its risk is this problem's risk for every theta, exactly.
+        ``Sigma = E[x x']``, ``beta = Sigma^{-1} E[y x]`` and
+        ``noise_std**2 = E[y**2] - E[yx]' Sigma^{-1} E[yx]``. Its risk is this problem's risk for every theta,
+        exactly.
 
         Returns
         -------

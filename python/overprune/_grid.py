@@ -53,7 +53,7 @@ class Grid:
         ridge: Any,
         retrain_ridge: Any,
     ) -> Grid:
-        """Checks the arguments, for p features, in the order in which `simulate` and `predict` document them."""
+        """Checks the arguments, for p features, in the order in which `simulate` documents them."""
         n_is_sequence = check.is_sequence(n)
         ridge_is_sequence = check.is_sequence(ridge)
         ridges = [ridge] if not ridge_is_sequence else list(ridge)
@@ -80,9 +80,9 @@ class Grid:
     ) -> xr.Dataset:
         """The table of all blocks.
 
-        `block(n, ridge)` returns arrays named `<stage>_<quantity>` (`dense_risk`, `pruned_accuracy`, ...) with the
-        dimensions of the stage - (size,) or (rule, size, nonzeros) - and a last one over `trials` where those
-        are given.
+        `block(n, ridge)` returns arrays named `<stage>_<quantity>` (`dense_risk`, `pruned_accuracy`, ...)
+        with the dimensions of the stage - (size,) or (rule, size, nonzeros) - and a last one over `trials`
+        where those are given.
         """
         import xarray as xr
 

@@ -113,8 +113,8 @@ class LinearGaussianProblem(Problem):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not real and finite, lengths differ, a variance or noise_std is negative, or the matrix
-        is not symmetric and positive semidefinite.
+        If an argument is not real and finite, lengths differ, a variance or noise_std is negative, or the
+        matrix is not symmetric and positive semidefinite.
 
     References
     ----------

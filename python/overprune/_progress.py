@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Progress:
-    """Counts `total` units over several blocks of work; shows nothing unless asked, and nothing before two seconds."""
+    """Counts `total` units over several blocks of work; shows nothing before two seconds."""
 
     def __init__(self, total: int, unit: str, show: bool) -> None:
         self._bar: Any = None

@@ -24,8 +24,8 @@ _LARGEST = 2**20
 def describe(problem: Problem) -> dict[str, Any]:
     """Attributes of a table: the problem as JSON, its hash, and the levels that plots draw.
 
-    The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a data set, a
-    large dense covariance) are only hashed, so that the table can still be told from another problem's.
+    The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a
+    data set, a large dense covariance) are only hashed: enough to tell the table from another problem's.
     """
     arguments = problem.describe()
     digest = hashlib.sha256(type(problem).__name__.encode())

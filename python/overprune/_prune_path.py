@@ -64,7 +64,7 @@ class PrunePath:
         return np.sort(self._order[r, k, :nonzeros])
 
     def pruned(self, rule: str, size: int, nonzeros: int) -> FloatArray:
-        """The trained model with all but its support set to zero, (p,) or (p, m)."""
+        """The trained model with all but its support set to zero, (p,) or (p, m); errors as `support`."""
         keep = self.support(rule, size, nonzeros)
         dense = self._dense[self.sizes.index(size)]
         theta = np.zeros_like(dense)
@@ -72,7 +72,7 @@ class PrunePath:
         return self._target_axis(theta)
 
     def retrained(self, rule: str, size: int, nonzeros: int) -> FloatArray:
-        """The model trained again on the support, (p,) or (p, m)."""
+        """The model trained again on the support, (p,) or (p, m); errors as `support`."""
         if self._retrained is None:
             raise ValueError("retrained needs a path made with retrain=True")
         r, k, s = self._point(rule, size, nonzeros)
@@ -151,8 +151,9 @@ def prune_path(
 ) -> PrunePath:
     """Train, prune and retrain over a whole grid on one data set, with all factors shared.
 
-    For every k of `sizes`: least squares on the first k columns; for every rule and s of `nonzeros`: the s features
-    with the largest scores, and least squares again on them. `simulate` is: sample, prune_path, risk, for every trial.
+    For every k of `sizes`: least squares on the first k columns; for every rule and s of `nonzeros`: the s
+    features with the largest scores, and least squares again on them. `simulate` is: sample, prune_path,
+    risk, for every trial.
 
     Parameters
     ----------
@@ -172,7 +173,8 @@ def prune_path(
     truth : array_like of shape (p,), (p, m) or (len(sizes), p), optional
         beta, for "oracle", whose scores are ``beta_i**2 Sigma_ii``; in the last form row i is for size i.
     seed, stream : int, default 0
-        In [0, 2**64), for "random": trial number `stream` of a simulation with that seed has the same supports.
+        In [0, 2**64), for "random": trial number `stream` of a simulation with that seed has the same
+        supports.
 
     Returns
     -------
@@ -181,8 +183,8 @@ def prune_path(
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, shapes do not match, the grid is out of range, a rule is unknown or
-        "oracle" is asked for without truth.
+        If an array is not real and finite, shapes do not match, the grid is out of range, a rule is unknown,
+        a curvature is negative or "oracle" is asked for without truth.
 
     References
     ----------
@@ -238,9 +240,6 @@ def _oracle_scores(
         raise ValueError(
             f"truth must have shape ({p},), ({p}, {targets}) or ({sizes}, {p}), got {beta.shape}"
         )
-    if beta.shape == (p, targets):
-        squares = (beta**2).sum(axis=1)
-    else:
-        squares = beta**2
+    squares = (beta**2).sum(axis=1) if beta.shape == (p, targets) else beta**2
     weights = (design**2).mean(axis=0) if curvature is None else curvature
     return np.ascontiguousarray(np.broadcast_to(squares * weights, (sizes, p)))

@@ -65,7 +65,7 @@ def importance(
     if rule == "random":
         if seed is None:
             raise ValueError('seed must be given for rule "random"')
-        scores: FloatArray = _core.uniform_scores(p, check.seed(seed), 0)
+        scores: FloatArray = _core.uniform(p, check.seed(seed), 0, _core.PURPOSE_SCORES)
         return scores
     if rule == "oracle":
         if truth is None:
@@ -147,7 +147,9 @@ def prune(
     ----------
     theta : array_like of shape (p,) or (p, m)
         Coefficients of p features; with m targets a feature's size is the l2 norm of its row.
-    rule : {"magnitude", "hessian", "oracle", "random"}
+    nonzeros : int
+        How many coordinates (rows, with several targets) to keep, in [1, p].
+    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
         How features are scored.
     curvature : array_like of shape (p,), optional
         Sigma_ii, not negative; needed by "hessian", and used by "oracle" (1 where it is not given).
@@ -155,8 +157,6 @@ def prune(
         beta; needed by "oracle".
     seed : int, optional
         In [0, 2**64); needed by "random".
-    nonzeros : int
-        How many coordinates (rows, with several targets) to keep, in [1, p].
 
     Returns
     -------

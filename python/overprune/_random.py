@@ -50,6 +50,6 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     lengths = list(shape) if check.is_sequence(shape) else [shape]
     sizes = [check.integer(length, "shape", lowest=1) for length in lengths]
     values: FloatArray = _core.standard_normal(
-        math.prod(sizes), check.seed(seed), check.seed(stream, "stream")
+        math.prod(sizes), check.seed(seed), check.seed(stream, "stream"), _core.PURPOSE_USER
     )
     return values.reshape(sizes)

@@ -39,9 +39,9 @@ def simulate(
 ) -> xr.Dataset:
     """Simulate a problem: the measured risk of dense, pruned and retrained models in every trial.
 
-    Each trial draws n rows, trains on the first k features for every k of `sizes` (minimum norm for k > n), keeps the s
-    features with the largest scores for every rule and every s of `nonzeros`, trains again on them, and measures the test
-    risk ``R(theta) = E (y - x'theta)**2`` of each.
+    Each trial draws n rows, trains on the first k features for every k of `sizes` (minimum norm for k > n),
+    keeps the s features with the largest scores for every rule and every s of `nonzeros`, trains again on
+    them, and measures the test risk ``R(theta) = E (y - x'theta)**2`` of each.
 
     Parameters
     ----------
@@ -68,16 +68,16 @@ def simulate(
     progress : bool, default False
         Show a progress bar with the time left once the run has taken two seconds.
     curvature : {None, "sample"}, default None
-        What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it, "sample" is
-        ``(X'X)_ii / n``, which a DataProblem always uses.
+        What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it, "sample"
+        is ``(X'X)_ii / n``, which a DataProblem always uses.
     first_trial : int, default 0
         Number of the first trial: two runs over parts of a range of trials give the table of the whole.
 
     Returns
     -------
     xarray.Dataset
-        dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with class labels also
-        dense_accuracy, pruned_accuracy, retrained_accuracy. Its attributes repeat the run.
+        dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with class labels
+        also dense_accuracy, pruned_accuracy, retrained_accuracy. Its attributes repeat the run.
 
     Raises
     ------

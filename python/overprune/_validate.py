@@ -5,6 +5,7 @@ Messages have one shape everywhere: the argument, what was expected, what came.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Iterable, Sequence
@@ -118,7 +119,7 @@ def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None =
     result = [integer(v, f"{name}[{i}]", lowest=lowest, highest=highest) for i, v in enumerate(values)]
     if not result:
         raise ValueError(f"{name} must not be empty")
-    for before, after in zip(result, result[1:], strict=False):
+    for before, after in itertools.pairwise(result):
         if after <= before:
             raise ValueError(f"{name} must be strictly increasing, got {before} before {after}")
     return result

@@ -22,6 +22,11 @@ def isotropic(p: int) -> FloatArray:
     -------
     ndarray of shape (p,)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range.
+
     Examples
     --------
     >>> import overprune as op
@@ -46,6 +51,11 @@ def spiked(p: int, spikes: int, value: float) -> FloatArray:
     Returns
     -------
     ndarray of shape (p,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range.
 
     Examples
     --------
@@ -73,6 +83,11 @@ def power_law(p: int, exponent: float) -> FloatArray:
     Returns
     -------
     ndarray of shape (p,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range.
 
     Examples
     --------

@@ -46,7 +46,8 @@ TEST_CASE("importance: magnitude and hessian, one target and several") {
   CHECK(scores[0] == doctest::Approx(std::sqrt(10.0)));
   CHECK(scores[1] == 4.0);
   importance(Rule::hessian, row_major(theta.data(), 2, 2), vector_view(curvature), vector_view(scores));
-  CHECK(scores == std::vector<double>{100.0, 8.0});
+  CHECK(scores[0] == doctest::Approx(100.0));
+  CHECK(scores[1] == 8.0);
   const std::vector<double> tiny = {-1e-200, 1e-300};
   importance(Rule::magnitude, column_major(tiny.data(), 2, 1), {}, vector_view(scores));
   CHECK(scores == std::vector<double>{1e-200, 1e-300});

@@ -31,7 +31,9 @@ def relu_features(p=40, d=12, noise_std=0.2):
 def regression_data(features=None, activation="relu"):
     inputs, truth = normal(60, 25, seed=1), normal(25, seed=2) / 5
     test = normal(35, 25, seed=4)
-    return op.DataProblem(inputs, inputs @ truth, test, test @ truth, features=features, activation=activation)
+    return op.DataProblem(
+        inputs, inputs @ truth, test, test @ truth, features=features, activation=activation
+    )
 
 
 def labelled_data(features=None, activation="relu"):

@@ -1,14 +1,16 @@
-"""Random-feature problems: the equivalent linear Gaussian problem against closed forms, quadrature and samples."""
+"""Random-feature problems: the equivalent problem against closed forms, quadrature and samples."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
-import problems
 import pytest
 from scipy import stats
-from test_features import PHI
 
 import overprune as op
+import problems
+from test_features import PHI
 
 ACTIVATIONS = list(PHI)
 
@@ -51,7 +53,7 @@ def expectation(function, *kinks):
     nodes, weights = LEGENDRE
     points = sorted({-9.0, 9.0, *np.clip(kinks, -9.0, 9.0)})
     total = 0.0
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in itertools.pairwise(points):
         u = (a + b) / 2 + (b - a) / 2 * nodes
         total += (b - a) / 2 * weights @ (function(u) * np.exp(-(u**2) / 2)) / np.sqrt(2 * np.pi)
     return total
@@ -64,7 +66,9 @@ def pair_moment(phi, r, s, b, c):
     left = np.sqrt(max(1 - rho**2, 0.0))
     if left < 1e-7:
         sign = np.sign(rho)
-        return expectation(lambda u: phi(length * u + b) * phi(sign * other * u + c), -b / length, -sign * c / other)
+        return expectation(
+            lambda u: phi(length * u + b) * phi(sign * other * u + c), -b / length, -sign * c / other
+        )
 
     def given(u):
         return expectation(lambda v: phi(other * (rho * u + left * v) + c), -(c / other + rho * u) / left)
@@ -96,8 +100,16 @@ def test_closed_forms_of_the_theory():
     expected = {
         "identity": (inner, R @ w, None),
         "relu": (outer * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi), R @ w / 2, None),
-        "sign": (2 / np.pi * np.arcsin(np.clip(inner / outer, -1, 1)), np.sqrt(2 / np.pi) * R @ w / norm, None),
-        "erf": (2 / np.pi * np.arcsin(2 * inner / scaled), 2 / np.sqrt(np.pi) * R @ w / np.sqrt(1 + 2 * norm**2), None),
+        "sign": (
+            2 / np.pi * np.arcsin(np.clip(inner / outer, -1, 1)),
+            np.sqrt(2 / np.pi) * R @ w / norm,
+            None,
+        ),
+        "erf": (
+            2 / np.pi * np.arcsin(2 * inner / scaled),
+            2 / np.sqrt(np.pi) * R @ w / np.sqrt(1 + 2 * norm**2),
+            None,
+        ),
         "cos": (
             (near * np.cos(b[:, None] - b) + far * np.cos(b[:, None] + b)) / 2,
             -R @ w * np.sin(b) * np.exp(-(norm**2) / 2),
@@ -153,24 +165,20 @@ def test_a_bias_of_zero_is_no_bias(activation):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_nearly_parallel_rows(activation):
-    """Where closed forms divide by sin of the angle."""
-    base = problems.normal(5)
-    weights = np.stack([base, base * (1 + 1e-9), base + 1e-9 * problems.normal(5, seed=1), -base * (1 + 1e-12)])
-    for bias in (None, [0.5, 0.5, 0.5, -0.5], [0.5, -0.2, 0.1, 0.3]):
+    """Where closed forms divide by the sine of the angle: duplicates, multiples, opposites."""
+    phi, base = PHI[activation], problems.normal(5)
+    length, signs = np.linalg.norm(base), [1, 1, 1, -1]
+    weights = np.stack(
+        [base, base * (1 + 1e-9), base + 1e-9 * problems.normal(5, seed=1), -base * (1 + 1e-12)]
+    )
+    for bias in (np.zeros(4), np.array([0.5, 0.5, 0.5, -0.5]), np.array([0.5, -0.2, 0.1, 0.3])):
+        features = [lambda u, s=s, b=b: phi(s * length * u + b) for s, b in zip(signs, bias, strict=True)]
+        kinks = [-s * b / length for s, b in zip(signs, bias, strict=True)]
         sigma = op.RandomFeatureProblem(weights, base, 0.1, activation, bias).equivalent().covariance
-        b = np.zeros(4) if bias is None else np.array(bias)
-        length = np.linalg.norm(base)
-        for i in range(4):
-            for j in range(4):
-                signs = np.array([1, 1, 1, -1])[[i, j]]
-                kinks = -b[[i, j]] * signs / length
-
-                def product(u, i=i, j=j, signs=signs, b=b):
-                    return PHI[activation](signs[0] * length * u + b[i]) * PHI[activation](
-                        signs[1] * length * u + b[j]
-                    )
-
-                assert sigma[i, j] == pytest.approx(expectation(product, *kinks), abs=1e-6)
+        for i, f in enumerate(features):
+            for j, g in enumerate(features):
+                expected = expectation(lambda u, f=f, g=g: f(u) * g(u), kinks[i], kinks[j])
+                assert sigma[i, j] == pytest.approx(expected, abs=1e-6)
 
 
 def test_draw():

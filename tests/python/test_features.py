@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import problems
 import pytest
 import scipy.special
 
 import overprune as op
+import problems
 
 PHI = {
     "identity": lambda z: z,
@@ -36,7 +36,9 @@ def test_elementary_functions_over_their_whole_range(activation):
     """One input, one weight of 1: phi itself, to a few units in the last place."""
     z = np.concatenate([[0.0, -0.0], np.geomspace(1e-300, 1e5, 400), -np.geomspace(1e-300, 1e5, 400)])
     found = op.random_features(z[:, None], [[1.0]], activation)[:, 0]
-    np.testing.assert_allclose(found, PHI[activation](z), rtol=4e-15, atol=1e-15 if activation == "cos" else 0)
+    np.testing.assert_allclose(
+        found, PHI[activation](z), rtol=4e-15, atol=1e-15 if activation == "cos" else 0
+    )
 
 
 def test_sign_of_zero_is_zero_and_relu_is_the_default():
@@ -49,7 +51,9 @@ def test_layouts_and_dtypes_do_not_matter():
     inputs, weights = np.round(9 * problems.normal(12, 8)), np.round(9 * problems.normal(6, 8, seed=1))
     expected = op.random_features(inputs, weights, "tanh")
     np.testing.assert_array_equal(op.random_features(np.asfortranarray(inputs), weights, "tanh"), expected)
-    np.testing.assert_array_equal(op.random_features(inputs.astype(np.int32), weights.tolist(), "tanh"), expected)
+    np.testing.assert_array_equal(
+        op.random_features(inputs.astype(np.int32), weights.tolist(), "tanh"), expected
+    )
     wide = np.repeat(inputs, 2, axis=1)[:, ::2]
     np.testing.assert_array_equal(op.random_features(wide, weights[::-1], "tanh"), expected[:, ::-1])
 
@@ -57,4 +61,6 @@ def test_layouts_and_dtypes_do_not_matter():
 def test_rows_do_not_depend_on_each_other():
     inputs, weights = problems.normal(50, 20), problems.normal(30, 20, seed=1)
     whole = op.random_features(inputs, weights, "erf")
-    np.testing.assert_allclose(op.random_features(inputs[7:9], weights, "erf"), whole[7:9], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        op.random_features(inputs[7:9], weights, "erf"), whole[7:9], rtol=1e-12, atol=1e-14
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
-from oracles import EPS, assert_solves, exact_least_squares, lstsq, on_grid
 
 import overprune as op
+from oracles import EPS, assert_solves, exact_least_squares, lstsq, on_grid
 
 
 def gaussian(n, p, seed=0):
@@ -109,10 +109,8 @@ def test_tiny_and_huge_arrays(shape, scale):
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_ridge_on_tiny_and_huge_arrays(shape, scale):
     X, y = gaussian(*shape), gaussian(shape[0], 1)[:, 0]
-    if scale > 1:  # the ridge vanishes beside X'X
-        expected = lstsq(X, y) / scale
-    else:  # X'X vanishes beside the ridge
-        expected = X.T @ y / (0.7 * len(X)) * scale
+    without_ridge, ridge_alone = lstsq(X, y) / scale, X.T @ y / (0.7 * len(X)) * scale
+    expected = without_ridge if scale > 1 else ridge_alone  # the other is lost beside it
     np.testing.assert_allclose(op.least_squares(X * scale, y, ridge=0.7), expected, rtol=1e-12)
 
 
@@ -130,7 +128,13 @@ def test_layouts_and_dtypes_do_not_matter():
     big, y = np.round(8 * gaussian(60, 80)), np.round(8 * gaussian(60, 2))
     X = np.ascontiguousarray(big[::3, ::4])
     expected = op.least_squares(X, y[::3])
-    for variant in (np.asfortranarray(X), big[::3, ::4], X[::-1][::-1], X.astype(np.float32), X.astype(np.int16)):
+    for variant in (
+        np.asfortranarray(X),
+        big[::3, ::4],
+        X[::-1][::-1],
+        X.astype(np.float32),
+        X.astype(np.int16),
+    ):
         np.testing.assert_array_equal(op.least_squares(variant, y[::3]), expected)
     np.testing.assert_array_equal(op.least_squares(X.tolist(), np.asfortranarray(y)[::3]), expected)
     flipped = op.least_squares(X[::-1, ::-1], y[::3][::-1])
@@ -189,7 +193,9 @@ def test_path_is_the_single_solves(ridge, targets):
         assert_solves(X[:, :k], y, op.least_squares(X[:, :k], y, ridge=ridge), ridge)
 
 
-@pytest.mark.parametrize("name", ["wide, duplicate columns", "rank < n < p", "wide, duplicate rows", "zero columns"])
+@pytest.mark.parametrize(
+    "name", ["wide, duplicate columns", "rank < n < p", "wide, duplicate rows", "zero columns"]
+)
 def test_path_where_the_rank_stops_growing(name):
     X = DESIGNS[name]
     y = gaussian(len(X), 1)[:, 0]

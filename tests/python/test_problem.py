@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import problems
 import pytest
 
 import overprune as op
+import problems
 from overprune import _core
 
 SEED = {"seed": 7}
@@ -75,7 +75,9 @@ def test_a_problem_does_not_follow_later_changes_of_its_arguments():
     np.testing.assert_array_equal(problem.beta, np.ones(3))
 
 
-@pytest.mark.parametrize("features", [1, 5, 12, [3], [7, 0, 4], np.array([11, 10, 2, 5], dtype=np.int16)], ids=str)
+@pytest.mark.parametrize(
+    "features", [1, 5, 12, [3], [7, 0, 4], np.array([11, 10, 2, 5], dtype=np.int16)], ids=str
+)
 def test_restriction(covariance, features):
     beta, sigma = problems.normal(12), matrix(covariance)
     part = op.LinearGaussianProblem(beta, covariance, 0.3).restrict(features)

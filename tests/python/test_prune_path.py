@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import problems
 import pytest
-from oracles import assert_solves, lstsq
 
 import overprune as op
+import problems
+from oracles import assert_solves, lstsq
 
 RULES = ("magnitude", "hessian", "oracle", "random")
 

@@ -13,7 +13,7 @@ def stable_top(scores, k):
 
 
 def random_scores(rng):
-    """Arrays that are hard for a selection: ties, infinities, zeros of both signs, subnormals, sorted runs."""
+    """Arrays that are hard for a selection: ties, infinities, signed zeros, subnormals, sorted runs."""
     p = int(rng.integers(1, 60))
     kind = rng.integers(8)
     if kind == 0:
@@ -102,7 +102,10 @@ def test_random_importance_is_a_function_of_the_seed_alone():
 def test_prune_keeps_the_top_and_nothing_else(rule, m):
     rng = np.random.default_rng(3)
     shape = (25,) if m is None else (25, m)
-    theta, needs = rng.standard_normal(shape), {"curvature": rng.random(25), "truth": rng.random(shape), "seed": 3}
+    theta, needs = (
+        rng.standard_normal(shape),
+        {"curvature": rng.random(25), "truth": rng.random(shape), "seed": 3},
+    )
     for s in (1, 10, 25):
         keep = op.top_k(op.importance(theta, rule, **needs), s)
         pruned = op.prune(theta, s, rule=rule, **needs)

@@ -10,11 +10,11 @@ import textwrap
 import time
 
 import numpy as np
-import problems
 import pytest
 import xarray as xr
 
 import overprune as op
+import problems
 
 GRID = {"n": 15, "sizes": [6, 14, 16, 25], "nonzeros": [3, 10, 20], "trials": 6, "seed": 11}
 
@@ -87,8 +87,12 @@ def test_workers_do_not_change_a_bit(name):
 def test_the_split_of_the_trials_does_not_change_a_bit(name):
     problem = problems.EVERY[name]()
     whole = run(problem, workers=2)
-    parts = [run(problem, first_trial=a, trials=b - a, workers=w) for a, b, w in [(0, 1, 1), (1, 4, 2), (4, 6, 1)]]
-    assert_same_bits(whole, xr.concat(parts, "trial"))
+    parts = [
+        run(problem, first_trial=a, trials=b - a, workers=w) for a, b, w in [(0, 1, 1), (1, 4, 2), (4, 6, 1)]
+    ]
+    joined = xr.concat(parts, "trial")
+    assert_same_bits(whole, joined)
+    np.testing.assert_array_equal(joined.trial, whole.trial)
 
 
 def test_a_trial_does_not_depend_on_the_rest_of_the_grid_beyond_rounding():
@@ -96,7 +100,9 @@ def test_a_trial_does_not_depend_on_the_rest_of_the_grid_beyond_rounding():
     whole = run(problem)
     part = run(problem, sizes=[14, 25], nonzeros=[10], rules=("hessian", "random"))
     for name in part:
-        xr.testing.assert_allclose(part[name], whole[name].sel({d: part[d] for d in part[name].dims}), rtol=1e-9)
+        xr.testing.assert_allclose(
+            part[name], whole[name].sel({d: part[d] for d in part[name].dims}), rtol=1e-9
+        )
 
 
 def test_seeds_and_trials_differ():
@@ -197,7 +203,9 @@ def test_random_pruning_keeps_every_feature_equally_often():
         path = op.prune_path(np.ones((2, p)), [1.0, 2.0], [p], [3], rules="random", seed=2, stream=t)
         counts[path.support("random", p, 3)] += 1
     expected = trials * 3 / p
-    assert ((counts - expected) ** 2 / expected).sum() < 32  # chi-squared with 11 degrees of freedom: p = 0.001
+    assert (
+        (counts - expected) ** 2 / expected
+    ).sum() < 32  # chi-squared with 11 degrees of freedom: p = 0.001
 
 
 def test_one_row_one_feature_one_trial():
@@ -211,9 +219,32 @@ def test_progress_shows_on_long_runs_only(capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_progress_counts_every_trial_of_every_block(monkeypatch):
+    made = []
+
+    class Bar:
+        def __init__(self, total, **options):
+            self.n, self.total, self.options, self.closed = 0, total, options, False
+            made.append(self)
+
+        def update(self, count):
+            assert count >= 0
+            self.n += count
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    run(problems.diagonal(), progress=True, n=[10, 12], ridge=[0.0, 0.1, 1.0])
+    (bar,) = made
+    assert bar.n == bar.total == 2 * 3 * GRID["trials"]
+    assert bar.closed
+    assert bar.options["delay"] == 2.0
+
+
 INTERRUPTED = {
-    "simulate": "op.simulate(op.LinearGaussianProblem(ones(1500), ones(1500)), 400, range(10, 1500, 10), [5, 50],"
-    " trials=2000, workers=2)",
+    "simulate": "op.simulate(op.LinearGaussianProblem(ones(1500), ones(1500)), 400, range(10, 1500, 10),"
+    " [5, 50], trials=2000, workers=2)",
     "least_squares_path": "op.least_squares_path(op.standard_normal((600, 9000), seed=0), ones(600),"
     " range(600, 9000))",
     "retrain_path": "op.retrain_path(op.standard_normal((600, 9000), seed=0), ones(600), range(9000),"
@@ -234,16 +265,15 @@ def test_ctrl_c_stops_a_long_call(call):
             print("interrupted", flush=True)
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    try:
-        assert process.stdout.readline() == "started\n"
-        time.sleep(1.0)
-        assert process.poll() is None, "the call was meant to be long"
-        start = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
-        assert rest == "interrupted\n"
-        assert time.monotonic() - start < 3
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        try:
+            assert process.stdout.readline() == "started\n"
+            time.sleep(1.0)
+            assert process.poll() is None, "the call was meant to be long"
+            start = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate(timeout=30)
+            assert rest == "interrupted\n"
+            assert time.monotonic() - start < 3
+        finally:
+            process.kill()

@@ -80,18 +80,33 @@ void append_rows(Size n, Size m, double* r, Size ldr, double* w, Size ldw) {
   }
 }
 
+// Stewart's pivoted QLP decomposition: A = Q1 R P1', then R' = Q2 L' P2' with pivoting again. One pivoted QR
+// may hide a small singular value (Kahan's matrix); the diagonal of L follows them closely. What is below the
+// threshold is dropped from L, and the least-squares solution in the space of the rest has the smallest norm.
 Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
               double* x, Size ldx, double* condition) {
-  Eigen::CompleteOrthogonalDecomposition<Eigen::MatrixXd> factor;
-  factor.setThreshold(rcond);
-  factor.compute(map(a, m, n, lda));
-  map(x, n, k, ldx) = factor.solve(map(b, m, k, ldb));
-  const Size rank = factor.rank();
-  *condition = 1.0;
-  if (rank > 0) {
-    const auto pivots = factor.matrixQTZ().diagonal().head(rank).cwiseAbs();
-    *condition = pivots.maxCoeff() / pivots.minCoeff();
-  }
+  const Size least = m < n ? m : n;
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> first(map(a, m, n, lda));
+  const Eigen::MatrixXd r = first.matrixQR().topRows(least).template triangularView<Eigen::Upper>();
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> second(r.transpose());
+  const auto pivots = second.matrixQR().diagonal();
+  Size rank = 0;
+  while (rank < least && Eigen::numext::abs(pivots(rank)) > rcond * Eigen::numext::abs(pivots(0))) ++rank;
+  *condition = rank > 0 ? Eigen::numext::abs(pivots(0) / pivots(rank - 1)) : 1.0;
+  MatrixMap solution = map(x, n, k, ldx);
+  solution.setZero();
+  if (rank == 0) return 0;
+
+  Eigen::MatrixXd rhs = map(b, m, k, ldb);
+  rhs.applyOnTheLeft(first.householderQ().setLength(least).adjoint());
+  const Eigen::MatrixXd permuted = second.colsPermutation().transpose() * rhs.topRows(least);
+  // L (least, rank) = (leading rows of the second triangle)'.
+  const Eigen::MatrixXd upper = second.matrixQR().topRows(rank).template triangularView<Eigen::Upper>();
+  const Eigen::HouseholderQR<Eigen::MatrixXd> lower(upper.transpose());
+  Eigen::MatrixXd z = Eigen::MatrixXd::Zero(n, k);
+  z.topRows(rank) = lower.solve(permuted);
+  z.applyOnTheLeft(second.householderQ().setLength(least));
+  solution = first.colsPermutation() * z;
   return rank;
 }
 

@@ -33,9 +33,9 @@ struct Table {
   /// Upper triangle of R (n, n) becomes that of the QR of [R; W], W (m, n): R'R grows by W'W without ever
   /// forming it. W is overwritten.
   void (*append_rows)(Size n, Size m, double* r, Size ldr, double* w, Size ldw);
-  /// X (n, k) = minimum-norm least-squares solutions of A X = B, A (m, n), by a complete orthogonal
-  /// decomposition with pivots below `rcond` times the largest taken as zero. Returns the rank; `condition`
-  /// receives the ratio of the largest to the smallest pivot kept.
+  /// X (n, k) = minimum-norm least-squares solutions of A X = B, A (m, n), by a pivoted QLP decomposition
+  /// with pivots below `rcond` times the largest taken as zero. Returns the rank; `condition` receives the
+  /// ratio of the largest to the smallest pivot kept.
   Size (*min_norm)(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
                    double* x, Size ldx, double* condition);
   /// Eigenvalues (n, ascending) and eigenvectors (n, n, over A) of a symmetric A given by its lower triangle.
