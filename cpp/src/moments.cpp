@@ -12,57 +12,55 @@ namespace {
 
 using std::numbers::pi;
 
-constexpr Index kDegree = 64;         // terms of a Hermite expansion
-constexpr Index kHermiteNodes = 200;  // nodes for its coefficients
+constexpr Index kDegree = 256;        // terms of a Hermite expansion
+constexpr double kParallel = 0.99;    // above this correlation it converges too slowly
 constexpr Index kLegendreNodes = 64;  // nodes for the bivariate normal distribution
 
 double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * pi); }
 double cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 
-/// Nodes and weights of a Gauss quadrature; weights sum to one. The nodes are the eigenvalues of the Jacobi
-/// matrix (Golub and Welsch). The weights are 1 / sum_m h_m(node)^2 over the orthonormal polynomials, which,
-/// unlike the eigenvectors, are right to their last digits however small they are: large polynomials multiply
-/// them later.
-struct Quadrature {
-  template <class OffDiagonal>
-  Quadrature(Index count, OffDiagonal off_diagonal) : nodes(count), weights(count) {
+/// Gauss-Legendre nodes on [-1, 1] and weights that sum to one (Golub and Welsch).
+struct Legendre {
+  Legendre() : nodes(kLegendreNodes), weights(kLegendreNodes) {
     Buffer buffer;
-    const Block jacobi = buffer.block(count, count);
+    const Block jacobi = buffer.block(kLegendreNodes, kLegendreNodes);
     fill(jacobi, 0.0);
-    for (Index i = 1; i < count; ++i) jacobi(i, i - 1) = off_diagonal(static_cast<double>(i));
-    kernels::active().symmetric_eigen(count, jacobi.data, jacobi.ld, nodes.data());
-    for (Index i = 0; i < count; ++i) {
-      double before = 0.0, polynomial = 1.0, sum = 1.0, below = 0.0;
-      for (Index m = 1; m < count; ++m) {
-        const double above = off_diagonal(static_cast<double>(m));
-        const double next = (nodes[i] * polynomial - below * before) / above;
-        before = polynomial;
-        polynomial = next;
-        below = above;
-        sum += polynomial * polynomial;
-      }
-      weights[i] = 1.0 / sum;
+    for (Index i = 1; i < kLegendreNodes; ++i) {
+      const auto m = static_cast<double>(i);
+      jacobi(i, i - 1) = m / std::sqrt(4.0 * m * m - 1.0);
     }
+    kernels::active().symmetric_eigen(kLegendreNodes, jacobi.data, jacobi.ld, nodes.data());
+    for (Index i = 0; i < kLegendreNodes; ++i) weights[i] = jacobi(0, i) * jacobi(0, i);
   }
   std::vector<double> nodes, weights;
 };
 
-const Quadrature& hermite() {
-  static const Quadrature rule(kHermiteNodes, [](double i) { return std::sqrt(i); });
-  return rule;
+/// Calls f(u, weight) at the nodes of the trapezoidal rule for E f(u), u ~ N(0, 1), which converges
+/// exponentially for smooth f.
+template <class Function>
+void each_node(double step, Function f) {
+  constexpr double end = 13.0;
+  const auto count = static_cast<Index>(end / step);
+  for (Index i = -count; i <= count; ++i) {
+    const double u = step * static_cast<double>(i);
+    f(u, step * density(u));
+  }
 }
-const Quadrature& legendre() {
-  static const Quadrature rule(kLegendreNodes, [](double i) { return i / std::sqrt(4.0 * i * i - 1.0); });
-  return rule;
+
+template <class Function>
+double gaussian_mean(double step, Function f) {
+  double sum = 0.0;
+  each_node(step, [&](double u, double weight) { sum += weight * f(u); });
+  return sum;
 }
 
 /// P(u > -h, v > -k) for standard normals of correlation rho = sin(angle).
 double bivariate_cdf(double h, double k, double angle) {
+  static const Legendre rule;
   double sum = 0.0;
-  const Quadrature& rule = legendre();
   for (Index q = 0; q < kLegendreNodes; ++q) {
-    const double t = 0.5 * angle * (1.0 + rule.nodes[q]), c = std::cos(t);
-    sum += rule.weights[q] * std::exp(-(h * h + k * k - 2.0 * h * k * std::sin(t)) / (2.0 * c * c));
+    const double t = 0.5 * angle * (1.0 + rule.nodes[q]), away = (h - k * std::sin(t)) / std::cos(t);
+    sum += rule.weights[q] * std::exp(-0.5 * (away * away + k * k));
   }
   return cdf(h) * cdf(k) + sum * angle / (2.0 * pi);
 }
@@ -102,8 +100,8 @@ double relu_moment(const Rows& r, Index i, Index j) {
   if (h == 0.0 && k == 0.0) return scale * (std::sin(angle) + (pi - angle) * rho) / (2.0 * pi);
   if (i == j) return scale * ((1.0 + h * h) * cdf(h) + h * density(h));
   // E (u + h)_+ (v + k)_+ = (hk + rho) P(u > -h, v > -k) + boundary terms.
-  const double away = std::max(root, 1e-300);
-  const double joint = std::exp(-(h * h + k * k - 2.0 * rho * h * k) / (2.0 * away * away)) / (2.0 * pi);
+  const double away = std::max(root, 1e-150), above = (h - rho * k) / away;
+  const double joint = std::exp(-0.5 * (above * above + k * k)) / (2.0 * pi);
   return scale *
          ((h * k + rho) * bivariate_cdf(h, k, std::asin(rho)) + h * density(k) * cdf((h - rho * k) / away) +
           k * density(h) * cdf((k - rho * h) / away) + root * joint);
@@ -131,28 +129,15 @@ double erf_moment(const Rows& r, Index i, Index j) {
 class HermiteExpansion {
  public:
   HermiteExpansion(const Rows& rows, double (*phi)(double))
-      : coefficients_(kDegree * rows.p, 0.0), squares_(rows.p, 0.0) {
-    const Quadrature& rule = hermite();
-    for (Index i = 0; i < rows.p; ++i)
-      for (Index q = 0; q < kHermiteNodes; ++q) {
-        const double u = rule.nodes[q], value = phi(rows.norm[i] * u + rows.bias[i]);
-        squares_[i] += rule.weights[q] * value * value;
-        double before = 0.0, polynomial = 1.0;  // He_m / sqrt(m!)
-        for (Index m = 0; m < kDegree; ++m) {
-          coefficients_[i * kDegree + m] += rule.weights[q] * value * polynomial;
-          const double next = (u * polynomial - std::sqrt(static_cast<double>(m)) * before) /
-                              std::sqrt(static_cast<double>(m + 1));
-          before = polynomial;
-          polynomial = next;
-        }
-      }
+      : phi_(phi), coefficients_(kDegree * rows.p, 0.0) {
+    for (Index i = 0; i < rows.p; ++i) expand(rows, i);
   }
   double moment(const Rows& r, Index i, Index j) const {
-    if (i == j) return squares_[i];
+    const double rho = r.cosine(i, j);
+    if (std::abs(rho) > kParallel) return parallel_moment(r, i, j, rho);
     const double* a = &coefficients_[i * kDegree];
     const double* b = &coefficients_[j * kDegree];
     double sum = 0.0;
-    const double rho = r.cosine(i, j);
     for (Index m = kDegree; m-- > 0;) sum = sum * rho + a[m] * b[m];
     return sum;
   }
@@ -160,7 +145,38 @@ class HermiteExpansion {
   double slope(Index i) const { return coefficients_[i * kDegree + 1]; }
 
  private:
-  std::vector<double> coefficients_, squares_;
+  static constexpr double kStep = 0.04;
+
+  double value(const Rows& r, Index i, double u) const { return phi_(r.norm[i] * u + r.bias[i]); }
+
+  void expand(const Rows& rows, Index i) {
+    std::vector<double> polynomial(kDegree);  // He_m(u) / sqrt(m!)
+    each_node(kStep, [&](double u, double weight) {
+      weight *= value(rows, i, u);
+      polynomial[0] = 1.0;
+      polynomial[1] = u;
+      for (Index m = 2; m < kDegree; ++m) {
+        const auto degree = static_cast<double>(m);
+        polynomial[m] =
+            (u * polynomial[m - 1] - std::sqrt(degree - 1.0) * polynomial[m - 2]) / std::sqrt(degree);
+      }
+      for (Index m = 0; m < kDegree; ++m) coefficients_[i * kDegree + m] += weight * polynomial[m];
+    });
+  }
+
+  /// The double integral itself, a single one where the rows are parallel.
+  double parallel_moment(const Rows& r, Index i, Index j, double rho) const {
+    const double root = std::sqrt(1.0 - rho * rho);
+    return gaussian_mean(kStep, [&](double u) {
+      const double inner =
+          root < 1e-9 ? value(r, j, rho * u)
+                      : gaussian_mean(0.1, [&](double w) { return value(r, j, rho * u + root * w); });
+      return value(r, i, u) * inner;
+    });
+  }
+
+  double (*phi_)(double);
+  std::vector<double> coefficients_;
 };
 
 template <class Moment, class Slope>

@@ -88,18 +88,17 @@ CASES = [
 ]
 
 
-def z_scores(simulated, predicted, n):
-    """(mean - predicted) / standard error, the difference first shrunk by a bias of 2/n of the prediction."""
+def z_scores(simulated, predicted, allowance):
+    """(mean - predicted) / standard error, the difference first shrunk by an allowance for bias."""
     mean = simulated.mean("trial")
     error = simulated.std("trial", ddof=1) / np.sqrt(simulated.sizes["trial"])
     difference = mean - predicted
-    allowed = np.maximum(abs(difference) - 2 / n * predicted, 0)
-    return np.sign(difference) * allowed / error
+    return np.sign(difference) * np.maximum(abs(difference) - allowance * predicted, 0) / error
 
 
 @pytest.fixture(scope="module")
 def scores():
-    """Every figure's z-score, by case and name."""
+    """Every figure's z-scores, allowing a bias of 2/n and none: by case and name, arrays of two rows."""
     found = {}
     for number, case in enumerate(CASES):
         grid = {
@@ -112,22 +111,24 @@ def scores():
         predicted = op.predict(*args, **grid)
         for name in ("dense_risk", "pruned_risk", "retrained_risk"):
             assert (np.isnan(predicted[name]) == np.isnan(simulated[name].isel(trial=0))).all()
-            z = z_scores(simulated[name], predicted[name], case.n).values
-            found[number, name] = z[~np.isnan(z)]
+            z = [z_scores(simulated[name], predicted[name], bias / case.n).values.ravel() for bias in (2, 0)]
+            found[number, name] = np.array(z)[:, ~np.isnan(z[0])]
     return found
 
 
 @pytest.mark.parametrize("name", ["dense_risk", "pruned_risk", "retrained_risk"])
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_every_figure_is_within_four_standard_errors(scores, number, name):
-    assert abs(scores[number, name]).max() < 4, CASES[number]
+    allowing_bias, _ = scores[number, name]
+    assert abs(allowing_bias).max() < 4, CASES[number]
 
 
-@pytest.mark.parametrize("name", ["dense_risk", "pruned_risk", "retrained_risk"])
-def test_mean_deviation(scores, name):
-    z = np.concatenate([values for (_, of), values in scores.items() if of == name])
-    assert abs(z).mean() < 1.5
-    assert (abs(z) > 3).mean() < 0.02
+def test_mean_deviation(scores):
+    """The bar is 1.5 with the allowance; without one, no bias at all would give 0.8."""
+    allowing_bias, raw = np.hstack(list(scores.values()))
+    assert raw.size > 700
+    assert abs(allowing_bias).mean() < 0.4
+    assert abs(raw).mean() < 1.2
 
 
 def test_grids_keep_their_distance_from_n():
