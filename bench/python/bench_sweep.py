@@ -1,7 +1,7 @@
 """The package's work against what users do today, interleaved, one thread each, with agreeing answers.
 
-One data set, 40 sizes k from 50 to p: fit on the first k columns, prune to three values of s, retrain each, measure the
-risk. Run from anywhere: python bench/python/bench_sweep.py [--n 300] [--p 1000] [--runs 5]
+One data set, 40 sizes k from 50 to p: fit on the first k columns, prune to three values of s, retrain each,
+measure the risk. Run from anywhere: python bench/python/bench_sweep.py [--n 300] [--p 1000] [--runs 5]
 """
 
 import os

@@ -1,4 +1,4 @@
-"""No object compiled for one instruction-set level may define a weak symbol that another object could link to.
+"""No object compiled for one instruction-set level may define a weak symbol that another could link to.
 
 Usage: check_symbols.py NM LIBRARY. Fails with the offending symbols.
 """
