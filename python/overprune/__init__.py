@@ -1,7 +1,8 @@
 """overprune: is it better to train a small model, or to train a large one and prune it?
 
 A problem is described once - `LinearGaussianProblem`, `RandomFeatureProblem` or `DataProblem` - then
-simulated (`simulate`) and predicted (`predict`). Both return the same labelled table, which `plot.risk` draws.
+simulated (`simulate`) and predicted (`predict`). Both return the same labelled table, which `plot.risk`
+draws.
 """
 
 from . import datasets, plot, spectra
