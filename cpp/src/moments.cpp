@@ -13,7 +13,7 @@ namespace {
 using std::numbers::pi;
 
 constexpr Index kDegree = 256;        // terms of a Hermite expansion
-constexpr double kParallel = 0.99;    // above this correlation it converges too slowly
+constexpr double kParallel = 0.95;    // above this correlation it converges too slowly
 constexpr Index kLegendreNodes = 64;  // nodes for the bivariate normal distribution
 
 double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * pi); }
@@ -107,11 +107,15 @@ double relu_moment(const Rows& r, Index i, Index j) {
           k * density(h) * cdf((k - rho * h) / away) + root * joint);
 }
 
-double sign_moment(const Rows& r, Index i, Index j) {
-  if (i == j) return 1.0;
-  const double angle = std::asin(r.cosine(i, j)), h = r.bias[i] / r.norm[i], k = r.bias[j] / r.norm[j];
+/// E sign(u + h) sign(v + k) for standard normals of correlation sin(angle).
+double sign_product(double h, double k, double angle) {
   if (h == 0.0 && k == 0.0) return 2.0 / pi * angle;
   return 4.0 * bivariate_cdf(h, k, angle) - 2.0 * cdf(h) - 2.0 * cdf(k) + 1.0;
+}
+
+double sign_moment(const Rows& r, Index i, Index j) {
+  if (i == j) return 1.0;
+  return sign_product(r.bias[i] / r.norm[i], r.bias[j] / r.norm[j], std::asin(r.cosine(i, j)));
 }
 
 double cos_moment(const Rows& r, Index i, Index j) {
@@ -120,9 +124,12 @@ double cos_moment(const Rows& r, Index i, Index j) {
                 std::exp(-0.5 * squares - inner) * std::cos(r.bias[i] + r.bias[j]));
 }
 
+// erf(z) = E sign(z + w / sqrt(2)), w ~ N(0, 1): a sign feature with one more input of its own.
 double erf_moment(const Rows& r, Index i, Index j) {
-  const double scale = (1.0 + 2.0 * r.norm[i] * r.norm[i]) * (1.0 + 2.0 * r.norm[j] * r.norm[j]);
-  return 2.0 / pi * std::asin(2.0 * r.inner(i, j) / std::sqrt(scale));
+  const double a = 1.0 + 2.0 * r.norm[i] * r.norm[i], b = 1.0 + 2.0 * r.norm[j] * r.norm[j];
+  const double angle = std::asin(2.0 * r.inner(i, j) / std::sqrt(a * b));
+  return sign_product(std::numbers::sqrt2 * r.bias[i] / std::sqrt(a),
+                      std::numbers::sqrt2 * r.bias[j] / std::sqrt(b), angle);
 }
 
 /// phi(|r| u + b) = sum_m c_m He_m(u) / sqrt(m!), so E[x_i x_j] = sum_m c_im c_jm rho^m.
@@ -145,13 +152,14 @@ class HermiteExpansion {
   double slope(Index i) const { return coefficients_[i * kDegree + 1]; }
 
  private:
-  static constexpr double kStep = 0.04;
+  /// The trapezoidal rule errs by exp(-2 pi d / step), d = pi / (2 scale) the distance of tanh's poles.
+  static double step_for(double scale) { return std::min(0.04, 0.35 / scale); }
 
   double value(const Rows& r, Index i, double u) const { return phi_(r.norm[i] * u + r.bias[i]); }
 
   void expand(const Rows& rows, Index i) {
     std::vector<double> polynomial(kDegree);  // He_m(u) / sqrt(m!)
-    each_node(kStep, [&](double u, double weight) {
+    each_node(step_for(rows.norm[i]), [&](double u, double weight) {
       weight *= value(rows, i, u);
       polynomial[0] = 1.0;
       polynomial[1] = u;
@@ -167,10 +175,9 @@ class HermiteExpansion {
   /// The double integral itself, a single one where the rows are parallel.
   double parallel_moment(const Rows& r, Index i, Index j, double rho) const {
     const double root = std::sqrt(1.0 - rho * rho);
-    return gaussian_mean(kStep, [&](double u) {
-      const double inner =
-          root < 1e-9 ? value(r, j, rho * u)
-                      : gaussian_mean(0.1, [&](double w) { return value(r, j, rho * u + root * w); });
+    return gaussian_mean(step_for(std::max(r.norm[i], r.norm[j])), [&](double u) {
+      const auto given = [&](double w) { return value(r, j, rho * u + root * w); };
+      const double inner = root < 1e-9 ? given(0.0) : gaussian_mean(step_for(root * r.norm[j]), given);
       return value(r, i, u) * inner;
     });
   }
@@ -201,8 +208,6 @@ void feature_moments(ConstMatrix weights, Activation activation, ConstVector bia
   check::finite("bias", bias);
   check::finite("teacher", teacher);
   const Rows rows(weights, bias, teacher);
-  bool shifted = false;
-  for (const double b : rows.bias) shifted = shifted || b != 0.0;
   const auto scaled_bias = [&](Index i) { return rows.bias[i] / rows.norm[i]; };
 
   if (activation == Activation::identity) {
@@ -218,17 +223,17 @@ void feature_moments(ConstMatrix weights, Activation activation, ConstVector bia
       return -std::sin(rows.bias[i]) * std::exp(-0.5 * rows.norm[i] * rows.norm[i]);
     };
     fill_moments(rows, cos_moment, slope, covariance, cross);
-  } else if (activation == Activation::erf && !shifted) {
+  } else if (activation == Activation::erf) {
     const auto slope = [&](Index i) {
-      return 2.0 / std::sqrt(pi * (1.0 + 2.0 * rows.norm[i] * rows.norm[i]));
+      const double a = 1.0 + 2.0 * rows.norm[i] * rows.norm[i];
+      return 2.0 / std::sqrt(pi * a) * std::exp(-rows.bias[i] * rows.bias[i] / a);
     };
     fill_moments(rows, erf_moment, slope, covariance, cross);
   } else {
-    double (*phi)(double) = activation == Activation::tanh ? static_cast<double (*)(double)>(std::tanh)
-                                                           : static_cast<double (*)(double)>(std::erf);
-    const HermiteExpansion expansion(rows, phi);
+    const HermiteExpansion expansion(rows, std::tanh);
     const auto moment = [&](const Rows& r, Index i, Index j) { return expansion.moment(r, i, j); };
-    fill_moments(rows, moment, [&](Index i) { return expansion.slope(i) / rows.norm[i]; }, covariance, cross);
+    const auto slope = [&](Index i) { return expansion.slope(i) / rows.norm[i]; };
+    fill_moments(rows, moment, slope, covariance, cross);
   }
 }
 

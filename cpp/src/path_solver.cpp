@@ -11,6 +11,11 @@ double rcond_of(Index rows, Index cols) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, cols));
 }
 
+Index columns_per_poll(Index flops_each) {
+  constexpr Index flops = 8'000'000'000;  // a few tenths of a second
+  return std::clamp<Index>(flops / flops_each, 64, 512);
+}
+
 // Appending the column (w; pivot) to R: the best direction (s d; c) makes |(s sigma, s d'w + c pivot)|
 // smallest, which is the small eigenvector of a symmetric 2 x 2 matrix.
 void PivotMonitor::see(const double* column, Index stride, double pivot, double column_norm) {
@@ -109,9 +114,7 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
   copy(problem.y, b);
   std::vector<double> norms(most);
   for (Index j = 0; j < most; ++j) norms[j] = std::sqrt(norm2(a.columns(j, 1)));
-  double* tau = tau_.get(most);
-  kernel.qr(height, most, a.data, a.ld, tau);
-  kernel.apply_qt(height, most, m, a.data, a.ld, tau, b.data, b.ld);
+  factor(a, b, problem.poll);
 
   PivotMonitor monitor(kOrthogonalFloor);
   Index seen = 0;
@@ -128,6 +131,21 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
     kernel.solve_triangular(false, false, k, m, a.data, a.ld, theta.data, theta.ld);
     if (ridge) correct(problem, i, {a.data, k, k, a.ld});
     if (problem.info) problem.note(i, k, triangle_condition({a.data, k, k, a.ld}));
+  }
+}
+
+// QR of A in place and Q'B, panel after panel, so that a long one can be stopped in between.
+void TallSolver::factor(Block a, Block b, const Poll& poll) {
+  const auto& kernel = kernels::active();
+  const Index width = columns_per_poll(4 * a.rows * a.cols);
+  double* tau = tau_.get(width);
+  for (Index first = 0; first < a.cols; first += width) {
+    poll_now(poll);
+    const Index count = std::min(width, a.cols - first), rest = a.cols - first - count, rows = a.rows - first;
+    double* panel = &a(first, first);
+    kernel.qr(rows, count, panel, a.ld, tau);
+    if (rest > 0) kernel.apply_qt(rows, count, rest, panel, a.ld, tau, &a(first, first + count), a.ld);
+    kernel.apply_qt(rows, count, b.cols, panel, a.ld, tau, &b(first, 0), b.ld);
   }
 }
 

@@ -58,6 +58,9 @@ double triangle_condition(ConstBlock triangle);
 /// numpy's threshold: singular values below this times the largest count as zero.
 double rcond_of(Index rows, Index cols);
 
+/// How many columns (64 to 512) of so many operations each to work through before looking for a wish to stop.
+Index columns_per_poll(Index flops_each);
+
 /// Size i by a complete orthogonal decomposition: the slow, rank-revealing way.
 class OrthogonalSolver {
  public:
@@ -73,6 +76,7 @@ class TallSolver {
   void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback);
 
  private:
+  void factor(Block a, Block b, const Poll& poll);
   void correct(const PathProblem& problem, Index i, ConstBlock triangle);
 
   Buffer factor_, rhs_, tau_, residual_, step_;

@@ -10,9 +10,8 @@ void RetrainSolver::solve(ConstBlock columns, ConstBlock y, const Indices& nonze
   const Index small = std::upper_bound(nonzeros.begin(), nonzeros.end(), columns.rows) - nonzeros.begin();
   fill(theta, 0.0);
   std::vector<Index> redo;
-  poll_now(poll);
   if (small > 0)
-    redo = solve_by_gram(columns, y, nonzeros, small, ridge * static_cast<double>(columns.rows), theta);
+    redo = solve_by_gram(columns, y, nonzeros, small, ridge * static_cast<double>(columns.rows), theta, poll);
   for (Index i = small; i < total; ++i) redo.push_back(i);
   if (redo.empty()) return;
   Indices sizes;
@@ -24,13 +23,17 @@ void RetrainSolver::solve(ConstBlock columns, ConstBlock y, const Indices& nonze
 }
 
 std::vector<Index> RetrainSolver::solve_by_gram(ConstBlock columns, ConstBlock y, const Indices& nonzeros,
-                                                Index count, double lambda, Block theta) {
+                                                Index count, double lambda, Block theta, const Poll& poll) {
   const auto& kernel = kernels::active();
   const Index n = columns.rows, m = y.cols, most = nonzeros[count - 1];
   std::vector<Index> redo;
   factor_ = factor_buffer_.block(most, most);
   fill(factor_, 0.0);
-  kernel.gram(most, n, columns.data, columns.ld, factor_.data, factor_.ld);
+  const Index chunk = columns_per_poll(most * most);
+  for (Index first = 0; first < n; first += chunk) {
+    poll_now(poll);
+    kernel.gram(most, std::min(chunk, n - first), columns.data + first, columns.ld, factor_.data, factor_.ld);
+  }
   std::vector<double> norms(most);
   for (Index j = 0; j < most; ++j) {
     factor_(j, j) += lambda;

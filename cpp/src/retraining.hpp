@@ -21,7 +21,7 @@ class RetrainSolver {
  private:
   /// The first `count` of the nonzeros by the Gram matrix; returns those that need the orthogonal path.
   std::vector<Index> solve_by_gram(ConstBlock columns, ConstBlock y, const Indices& nonzeros, Index count,
-                                   double lambda, Block theta);
+                                   double lambda, Block theta, const Poll& poll);
   void correct(ConstBlock columns, ConstBlock y, const Indices& nonzeros, Index first, Index count,
                double lambda, Block theta, double* relative_steps);
 

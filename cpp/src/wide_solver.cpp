@@ -4,8 +4,7 @@
 namespace overprune {
 namespace {
 
-constexpr Index kAppendRows = 512;  // columns of X per orthogonal update
-constexpr Index kBatch = 8;         // sizes whose solutions and residuals are formed in one product
+constexpr Index kBatch = 8;  // sizes whose solutions and residuals are formed in one product
 
 /// b = (R'R)^{-1} b.
 void dual_solve(ConstBlock triangle, Block b) {
@@ -51,9 +50,10 @@ void WideSolver::start(const PathProblem& problem, Index batch) {
 
 // The columns of X are rows to the triangle: copied transposed, then folded in orthogonally.
 void WideSolver::append(const PathProblem& problem, Index upto) {
-  const Index n = problem.x.rows;
+  const Index n = problem.x.rows, most = columns_per_poll(2 * n * n);
   while (appended_ < upto) {
-    const Index count = std::min(kAppendRows, upto - appended_);
+    poll_now(problem.poll);
+    const Index count = std::min(most, upto - appended_);
     Block rows = rows_.block(count, n);
     for (Index c = 0; c < count; ++c) {
       const double* column = problem.x.col(appended_ + c);

@@ -21,8 +21,8 @@ const char* name_of(Activation activation);
 void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activation, ConstVector bias,
                      Matrix out);
 
-/// Second moments under a ~ N(0, I_d): E[x x'] and E[x a'] teacher (docs/theory.md, section 7). Closed forms
-/// for identity, relu, sign and cos, and for erf without bias; an expansion in Hermite polynomials otherwise.
+/// Second moments under a ~ N(0, I_d): E[x x'] and E[x a'] teacher (docs/theory.md, section 7). Closed forms,
+/// for tanh an expansion in Hermite polynomials.
 /// @param weights     (p, d), no zero row
 /// @param bias        (p), or empty for none
 /// @param teacher     (d)
