@@ -91,6 +91,7 @@ class WideSolver {
  private:
   void start(const PathProblem& problem, Index batch);
   void append(const PathProblem& problem, Index upto);
+  bool is_sound();
   void factor(const PathProblem& problem, Index i, Index slot);
   void form(const PathProblem& problem, Index i, Index count, ConstBlock duals, Block theta);
   void correct(const PathProblem& problem, Index i, Index slot, Index count, double* relative_steps);
@@ -100,6 +101,7 @@ class WideSolver {
   Block triangle_;                 // (n, n) the growing R
   Index appended_ = 0;             // columns of X in it
   std::vector<double> row_norm2_;  // (n) squared norms of the rows of X_k, plus lambda
+  double sound_norm_ = 0.0;        // largest row norm when the triangle was last found sound, or 0
   Block slots_;                    // (n, batch n) R as it was at each size of the batch
   Block duals_;                    // (n, batch m)
   std::vector<char> sound_;        // (batch)

@@ -43,6 +43,7 @@ void WideSolver::start(const PathProblem& problem, Index batch) {
   for (Index j = 0; j < n; ++j) triangle_(j, j) = std::sqrt(problem.lambda);
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
+  sound_norm_ = 0.0;
   slots_ = slot_buffer_.block(n, batch * n);
   duals_ = dual_buffer_.block(n, batch * problem.y.cols);
   sound_.assign(batch, 0);
@@ -67,13 +68,23 @@ void WideSolver::append(const PathProblem& problem, Index upto) {
   }
 }
 
+/// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
+/// another look only once the rows have grown.
+bool WideSolver::is_sound() {
+  const double largest = std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
+  if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
+  PivotMonitor monitor(kOrthogonalFloor);
+  for (Index j = 0; j < triangle_.cols; ++j)
+    monitor.see(triangle_.col(j), 1, triangle_(j, j), std::sqrt(row_norm2_[j]));
+  if (monitor.sound()) sound_norm_ = largest;
+  return monitor.sound();
+}
+
 /// Brings the triangle to size i, keeps a copy in the slot and solves for its duals.
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
   append(problem, k);
-  PivotMonitor monitor(kOrthogonalFloor);
-  for (Index j = 0; j < n; ++j) monitor.see(triangle_.col(j), 1, triangle_(j, j), std::sqrt(row_norm2_[j]));
-  sound_[slot] = monitor.sound();
+  sound_[slot] = is_sound();
   copy(triangle_, slots_.columns(slot * n, n));
   const Block dual = duals_.columns(slot * m, m);
   if (sound_[slot]) {
