@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <new>
+#include <string>
 
 #include "overprune/types.hpp"
 
@@ -35,22 +37,43 @@ struct BlockOf {
 using Block = BlockOf<double>;
 using ConstBlock = BlockOf<const double>;
 
+/// std::bad_alloc that says what was asked for.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(const std::string& what) : what_(what) {}
+  const char* what() const noexcept override { return what_.c_str(); }
+
+ private:
+  std::string what_;
+};
+
 /// Uninitialised memory that is kept from call to call and only ever grows.
 class Buffer {
  public:
-  double* get(Index count) {
-    if (count > size_) {
-      data_.reset();
-      data_.reset(
-          static_cast<double*>(::operator new[](sizeof(double) * static_cast<std::size_t>(count), kAlign)));
-      size_ = count;
-    }
-    return data_.get();
+  double* get(Index count) { return block(count, 1).data; }
+  Block block(Index rows, Index cols) {
+    constexpr Index most = PTRDIFF_MAX / static_cast<Index>(sizeof(double));
+    if (cols > 0 && rows > most / cols) refuse(rows, cols);
+    if (rows * cols > size_) grow(rows, cols);
+    return {data_.get(), rows, cols, rows};
   }
-  Block block(Index rows, Index cols) { return {get(rows * cols), rows, cols, rows}; }
 
  private:
   static constexpr std::align_val_t kAlign{64};
+
+  void grow(Index rows, Index cols) {
+    data_.reset();
+    size_ = 0;
+    void* memory =
+        ::operator new[](sizeof(double) * static_cast<std::size_t>(rows * cols), kAlign, std::nothrow);
+    if (memory == nullptr) refuse(rows, cols);
+    data_.reset(static_cast<double*>(memory));
+    size_ = rows * cols;
+  }
+  [[noreturn]] static void refuse(Index rows, Index cols) {
+    throw OutOfMemory("not enough memory for " + std::to_string(rows) + " x " + std::to_string(cols) +
+                      " numbers");
+  }
   struct Free {
     void operator()(double* pointer) const { ::operator delete[](pointer, kAlign); }
   };

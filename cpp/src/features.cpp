@@ -23,9 +23,10 @@ Activation activation_from_name(const std::string& name) {
 const char* name_of(Activation activation) { return kNames[static_cast<int>(activation)]; }
 
 void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias,
-                   Block out) {
+                   Block out, const Poll& poll) {
   const auto& kernel = kernels::active();
   for (Index first = 0; first < out.cols; first += kColumns) {
+    poll_now(poll);
     const Index count = std::min(kColumns, out.cols - first);
     kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld,
                 weights.data + first, weights.ld, 0.0, out.col(first), out.ld);
@@ -51,7 +52,7 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activat
   copy_strided(weights, 1.0, r);
   std::vector<double> shifts(bias.size);
   for (Index i = 0; i < bias.size; ++i) shifts[i] = bias(i);
-  features_into(a, r, activation, shifts.empty() ? nullptr : shifts.data(), x);
+  features_into(a, r, activation, shifts.empty() ? nullptr : shifts.data(), x, {});
   for (Index i = 0; i < out.rows; ++i)
     for (Index j = 0; j < out.cols; ++j) out(i, j) = x(i, j);
 }

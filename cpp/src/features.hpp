@@ -8,6 +8,6 @@ namespace overprune {
 
 /// @param bias  (p) or null
 void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias,
-                   Block out);
+                   Block out, const Poll& poll);
 
 }  // namespace overprune

@@ -35,7 +35,7 @@ class GridFit {
 
   PathSolver path_;
   RetrainSolver retrainer_;
-  std::vector<double> curvature_, uniform_, scores_;
+  std::vector<double> root_curvature_, uniform_, scores_;
   Buffer dense_, columns_, pruned_, retrained_;
 };
 

@@ -87,6 +87,8 @@ struct Rows {
       for (Index j = 0; j < d; ++j) sum += rows(j, i) * teacher(j);
       along.push_back(sum);
       if (norm[i] == 0.0) check::fail("weights must have no zero row, got one at index ", i);
+      if (!(norm[i] > 1e-150 && norm[i] < 1e150))
+        check::fail("weights must have rows of length 1e-150 to 1e150, got ", norm[i], " at index ", i);
     }
   }
   double cosine(Index i, Index j) const {
@@ -135,9 +137,12 @@ double erf_moment(const Rows& r, Index i, Index j) {
 /// phi(|r| u + b) = sum_m c_m He_m(u) / sqrt(m!), so E[x_i x_j] = sum_m c_im c_jm rho^m.
 class HermiteExpansion {
  public:
-  HermiteExpansion(const Rows& rows, double (*phi)(double))
+  HermiteExpansion(const Rows& rows, double (*phi)(double), const Poll& poll)
       : phi_(phi), coefficients_(kDegree * rows.p, 0.0) {
-    for (Index i = 0; i < rows.p; ++i) expand(rows, i);
+    for (Index i = 0; i < rows.p; ++i) {
+      poll_now(poll);
+      expand(rows, i);
+    }
   }
   double moment(const Rows& r, Index i, Index j) const {
     const double rho = r.cosine(i, j);
@@ -187,8 +192,10 @@ class HermiteExpansion {
 };
 
 template <class Moment, class Slope>
-void fill_moments(const Rows& rows, Moment moment, Slope slope, Matrix covariance, Vector cross) {
+void fill_moments(const Rows& rows, Moment moment, Slope slope, Matrix covariance, Vector cross,
+                  const Poll& poll) {
   for (Index j = 0; j < rows.p; ++j) {
+    poll_now(poll);
     cross(j) = slope(j) * rows.along[j];
     for (Index i = j; i < rows.p; ++i) covariance(i, j) = covariance(j, i) = moment(rows, i, j);
   }
@@ -197,7 +204,7 @@ void fill_moments(const Rows& rows, Moment moment, Slope slope, Matrix covarianc
 }  // namespace
 
 void feature_moments(ConstMatrix weights, Activation activation, ConstVector bias, ConstVector teacher,
-                     Matrix covariance, Vector cross) {
+                     Matrix covariance, Vector cross, const Poll& poll) {
   const Index p = weights.rows;
   check::same("teacher", weights.cols, teacher.size);
   if (bias.size > 0) check::same("bias", p, bias.size);
@@ -212,28 +219,28 @@ void feature_moments(ConstMatrix weights, Activation activation, ConstVector bia
 
   if (activation == Activation::identity) {
     const auto moment = [](const Rows& r, Index i, Index j) { return r.inner(i, j) + r.bias[i] * r.bias[j]; };
-    fill_moments(rows, moment, [](Index) { return 1.0; }, covariance, cross);
+    fill_moments(rows, moment, [](Index) { return 1.0; }, covariance, cross, poll);
   } else if (activation == Activation::relu) {
-    fill_moments(rows, relu_moment, [&](Index i) { return cdf(scaled_bias(i)); }, covariance, cross);
+    fill_moments(rows, relu_moment, [&](Index i) { return cdf(scaled_bias(i)); }, covariance, cross, poll);
   } else if (activation == Activation::sign) {
     const auto slope = [&](Index i) { return 2.0 * density(scaled_bias(i)) / rows.norm[i]; };
-    fill_moments(rows, sign_moment, slope, covariance, cross);
+    fill_moments(rows, sign_moment, slope, covariance, cross, poll);
   } else if (activation == Activation::cos) {
     const auto slope = [&](Index i) {
       return -std::sin(rows.bias[i]) * std::exp(-0.5 * rows.norm[i] * rows.norm[i]);
     };
-    fill_moments(rows, cos_moment, slope, covariance, cross);
+    fill_moments(rows, cos_moment, slope, covariance, cross, poll);
   } else if (activation == Activation::erf) {
     const auto slope = [&](Index i) {
       const double a = 1.0 + 2.0 * rows.norm[i] * rows.norm[i];
       return 2.0 / std::sqrt(pi * a) * std::exp(-rows.bias[i] * rows.bias[i] / a);
     };
-    fill_moments(rows, erf_moment, slope, covariance, cross);
+    fill_moments(rows, erf_moment, slope, covariance, cross, poll);
   } else {
-    const HermiteExpansion expansion(rows, std::tanh);
+    const HermiteExpansion expansion(rows, std::tanh, poll);
     const auto moment = [&](const Rows& r, Index i, Index j) { return expansion.moment(r, i, j); };
     const auto slope = [&](Index i) { return expansion.slope(i) / rows.norm[i]; };
-    fill_moments(rows, moment, slope, covariance, cross);
+    fill_moments(rows, moment, slope, covariance, cross, poll);
   }
 }
 

@@ -7,7 +7,7 @@
 
 namespace overprune {
 
-/// Below this ratio of a pivot to its column's norm a point is solved again by a complete orthogonal
+/// Below this ratio of a pivot to its column's norm a point is solved again by a pivoted QLP
 /// decomposition, which reveals the rank.
 inline constexpr double kSmallPivot = 1e-6;
 /// Below these ratios of the smallest singular value to the largest column likewise, for a triangle made
@@ -61,7 +61,7 @@ double rcond_of(Index rows, Index cols);
 /// How many columns (64 to 512) of so many operations each to work through before looking for a wish to stop.
 Index columns_per_poll(Index flops_each);
 
-/// Size i by a complete orthogonal decomposition: the slow, rank-revealing way.
+/// Size i by a pivoted QLP decomposition: the slow, rank-revealing way.
 class OrthogonalSolver {
  public:
   void solve(const PathProblem& problem, Index i);

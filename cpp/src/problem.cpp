@@ -4,9 +4,9 @@
 
 #include "block.hpp"
 #include "check.hpp"
-#include "kernels/table.hpp"
+#include "covariance.hpp"
 #include "overprune/features.hpp"
-#include "path_solver.hpp"
+#include "overprune/pruning.hpp"
 #include "samplers.hpp"
 
 namespace overprune {
@@ -22,6 +22,14 @@ std::vector<double> copy_of(ConstVector from) {
   std::vector<double> to(from.size);
   for (Index i = 0; i < from.size; ++i) to[i] = from(i);
   return to;
+}
+
+void check_one_hot(const char* name, ConstMatrix rows) {
+  for (Index i = 0; i < rows.rows; ++i) {
+    Index ones = 0, others = 0;
+    for (Index t = 0; t < rows.cols; ++t) (rows(i, t) == 1.0 ? ones : others) += rows(i, t) != 0.0;
+    if (ones != 1 || others != 0) check::fail(name, " must be one-hot where they are classes, got row ", i);
+  }
 }
 
 void check_symmetric(ConstMatrix covariance) {
@@ -68,29 +76,8 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covar
   check::nonnegative("noise_std", noise_std);
   check_symmetric(covariance);
   for (Index i = 0; i < p_; ++i) variances_.push_back(covariance(i, i));
-  factorize();
-}
-
-// F F' = Sigma: Cholesky where Sigma is definite, eigenvectors times roots where it is only semidefinite.
-void LinearGaussianProblem::factorize() {
-  const auto& kernel = kernels::active();
   factor_ = covariance_;
-  const Block factor{factor_.data(), p_, p_, p_};
-  definite_ = kernel.cholesky(p_, factor.data, factor.ld);
-  if (definite_) {
-    for (Index j = 1; j < p_; ++j) std::fill_n(factor.col(j), j, 0.0);
-    return;
-  }
-  factor_ = covariance_;
-  std::vector<double> values(p_);
-  if (!kernel.symmetric_eigen(p_, factor.data, factor.ld, values.data()))
-    check::fail("covariance has no eigendecomposition that converges");
-  if (values.front() < -1e-10 * std::max(values.back(), 0.0) || values.back() < 0.0)
-    check::fail("covariance must be positive semidefinite, got an eigenvalue of ", values.front());
-  for (Index j = 0; j < p_; ++j) {
-    const double root = std::sqrt(std::max(values[j], 0.0));
-    for (Index i = 0; i < p_; ++i) factor(i, j) *= root;
-  }
+  factorize_covariance({factor_.data(), p_, p_, p_});
 }
 
 double LinearGaussianProblem::null_risk() const {
@@ -103,6 +90,7 @@ double LinearGaussianProblem::null_risk() const {
 void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
   check::same("theta", p_, theta.rows);
   check::same("theta (columns)", risk.size * m_, theta.cols);
+  check::finite("theta", theta);
   Buffer buffer;
   const Block coefficients = buffer.block(p_, theta.cols);
   copy_strided(theta, 1.0, coefficients);
@@ -113,6 +101,10 @@ void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
 
 void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x,
                                    Matrix y) const {
+  check::same("x (rows)", n, x.rows);
+  check::same("x (columns)", p_, x.cols);
+  check::same("y (rows)", n, y.rows);
+  check::same("y (columns)", m_, y.cols);
   const auto source = sampler(n);
   source->draw(seed, stream);
   const ConstMatrix design = source->design(), response = source->response();
@@ -127,7 +119,7 @@ std::unique_ptr<Sampler> LinearGaussianProblem::sampler(Index n) const {
   return make_sampler(*this, n);
 }
 
-/// (k, m): Sigma_DD^+ Sigma_D: beta, by a complete orthogonal decomposition where Sigma_DD is singular.
+/// (k, m): Sigma_DD^+ Sigma_D: beta, by a rank-revealing decomposition where Sigma_DD is singular.
 std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& features) const {
   const Index k = static_cast<Index>(features.size());
   std::vector<double> result(k * m_);
@@ -138,7 +130,7 @@ std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& featur
       for (Index i = 0; i < k; ++i) solution(i, t) = beta_[t * p_ + features[i]];
     return result;
   }
-  Buffer block_buffer, cross_buffer, copy_buffer;
+  Buffer block_buffer, cross_buffer;
   const Block block = block_buffer.block(k, k), cross = cross_buffer.block(k, m_);
   for (Index j = 0; j < k; ++j)
     for (Index i = 0; i < k; ++i) block(i, j) = sigma(features[i], features[j]);
@@ -148,18 +140,7 @@ std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& featur
       for (Index j = 0; j < p_; ++j) sum += sigma(j, features[i]) * beta_[t * p_ + j];
       cross(i, t) = sum;
     }
-  const auto& kernel = kernels::active();
-  const Block triangle = copy_buffer.block(k, k);
-  copy(block, triangle);
-  if (definite_ && kernel.cholesky(k, triangle.data, triangle.ld)) {
-    copy(cross, solution);
-    kernel.solve_triangular(true, false, k, m_, triangle.data, triangle.ld, solution.data, solution.ld);
-    kernel.solve_triangular(true, true, k, m_, triangle.data, triangle.ld, solution.data, solution.ld);
-  } else {
-    double condition = 1.0;
-    kernel.min_norm(k, k, m_, block.data, block.ld, cross.data, cross.ld, rcond_of(k, k), solution.data,
-                    solution.ld, &condition);
-  }
+  solve_covariance(block, cross, solution);
   return result;
 }
 
@@ -192,18 +173,20 @@ LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) c
 }
 
 void LinearGaussianProblem::oracle_scores(Index k, double* scores) const {
+  if (k < 1 || k > p_) check::fail("k must lie in [1, ", p_, "], got ", k);
   Indices first(k);
-  for (Index i = 0; i < k; ++i) first[i] = i;
-  const std::vector<double> beta = restricted_beta(first);
+  std::vector<double> root_variances(k);
   for (Index i = 0; i < k; ++i) {
-    double square = 0.0;
-    for (Index t = 0; t < m_; ++t) square += beta[t * k + i] * beta[t * k + i];
-    scores[i] = square * variances_[i];
+    first[i] = i;
+    root_variances[i] = std::sqrt(variances_[i]);
   }
+  const std::vector<double> beta = restricted_beta(first);
+  rank_scores(column_major(beta.data(), k, m_), vector_view(root_variances), {scores, k, 1});
 }
 
 RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
-                                           Activation activation, ConstVector bias)
+                                           Activation activation, ConstVector bias,
+                                           const std::function<void()>& poll)
     : p_(weights.rows),
       d_(weights.cols),
       noise_std_(noise_std),
@@ -214,22 +197,12 @@ RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teac
   check::at_least("weights (rows)", p_, 1);
   check::at_least("weights (columns)", d_, 1);
   check::nonnegative("noise_std", noise_std);
-  Buffer moments, solution_buffer;
+  Buffer moments;
   const Block sigma = moments.block(p_, p_);
   std::vector<double> cross(p_), beta(p_);
-  feature_moments(weights, activation, bias, teacher, column_major(sigma.data, p_, p_), vector_view(cross));
-  const auto& kernel = kernels::active();
-  const Block triangle = solution_buffer.block(p_, p_);
-  copy(sigma, triangle);
-  beta = cross;
-  if (kernel.cholesky(p_, triangle.data, triangle.ld)) {
-    kernel.solve_triangular(true, false, p_, 1, triangle.data, triangle.ld, beta.data(), p_);
-    kernel.solve_triangular(true, true, p_, 1, triangle.data, triangle.ld, beta.data(), p_);
-  } else {
-    double condition = 1.0;
-    kernel.min_norm(p_, p_, 1, sigma.data, sigma.ld, cross.data(), p_, rcond_of(p_, p_), beta.data(), p_,
-                    &condition);
-  }
+  feature_moments(weights, activation, bias, teacher, column_major(sigma.data, p_, p_), vector_view(cross),
+                  poll);
+  solve_covariance(sigma, {cross.data(), p_, 1, p_}, {beta.data(), p_, 1, p_});
   double noise = noise_std * noise_std;
   for (const double w : teacher_) noise += w * w;
   for (Index i = 0; i < p_; ++i) noise -= cross[i] * beta[i];
@@ -270,6 +243,10 @@ DataProblem::DataProblem(const Data& data, bool classes, Index features, Activat
   check::finite("targets", data.targets);
   check::finite("test_inputs", data.test_inputs);
   check::finite("test_targets", data.test_targets);
+  if (classes) {
+    check_one_hot("targets", data.targets);
+    check_one_hot("test_targets", data.test_targets);
+  }
 }
 
 void DataProblem::oracle_scores(Index, double*) const {

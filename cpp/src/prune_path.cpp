@@ -5,6 +5,7 @@
 #include "check.hpp"
 #include "grid_fit.hpp"
 #include "overprune/random.hpp"
+#include "scaled_data.hpp"
 
 namespace overprune {
 
@@ -60,10 +61,11 @@ void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& i
   scores_.resize(most);
   for (const Rule rule : grid.rules) {
     if (rule == Rule::hessian) {
-      curvature_.resize(most);
+      root_curvature_.resize(most);
       for (Index j = 0; j < most; ++j)
-        curvature_[j] = inputs.curvature.size > 0 ? inputs.curvature(j)
-                                                  : norm2(x.columns(j, 1)) / static_cast<double>(x.rows);
+        root_curvature_[j] =
+            std::sqrt(inputs.curvature.size > 0 ? inputs.curvature(j)
+                                                : norm2(x.columns(j, 1)) / static_cast<double>(x.rows));
     } else if (rule == Rule::random) {
       // One score a feature for all sizes: the support at size k is uniform among the first k whatever the
       // grid.
@@ -78,8 +80,8 @@ Indices GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, cons
   if (rule == Rule::random) return top_k_order({uniform_.data(), k, 1}, count);
   if (rule == Rule::oracle) return top_k_order({&inputs.truth(size, 0), k, inputs.truth.col_stride}, count);
   const Vector scores{scores_.data(), k, 1};
-  importance(rule, {theta.data, k, theta.cols, 1, theta.ld},
-             {curvature_.data(), rule == Rule::hessian ? k : 0, 1}, scores);
+  rank_scores({theta.data, k, theta.cols, 1, theta.ld},
+              {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, scores);
   return top_k_order(scores, count);
 }
 
@@ -121,31 +123,33 @@ class StoringSink final : public GridSink {
 
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
                            const Poll& poll) {
-  check::at_least("X (rows)", x.rows, 1);
-  check::at_least("X (columns)", x.cols, 1);
-  check::at_least("y (targets)", y.cols, 1);
-  check::same("y", x.rows, y.rows);
-  check::finite("X", x);
-  check::finite("y", y);
+  const ScaledData data(x, y, std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
   if (inputs.curvature.size > 0) check::same("curvature", x.cols, inputs.curvature.size);
+  check::finite("curvature", inputs.curvature);
+  for (Index i = 0; i < inputs.curvature.size; ++i)
+    if (inputs.curvature(i) < 0.0)
+      check::fail("curvature must not be negative, got ", inputs.curvature(i), " at index ", i);
   for (const Rule rule : grid.rules) {
     if (rule != Rule::oracle) continue;
     if (inputs.truth.rows != static_cast<Index>(grid.sizes.size()) || inputs.truth.cols < grid.sizes.back())
-      check::fail("rule oracle needs truth of shape (", grid.sizes.size(), ", ", x.cols, "), got (",
-                  inputs.truth.rows, ", ", inputs.truth.cols, ")");
+      check::fail("truth must have, for the rule oracle, shape (", grid.sizes.size(), ", ", x.cols,
+                  "), got (", inputs.truth.rows, ", ", inputs.truth.cols, ")");
   }
+  if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end())
+    check::finite("truth", inputs.truth);
   PrunePathResult result;
   result.p = x.cols;
   result.m = y.cols;
   for (const Index s : grid.nonzeros)
     if (s <= grid.sizes.back()) result.most = s;
   StoringSink sink(grid, result);
-  Buffer x_buffer, y_buffer;
-  const Block design = x_buffer.block(x.rows, x.cols), response = y_buffer.block(y.rows, y.cols);
-  copy_strided(x, 1.0, design);
-  copy_strided(y, 1.0, response);
-  GridFit().run(design, response, grid, inputs, sink, &result.info, poll);
+  Grid scaled = grid;
+  scaled.ridge = data.ridge(grid.ridge);
+  scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
+  GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
+  for (double& coefficient : result.dense) coefficient *= data.unscale;
+  for (double& coefficient : result.retrained) coefficient *= data.unscale;
   return result;
 }
 

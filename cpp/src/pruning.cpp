@@ -49,6 +49,13 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
   }
 }
 
+void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
+  check::same("scores", theta.rows, scores.size);
+  if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
+  for (Index i = 0; i < theta.rows; ++i)
+    scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
+}
+
 Indices top_k(ConstVector scores, Index k) {
   if (k < 0 || k > scores.size) check::fail("k must lie in [0, ", scores.size, "], got ", k);
   std::vector<double> values(scores.size);

@@ -2,9 +2,11 @@
 
 #include <cmath>
 
+#include "check.hpp"
 #include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
+#include "path_solver.hpp"
 
 namespace overprune {
 
@@ -60,6 +62,29 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
 
 namespace {
 
+/// Calls body(first, count) over blocks of columns of so many operations each, polling in between.
+template <class Body>
+void each_column_block(Index columns, Index operations, const Poll& poll, Body body) {
+  const Index width = columns_per_poll(operations);
+  for (Index first = 0; first < columns; first += width) {
+    poll_now(poll);
+    body(first, std::min(width, columns - first));
+  }
+}
+
+/// Normals number 0, 1, ... of a stream, column after column.
+void fill_normals(StreamKey key, Block out, const Poll& poll) {
+  each_column_block(out.cols, 100 * out.rows, poll, [&](Index first, Index count) {
+    standard_normal(key, static_cast<std::uint64_t>(first * out.rows), count * out.rows, out.col(first));
+  });
+}
+
+/// y = x beta.
+void respond(ConstBlock x, ConstMatrix beta, Block y) {
+  kernels::active().gemm(false, false, y.rows, y.cols, x.cols, 1.0, x.data, x.ld, beta.data, beta.col_stride,
+                         0.0, y.data, y.ld);
+}
+
 /// y += noise_std z, one stream for all targets.
 void add_noise(double noise_std, std::uint64_t seed, std::uint64_t trial, Buffer& buffer, Block y) {
   if (noise_std == 0.0) return;
@@ -88,23 +113,24 @@ class GaussianSampler final : public BaseSampler {
   GaussianSampler(const LinearGaussianProblem& problem, Index n)
       : BaseSampler(n, problem.features(), problem.targets()), problem_(problem), risk_(problem) {}
 
-  void draw(std::uint64_t seed, std::uint64_t trial) override {
-    const auto& kernel = kernels::active();
+  void draw(std::uint64_t seed, std::uint64_t trial, const Poll& poll) override {
     const Index n = x_.rows, p = x_.cols;
     const StreamKey key{seed, trial, Purpose::design};
     if (problem_.diagonal()) {
-      standard_normal(key, 0, n * p, x_.data);
+      fill_normals(key, x_, poll);
       for (Index j = 0; j < p; ++j) {
         const double root = std::sqrt(problem_.variances()(j));
         for (Index i = 0; i < n; ++i) x_(i, j) *= root;
       }
     } else {
-      double* normals = scratch_.get(n * p);
-      standard_normal(key, 0, n * p, normals);
-      kernel.gemm(false, true, n, p, p, 1.0, normals, n, problem_.factor().data, p, 0.0, x_.data, x_.ld);
+      const Block normals = scratch_.block(n, p);
+      fill_normals(key, normals, poll);
+      each_column_block(p, 2 * n * p, poll, [&](Index first, Index count) {
+        kernels::active().gemm(false, true, n, count, p, 1.0, normals.data, n, problem_.factor().data + first,
+                               p, 0.0, x_.col(first), x_.ld);
+      });
     }
-    kernel.gemm(false, false, n, y_.cols, p, 1.0, x_.data, x_.ld, problem_.beta().data, p, 0.0, y_.data,
-                y_.ld);
+    respond(x_, problem_.beta(), y_);
     add_noise(problem_.noise_std(), seed, trial, scratch_, y_);
   }
   void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
@@ -122,14 +148,13 @@ class FeatureSampler final : public BaseSampler {
   FeatureSampler(const RandomFeatureProblem& problem, Index n)
       : BaseSampler(n, problem.p_, 1), problem_(problem), risk_(problem.equivalent()) {}
 
-  void draw(std::uint64_t seed, std::uint64_t trial) override {
+  void draw(std::uint64_t seed, std::uint64_t trial, const Poll& poll) override {
     const Index n = x_.rows, d = problem_.d_;
     const Block inputs = inputs_.block(n, d);
-    standard_normal({seed, trial, Purpose::design}, 0, n * d, inputs.data);
+    fill_normals({seed, trial, Purpose::design}, inputs, poll);
     features_into(inputs, {problem_.weights_.data(), problem_.p_, d, problem_.p_}, problem_.activation_,
-                  problem_.bias_.empty() ? nullptr : problem_.bias_.data(), x_);
-    kernels::active().gemm(false, false, n, 1, d, 1.0, inputs.data, n, problem_.teacher_.data(), d, 0.0,
-                           y_.data, n);
+                  problem_.bias_.empty() ? nullptr : problem_.bias_.data(), x_, poll);
+    respond(inputs, column_major(problem_.teacher_.data(), d, 1), y_);
     add_noise(problem_.noise_std_, seed, trial, scratch_, y_);
   }
   void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
@@ -151,7 +176,7 @@ class DataSampler final : public BaseSampler {
       copy({problem_.test_inputs_.data(), test_x_.rows, test_x_.cols, test_x_.rows}, test_x_);
   }
 
-  void draw(std::uint64_t seed, std::uint64_t trial) override {
+  void draw(std::uint64_t seed, std::uint64_t trial, const Poll& poll) override {
     const Index n = x_.rows, d = problem_.d_, m = problem_.m_, rows = problem_.rows_;
     const Indices chosen = sample_without_replacement({seed, trial, Purpose::rows}, rows, n);
     const Block inputs = problem_.random_ ? inputs_.block(n, d) : x_;
@@ -161,15 +186,16 @@ class DataSampler final : public BaseSampler {
       for (Index i = 0; i < n; ++i) y_(i, t) = problem_.targets_[t * rows + chosen[i]];
     if (!problem_.random_) return;
     draw_weights(trial);
-    features_into(inputs, weights(), problem_.activation_, phases_.empty() ? nullptr : phases_.data(), x_);
-    draw_test_features();
+    features_into(inputs, weights(), problem_.activation_, phases_.empty() ? nullptr : phases_.data(), x_,
+                  poll);
+    draw_test_features(poll);
   }
 
   /// The test set's features with the weights of trial `trial`.
   ConstBlock test_features(std::uint64_t trial) {
     if (problem_.random_) {
       draw_weights(trial);
-      draw_test_features();
+      draw_test_features({});
     }
     return test_x_;
   }
@@ -218,9 +244,9 @@ class DataSampler final : public BaseSampler {
     for (double& phase : phases_) phase *= 6.283185307179586;
   }
 
-  void draw_test_features() {
+  void draw_test_features(const Poll& poll) {
     features_into({problem_.test_inputs_.data(), test_x_.rows, problem_.d_, test_x_.rows}, weights(),
-                  problem_.activation_, phases_.empty() ? nullptr : phases_.data(), test_x_);
+                  problem_.activation_, phases_.empty() ? nullptr : phases_.data(), test_x_, poll);
   }
 
   static double fraction_right(ConstBlock predicted, ConstBlock truth) {
@@ -242,6 +268,8 @@ class DataSampler final : public BaseSampler {
 };
 
 void DataProblem::test_features(std::uint64_t stream, Matrix out) const {
+  check::same("out (rows)", test_rows_, out.rows);
+  check::same("out (columns)", p_, out.cols);
   DataSampler source(*this, 1);
   const ConstBlock features = source.test_features(stream);
   for (Index i = 0; i < features.rows; ++i)

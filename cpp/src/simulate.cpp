@@ -181,7 +181,7 @@ class Run {
     };
     poll();
     const auto trial = static_cast<std::uint64_t>(trials_.first + i);
-    sampler.draw(trials_.seed, trial);
+    sampler.draw(trials_.seed, trial, poll);
     RuleInputs inputs;
     if (const auto* curvature = problem_.curvature(); curvature && !trials_.sample_curvature)
       inputs.curvature = vector_view(*curvature);

@@ -45,7 +45,7 @@ class Coordinates {
       const auto key = std::make_pair(eigenvalues(i), std::abs(beta(i)));
       const auto [entry, is_new] = known.emplace(key, static_cast<Index>(eigenvalue_.size()));
       atom_.push_back(entry->second);
-      salience_.push_back(beta(i) * beta(i) * eigenvalues(i));
+      salience_.push_back(std::abs(beta(i)) * std::sqrt(eigenvalues(i)));
       if (!is_new) continue;
       eigenvalue_.push_back(key.first);
       signal_.push_back(std::sqrt(key.first) * key.second);
@@ -90,7 +90,7 @@ class Coordinates {
   }
 
   Indices atom_;                             // (p) the atom of each coordinate
-  std::vector<double> salience_;             // (p) beta^2 lam
+  std::vector<double> salience_;             // (p) |beta| sqrt(lam), in the order of beta^2 lam
   std::vector<double> noise_;                // (p + 1) noise variance when the first k features are trained
   std::vector<double> eigenvalue_, signal_;  // per atom
 };

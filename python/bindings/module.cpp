@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_features(module);
   bindings::register_least_squares(module);
   bindings::register_problem(module);
+  bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);
   bindings::register_simulate(module);

@@ -38,7 +38,7 @@ py::tuple sample(const Problem& problem, Index n, std::uint64_t seed, std::uint6
   {
     const py::gil_scoped_release release;
     source = problem.sampler(n);
-    source->draw(seed, stream);
+    source->draw(seed, stream, interruptible());
   }
   return py::make_tuple(to_array(source->design()), to_array(source->response()));
 }
@@ -68,7 +68,7 @@ std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const 
   const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
   const Activation phi = activation_from_name(activation);
   const py::gil_scoped_release release;
-  return std::make_shared<RandomFeatureProblem>(r, w, noise_std, phi, shifts);
+  return std::make_shared<RandomFeatureProblem>(r, w, noise_std, phi, shifts, interruptible());
 }
 
 py::tuple equivalent(const RandomFeatureProblem& problem) {
@@ -82,7 +82,9 @@ std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets
   const DataProblem::Data data{as_matrix(inputs, "inputs"), as_matrix(targets, "targets"),
                                as_matrix(test_inputs, "test_inputs"),
                                as_matrix(test_targets, "test_targets")};
-  return std::make_shared<DataProblem>(data, classes, features, activation_from_name(activation), seed);
+  const Activation phi = activation_from_name(activation);
+  const py::gil_scoped_release release;
+  return std::make_shared<DataProblem>(data, classes, features, phi, seed);
 }
 
 Array test_features(const DataProblem& problem, std::uint64_t stream, Index test_rows) {

@@ -20,6 +20,13 @@ void register_pruning(py::module_& module) {
                    curvature ? as_vector(*curvature, "curvature") : ConstVector{}, as_mutable_vector(scores));
         return scores;
       });
+  module.def("rank_scores", [](const Array& theta, const std::optional<Array>& root_curvature) {
+    const ConstMatrix coefficients = as_matrix(theta, "theta");
+    Array scores = new_array({coefficients.rows});
+    rank_scores(coefficients, root_curvature ? as_vector(*root_curvature, "root_curvature") : ConstVector{},
+                as_mutable_vector(scores));
+    return scores;
+  });
   module.def("top_k",
              [](const Array& scores, Index k) { return as_array(top_k(as_vector(scores, "scores"), k)); });
   module.def("top_k_order", [](const Array& scores, Index k) {

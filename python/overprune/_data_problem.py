@@ -58,6 +58,8 @@ class DataProblem(Problem):
     (8, 2)
     """
 
+    curvature = "sample"
+
     def __init__(
         self,
         inputs: npt.ArrayLike,

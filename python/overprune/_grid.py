@@ -59,13 +59,16 @@ class Grid:
         ridges = [ridge] if not ridge_is_sequence else list(ridge)
         if not ridges:
             raise ValueError("ridge must not be empty")
+        strengths = tuple(check.nonnegative(value, "ridge") for value in ridges)
+        if len(set(strengths)) != len(strengths):
+            raise ValueError(f"ridge must hold distinct values, got {list(strengths)}")
         return cls(
             n=tuple(check.increasing(n, "n")) if n_is_sequence else (check.integer(n, "n", lowest=1),),
             sizes=tuple(check.increasing(sizes, "sizes", highest=p)),
             nonzeros=tuple(check.increasing(nonzeros, "nonzeros", highest=p)),
             rules=check.rules(rules),
             retrain=check.flag(retrain, "retrain"),
-            ridge=tuple(check.nonnegative(value, "ridge") for value in ridges),
+            ridge=strengths,
             retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
             n_is_sequence=n_is_sequence,
             ridge_is_sequence=ridge_is_sequence,

@@ -20,10 +20,16 @@ def read_only(array: FloatArray) -> FloatArray:
     return array
 
 
+def _make_again(cls: type[Problem], arguments: dict[str, Any]) -> Problem:
+    return cls(**arguments)
+
+
 class Problem:
     """What the problems have in common: a compiled twin, p features, m targets, and a description."""
 
     _core: Any
+    curvature = "population"
+    """What the rule hessian multiplies by unless told otherwise: "population" or "sample"."""
 
     @property
     def p(self) -> int:
@@ -43,6 +49,16 @@ class Problem:
     def describe(self) -> dict[str, Any]:
         """The arguments that make this problem again, by name."""
         raise NotImplementedError
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _make_again, (type(self), self.describe())
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={f'<{value.shape}>' if isinstance(value, np.ndarray) else repr(value)}"
+            for name, value in self.describe().items()
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def sample(self, n: int, *, seed: int, stream: int = 0) -> tuple[FloatArray, FloatArray]:
         """Draw a training set: trial number `stream` of `simulate` with that seed.
@@ -76,6 +92,7 @@ class Problem:
 
     def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:
         """What measures models: a function of theta that returns the risk and, for classes, the accuracy."""
+        check.seed(stream, "stream")
         return lambda theta: {"risk": self.risk(theta)}
 
     def check_run(self, rows: Sequence[int], rules: Sequence[str]) -> None:

@@ -12,13 +12,13 @@ from . import _core
 from . import _validate as check
 from ._grid import Grid
 from ._least_squares import as_data
+from ._problem import Problem
+from ._provenance import describe
 from ._pruning import as_curvature
 from ._validate import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from ._problem import Problem
 
 
 class PrunePath:
@@ -100,6 +100,8 @@ class PrunePath:
         ValueError
             If the problem has another number of features or targets.
         """
+        if not isinstance(problem, Problem):
+            raise TypeError(f"problem must be a problem of this package, got {type(problem).__name__}")
         p, m = self._dense.shape[1:]
         if (problem.p, problem.targets) != (p, m):
             raise ValueError(
@@ -125,7 +127,8 @@ class PrunePath:
                         quantities[f"{stage}_{name}"][r, k, s] = value
             return quantities
 
-        return self._grid.table("prune_path", block, {})
+        attributes = {"trials": 1, "stream": str(check.seed(stream, "stream")), **describe(problem)}
+        return self._grid.table("prune_path", block, attributes)
 
 
 def _position(name: str, value: Any, axis: tuple[Any, ...]) -> int:
@@ -171,7 +174,8 @@ def prune_path(
     curvature : array_like of shape (p,), optional
         Sigma_ii for "hessian" (and "oracle"); by default ``(X * X).mean(axis=0)``.
     truth : array_like of shape (p,), (p, m) or (len(sizes), p), optional
-        beta, for "oracle", whose scores are ``beta_i**2 Sigma_ii``; in the last form row i is for size i.
+        beta, for "oracle", whose scores are ``beta_i**2 Sigma_ii``; (p,) with several targets: the norms of
+        its rows; (len(sizes), p): row i is for size i.
     seed, stream : int, default 0
         In [0, 2**64), for "random": trial number `stream` of a simulation with that seed has the same
         supports.
@@ -233,13 +237,22 @@ def prune_path(
 def _oracle_scores(
     truth: npt.ArrayLike, design: FloatArray, curvature: FloatArray | None, sizes: int, targets: int
 ) -> FloatArray:
-    """beta_i**2 Sigma_ii as (len(sizes), p)."""
+    """|beta_i| sqrt(Sigma_ii), in the order of the oracle's scores, as (len(sizes), p)."""
     p = design.shape[1]
     beta = check.float_array(truth, "truth", ndim=(1, 2))
     if beta.shape not in {(p,), (p, targets), (sizes, p)}:
         raise ValueError(
             f"truth must have shape ({p},), ({p}, {targets}) or ({sizes}, {p}), got {beta.shape}"
         )
-    squares = (beta**2).sum(axis=1) if beta.shape == (p, targets) else beta**2
-    weights = (design**2).mean(axis=0) if curvature is None else curvature
-    return np.ascontiguousarray(np.broadcast_to(squares * weights, (sizes, p)))
+    if beta.shape == (p, targets) == (sizes, p) and p > 1:
+        raise ValueError(
+            f"truth of shape ({p}, {p}) may mean one row for each feature or one for each size; "
+            "pass the l2 norms of its rows, of shape (p,), or another number of sizes"
+        )
+    norms = np.linalg.norm(beta, axis=1) if beta.shape == (p, targets) else abs(beta)
+    if curvature is None:
+        largest = abs(design).max() or 1.0  # squares of the ratio cannot overflow
+        roots = largest * np.sqrt(((design / largest) ** 2).mean(axis=0))
+    else:
+        roots = np.sqrt(curvature)
+    return np.ascontiguousarray(np.broadcast_to(norms * roots, (sizes, p)))

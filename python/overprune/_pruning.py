@@ -59,28 +59,36 @@ def importance(
     >>> op.importance([1.0, -3.0], "hessian", curvature=[10.0, 1.0])
     array([10.,  9.])
     """
-    rule = check.choice(rule, "rule", check.RULES)
+    rows, weights = _subject(theta, rule, curvature, truth)
+    if rule == "random":
+        return _random_scores(len(rows), seed)
+    return _core.importance(rows, "magnitude" if weights is None else "hessian", weights)
+
+
+def _subject(
+    theta: npt.ArrayLike, rule: str, curvature: npt.ArrayLike | None, truth: npt.ArrayLike | None
+) -> tuple[FloatArray, FloatArray | None]:
+    """The coefficients (p, m) that a rule looks at, and their curvature (p,) where it has any."""
+    check.choice(rule, "rule", check.RULES)
     coefficients = check.float_array(theta, "theta", ndim=(1, 2))
     p = coefficients.shape[0]
-    if rule == "random":
-        if seed is None:
-            raise ValueError('seed must be given for rule "random"')
-        scores: FloatArray = _core.uniform(p, check.seed(seed), 0, _core.PURPOSE_SCORES)
-        return scores
     if rule == "oracle":
         if truth is None:
             raise ValueError('truth must be given for rule "oracle": the coefficients beta of the problem')
         coefficients = check.float_array(truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape)
         curvature = np.ones(p) if curvature is None else curvature
-        rule = "hessian"
-    weights = None
-    if rule == "hessian":
-        if curvature is None:
-            raise ValueError('curvature must be given for rule "hessian": Sigma_ii, or (X * X).mean(axis=0)')
-        weights = as_curvature(curvature, p)
     rows = coefficients.reshape(p, -1)
-    scores = _core.importance(rows, rule, weights)
-    return scores
+    if rule not in ("hessian", "oracle"):
+        return rows, None
+    if curvature is None:
+        raise ValueError('curvature must be given for rule "hessian": Sigma_ii, or (X * X).mean(axis=0)')
+    return rows, as_curvature(curvature, p)
+
+
+def _random_scores(p: int, seed: int | None) -> FloatArray:
+    if seed is None:
+        raise ValueError('seed must be given for rule "random"')
+    return _core.uniform(p, check.seed(seed), 0, _core.PURPOSE_SCORES)
 
 
 def as_curvature(value: Any, p: int) -> FloatArray:
@@ -123,6 +131,8 @@ def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
     array = check.real_array(scores, "scores")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"scores must be a non-empty array of one dimension, got shape {array.shape}")
+    if array.dtype.kind in "iu" and abs(array.astype(np.float64)).max() >= 2**53:
+        array = np.unique(array, return_inverse=True)[1]  # as doubles such integers may tie
     values = array.astype(np.float64, copy=False)
     if np.isnan(values).any():
         raise ValueError(f"scores must not be NaN, got NaN at index {int(np.isnan(values).argmax())}")
@@ -177,7 +187,11 @@ def prune(
     >>> op.prune([1.0, -3.0, 2.0], 2)
     array([ 0., -3.,  2.])
     """
-    scores = importance(theta, rule, curvature=curvature, truth=truth, seed=seed)
+    rows, weights = _subject(theta, rule, curvature, truth)
+    if rule == "random":
+        scores = _random_scores(len(rows), seed)
+    else:  # in the order of `importance`, but without its squares, which may overflow or underflow
+        scores = _core.rank_scores(rows, None if weights is None else np.sqrt(weights))
     keep = top_k(scores, check.integer(nonzeros, "nonzeros", lowest=1, highest=scores.size))
     coefficients = np.asarray(theta, dtype=np.float64)
     pruned = np.zeros(coefficients.shape)

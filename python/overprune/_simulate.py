@@ -139,7 +139,7 @@ def simulate(
             return {name: np.moveaxis(values, 0, -1) for name, values in found.items()}
 
         attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
-        attributes |= {"curvature": curvature or "population", **describe(problem)}
+        attributes |= {"curvature": curvature or problem.curvature, **describe(problem)}
         return grid.table("simulate", block, attributes, np.arange(first, first + count))
 
 

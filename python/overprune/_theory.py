@@ -23,7 +23,8 @@ def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> fl
     """Compute the effective ridge that n samples put on a problem with these eigenvalues.
 
     ``ridge / tau + (1/n) sum_i lam_i / (lam_i + tau) = 1``, and ``tau = 0`` where there is no ridge and at
-    most n eigenvalues are positive. Accurate to rounding for any spectrum.
+    most n eigenvalues are positive. Accurate to rounding for any spectrum
+    between 1e-290 and 1e290.
 
     Parameters
     ----------

@@ -17,12 +17,17 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+# More than any machine holds, and small enough for the core's arithmetic.
+_LARGEST = 2**48
+
 RULES = ("magnitude", "hessian", "oracle", "random")
 ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh")
 
 
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     """`value` as an array of any dtype; ValueError for sequences of unequal lengths."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a plain array, got a masked one, whose mask would be lost")
     try:
         return np.asarray(value)
     except ValueError:
@@ -77,9 +82,11 @@ def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -
         result = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}") from None
-    if result < lowest or (highest is not None and result > highest):
-        bounds = f"at least {lowest}" if highest is None else f"between {lowest} and {highest}"
-        raise ValueError(f"{name} must be {bounds}, got {result}")
+    if highest is None and result < lowest:
+        raise ValueError(f"{name} must be at least {lowest}, got {result}")
+    most = _LARGEST if highest is None else highest
+    if not lowest <= result <= most:
+        raise ValueError(f"{name} must be between {lowest} and {most}, got {result}")
     return result
 
 
@@ -128,14 +135,14 @@ def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None =
 def indices(values: Any, name: str, *, size: int) -> IntArray:
     """Distinct integers in [0, size), at least one, as an int64 array of one dimension."""
     array = plain_array(values, name)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be an array of integers, got dtype {array.dtype}")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty array of one dimension, got shape {array.shape}")
-    result = array.astype(np.int64)
-    if result.min() < 0 or result.max() >= size:
-        bad = int(result.min() if result.min() < 0 else result.max())
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an array of integers, got dtype {array.dtype}")
+    if array.min() < 0 or array.max() >= size:  # before the cast, which would wrap large unsigned ones
+        bad = int(array.min() if array.min() < 0 else array.max())
         raise ValueError(f"{name} must lie between 0 and {size - 1}, got {bad}")
+    result = array.astype(np.int64)
     if np.unique(result).size != result.size:
         raise ValueError(f"{name} must be distinct, got repeated indices")
     return result

@@ -55,6 +55,26 @@ TEST_CASE("prune_path is: fit, sort by score, fit again") {
   CHECK(found.order[10] == -1);  // size 10 has only 4 of 12
 }
 
+TEST_CASE("huge and tiny data give the scaled models and the same supports") {
+  const Index n = 8, p = 12;
+  const Values x = normals(n * p, 1), y = normals(n, 2);
+  const Grid grid{{5, 12}, {3}, {Rule::magnitude, Rule::hessian}};
+  const PrunePathResult base =
+      prune_path(column_major(x.data(), n, p), column_major(y.data(), n, 1), grid, {});
+  for (const double factor : {1e-170, 1e160}) {
+    Values scaled = x;
+    for (double& v : scaled) v *= factor;
+    const PrunePathResult found =
+        prune_path(column_major(scaled.data(), n, p), column_major(y.data(), n, 1), grid, {});
+    CHECK(found.order == base.order);
+    CHECK(found.info.rank == base.info.rank);
+    for (std::size_t i = 0; i < base.dense.size(); ++i)
+      CHECK(found.dense[i] * factor == doctest::Approx(base.dense[i]));
+    for (std::size_t i = 0; i < base.retrained.size(); ++i)
+      CHECK(found.retrained[i] * factor == doctest::Approx(base.retrained[i]));
+  }
+}
+
 TEST_CASE("bad grids are named") {
   const Values x = normals(6, 1), y = normals(3, 2);
   const auto run = [&](const Grid& grid) {
@@ -66,5 +86,14 @@ TEST_CASE("bad grids are named") {
                        std::invalid_argument);
   CHECK_THROWS_WITH_AS(run({{2}, {1}, {}}), "rules must not be empty", std::invalid_argument);
   CHECK_THROWS_AS(run({{2}, {1}, {Rule::oracle}}), std::invalid_argument);
+  const Values negative = {1.0, -1.0};
+  RuleInputs inputs;
+  inputs.curvature = vector_view(negative);
+  CHECK_THROWS_WITH_AS(prune_path(column_major(x.data(), 3, 2), column_major(y.data(), 3, 1),
+                                  {{2}, {1}, {Rule::hessian}}, inputs),
+                       "curvature must not be negative, got -1 at index 1", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      prune_path(column_major(x.data(), 0, 2), column_major(y.data(), 0, 1), {{2}, {1}, {Rule::hessian}}, {}),
+      "X (rows) must be at least 1, got 0", std::invalid_argument);
   CHECK_THROWS_AS(run({{2}, {1}, {Rule::magnitude, Rule::magnitude}}), std::invalid_argument);
 }

@@ -53,6 +53,15 @@ TEST_CASE("importance: magnitude and hessian, one target and several") {
   CHECK(scores == std::vector<double>{1e-200, 1e-300});
 }
 
+TEST_CASE("ranks follow the scores where their squares overflow or underflow") {
+  const std::vector<double> theta = {1e-200, -1e-180, 1e200, 1e-190}, root_curvature = {1.0, 1.0, 0.0, 1.0};
+  std::vector<double> ranks(4);
+  rank_scores(column_major(theta.data(), 4, 1), vector_view(root_curvature), vector_view(ranks));
+  CHECK(top_k_order(vector_view(ranks), 4) == Indices{1, 3, 0, 2});
+  rank_scores(column_major(theta.data(), 4, 1), {}, vector_view(ranks));
+  CHECK(top_k_order(vector_view(ranks), 4) == Indices{2, 1, 3, 0});
+}
+
 TEST_CASE("prune keeps rows") {
   const std::vector<double> theta = {1.0, 2.0, 3.0, 4.0, 5.0, 6.0};
   std::vector<double> pruned(6, -1.0);

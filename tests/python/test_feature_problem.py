@@ -212,3 +212,16 @@ def test_sample_is_the_features_of_gaussian_inputs():
     X, y = problem.sample(30, seed=2, stream=5)
     np.testing.assert_allclose(X, op.random_features(inputs, problem.weights, "tanh"), rtol=1e-12)
     np.testing.assert_allclose(y, inputs @ problem.teacher, rtol=1e-12)
+
+
+def test_more_features_than_dimensions_simulate_as_their_equivalent_does():
+    """Identity features of 10 inputs are singular in 40: no rounding error may be sampled as a direction."""
+    problem = op.RandomFeatureProblem.draw(40, 10, noise_std=0.3, activation="identity", seed=0)
+    means = []
+    for twin in (problem, problem.equivalent()):
+        table = op.simulate(twin, 20, [40], [8], trials=200)
+        for name in ("dense_risk", "pruned_risk", "retrained_risk"):
+            values = table[name].values.ravel()
+            means.append((values.mean(), values.std() / np.sqrt(len(values))))
+    for (a, a_error), (b, b_error) in zip(means[:3], means[3:], strict=True):
+        assert abs(a - b) < 4 * np.hypot(a_error, b_error)

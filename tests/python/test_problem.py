@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -178,9 +180,35 @@ def test_oracle_scores_are_those_of_the_restriction(name):
     linear = problem.equivalent() if name == "relu features" else problem
     for k in (1, 7, problem.p):
         part = linear.restrict(k)
-        expected = part.beta**2 * np.diag(matrix(part.covariance))
+        expected = abs(part.beta) * np.sqrt(np.diag(matrix(part.covariance)))  # as ranked
         np.testing.assert_allclose(problem._core.oracle_scores(k), expected, rtol=1e-6, atol=1e-12)
 
 
 def test_a_problem_is_one_object_in_the_core():
     assert isinstance(problems.diagonal()._core, _core.LinearGaussianProblem)
+
+
+def test_samples_of_a_singular_covariance_have_its_rank():
+    sigma = COVARIANCES["singular"]  # 12 features in 5 dimensions
+    X, _ = op.LinearGaussianProblem(np.ones(12), sigma).sample(9, seed=0)
+    values = np.linalg.svd(X, compute_uv=False)
+    assert (values > 1e-6 * values[0]).sum() == 5
+    assert values[5] < 1e-13 * values[0]
+
+
+@pytest.mark.parametrize("name", list(problems.EVERY))
+def test_problems_survive_pickle_and_show_themselves(name):
+    problem = problems.EVERY[name]()
+    again = pickle.loads(pickle.dumps(problem))
+    for a, b in zip(problem.sample(5, seed=1), again.sample(5, seed=1), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert repr(problem).startswith(type(problem).__name__ + "(")
+    assert len(repr(problem)) < 300
+
+
+def test_what_no_memory_holds_is_an_error():
+    problem = op.LinearGaussianProblem(np.ones(4), np.ones(4))
+    with pytest.raises(MemoryError, match=r"not enough memory for \d+ x 4 numbers"):
+        problem.sample(2**47, seed=0)
+    with pytest.raises(ValueError, match="n must be between 1 and"):
+        problem.sample(2**62, seed=0)

@@ -204,3 +204,38 @@ def test_lstsq_of_the_gathered_columns_is_what_the_user_would_write():
     path = op.prune_path(X, y, [50], [8])
     np.testing.assert_array_equal(path.support("magnitude", 50, 8), keep)
     np.testing.assert_allclose(path.retrained("magnitude", 50, 8)[keep], retrained, rtol=1e-11)
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e160])
+def test_huge_and_tiny_data(scale):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((8, 12)), rng.standard_normal(8)
+    arguments = {
+        "sizes": [5, 12],
+        "nonzeros": [3],
+        "rules": ["magnitude", "hessian", "oracle"],
+        "truth": y.sum() * X[0],
+    }
+    base, scaled = op.prune_path(X, y, **arguments), op.prune_path(X * scale, y, **arguments)
+    np.testing.assert_allclose(scaled.dense * scale, base.dense, rtol=1e-12)
+    np.testing.assert_array_equal(scaled.rank, base.rank)
+    np.testing.assert_allclose(scaled.condition, base.condition, rtol=1e-6)
+    for rule in base.rules:
+        np.testing.assert_array_equal(scaled.support(rule, 12, 3), base.support(rule, 12, 3))
+        np.testing.assert_allclose(
+            scaled.retrained(rule, 12, 3) * scale, base.retrained(rule, 12, 3), rtol=1e-12
+        )
+
+
+def test_truth_that_may_mean_two_things_is_refused():
+    X = np.random.default_rng(0).standard_normal((6, 3))
+    with pytest.raises(ValueError, match="one row for each feature or one for each size"):
+        op.prune_path(X, X, [1, 2, 3], [1], rules=["oracle"], truth=np.ones((3, 3)))
+
+
+def test_the_table_names_the_problem_it_was_judged_by():
+    problem = op.LinearGaussianProblem([1.0, 2.0], [1.0, 1.0])
+    path = op.prune_path(*problem.sample(5, seed=0), [2], [1])
+    assert "LinearGaussianProblem" in path.risk(problem).attrs["problem"]
+    with pytest.raises(TypeError, match="problem must be a problem of this package, got NoneType"):
+        path.risk(None)

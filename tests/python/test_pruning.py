@@ -119,3 +119,20 @@ def test_prune_ties_go_to_the_lower_index_and_the_argument_is_left_alone():
     np.testing.assert_array_equal(op.prune(theta, 3), [1.0, -2.0, 2.0, 0.0])
     np.testing.assert_array_equal(theta, [1.0, -2.0, 2.0, -1.0])
     np.testing.assert_array_equal(op.prune(theta, 4), theta)
+
+
+@pytest.mark.parametrize(
+    ("theta", "curvature", "kept"),
+    [
+        ([1e-200, 1e-180, 1e-190], [1.0, 1.0, 1.0], 1),
+        ([1e200, 1e180, 1e250], [1.0, 1.0, 1.0], 2),
+        ([1e200, 1.0, 2.0], [0.0, 1.0, 1.0], 2),
+    ],
+)
+def test_hessian_pruning_where_squares_leave_the_doubles(theta, curvature, kept):
+    assert np.flatnonzero(op.prune(theta, 1, rule="hessian", curvature=curvature)) == [kept]
+    assert np.flatnonzero(op.prune(np.ones(3), 1, rule="oracle", truth=theta, curvature=curvature)) == [kept]
+
+
+def test_integers_that_doubles_cannot_tell_apart():
+    np.testing.assert_array_equal(op.top_k(np.array([2**53, 2**53 + 1]), 1), [1])

@@ -277,3 +277,12 @@ def test_ctrl_c_stops_a_long_call(call):
             assert time.monotonic() - start < 3
         finally:
             process.kill()
+
+
+def test_repeated_ridges_are_refused_and_the_curvature_used_is_told():
+    problem = problems.EVERY["diagonal"]()
+    with pytest.raises(ValueError, match="ridge must hold distinct values"):
+        op.simulate(problem, 5, [2], [1], ridge=[0.1, 0.1], trials=1)
+    assert op.simulate(problem, 5, [2], [1], trials=1).curvature == "population"
+    data = op.DataProblem(np.eye(6), np.ones(6) / 2, np.eye(6), np.ones(6) / 2)
+    assert op.simulate(data, 5, [2], [1], trials=1).curvature == "sample"

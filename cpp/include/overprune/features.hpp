@@ -1,6 +1,7 @@
 // Random features x = phi(R a + bias), and their second moments under Gaussian inputs.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "overprune/activation.hpp"
@@ -28,8 +29,9 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activat
 /// @param teacher     (d)
 /// @param covariance  (p, p) receives E[x x'] (uncentred)
 /// @param cross       (p) receives E[x a'] teacher
+/// @param poll        called now and then; may throw to stop
 /// @throws std::invalid_argument as random_features, and for a zero row
 void feature_moments(ConstMatrix weights, Activation activation, ConstVector bias, ConstVector teacher,
-                     Matrix covariance, Vector cross);
+                     Matrix covariance, Vector cross, const std::function<void()>& poll = {});
 
 }  // namespace overprune

@@ -1,6 +1,7 @@
 // Problems: what is drawn, and what the risk of a model is.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "overprune/activation.hpp"
@@ -22,7 +23,8 @@ class Sampler {
   virtual ~Sampler() = default;
 
   /// Draws trial `trial` of `seed`: a pure function of both.
-  virtual void draw(std::uint64_t seed, std::uint64_t trial) = 0;
+  /// @param poll  called now and then; may throw to stop
+  virtual void draw(std::uint64_t seed, std::uint64_t trial, const std::function<void()>& poll = {}) = 0;
   virtual ConstMatrix design() const = 0;    ///< (n, p), unit row stride
   virtual ConstMatrix response() const = 0;  ///< (n, m), unit row stride
 
@@ -41,9 +43,10 @@ class Problem {
   virtual bool has_classes() const { return false; }
   /// Sigma_ii (p) where the population is known, else null.
   virtual const std::vector<double>* curvature() const { return nullptr; }
-  /// Scores of the oracle rule: beta_i^2 Sigma_ii of the problem restricted to its first k features.
+  /// Scores of the oracle rule as ranked: |beta_i| sqrt(Sigma_ii) of the problem restricted to its first k
+  /// features.
   /// @param scores  (k) receives them
-  /// @throws std::invalid_argument where the truth is unknown
+  /// @throws std::invalid_argument where the truth is unknown or k is not in [1, p]
   virtual void oracle_scores(Index k, double* scores) const = 0;
   /// A source of trials with n rows. @throws std::invalid_argument where n is out of range
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
@@ -87,22 +90,21 @@ class LinearGaussianProblem final : public Problem {
   std::unique_ptr<Sampler> sampler(Index n) const override;
 
  private:
-  void factorize();
   std::vector<double> restricted_beta(const Indices& features) const;
 
   Index p_ = 0, m_ = 1;
   double noise_std_ = 0.0;
   std::vector<double> beta_, variances_, covariance_, factor_;
-  bool definite_ = true;
 };
 
 /// x = phi(R a + bias), a ~ N(0, I_d), y = a'teacher + noise_std z (docs/theory.md, section 7).
 class RandomFeatureProblem final : public Problem {
  public:
   /// @param weights (p, d)  @param teacher (d)  @param bias (p), or empty for none
+  /// @param poll called now and then while the second moments are computed; may throw to stop
   /// @throws std::invalid_argument for mismatched or non-finite input or a zero row of weights
   RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std, Activation activation,
-                       ConstVector bias);
+                       ConstVector bias, const std::function<void()>& poll = {});
 
   Index features() const override { return p_; }
   Index targets() const override { return 1; }

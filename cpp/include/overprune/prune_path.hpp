@@ -21,8 +21,8 @@ struct Grid {
 
 /// What the rules need beyond theta.
 struct RuleInputs {
-  ConstVector curvature;     ///< (p) Sigma_ii for `hessian`; empty: (X'X)_ii / n
-  ConstMatrix truth;         ///< (K, p) scores of `oracle` for each size; read where the grid has that rule
+  ConstVector curvature;     ///< (p) Sigma_ii for `hessian`, at least 0; empty: (X'X)_ii / n
+  ConstMatrix truth;         ///< (K, p) |beta_i| sqrt(Sigma_ii) for `oracle`; row i is for size i
   std::uint64_t seed = 0;    ///< key of the scores of `random`
   std::uint64_t stream = 0;  ///< likewise
 };

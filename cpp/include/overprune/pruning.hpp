@@ -27,6 +27,14 @@ const char* name_of(Rule rule);
 /// @throws std::invalid_argument for other rules or lengths that do not match
 void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores);
 
+/// Square roots of the same scores, |theta_i| or |theta_i| sqrt(Sigma_ii): the same order, but no square that
+/// overflows or underflows.
+/// @param theta           (k, m)
+/// @param root_curvature  (k) sqrt(Sigma_ii), or empty for `magnitude`
+/// @param scores          (k) receives them
+/// @throws std::invalid_argument for lengths that do not match
+void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores);
+
 /// Indices of the k largest scores, ascending; of equal scores the lower index wins.
 /// @param scores  (p) may hold infinities
 /// @param k       0 <= k <= p

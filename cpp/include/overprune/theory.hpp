@@ -15,7 +15,8 @@ namespace overprune {
 ///
 ///     ridge / tau + (1/n) sum_i lam_i / (lam_i + tau) = 1,
 ///
-/// and 0 where ridge == 0 and at most n eigenvalues are positive. Accurate to rounding for any spectrum.
+/// and 0 where ridge == 0 and at most n eigenvalues are positive. Accurate to rounding for any spectrum
+/// between 1e-290 and 1e290.
 /// @param eigenvalues  (p) of the covariance, each >= 0; p may be 0
 /// @param n            samples, >= 1
 /// @param ridge        >= 0, the coefficient in (1/2n) |y - X theta|^2 + (ridge/2) |theta|^2

@@ -36,17 +36,25 @@ struct Level {
   bool supported;
 };
 
+#if defined(OVERPRUNE_HAS_V3) || defined(OVERPRUNE_HAS_V4)
+/// All of x86-64-v3: on a masked virtual machine any one may be missing.
+bool has_v3() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt") &&
+         __builtin_cpu_supports("f16c") && __builtin_cpu_supports("movbe");
+}
+#endif
+
 /// The levels compiled in, best first, and whether this processor runs them.
 std::vector<Level> levels() {
   std::vector<Level> found;
 #ifdef OVERPRUNE_HAS_V4
-  found.push_back({&v4::table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                                   __builtin_cpu_supports("avx512vl")});
+  found.push_back({&v4::table, has_v3() && __builtin_cpu_supports("avx512f") &&
+                                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+                                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")});
 #endif
 #ifdef OVERPRUNE_HAS_V3
-  found.push_back({&v3::table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                                   __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")});
+  found.push_back({&v3::table, has_v3()});
 #endif
 #ifdef OVERPRUNE_HAS_V2
   found.push_back({&v2::table, __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")});

@@ -1,0 +1,72 @@
+#include "covariance.hpp"
+
+#include <limits>
+
+#include "check.hpp"
+#include "kernels/table.hpp"
+
+namespace overprune {
+namespace {
+
+/// L in the lower triangle; false unless Sigma is definite beyond rounding. A pivot is compared with its own
+/// feature's variance, so that features on very different scales are no reason for doubt.
+bool definite_cholesky(Block sigma) {
+  std::vector<double> variances(sigma.cols);
+  for (Index j = 0; j < sigma.cols; ++j) variances[j] = sigma(j, j);
+  if (!kernels::active().cholesky(sigma.rows, sigma.data, sigma.ld)) return false;
+  for (Index j = 0; j < sigma.cols; ++j)
+    if (!(sigma(j, j) * sigma(j, j) > covariance_rounding(sigma.rows) * variances[j])) return false;
+  return true;
+}
+
+}  // namespace
+
+double covariance_rounding(Index p) {
+  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));
+}
+
+bool factorize_covariance(Block sigma) {
+  const Index p = sigma.rows;
+  Buffer copy_buffer;
+  const Block original = copy_buffer.block(p, p);
+  copy(sigma, original);
+  if (definite_cholesky(sigma)) {
+    for (Index j = 1; j < p; ++j) std::fill_n(sigma.col(j), j, 0.0);
+    return true;
+  }
+  // The eigenvalues of the correlations, likewise free of the features' scales.
+  std::vector<double> values(p), scales(p);
+  for (Index j = 0; j < p; ++j) scales[j] = original(j, j) > 0.0 ? std::sqrt(original(j, j)) : 1.0;
+  for (Index j = 0; j < p; ++j)
+    for (Index i = 0; i < p; ++i) sigma(i, j) = original(i, j) / scales[i] / scales[j];
+  if (!kernels::active().symmetric_eigen(p, sigma.data, sigma.ld, values.data()))
+    check::fail("covariance has no eigendecomposition that converges");
+  const double largest = std::max(values.back(), 0.0);
+  if (values.front() < -1e-10 * largest || values.back() < 0.0)
+    check::fail("covariance must be positive semidefinite, got an eigenvalue of ", values.front(),
+                " among its correlations");
+  for (Index j = 0; j < p; ++j) {
+    const double root = values[j] > covariance_rounding(p) * largest ? std::sqrt(values[j]) : 0.0;
+    for (Index i = 0; i < p; ++i) sigma(i, j) *= root * scales[i];
+  }
+  return false;
+}
+
+void solve_covariance(ConstBlock sigma, ConstBlock rhs, Block solution) {
+  const auto& kernel = kernels::active();
+  const Index p = sigma.rows, m = rhs.cols;
+  Buffer buffer;
+  const Block triangle = buffer.block(p, p);
+  copy(sigma, triangle);
+  if (definite_cholesky(triangle)) {
+    copy(rhs, solution);
+    kernel.solve_triangular(true, false, p, m, triangle.data, triangle.ld, solution.data, solution.ld);
+    kernel.solve_triangular(true, true, p, m, triangle.data, triangle.ld, solution.data, solution.ld);
+  } else {
+    double condition = 1.0;
+    kernel.min_norm(p, p, m, sigma.data, sigma.ld, rhs.data, rhs.ld, covariance_rounding(p), solution.data,
+                    solution.ld, &condition);
+  }
+}
+
+}  // namespace overprune

@@ -1,0 +1,21 @@
+// Covariance matrices: factors and solves that see where they are singular up to rounding.
+#pragma once
+
+#include "block.hpp"
+
+namespace overprune {
+
+/// Eigenvalues below this times the largest, and squared pivots below this times their variances, are
+/// rounding errors of zero.
+double covariance_rounding(Index p);
+
+/// F (p, p) with F F' = Sigma over `sigma`: lower triangular (true) where Sigma is definite, else
+/// eigenvectors times roots (false), with eigenvalues that are zero up to rounding set to zero - a rounding
+/// error left in would let samples leave the support of the distribution.
+/// @throws std::invalid_argument where an eigenvalue is negative beyond rounding
+bool factorize_covariance(Block sigma);
+
+/// Sigma^+ rhs, by Cholesky where Sigma is definite and by a rank-revealing decomposition elsewhere.
+void solve_covariance(ConstBlock sigma, ConstBlock rhs, Block solution);
+
+}  // namespace overprune

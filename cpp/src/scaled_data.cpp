@@ -1,0 +1,39 @@
+#include "scaled_data.hpp"
+
+#include <cmath>
+
+#include "check.hpp"
+
+namespace overprune {
+namespace {
+
+/// A power of two that brings the largest entry (or `least`, if that is larger) near one, where squares might
+/// overflow or underflow; else 1.
+double safe_scale(ConstMatrix values, double least) {
+  double largest = least;
+  for (Index j = 0; j < values.cols; ++j)
+    for (Index i = 0; i < values.rows; ++i) largest = std::max(largest, std::abs(values(i, j)));
+  if (largest == 0.0 || (largest > 1e-100 && largest < 1e100)) return 1.0;
+  return std::exp2(-std::clamp(std::ilogb(largest), -1000, 1000));
+}
+
+}  // namespace
+
+ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge) {
+  check::at_least("X (rows)", x.rows, 1);
+  check::at_least("X (columns)", x.cols, 1);
+  check::at_least("y (targets)", y.cols, 1);
+  check::same("y", x.rows, y.rows);
+  check::nonnegative("ridge", ridge);
+  check::finite("X", x);
+  check::finite("y", y);
+  x_scale_ = safe_scale(x, std::sqrt(ridge));
+  const double y_scale = safe_scale(y, 0.0);
+  design = design_buffer_.block(x.rows, x.cols);
+  response = response_buffer_.block(y.rows, y.cols);
+  copy_strided(x, x_scale_, design);
+  copy_strided(y, y_scale, response);
+  unscale = x_scale_ / y_scale;
+}
+
+}  // namespace overprune
