@@ -72,11 +72,16 @@ void each_column_block(Index columns, Index operations, const Poll& poll, Body b
   }
 }
 
-/// Normals number 0, 1, ... of a stream, column after column.
+constexpr Index kNormalCost = 100;  // operations of one normal, for the polling
+
+/// Columns first, ..., first + count - 1 of a matrix that takes a stream's normals column after column.
+void fill_normals(StreamKey key, Block out, Index first, Index count) {
+  standard_normal(key, static_cast<std::uint64_t>(first * out.rows), count * out.rows, out.col(first));
+}
+
 void fill_normals(StreamKey key, Block out, const Poll& poll) {
-  each_column_block(out.cols, 100 * out.rows, poll, [&](Index first, Index count) {
-    standard_normal(key, static_cast<std::uint64_t>(first * out.rows), count * out.rows, out.col(first));
-  });
+  each_column_block(out.cols, kNormalCost * out.rows, poll,
+                    [&](Index first, Index count) { fill_normals(key, out, first, count); });
 }
 
 /// y = x beta.
@@ -117,11 +122,13 @@ class GaussianSampler final : public BaseSampler {
     const Index n = x_.rows, p = x_.cols;
     const StreamKey key{seed, trial, Purpose::design};
     if (problem_.diagonal()) {
-      fill_normals(key, x_, poll);
-      for (Index j = 0; j < p; ++j) {
-        const double root = std::sqrt(problem_.variances()(j));
-        for (Index i = 0; i < n; ++i) x_(i, j) *= root;
-      }
+      each_column_block(p, kNormalCost * n, poll, [&](Index first, Index count) {
+        fill_normals(key, x_, first, count);
+        for (Index j = first; j < first + count; ++j) {
+          const double root = std::sqrt(problem_.variances()(j));
+          for (Index i = 0; i < n; ++i) x_(i, j) *= root;
+        }
+      });
     } else {
       const Block normals = scratch_.block(n, p);
       fill_normals(key, normals, poll);

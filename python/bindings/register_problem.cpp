@@ -19,10 +19,15 @@ std::shared_ptr<Linear> make_linear(const Array& beta, const Array& covariance, 
   return std::make_shared<Linear>(coefficients, sigma, noise_std);
 }
 
+/// A column-major (Fortran-order) copy, which is how the core holds matrices.
 Array to_array(ConstMatrix values) {
-  Array out = new_array({values.rows, values.cols});
-  for (Index i = 0; i < values.rows; ++i)
-    for (Index j = 0; j < values.cols; ++j) out.mutable_at(i, j) = values(i, j);
+  constexpr py::ssize_t size = sizeof(double);
+  Array out({values.rows, values.cols}, {size, size * values.rows});
+  double* to = out.mutable_data();
+  for (Index j = 0; j < values.cols; ++j) {
+    std::copy_n(&values(0, j), values.rows, to + j * values.rows);
+    if (j % 64 == 63 && PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
   return out;
 }
 

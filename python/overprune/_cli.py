@@ -3,20 +3,84 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from ._config import Experiment
     from ._demo import Results
     from ._output import OutputDirectory
 
+# The base of all errors of usage: of the package click, or of typer's own copy of it in newer versions.
+_UsageError: type[Exception] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
+
+
+class _Commands(TyperGroup):
+    """The commands; an error of usage is one line on stderr, like every other."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **options: Any,
+    ) -> Any:
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **options)
+        except _UsageError as error:
+            if not standalone_mode:
+                raise
+            _say(_usage(error))
+            code = 2
+        except typer.Abort:
+            code = 130
+        if not standalone_mode:
+            return code
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"command must be one of {', '.join(self.list_commands(ctx))}; got {args[0]!r}")
+        return super().resolve_command(ctx, args)
+
+
+def _usage(error: Any) -> str:
+    """An error of usage in words: the argument, what was expected, what came."""
+    text: str = error.format_message()
+    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
+    if isinstance(error, typer.BadParameter) and parameter is not None:
+        name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.metavar
+        if error.message.startswith("must "):
+            return f"{name} {error.message}"
+        if type(error).__name__ == "MissingParameter":
+            return f"{name} is missing: expected the name of a config, got nothing"
+    if type(error).__name__ == "NoSuchOption" and context is not None:
+        allowed = [max(p.opts, key=len) for p in context.command.get_params(context)]
+        options = ", ".join(name for name in allowed if name.startswith("-"))
+        return f"{context.command_path} has no option {error.option_name}; allowed: {options}"
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _integer(lowest: int, highest: int) -> Callable[[str], int]:
+    def parsed(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,9}", text) is None or not lowest <= int(text) <= highest:
+            raise typer.BadParameter(f"must be an integer from {lowest} to {highest}, got {text!r}")
+        return int(text)
+
+    return parsed
+
+
 app = typer.Typer(
     name="overprune",
+    cls=_Commands,
     help="Train large, then prune: the test risk of pruned models, simulated and predicted.",
     add_completion=False,
     rich_markup_mode=None,
@@ -26,12 +90,18 @@ app = typer.Typer(
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run; see examples/.")]
 Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--output", "-o", metavar="DIR", help="Where the results go; must be new or empty."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results in DIR.")]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Threads; all cores if not given. Changes no result.")
+    int | None,
+    typer.Option(
+        "--workers",
+        parser=_integer(1, 1024),
+        metavar="N",
+        help="Threads; all cores if not given. Changes no result.",
+    ),
 ]
 
 
@@ -71,7 +141,12 @@ def _root(
 @app.command()
 def demo(
     output: Output = None,
-    trials: Annotated[int | None, typer.Option("--trials", min=2, help="Simulated trials.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", parser=_integer(2, 10**8), metavar="N", help="Simulated trials, at least 2."
+        ),
+    ] = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -83,7 +158,7 @@ def demo(
 
     with _one_line_errors():
         experiment = demo_experiment(trials)
-    _simulate(experiment, output or Path("overprune-demo"), overwrite, workers)
+    _simulate(experiment, "overprune-demo" if output is None else output, overwrite, workers)
 
 
 @app.command()
@@ -98,7 +173,7 @@ def run(
 
     with _one_line_errors():
         experiment = load(config)
-    _simulate(experiment, output or Path(f"overprune-{config.stem}"), overwrite, workers)
+    _simulate(experiment, f"overprune-{config.stem}" if output is None else output, overwrite, workers)
 
 
 @app.command()
@@ -137,7 +212,7 @@ def info() -> None:
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
 
 
-def _simulate(experiment: Experiment, output: Path, overwrite: bool, workers: int | None) -> None:
+def _simulate(experiment: Experiment, output: str, overwrite: bool, workers: int | None) -> None:
     from . import _demo
     from ._output import OutputDirectory
 
@@ -155,8 +230,9 @@ def _write(place: OutputDirectory, experiment: Experiment, results: Results) -> 
     from . import _demo
 
     with _one_line_errors(OSError, code=1):
-        _demo.write(place.path, experiment, results)
-        written = sorted(entry.name for entry in place.path.iterdir())
+        with place.naming("written"):
+            _demo.write(place.path, experiment, results)
+            written = sorted(entry.name for entry in place.path.iterdir())
         place.commit()
     return written
 
@@ -177,6 +253,10 @@ def _one_line_errors(*kinds: type[Exception], code: int = 2) -> Iterator[None]:
 
 
 def _fail(message: str, code: int) -> NoReturn:
+    _say(message)
+    raise typer.Exit(code)
+
+
+def _say(message: str) -> None:
     line = re.sub(r"\s+", " ", message).strip()
     typer.echo(f"overprune: {line}", err=True)
-    raise typer.Exit(code)

@@ -31,17 +31,20 @@ from ._validate import FloatArray
 if TYPE_CHECKING:
     from ._problem import Problem
 
-_COUNT = "an integer of at least 1"
+_LARGEST = 10**8  # beyond every memory; keeps typing errors from becoming errors of allocation
+_COUNT = "an integer from 1 to 10**8"
 _REAL = "a finite number"
 _NOT_NEGATIVE = "a finite number of at least 0"
 _SEED = "an integer from 0 to 2**64 - 1"
-_INTEGERS = "an increasing list of integers of at least 1"
+_INTEGERS = "an increasing list of integers from 1 to 10**8"
+
+_LARGE = ("p", "features", "dim", "n", "sizes", "trials")  # what decides how much memory is needed
 
 Rule = Literal["magnitude", "hessian", "oracle", "random"]
 Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh"]
 Quantity = Literal["risk", "accuracy", "error"]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
-Count = Annotated[int, Field(ge=1, description=_COUNT)]
+Count = Annotated[int, Field(ge=1, le=_LARGEST, description=_COUNT)]
 
 
 class ConfigError(ValueError):
@@ -133,10 +136,10 @@ class Data(_Table):
     kind: Literal["data"]
     dataset: Literal["mnist", "digits", "npz"]
     path: str | None = Field(default=None, description="the name of an .npz file")
-    features: int | None = Field(default=None, ge=1, description=_COUNT)
+    features: int | None = Field(default=None, ge=1, le=_LARGEST, description=_COUNT)
     activation: Activation = "relu"
     seed: Seed = 0
-    test_size: int | None = Field(default=None, ge=1, description=_COUNT)
+    test_size: int | None = Field(default=None, ge=1, le=_LARGEST, description=_COUNT)
     split_seed: Seed = 0
 
     @model_validator(mode="after")
@@ -151,7 +154,7 @@ class Data(_Table):
 class SizeRange(_Table):
     start: Count
     stop: Count
-    count: Annotated[int, Field(ge=2, description="an integer of at least 2")]
+    count: Annotated[int, Field(ge=2, le=10**6, description="an integer from 2 to 10**6")]
     spacing: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
@@ -184,20 +187,26 @@ Sizes = Annotated[
 Ridge = Annotated[float, Field(ge=0)]
 
 
+def _distinct(values: float | list[float]) -> float | list[float]:
+    if isinstance(values, list) and len(set(values)) < len(values):
+        raise ValueError(f"must be distinct, got {values}")
+    return values
+
+
 class Run(_Table):
     n: Count | Increasing = Field(description=f"{_COUNT} or {_INTEGERS}")
     sizes: Sizes = Field(description=f"{_INTEGERS} or a table with start, stop, count, spacing")
     nonzeros: Count | Increasing = Field(description=f"{_COUNT} or {_INTEGERS}")
     rules: list[Rule] = Field(default=["magnitude"], min_length=1, description="a list of rules")
     retrain: bool = Field(default=True, description="true or false")
-    ridge: Ridge | Annotated[list[Ridge], Field(min_length=1)] = Field(
+    ridge: Annotated[Ridge | Annotated[list[Ridge], Field(min_length=1)], AfterValidator(_distinct)] = Field(
         default=0.0, description=f"{_NOT_NEGATIVE} or a list of them"
     )
     retrain_ridge: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     curvature: Literal["sample"] | None = None
     trials: Count = 100
     seed: Seed = 0
-    workers: int | None = Field(default=None, ge=1, description=_COUNT)
+    workers: int | None = Field(default=None, ge=1, le=1024, description="an integer from 1 to 1024")
     draws: Count = 64
     predict: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
 
@@ -219,9 +228,13 @@ class Config(_Table):
 
 @dataclass(frozen=True)
 class Experiment:
-    """A config that was read and checked, with its text and the folder that its paths are relative to."""
+    """A config that was read and checked, with its text and the folder that its paths are relative to.
+
+    `name` begins the messages of errors.
+    """
 
     config: Config
+    name: str
     text: str
     folder: Path
 
@@ -254,13 +267,13 @@ def parse(text: str, name: str, folder: Path) -> Experiment:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(f"{name}: {_one_line(error)}") from None
-    return Experiment(config, text, folder)
+    return Experiment(config, name, text, folder)
 
 
 def build_problem(experiment: Experiment) -> Problem:
     """The problem that the config describes."""
     table = experiment.config.problem
-    with naming("problem", table):
+    with naming(experiment, "problem"):
         if isinstance(table, LinearGaussian):
             return _linear_gaussian(table)
         if isinstance(table, RandomFeatures):
@@ -316,17 +329,21 @@ def _data(table: Data, folder: Path) -> Problem:
 
 
 @contextmanager
-def naming(name: str, table: _Table) -> Iterator[None]:
-    """Puts the table's name before the arguments that messages of the package begin with."""
+def naming(experiment: Experiment, table: str) -> Iterator[None]:
+    """Puts the names of config and table before the arguments that messages of the package begin with."""
+    fields = type(getattr(experiment.config, table)).model_fields
     try:
         yield
-    except (ConfigError, NotImplementedError):
+    except ConfigError:
         raise
-    except (ValueError, TypeError, FileNotFoundError) as error:
+    except MemoryError as error:
+        large = " or ".join(f"{table}.{name}" for name in _LARGE if name in fields)
+        raise ConfigError(f"{experiment.name}: {large} is too large for the memory: {error}") from error
+    except (ValueError, TypeError, OSError, ImportError, NotImplementedError) as error:
         message = " ".join(str(error).split())
         leaf = re.split(r"[^a-z_]", message, maxsplit=1)[0]
-        joint = "." if leaf in type(table).model_fields else ": "
-        raise ConfigError(f"{name}{joint}{message}") from error
+        joint = "." if leaf in fields else ": "
+        raise ConfigError(f"{experiment.name}: {table}{joint}{message}") from error
 
 
 def _one_line(error: ValidationError) -> str:

@@ -73,13 +73,13 @@ def run(
     shared = ("n", "sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "seed")
     grid: dict[str, Any] = {name: getattr(table, name) for name in shared}
     predicted = simulated = None
-    with naming("run", table):
+    with naming(experiment, "run"):
         if not simulate or table.predict is not False:
             try:
                 predicted = predict(cast(Any, problem), **grid, draws=table.draws)
             except NotImplementedError as error:
                 if not simulate or table.predict is True:
-                    raise ConfigError(f"run.predict: {error}") from None
+                    raise ConfigError(f"{experiment.name}: run.predict: {error}") from None
         if simulate:
             simulated = simulate_(
                 problem,
@@ -102,7 +102,9 @@ def _check_quantity(experiment: Experiment, problem: Problem) -> None:
     labelled = getattr(problem, "classes", None) is not None
     for name in names:
         if name != "risk" and not labelled:
-            raise ConfigError(f"plot.quantity: expected risk, as there are no class labels, got {name!r}")
+            raise ConfigError(
+                f"{experiment.name}: plot.quantity: expected risk, as there are no class labels, got {name!r}"
+            )
 
 
 def write(directory: Path, experiment: Experiment, results: Results) -> None:
@@ -143,7 +145,7 @@ def _views(tables: dict[str, xr.Dataset]) -> list[tuple[str, dict[str, Any]]]:
     for dim in ("n", "ridge"):
         if dim in table.dims:
             values = table[dim].values.tolist()
-            views = [(f"{name}-{dim}{v:g}", {**view, dim: v}) for name, view in views for v in values]
+            views = [(f"{name}-{dim}{v!r}", {**view, dim: v}) for name, view in views for v in values]
     return views
 
 
@@ -158,6 +160,7 @@ class _Option:
     simulated: tuple[float, float] | None
     error: tuple[float, float] | None
     at_largest: float = math.nan
+    out_of: int = 1  # how many sizes it is the best of
 
     @property
     def risk(self) -> float:
@@ -175,7 +178,7 @@ class _Option:
 
     def name(self) -> str:
         if self.rule is None:
-            return f"train the {self.size} features directly"
+            return f"train the {self.size} {'feature' if self.size == 1 else 'features'} directly"
         end = "and retrain" if self.stage == "retrained" else "without retraining"
         knows = " (which knows the truth)" if self.rule == "oracle" else ""
         return f"train k = {self.size} features, prune by {self.rule}{knows} {end}"
@@ -192,7 +195,7 @@ def summary(tables: dict[str, xr.Dataset], statistic: str = "mean") -> str:
         top = int(first["size"].values[-1])
         for s in first["nonzeros"].values.tolist():
             direct, options = _options(tables, view, s, statistic)
-            head = ", ".join([f"s = {s}", *(f"{key} = {value:g}" for key, value in view.items())])
+            head = ", ".join([f"s = {s}", *(f"{key} = {value!r}" for key, value in view.items())])
             parts.append(_rows(head, top, direct, options, statistic) + "\n" + _answer(s, direct, options))
     return "\n\n".join(parts)
 
@@ -221,7 +224,8 @@ def _options(
         if found:
             least = min(o.risk for o in found)
             best = next(o for o in found if o.risk <= least * (1 + 1e-9))  # the smallest of equals
-            options.append(replace(best, at_largest=option(stage, rule, sizes[-1]).risk))
+            largest = option(stage, rule, sizes[-1]).risk
+            options.append(replace(best, at_largest=largest, out_of=len(found)))
     direct = option("dense", None, s)
     return (direct if math.isfinite(direct.risk) else None), options
 
@@ -248,13 +252,44 @@ def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
     if not honest:
         return f"No size above s = {s} was trained, so there is nothing to compare."
     best = min(honest, key=lambda o: o.risk)
+    end = _chosen_by_luck(best, len(honest))
     if direct is None:
-        return f"Best is to {best.name()}: {best.figures()}. (sizes has no {s}: nothing to compare it with.)"
-    first, second = (best, direct) if best.risk < direct.risk else (direct, best)
+        alone = f"(sizes has no {s}: nothing to compare it with.)"
+        return f"Best is to {best.name()}: {best.figures()}. {alone}{end}"
+    equal = _equal(best, direct)
+    if equal:
+        first, second = direct, best
+        verdict = f"both do equally well, {equal}: to {direct.name()} gives"
+    else:
+        first, second = (best, direct) if best.risk < direct.risk else (direct, best)
+        verdict = f"it is better to {first.name()}:"
     return (
-        f"For s = {s} it is better to {first.name()}: test risk {first.figures()}; "
-        f"to {second.name()} gives {second.figures()}."
+        f"For s = {s} {verdict} test risk {first.figures()}; "
+        f"to {second.name()} gives {second.figures()}.{end}"
     )
+
+
+def _chosen_by_luck(best: _Option, ways: int) -> str:
+    """Tells where k was chosen by the same noisy values that are quoted, which then are a little too good."""
+    if best.predicted is not None or best.out_of * ways == 1:
+        return ""
+    sizes = f"{best.out_of} {'size' if best.out_of == 1 else 'sizes'}"
+    among = f" and {ways} ways to prune" if ways > 1 else ""
+    return f" (Best of {sizes}{among}, chosen by the simulated values quoted.)"
+
+
+def _equal(one: _Option, other: _Option) -> str:
+    """Why a difference says nothing, in words; empty where it does say something.
+
+    The measure is the standard error of the difference, or the last digit shown where that is larger.
+    """
+    difference = abs(one.risk - other.risk)
+    scale = max(abs(one.risk), abs(other.risk))
+    digit = 10.0 ** (math.floor(math.log10(scale)) - 3) if 0 < scale < math.inf else 0.0
+    if difference == 0 or difference < digit:
+        return "within the last digit shown"
+    errors = [o.simulated[1] for o in (one, other) if o.simulated is not None]
+    return "within one standard error" if difference < math.hypot(*errors) < math.inf else ""
 
 
 def listing(table: xr.Dataset) -> str:
@@ -264,7 +299,7 @@ def listing(table: xr.Dataset) -> str:
         for s in table["nonzeros"].values.tolist():
             curves = collect([table], Selection.of(nonzeros=s, **view), "listing")
             curves.sort(key=lambda c: [None, *table["rule"].values.tolist()].index(c.rule))
-            head = ", ".join([f"s = {s}", *(f"{key} = {value:g}" for key, value in view.items())])
+            head = ", ".join([f"s = {s}", *(f"{key} = {value!r}" for key, value in view.items())])
             lines = [
                 head,
                 f"{'':>8}" + "".join(f"{c.rule or '':>12}" for c in curves),

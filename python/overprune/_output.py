@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 def _is_own(name: str) -> bool:
     """Whether a file has a name that a run writes; with several n or ridge there is a figure for each."""
     return name in ("risk.png", "risk.zarr", "config.toml") or fnmatch(name, "risk-*.png")
+
+
+class _Refused(FileExistsError):
+    """The directory holds something that must not be lost; the message is for the user."""
 
 
 class OutputDirectory:
@@ -35,13 +40,16 @@ class OutputDirectory:
     """
 
     def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        self.target = Path(target).expanduser().resolve()
         self.shown = os.fspath(target)
+        if not self.shown:
+            raise ValueError("output must be the name of a directory, got ''")
         self.overwrite = overwrite
-        self._check()
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        self.path = self._sibling("part")
-        self.path.mkdir()
+        with self.naming("made"):
+            self.target = Path(target).expanduser().resolve()
+            self._check()
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self.path = self._sibling("part")
+            self.path.mkdir()
 
     def __enter__(self) -> OutputDirectory:
         return self
@@ -49,14 +57,31 @@ class OutputDirectory:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
+    @contextmanager
+    def naming(self, action: str) -> Iterator[None]:
+        """Errors of the file system, which may name a temporary file, as errors of this directory."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:  # RuntimeError: "~" of an unknown user
+            if isinstance(error, _Refused):
+                raise
+            reason = getattr(error, "strerror", None) or str(error)
+            if isinstance(error, (FileExistsError, NotADirectoryError)):
+                reason = "a part of its path is a file"
+            raise OSError(f"output directory {self.shown} cannot be {action}: {reason}") from error
+
     def commit(self) -> Path:
         """Moves the results into place and returns the directory."""
+        with self.naming("written"):
+            return self._commit()
+
+    def _commit(self) -> Path:
         try:
             self._check()  # the run may have been long
-        except FileExistsError as error:
+        except _Refused as error:
             kept = self._sibling("results")
             self.path.rename(kept)
-            raise FileExistsError(f"{error}; the results are in {kept}") from None
+            raise _Refused(f"{error}; the results are in {kept}") from None
         if not self.target.exists() or not any(self.target.iterdir()):
             if self.target.exists():
                 self.target.rmdir()
@@ -78,17 +103,17 @@ class OutputDirectory:
         if not self.target.exists():
             return
         if not self.target.is_dir():
-            raise FileExistsError(f"output must be a directory, got the file {self.shown}")
+            raise _Refused(f"output must be a directory, got the file {self.shown}")
         names = sorted(entry.name for entry in self.target.iterdir())
         other = [name for name in names if not _is_own(name)]
         if names and not _is_our_store(self.target / "risk.zarr"):
             other = names
         if other:
-            raise FileExistsError(
+            raise _Refused(
                 f"output must be a new or empty directory, got {self.shown}, which holds {_some(other)}"
             )
         if names and not self.overwrite:
-            raise FileExistsError(
+            raise _Refused(
                 f"output must be a new or empty directory, got {self.shown}, which holds earlier results; "
                 "give another, or --overwrite"
             )

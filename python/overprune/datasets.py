@@ -103,12 +103,19 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
         A file with the arrays `inputs` (rows, columns) and `targets` (rows,) or (rows, m) and, if it has a
         test set of its own, `test_inputs` and `test_targets`. Pickled objects are refused.
 
+    Returns
+    -------
+    Arrays
+        The four arrays, by the names above; the last two are None where the file has no test set.
+
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
         If it is not such a file, or holds other arrays.
+    TypeError
+        If an array is not of real numbers.
 
     Examples
     --------
@@ -148,6 +155,11 @@ def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
     Split
         The four arguments of `DataProblem`.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the numbers of rows differ, or `test_size` or `seed` is not what is said above.
+
     Examples
     --------
     >>> import numpy as np
@@ -180,6 +192,7 @@ def load(
     Parameters
     ----------
     dataset : {"mnist", "digits", "npz"}
+        As `load_mnist`, `load_digits` or `load_npz` reads it.
     path : str or path, optional
         The file of "npz"; its own test set is taken if it has one.
     test_size, seed : int
@@ -189,6 +202,15 @@ def load(
     -------
     Split
         The four arguments of `DataProblem`.
+
+    Raises
+    ------
+    ImportError
+        If the package with the images is not installed.
+    TypeError, ValueError
+        If an argument is not what is said above, or given where it does not belong.
+    FileNotFoundError
+        If there is no file `path`.
 
     Examples
     --------
@@ -221,7 +243,9 @@ def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
 
 
 def _missing(function: str, package: str) -> str:
-    return f"{function} needs the package {package}: pip install 'overprune[data]'"
+    return (
+        f"{function} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
+    )
 
 
 def _check_names(found: list[str], path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -71,7 +72,7 @@ def risk(
         Of "dense", "pruned", "retrained"; every stage in the tables if not given.
     rule, nonzeros : optional
         Which rules and numbers of nonzeros to draw, one or several; all if not given.
-    n, ridge : optional
+    n, ridge : int, float, optional
         Which n or ridge to draw, where a table has that dimension.
     quantity : {"risk", "accuracy", "error"}
         "error" is 1 - accuracy; both need tables of a problem with class labels.
@@ -108,7 +109,11 @@ def risk(
     'test risk'
     >>> axes.figure.savefig("risk.png", dpi=150)  # doctest: +SKIP
     """
+    from matplotlib.axes import Axes
+
     check.flag(legend, "legend")
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
     chosen = Selection.of(stages, rule, nonzeros, n, ridge, quantity, statistic)
     scale, logx = _log_scale(logy), check.flag(logx, "logx")
     curves = collect(tables, chosen, "risk")
@@ -120,7 +125,8 @@ def risk(
         _, ax = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
     direct = direct_training(tables, chosen, curves)
     marks = sample_sizes(tables, chosen)
-    _draw(ax, curves, direct, marks, _limits(curves, direct, marks, chosen.quantity, scale), logx)
+    _draw(ax, curves, direct, _limits(curves, direct, marks, chosen.quantity, scale), logx)
+    _draw_marks([ax], [_distinct(c.nonzeros for c in curves)], marks)
     ax.set_ylabel(_Y_LABELS[chosen.quantity])
     if legend:
         entries = _legend_entries(curves, direct, chosen.statistic)
@@ -148,14 +154,21 @@ def risk_grid(
 
     Parameters
     ----------
-    *tables, stages, rule, nonzeros, n, ridge, statistic, logy, logx
-        As in `risk`.
+    *tables : xarray.Dataset
+        Results of `simulate` and `predict`, at least one.
     quantity : str or sequence of str
         Of "risk", "accuracy", "error".
+    stages, rule, nonzeros, n, ridge, statistic, logy, logx : optional
+        As in `risk`.
 
     Returns
     -------
     matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is said above; the message names it, and what the tables hold.
 
     Examples
     --------
@@ -166,6 +179,8 @@ def risk_grid(
     >>> [axes.get_title() for axes in figure.axes]
     ['magnitude, s = 10', 'oracle, s = 10']
     """
+    if not isinstance(quantity, Iterable):
+        raise TypeError(f"quantity must be one or several of {', '.join(QUANTITIES)}; got {quantity!r}")
     quantities = [quantity] if isinstance(quantity, str) else list(quantity)
     if not quantities:
         raise ValueError(f"quantity must not be empty; allowed: {', '.join(QUANTITIES)}")
@@ -190,8 +205,15 @@ def risk_grid(
         layout="constrained",
     )
     lines: dict[int, float] = {}
+    drawn: list[list[Curve]] = []
     for cells, axes in zip(rows, panels, strict=True):
-        lines |= _draw_row(axes, tables, cells, scale, logx)
+        in_row, directs = _draw_row(axes, tables, cells, scale, logx)
+        drawn += in_row
+        lines |= directs
+    counts_shown = [_distinct(c.nonzeros for c in curves) for curves in drawn]
+    levels = _draw_marks(panels.ravel().tolist(), counts_shown, sample_sizes(tables, rows[0][0]))
+    for ax, curves in zip(panels.flat, drawn, strict=True):
+        ax.set_title(_title(curves), fontsize="medium", pad=4 + 9 * levels)
     for above, below in zip(panels[:-1].flat, panels[1:].flat, strict=True):
         above.set_xlabel("")
         if below.get_title() == above.get_title():
@@ -202,18 +224,17 @@ def risk_grid(
 
 def _draw_row(
     axes: Sequence[Axes], tables: Sequence[xr.Dataset], cells: Sequence[Selection], logy: LogScale, logx: bool
-) -> dict[int, float]:
-    """Draws panels that share a vertical axis; returns the levels of direct training in them."""
+) -> tuple[list[list[Curve]], dict[int, float]]:
+    """Draws panels that share a vertical axis; returns their curves and the levels of direct training."""
     drawn = [collect(tables, cell, "risk_grid") for cell in cells]
     directs = [direct_training(tables, cell, curves) for cell, curves in zip(cells, drawn, strict=True)]
     marks, quantity = sample_sizes(tables, cells[0]), cells[0].quantity
     pairs = list(zip(drawn, directs, strict=True))
     limits = reduce(_Limits.union, (_limits(c, direct, marks, quantity, logy) for c, direct in pairs))
-    levels = max(_draw(ax, *pair, marks, limits, logx) for ax, pair in zip(axes, pairs, strict=True))
-    for ax, curves in zip(axes, drawn, strict=True):
-        ax.set_title(_title(curves), fontsize="medium", pad=4 + 9 * levels)
+    for ax, pair in zip(axes, pairs, strict=True):
+        _draw(ax, *pair, limits, logx)
     axes[0].set_ylabel(_Y_LABELS[quantity])
-    return {s: value for direct in directs for s, value in direct.items()}
+    return drawn, {s: value for direct in directs for s, value in direct.items()}
 
 
 def _log_scale(logy: Any) -> LogScale:
@@ -262,15 +283,8 @@ def _limits(
     return _Limits(low, high + 0.05 * (high - low) + 1e-12, False)
 
 
-def _draw(
-    ax: Axes,
-    curves: Sequence[Curve],
-    direct: dict[int, float],
-    marks: Sequence[int],
-    limits: _Limits,
-    logx: bool,
-) -> int:
-    """Draws one panel; returns how many rows of labels stand above its frame."""
+def _draw(ax: Axes, curves: Sequence[Curve], direct: dict[int, float], limits: _Limits, logx: bool) -> None:
+    """Draws one panel, without the marks at k = s and k = n."""
     sizes = np.concatenate([c.size for c in curves])
     lowest, highest = float(sizes.min()), float(sizes.max())
     if logx:
@@ -286,7 +300,6 @@ def _draw(
     ax.set_ylim(limits.low, limits.high)
     styles = _distinct(c.style for c in curves)
     counts = _distinct(c.nonzeros for c in curves)
-    levels = _draw_marks(ax, counts, marks)
     for s, value in direct.items():
         ax.axhline(value, color=_COLOURS["direct"], lw=1.2, ls=_DASHES[counts.index(s) % 6], zorder=1.5)
     alone = not any(c.is_prediction for c in curves)
@@ -295,7 +308,6 @@ def _draw(
         _draw_curve(ax, curve, which, limits.high, alone)
     ax.set_xlabel("size k (features trained)")
     ax.spines[["top", "right"]].set_visible(False)
-    return levels
 
 
 def _plain_ticks(axis: Axis) -> None:
@@ -332,31 +344,58 @@ def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) ->
         ax.plot(over, np.full(over.size, 0.985), color=colour, marker="^", ls="none", ms=5, transform=edge)
 
 
-def _draw_marks(ax: Axes, counts: Sequence[int], sample_sizes: Sequence[int]) -> int:
-    """Thin lines at k = s and k = n, labelled above the frame; labels too close take rows of their own."""
-    marks = [(s, f"k = s = {s}") for s in counts] + [(m, f"k = n = {m}") for m in sample_sizes]
-    taken: list[float] = []  # right end of the last label in each row, in fractions of the axis
-    to_axes = ax.transScale + ax.transLimits
-    for value, text in sorted(marks):
-        at = float(to_axes.transform((value, ax.get_ylim()[1]))[0])
-        if not -0.01 <= at <= 1.01:
+def _draw_marks(panels: Sequence[Axes], counts: Sequence[Sequence[int]], sample_sizes: Sequence[int]) -> int:
+    """Thin lines at k = s (the counts of each panel) and k = n, labelled above the frames of all panels.
+
+    Labels too close take rows of their own: the same row in all panels. Returns the number of rows.
+    """
+    steps: list[list[tuple[int, str] | None]] = [[(m, f"k = n = {m}")] * len(panels) for m in sample_sizes]
+    steps += [[(s, f"k = s = {s}") if s is not None else None for s in step] for step in zip_longest(*counts)]
+    rows: list[list[list[tuple[float, float]]]] = []  # for each row and panel, the ends of its labels
+    for step in steps:
+        spans = [_span(ax, *mark) if mark else None for ax, mark in zip(panels, step, strict=True)]
+        if not any(spans):
             continue
-        ax.axvline(value, color="#7f7f7f", lw=0.8, ls=(0, (2, 2)), zorder=1)
-        width = 0.0115 * len(text) * 6.0 / max(ax.get_window_extent().width / ax.figure.dpi, 1.0)
-        row = next((i for i, end in enumerate(taken) if at - width / 2 > end), len(taken))
-        taken[row : row + 1] = [at + width / 2]
-        ax.annotate(
-            text,
-            (value, 1.0),
-            xycoords=ax.get_xaxis_transform(),
-            xytext=(0, 2 + 9 * row),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize="x-small",
-            color="#555555",
-        )
-    return len(taken)
+        row = next((i for i, taken in enumerate(rows) if _is_free(taken, spans)), len(rows))
+        if row == len(rows):
+            rows.append([[] for _ in panels])
+        for ax, mark, span, taken in zip(panels, step, spans, rows[row], strict=True):
+            if mark is None or span is None:
+                continue
+            taken.append(span)
+            ax.axvline(mark[0], color="#7f7f7f", lw=0.8, ls=(0, (2, 2)), zorder=1)
+            ax.annotate(
+                mark[1],
+                (mark[0], 1.0),
+                xycoords=ax.get_xaxis_transform(),
+                xytext=(0, 2 + 9 * row),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize="x-small",
+                color="#555555",
+            )
+    return len(rows)
+
+
+def _span(ax: Axes, value: int, text: str) -> tuple[float, float] | None:
+    """Both ends of a label, in fractions of the axis; None where its mark is not on the axis."""
+    at = float((ax.transScale + ax.transLimits).transform((value, ax.get_ylim()[1]))[0])
+    if not -0.01 <= at <= 1.01:
+        return None
+    width = 0.0115 * len(text) * 6.0 / max(ax.get_window_extent().width / ax.figure.dpi, 1.0)
+    return at - width / 2, at + width / 2
+
+
+def _is_free(
+    taken: Sequence[Sequence[tuple[float, float]]], spans: Sequence[tuple[float, float] | None]
+) -> bool:
+    """Whether a row has room for one more label in each panel."""
+    return not any(
+        span is not None and span[0] < end and start < span[1]
+        for labels, span in zip(taken, spans, strict=True)
+        for start, end in labels
+    )
 
 
 def _title(curves: Sequence[Curve]) -> str:

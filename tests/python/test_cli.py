@@ -117,6 +117,67 @@ def test_the_answer_is_the_smaller_risk(config: Path) -> None:
     assert ("better to train the 5 features directly" in answer) == (direct < best)
 
 
+def answer(direct: list[float], pruned: list[list[float]], predicted: bool = False) -> str:
+    """The sentence for tables of s = 1: values of direct training, and of pruning from k = 2, 3, ..."""
+    sizes = [1, *range(2, 2 + len(pruned))]
+    trials = len(direct)
+    dense = np.array([direct, *([9.0] * trials for _ in pruned)])
+    cut = np.array([[np.nan] * trials, *pruned])[None, :, None]
+    dims = ("rule", "size", "nonzeros")
+    coords = {"rule": ["magnitude"], "size": sizes, "nonzeros": [1]}
+    attributes = {"n": 50, "ridge": 0.0}
+    simulated = xr.Dataset(
+        {"dense_risk": (("size", "trial"), dense), "pruned_risk": ((*dims, "trial"), cut)},
+        coords,
+        {"kind": "simulate", **attributes},
+    )
+    tables = {"simulate": simulated}
+    if predicted:
+        tables["predict"] = simulated.mean("trial").assign_attrs(kind="predict", **attributes)
+    return _demo.summary(tables).splitlines()[-1]
+
+
+def test_equal_risks_are_called_equal() -> None:
+    text = answer([0.75], [[0.75000001]])
+    assert text == (
+        "For s = 1 both do equally well, within the last digit shown: to train the 1 feature directly gives "
+        "test risk 0.75; to train k = 2 features, prune by magnitude without retraining gives 0.75."
+    )
+    assert "better" in answer([0.75], [[0.7498]])
+    assert "equally well, within the last digit shown" in answer([0.0], [[0.0]])
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_differences_below_one_standard_error_are_called_equal(predicted: bool) -> None:
+    # Each has the standard error 0.1, their difference 0.1414.
+    near, far = answer([1.0, 1.2], [[1.13, 1.33]], predicted), answer([1.0, 1.2], [[1.15, 1.35]], predicted)
+    assert near.startswith(
+        "For s = 1 both do equally well, within one standard error: to train the 1 feature"
+    )
+    assert far.startswith("For s = 1 it is better to train the 1 feature directly: test risk 1.1")
+
+
+def test_the_answer_says_of_how_many_sizes_k_is_the_best() -> None:
+    pruned = [[0.5, 0.6], [0.4, 0.5], [0.6, 0.7]]
+    text = answer([1.0, 1.2], pruned)
+    assert text.startswith("For s = 1 it is better to train k = 3 features")
+    assert text.endswith(" (Best of 3 sizes, chosen by the simulated values quoted.)")
+    assert "Best of" not in answer([1.0, 1.2], pruned[:1])  # nothing was chosen
+    assert "Best of" not in answer([1.0, 1.2], pruned, predicted=True)  # chosen by the predictions
+
+
+def test_the_best_k_is_that_of_the_predictions(config: Path) -> None:
+    results = _demo.run(_demo.parse(CONFIG, "c", Path()))
+    tables = dict(results.tables)
+    moved = tables["simulate"].copy(deep=True)
+    moved["pruned_risk"].loc[{"size": 30}] = 1e-6  # the best of the simulated ones, by luck
+    row = next(v for v in _demo.summary(tables).splitlines() if v.startswith("magnitude, pruned")).split()[2]
+    tables["simulate"] = moved
+    assert (
+        next(v for v in _demo.summary(tables).splitlines() if v.startswith("magnitude, pr")).split()[2] == row
+    )
+
+
 def test_workers_change_nothing(config: Path) -> None:
     for workers in ("1", "3"):
         assert call("run", config, "--workers", workers, "--output", workers).exit_code == 0
@@ -145,8 +206,24 @@ def test_several_n_and_ridge_give_a_figure_each(config: Path) -> None:
     config.write_text(CONFIG.replace("n = 20", "n = [15, 20]\nridge = [0.0, 0.1]").replace("[5, 10]", "5"))
     assert call("run", config, "--output", "out").exit_code == 0
     figures = {name for name in content(config.parent / "out") if name.endswith(".png")}
-    assert figures == {f"risk-n{n}-ridge{r}.png" for n in (15, 20) for r in ("0", "0.1")}
+    assert figures == {f"risk-n{n}-ridge{r}.png" for n in (15, 20) for r in ("0.0", "0.1")}
     assert call("run", config, "--output", "out", "--overwrite").exit_code == 0
+
+
+def test_values_that_are_close_give_a_figure_each_too(config: Path) -> None:
+    close = "n = 20\nridge = [0.1234561, 0.1234562]"
+    config.write_text(CONFIG.replace("n = 20", close).replace("trials = 4", "trials = 2"))
+    result = call("run", config, "--output", "out")
+    assert result.exit_code == 0, result.output
+    figures = {name for name in content(config.parent / "out") if name.endswith(".png")}
+    assert figures == {"risk-ridge0.1234561.png", "risk-ridge0.1234562.png"}
+    assert "s = 5, ridge = 0.1234561" in result.stdout
+    assert "s = 5, ridge = 0.1234562" in call("predict", config).stdout
+    one = _demo.run(_demo.parse(CONFIG, "c", Path()), simulate=False).tables["predict"]
+    many = {"predict": xr.concat([one, one], "n").assign_coords(n=[1000001, 1000002])}
+    assert [name for name, _ in _demo._views(many)] == ["-n1000001", "-n1000002"]
+    assert "s = 5, n = 1000002" in _demo.summary(many)
+    assert "s = 5, n = 1000002" in _demo.listing(many["predict"])
 
 
 def test_data_with_labels_shows_the_error(config: Path) -> None:
@@ -247,14 +324,16 @@ def test_bad_input_in_a_process_of_its_own(config: Path) -> None:
             "trails = 4",
             "small.toml: run.trails: unknown key (did you mean trials?); allowed: n, ",
         ),
-        ("trials = 4", "trials = 0", "small.toml: run.trials: expected an integer of at least 1, got 0"),
+        ("trials = 4", "trials = 0", "small.toml: run.trials: expected an integer from 1 to 10**8, got 0"),
         ("30, 60]", "60, 30]", "small.toml: run.sizes must be strictly increasing, got 60 before 30"),
-        ("30, 60]", "30, 61]", "run.sizes[3] must be between 1 and 60, got 61"),
+        ("trials = 4", "ridge = [1, 1]", "small.toml: run.ridge must be distinct, got [1.0, 1.0]"),
+        ("p = 60", "p = 99999999999999", "small.toml: problem.p: expected an integer from 1 to 10**8, got 9"),
+        ("30, 60]", "30, 61]", "small.toml: run.sizes[3] must be between 1 and 60, got 61"),
         ("[problem]", "[problem", "small.toml: not valid TOML: "),
         (
             "trials = 4",
             "[plot]\nquantity = 'error'",
-            "plot.quantity: expected risk, as there are no class labels",
+            "small.toml: plot.quantity: expected risk, as there are no class labels",
         ),
     ],
 )
@@ -272,17 +351,59 @@ def test_missing_files(config: Path) -> None:
         "[run]\nn = 2\nsizes = [2]\nnonzeros = 1\n"
     )
     message = fails("run", config)
-    assert message.startswith("problem.path must be a file of numpy.savez, got ")
+    assert message.startswith(f"{config}: problem.path must be a file of numpy.savez, got ")
     assert message.endswith("no.npz, which is not a file")
     assert content(config.parent) == {"small.toml"}
 
 
-def test_usage_errors() -> None:
-    for arguments in (["demo", "--trials", "1"], ["demo", "--workers", "0"], ["run"], ["jump"], ["--jump"]):
-        result = call(*arguments)
-        assert result.exit_code == 2
-        assert "Traceback" not in result.output
-        assert len(result.stderr.splitlines()) <= 4
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("demo --workers 0", "--workers must be an integer from 1 to 1024, got '0'"),
+        ("demo --workers two", "--workers must be an integer from 1 to 1024, got 'two'"),
+        ("run small.toml --workers 2000", "--workers must be an integer from 1 to 1024, got '2000'"),
+        ("demo --trials 1", "--trials must be an integer from 2 to 100000000, got '1'"),
+        ("demo --trials=-3", "--trials must be an integer from 2 to 100000000, got '-3'"),
+        ("demo --workers", "option '--workers' requires an argument"),
+        ("run", "CONFIG.toml is missing: expected the name of a config, got nothing"),
+        ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
+        ("jump", "command must be one of demo, run, predict, info; got 'jump'"),
+        ("--jump", "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --help"),
+        (
+            "run small.toml --outptu x",
+            "overprune run has no option --outptu; allowed: --output, --workers, --overwrite, --help",
+        ),
+    ],
+)
+def test_usage_errors_are_one_line(config: Path, arguments: str, message: str) -> None:
+    assert fails(*arguments.split()) == message
+    assert content(config.parent) == {"small.toml"}
+
+
+def test_usage_errors_without_words_of_our_own_are_one_line_too(config: Path) -> None:
+    assert "other.toml" in fails("run", "small.toml", "other.toml")
+    assert "--overwrite" in fails("run", "small.toml", "--overwrite=yes")
+
+
+def test_main_ends_the_process_with_the_codes(config: Path) -> None:
+    for arguments, code in ((["--workers", "0"], 2), (["--help"], 0), (["--workers", "1"], 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "overprune", "run", "small.toml", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=config.parent,
+        )
+        assert done.returncode == code, done.stderr
+        assert (done.stderr.startswith("overprune: --workers") and done.stdout == "") == (code == 2)
+
+
+@pytest.mark.parametrize("arguments", [[], ["demo"], ["run"], ["predict"], ["info"]])
+def test_help(arguments: list[str]) -> None:
+    for flag in ("--help", "-h"):
+        result = call(*arguments, flag)
+        assert result.exit_code == 0
+        assert result.stdout.startswith("Usage: ")
+        assert result.stderr == ""
 
 
 def never(*_: object, **__: object) -> None:
@@ -317,6 +438,33 @@ def test_files_with_our_names_that_are_not_ours_are_refused(config: Path) -> Non
 def test_a_file_in_place_of_the_directory_is_refused(config: Path) -> None:
     assert fails("run", config, "-o", "small.toml") == "output must be a directory, got the file small.toml"
     assert config.read_text() == CONFIG
+
+
+def test_directories_that_cannot_be_made(config: Path) -> None:
+    blocked = "cannot be made: a part of its path is a file"
+    for name in ("small.toml/sub", "small.toml/sub/deeper"):
+        assert fails("run", config, "-o", name) == f"output directory {name} {blocked}"
+    assert fails("run", config, "-o", "") == "output must be the name of a directory, got ''"
+    assert fails("demo", "-o", "") == "output must be the name of a directory, got ''"
+    long = "a" * 300
+    message = fails("predict", config, "-o", long)
+    assert message.startswith(f"output directory {long} cannot be made: ")
+    assert ".part-" not in message
+    assert content(config.parent) == {"small.toml"}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_directories_without_permission(config: Path, monkeypatch: pytest.MonkeyPatch, inside: bool) -> None:
+    mkdir = Path.mkdir
+
+    def refuses(path: Path, *arguments: object, **options: object) -> None:
+        if path.name.startswith(".out.part-") == inside:
+            raise PermissionError(13, "Permission denied", str(path))
+        mkdir(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "mkdir", refuses)
+    message = "output directory a/out cannot be made: Permission denied"
+    assert fails("run", config, "-o", "a/out") == message
 
 
 def test_earlier_results_are_replaced_only_on_demand(config: Path) -> None:
@@ -371,10 +519,11 @@ def test_a_failed_write_leaves_nothing_and_keeps_earlier_results(
     assert call("run", config, "--output", "out").exit_code == 0
 
     def full(*_: object, **__: object) -> None:
-        raise OSError("No space left on device")
+        raise OSError(28, "No space left on device", ".out.part-0123")
 
     monkeypatch.setattr(_demo, "write_tables", full)
-    assert fails("run", config, "--output", "out", "--overwrite", code=1) == "No space left on device"
+    failure = "output directory out cannot be written: No space left on device"
+    assert fails("run", config, "--output", "out", "--overwrite", code=1) == failure
     assert content(config.parent) == {"small.toml", "out"}
     assert content(config.parent / "out") == OURS
     attributes = json.loads((config.parent / "out" / "risk.zarr" / ".zattrs").read_text())

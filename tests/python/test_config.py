@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from overprune._demo import DEMO, demo_experiment, run
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROBLEM = '[problem]\nkind = "linear_gaussian"\np = 60\n'
 RUN = "[run]\nn = 20\nsizes = [10, 30, 60]\nnonzeros = 5\n"
-COUNT = "expected an integer of at least 1"
+COUNT = "expected an integer from 1 to 10**8"
 NOT_NEGATIVE = "expected a finite number of at least 0"
-INTEGERS = "an increasing list of integers of at least 1"
+INTEGERS = "an increasing list of integers from 1 to 10**8"
 SIZES = f"expected {INTEGERS} or a table with start, stop, count, spacing"
 KINDS = "linear_gaussian, random_features"
 RUN_KEYS = (
@@ -137,6 +138,12 @@ def test_the_demo_is_the_spiked_example() -> None:
         (PROBLEM.replace("60", "0"), f"problem.p: {COUNT}, got 0"),
         (PROBLEM.replace("60", "60.0"), f"problem.p: {COUNT}, got 60.0"),
         (PROBLEM.replace("60", "true"), f"problem.p: {COUNT}, got True"),
+        (PROBLEM.replace("60", "99999999999999"), f"problem.p: {COUNT}, got 99999999999999"),
+        (DATA + 'dataset = "digits"\nfeatures = 100000001\n', f"problem.features: {COUNT}, got 100000001"),
+        (
+            '[problem]\nkind = "random_features"\nfeatures = 60\ndim = 1000000000\n',
+            f"problem.dim: {COUNT}, got 1000000000",
+        ),
         (PROBLEM + "noise_std = -1\n", f"problem.noise_std: {NOT_NEGATIVE}, got -1"),
         (PROBLEM + "noise_std = inf\n", f"problem.noise_std: {NOT_NEGATIVE}, got inf"),
         (PROBLEM + "noise_std = nan\n", f"problem.noise_std: {NOT_NEGATIVE}, got nan"),
@@ -221,7 +228,7 @@ def test_bad_problems(text: str, message: str) -> None:
         (
             "= [10, 30, 60]",
             "= {start = 5, stop = 30}",
-            "run.sizes.count is missing: expected an integer of at least 2",
+            "run.sizes.count is missing: expected an integer from 2 to 10**6",
         ),
         (
             "= [10, 30, 60]",
@@ -254,9 +261,26 @@ def test_bad_problems(text: str, message: str) -> None:
             "nonzeros = 5\nridge = -0.5",
             f"run.ridge: {NOT_NEGATIVE} or a list of them, got -0.5",
         ),
+        (
+            "nonzeros = 5",
+            "nonzeros = 5\nridge = [0.1, 1, 0.1]",
+            "run.ridge must be distinct, got [0.1, 1.0, 0.1]",
+        ),
+        ("nonzeros = 5", "nonzeros = 5\nridge = [0, -0.0]", "run.ridge must be distinct, got [0.0, -0.0]"),
+        ("n = 20", "n = 1000000000", f"run.n: {COUNT} or {INTEGERS}, got 1000000000"),
+        ("nonzeros = 5", "nonzeros = 5\ntrials = 1000000000", f"run.trials: {COUNT}, got 1000000000"),
+        (
+            "= [10, 30, 60]",
+            "= {start = 5, stop = 30, count = 1000000000000}",
+            "run.sizes.count: expected an integer from 2 to 10**6, got 1000000000000",
+        ),
         ("nonzeros = 5", "nonzeros = 5\nretrain_ridge = -1", f"run.retrain_ridge: {NOT_NEGATIVE}, got -1"),
         ("nonzeros = 5", "nonzeros = 5\ntrials = 'many'", f"run.trials: {COUNT}, got 'many'"),
-        ("nonzeros = 5", "nonzeros = 5\nworkers = 0", f"run.workers: {COUNT}, got 0"),
+        (
+            "nonzeros = 5",
+            "nonzeros = 5\nworkers = 0",
+            "run.workers: expected an integer from 1 to 1024, got 0",
+        ),
         (
             "nonzeros = 5",
             "nonzeros = 5\npredict = 'yes'",
@@ -301,8 +325,31 @@ def test_bad_runs(old: str, new: str, message: str) -> None:
     ],
 )
 def test_what_only_the_run_finds_names_its_field_too(old: str, new: str, message: str) -> None:
-    with pytest.raises(_config.ConfigError, match=f"^{message}"):
+    with pytest.raises(_config.ConfigError, match=rf"^c\.toml: {message}"):
         run(parse(PROBLEM + RUN.replace(old, new)))
+
+
+def test_what_does_not_fit_into_memory_names_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 72.8 PiB")
+
+    monkeypatch.setattr("overprune.spectra.isotropic", too_large)
+    with pytest.raises(_config.ConfigError) as caught:
+        _config.build_problem(parse(PROBLEM + RUN))
+    assert str(caught.value) == "c.toml: problem.p is too large for the memory: Unable to allocate 72.8 PiB"
+    monkeypatch.undo()
+    monkeypatch.setattr("overprune._simulate.simulate", too_large)
+    message = r"^c\.toml: run\.n or run\.sizes or run\.trials is too large for the memory: Unable"
+    with pytest.raises(_config.ConfigError, match=message):
+        run(parse(PROBLEM + RUN))
+
+
+def test_a_missing_package_names_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(
+        _config.ConfigError, match=r"^c\.toml: problem: load_digits needs the package scikit-"
+    ):
+        _config.build_problem(parse(DATA + 'dataset = "digits"\n' + RUN))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -340,5 +387,7 @@ def test_where_there_is_no_theory(monkeypatch: pytest.MonkeyPatch) -> None:
     text = PROBLEM + RUN + "trials = 2\n"
     assert set(run(parse(text)).tables) == {"simulate"}  # "auto"
     for wants in (text + "predict = true\n", text):
-        with pytest.raises(_config.ConfigError, match=r"^run\.predict: predict has no theory for this$"):
+        with pytest.raises(
+            _config.ConfigError, match=r"^c\.toml: run\.predict: predict has no theory for this$"
+        ):
             run(parse(wants), simulate="true" in wants)
