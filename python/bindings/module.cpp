@@ -1,12 +1,13 @@
 // The module: what each topic registers, and the facts of the build. No numerics here.
 #include "overprune/build_info.hpp"
+#include "overprune/version.hpp"
 #include "register.hpp"
 
 PYBIND11_MODULE(_core, module) {
   using namespace overprune;
   namespace py = pybind11;
   module.doc() = "Compiled core of overprune.";
-  module.attr("__version__") = build_info().version;
+  module.attr("__version__") = OVERPRUNE_VERSION;
   module.def("build_info", [] {
     const BuildInfo info = build_info();
     py::dict facts;

@@ -205,7 +205,9 @@ def info() -> None:
 
     from . import build_info
 
-    lines = {**build_info(), "cores": os.cpu_count(), "numpy": np.__version__, "xarray": xr.__version__}
+    with _one_line_errors():
+        facts = build_info()
+    lines = {**facts, "cores": os.cpu_count(), "numpy": np.__version__, "xarray": xr.__version__}
     width = max(map(len, lines))
     for name, value in lines.items():
         shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value

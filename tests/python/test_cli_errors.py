@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,15 @@ def test_help(arguments: list[str]) -> None:
         assert result.exit_code == 0
         assert result.stdout.startswith("Usage: ")
         assert result.stderr == ""
+
+
+def test_an_unknown_kernel_level_is_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "overprune", "info"],
+        env={**os.environ, "OVERPRUNE_KERNEL": "v9"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("overprune: OVERPRUNE_KERNEL must be one of ")

@@ -175,6 +175,6 @@ def test_an_unknown_kernel_level_is_refused():
     done = in_subprocess("import overprune as op; op.standard_normal(3, seed=0)", "nonsense")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert "Error: OVERPRUNE_KERNEL must be one of " in last
+    assert "ValueError: OVERPRUNE_KERNEL must be one of " in last
     assert "v2" in last or "generic" in last
     assert "got 'nonsense'" in last
