@@ -112,4 +112,10 @@ inline void copy_strided(ConstMatrix from, double factor, Block to) {
   }
 }
 
+/// `from` into a view of any layout.
+inline void copy_out(ConstBlock from, Matrix to) {
+  for (Index j = 0; j < from.cols; ++j)
+    for (Index i = 0; i < from.rows; ++i) to(i, j) = from(i, j);
+}
+
 }  // namespace overprune

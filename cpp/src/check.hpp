@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "overprune/types.hpp"
 
@@ -41,6 +42,21 @@ inline void finite(const char* name, ConstMatrix values) {
     for (Index i = 0; i < values.rows; ++i)
       if (!std::isfinite(values(i, j)))
         fail(name, " must be finite, got ", values(i, j), " at (", i, ", ", j, ")");
+}
+
+inline void not_negative(const char* name, ConstVector values) {
+  for (Index i = 0; i < values.size; ++i)
+    if (values(i) < 0.0) fail(name, " must not be negative, got ", values(i), " at index ", i);
+}
+
+/// Distinct integers in [0, size).
+inline void distinct(const char* name, const Indices& values, Index size) {
+  std::vector<char> seen(size, 0);
+  for (const Index i : values) {
+    if (i < 0 || i >= size) fail(name, " must lie in [0, ", size, "), got ", i);
+    if (seen[i]) fail(name, " must be distinct, got ", i, " twice");
+    seen[i] = 1;
+  }
 }
 
 /// Strictly increasing integers in [lowest, highest], at least one of them.

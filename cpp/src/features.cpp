@@ -53,8 +53,7 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activat
   std::vector<double> shifts(bias.size);
   for (Index i = 0; i < bias.size; ++i) shifts[i] = bias(i);
   features_into(a, r, activation, shifts.empty() ? nullptr : shifts.data(), x, {});
-  for (Index i = 0; i < out.rows; ++i)
-    for (Index j = 0; j < out.cols; ++j) out(i, j) = x(i, j);
+  copy_out(x, out);
 }
 
 }  // namespace overprune

@@ -36,12 +36,7 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
                   double* theta, const Poll& poll) {
   const ScaledData data(x, y, ridge);
   check::increasing("nonzeros", nonzeros, 1, static_cast<Index>(order.size()));
-  std::vector<char> seen(x.cols, 0);
-  for (const Index i : order) {
-    if (i < 0 || i >= x.cols) check::fail("order must lie in [0, ", x.cols, "), got ", i);
-    if (seen[i]) check::fail("order must be distinct, got ", i, " twice");
-    seen[i] = 1;
-  }
+  check::distinct("order", order, x.cols);
   const Index m = y.cols, most = nonzeros.back(), count = static_cast<Index>(nonzeros.size());
   Buffer column_buffer, solution_buffer;
   const Block columns = column_buffer.block(x.rows, most), solutions = solution_buffer.block(most, count * m);

@@ -77,6 +77,12 @@ double triangle_condition(ConstBlock triangle) {
   return std::max(1.0, largest * inverse);
 }
 
+void solve_normal(ConstBlock triangle, Block b) {
+  const auto& kernel = kernels::active();
+  kernel.solve_triangular(false, true, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
+  kernel.solve_triangular(false, false, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
+}
+
 void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
   const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
   const double root = std::sqrt(problem.lambda);
@@ -162,8 +168,7 @@ void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangl
     for (Index j = 0; j < k; ++j) step(j, t) = -problem.lambda * theta(j, t);
   kernel.gemm(true, false, k, m, n, 1.0, problem.x.data, problem.x.ld, residual.data, residual.ld, 1.0,
               step.data, step.ld);
-  kernel.solve_triangular(false, true, k, m, triangle.data, triangle.ld, step.data, step.ld);
-  kernel.solve_triangular(false, false, k, m, triangle.data, triangle.ld, step.data, step.ld);
+  solve_normal(triangle, step);
   for (Index t = 0; t < m; ++t)
     for (Index j = 0; j < k; ++j) theta(j, t) += step(j, t);
 }

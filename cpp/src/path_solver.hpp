@@ -55,6 +55,9 @@ class PivotMonitor {
 /// R^{-1}.
 double triangle_condition(ConstBlock triangle);
 
+/// b = (R'R)^{-1} b for an upper triangle R (k, k).
+void solve_normal(ConstBlock triangle, Block b);
+
 /// numpy's threshold: singular values below this times the largest count as zero.
 double rcond_of(Index rows, Index cols);
 

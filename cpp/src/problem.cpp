@@ -24,6 +24,15 @@ std::vector<double> copy_of(ConstVector from) {
   return to;
 }
 
+/// Sigma_DD, (k, k) column-major.
+std::vector<double> principal_block(ConstMatrix sigma, const Indices& features) {
+  std::vector<double> block;
+  block.reserve(features.size() * features.size());
+  for (const Index j : features)
+    for (const Index i : features) block.push_back(sigma(i, j));
+  return block;
+}
+
 void check_one_hot(const char* name, ConstMatrix rows) {
   for (Index i = 0; i < rows.rows; ++i) {
     Index ones = 0, others = 0;
@@ -56,9 +65,7 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector varia
   check::finite("beta", beta);
   check::finite("covariance", variances);
   check::nonnegative("noise_std", noise_std);
-  for (Index i = 0; i < p_; ++i)
-    if (variances(i) < 0.0)
-      check::fail("covariance must not be negative, got ", variances(i), " at index ", i);
+  check::not_negative("covariance", variances);
 }
 
 LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, double noise_std)
@@ -108,10 +115,8 @@ void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t st
   const auto source = sampler(n);
   source->draw(seed, stream);
   const ConstMatrix design = source->design(), response = source->response();
-  for (Index i = 0; i < n; ++i) {
-    for (Index j = 0; j < p_; ++j) x(i, j) = design(i, j);
-    for (Index t = 0; t < m_; ++t) y(i, t) = response(i, t);
-  }
+  copy_out({design.data, n, p_, design.col_stride}, x);
+  copy_out({response.data, n, m_, response.col_stride}, y);
 }
 
 std::unique_ptr<Sampler> LinearGaussianProblem::sampler(Index n) const {
@@ -130,29 +135,23 @@ std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& featur
       for (Index i = 0; i < k; ++i) solution(i, t) = beta_[t * p_ + features[i]];
     return result;
   }
-  Buffer block_buffer, cross_buffer;
-  const Block block = block_buffer.block(k, k), cross = cross_buffer.block(k, m_);
-  for (Index j = 0; j < k; ++j)
-    for (Index i = 0; i < k; ++i) block(i, j) = sigma(features[i], features[j]);
+  const std::vector<double> block = principal_block(sigma, features);
+  Buffer cross_buffer;
+  const Block cross = cross_buffer.block(k, m_);
   for (Index t = 0; t < m_; ++t)
     for (Index i = 0; i < k; ++i) {
       double sum = 0.0;
       for (Index j = 0; j < p_; ++j) sum += sigma(j, features[i]) * beta_[t * p_ + j];
       cross(i, t) = sum;
     }
-  solve_covariance(block, cross, solution);
+  solve_covariance({block.data(), k, k, k}, cross, solution);
   return result;
 }
 
 LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) const {
   if (m_ > 1) check::fail("restrict needs one target, got beta with ", m_);
   if (features.empty()) check::fail("features must not be empty");
-  std::vector<char> kept(p_, 0);
-  for (const Index i : features) {
-    if (i < 0 || i >= p_) check::fail("features must lie in [0, ", p_, "), got ", i);
-    if (kept[i]) check::fail("features must be distinct, got ", i, " twice");
-    kept[i] = 1;
-  }
+  check::distinct("features", features, p_);
   const Index k = static_cast<Index>(features.size());
   const std::vector<double> beta = restricted_beta(features);
   // The risk of beta_D in the full problem is the restricted problem's noise.
@@ -166,9 +165,7 @@ LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) c
     for (Index i = 0; i < k; ++i) variances[i] = variances_[features[i]];
     return {beta_view, vector_view(variances), std::sqrt(noise)};
   }
-  std::vector<double> block(k * k);
-  for (Index j = 0; j < k; ++j)
-    for (Index i = 0; i < k; ++i) block[j * k + i] = covariance()(features[i], features[j]);
+  const std::vector<double> block = principal_block(covariance(), features);
   return {beta_view, column_major(block.data(), k, k), std::sqrt(noise)};
 }
 

@@ -127,17 +127,13 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   check_grid(grid, x.cols);
   if (inputs.curvature.size > 0) check::same("curvature", x.cols, inputs.curvature.size);
   check::finite("curvature", inputs.curvature);
-  for (Index i = 0; i < inputs.curvature.size; ++i)
-    if (inputs.curvature(i) < 0.0)
-      check::fail("curvature must not be negative, got ", inputs.curvature(i), " at index ", i);
-  for (const Rule rule : grid.rules) {
-    if (rule != Rule::oracle) continue;
+  check::not_negative("curvature", inputs.curvature);
+  if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end()) {
     if (inputs.truth.rows != static_cast<Index>(grid.sizes.size()) || inputs.truth.cols < grid.sizes.back())
       check::fail("truth must have, for the rule oracle, shape (", grid.sizes.size(), ", ", x.cols,
                   "), got (", inputs.truth.rows, ", ", inputs.truth.cols, ")");
-  }
-  if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end())
     check::finite("truth", inputs.truth);
+  }
   PrunePathResult result;
   result.p = x.cols;
   result.m = y.cols;

@@ -239,12 +239,11 @@ class DataSampler final : public BaseSampler {
     const Index p = problem_.p_, d = problem_.d_;
     double* values = weights_.get(p * d);
     // Row after row, so that the first k features do not depend on how many more there are.
-    std::vector<double>& rows = rows_;
-    rows.resize(p * d);
-    standard_normal({problem_.seed_, trial, Purpose::features}, 0, p * d, rows.data());
+    rows_.resize(p * d);
+    standard_normal({problem_.seed_, trial, Purpose::features}, 0, p * d, rows_.data());
     const double scale = 1.0 / std::sqrt(static_cast<double>(d));
     for (Index i = 0; i < p; ++i)
-      for (Index j = 0; j < d; ++j) values[j * p + i] = scale * rows[i * d + j];
+      for (Index j = 0; j < d; ++j) values[j * p + i] = scale * rows_[i * d + j];
     if (problem_.activation_ != Activation::cos) return;
     phases_.resize(p);
     uniform({problem_.seed_, trial, Purpose::bias}, 0, p, phases_.data());
@@ -278,9 +277,7 @@ void DataProblem::test_features(std::uint64_t stream, Matrix out) const {
   check::same("out (rows)", test_rows_, out.rows);
   check::same("out (columns)", p_, out.cols);
   DataSampler source(*this, 1);
-  const ConstBlock features = source.test_features(stream);
-  for (Index i = 0; i < features.rows; ++i)
-    for (Index j = 0; j < features.cols; ++j) out(i, j) = features(i, j);
+  copy_out(source.test_features(stream), out);
 }
 
 std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n) {

@@ -6,13 +6,6 @@ namespace {
 
 constexpr Index kBatch = 8;  // sizes whose solutions and residuals are formed in one product
 
-/// b = (R'R)^{-1} b.
-void dual_solve(ConstBlock triangle, Block b) {
-  const auto& kernel = kernels::active();
-  kernel.solve_triangular(false, true, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
-  kernel.solve_triangular(false, false, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
-}
-
 }  // namespace
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback) {
@@ -89,7 +82,7 @@ void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Block dual = duals_.columns(slot * m, m);
   if (sound_[slot]) {
     copy(problem.y, dual);
-    dual_solve(triangle_of(slot), dual);
+    solve_normal(triangle_of(slot), dual);
   } else {
     fill(dual, 0.0);
   }
@@ -121,7 +114,7 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
   for (Index s = 0; s < count; ++s) {
     const Block own = residual.columns(s * m, m);
     if (sound_[slot + s])
-      dual_solve(triangle_of(slot + s), own);
+      solve_normal(triangle_of(slot + s), own);
     else
       fill(own, 0.0);
   }

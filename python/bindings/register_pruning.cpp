@@ -29,9 +29,6 @@ void register_pruning(py::module_& module) {
   });
   module.def("top_k",
              [](const Array& scores, Index k) { return as_array(top_k(as_vector(scores, "scores"), k)); });
-  module.def("top_k_order", [](const Array& scores, Index k) {
-    return as_array(top_k_order(as_vector(scores, "scores"), k));
-  });
 }
 
 }  // namespace overprune::bindings

@@ -144,8 +144,8 @@ class RandomFeatureProblem(Problem):
 
     @property
     def null_risk(self) -> float:
-        """Risk of theta = 0."""
-        return self._equivalent.null_risk
+        """Risk of theta = 0: ``E[y**2] = |teacher|**2 + noise_std**2``."""
+        return float(self.teacher @ self.teacher + self.noise_std**2)
 
     def risk(self, theta: npt.ArrayLike) -> FloatArray:
         """Compute the population's test risk of models of shape (..., p); see LinearGaussianProblem.risk."""

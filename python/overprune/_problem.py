@@ -113,6 +113,16 @@ class Problem:
         return np.moveaxis(models, 0, 1).reshape(self.p, -1), outer
 
 
+def as_problem(value: Any) -> Problem:
+    """`value` if it is a problem; TypeError otherwise."""
+    if not isinstance(value, Problem):
+        raise TypeError(
+            "problem must be a LinearGaussianProblem, RandomFeatureProblem or DataProblem, "
+            f"got {type(value).__name__}"
+        )
+    return value
+
+
 class LinearGaussianProblem(Problem):
     """A linear model with Gaussian features.
 

@@ -32,8 +32,8 @@ def describe(problem: Problem) -> dict[str, Any]:
     encoded = {}
     for name, value in arguments.items():
         if isinstance(value, np.ndarray):
-            digest.update(_fingerprint(value).encode())
             encoded[name] = _encode(value)
+            digest.update(encoded[name]["sha256"].encode())
         else:
             digest.update(f"{name}={value!r}".encode())
             encoded[name] = value
@@ -54,15 +54,12 @@ def problem_of(attributes: dict[str, Any]) -> Problem:
     return _CLASSES[description["class"]](**arguments)
 
 
-def _fingerprint(array: np.ndarray[Any, Any]) -> str:
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return hashlib.sha256(f"{little.dtype.str}{little.shape}".encode() + little.tobytes()).hexdigest()
-
-
 def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": _fingerprint(array)}
-    packed = zlib.compress(little.tobytes(), 6) if little.nbytes <= 8 * _LARGEST else b""
+    digest = hashlib.sha256(f"{little.dtype.str}{little.shape}".encode())
+    digest.update(little.data)
+    facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": digest.hexdigest()}
+    packed = zlib.compress(little.data, 6) if little.nbytes <= 8 * _LARGEST else b""
     if 0 < len(packed) <= _LARGEST:
         facts["data"] = base64.b64encode(packed).decode("ascii")
     return facts

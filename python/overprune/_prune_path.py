@@ -127,7 +127,7 @@ class PrunePath:
                         quantities[f"{stage}_{name}"][r, k, s] = value
             return quantities
 
-        attributes = {"trials": 1, "stream": str(check.seed(stream, "stream")), **describe(problem)}
+        attributes = {"stream": str(check.seed(stream, "stream")), **describe(problem)}
         return self._grid.table("prune_path", block, attributes)
 
 

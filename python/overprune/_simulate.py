@@ -11,7 +11,7 @@ import numpy as np
 from . import _core
 from . import _validate as check
 from ._grid import Grid
-from ._problem import Problem
+from ._problem import Problem, as_problem
 from ._progress import Progress
 from ._provenance import describe
 from ._validate import FloatArray
@@ -99,11 +99,7 @@ def simulate(
     >>> dict(table.pruned_risk.sizes)
     {'rule': 1, 'size': 2, 'nonzeros': 1, 'trial': 5}
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(
-            "problem must be a LinearGaussianProblem, RandomFeatureProblem or DataProblem, "
-            f"got {type(problem).__name__}"
-        )
+    as_problem(problem)
     grid = Grid.of(
         problem.p, n, sizes, nonzeros, rules=rules, retrain=retrain, ridge=ridge, retrain_ridge=retrain_ridge
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _core
 from . import _validate as check
 from ._grid import Grid
-from ._problem import LinearGaussianProblem, Problem
+from ._problem import LinearGaussianProblem, Problem, as_problem
 from ._provenance import describe
 from ._validate import FloatArray
 
@@ -128,12 +128,7 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
 def _linear_gaussian(problem: Any) -> LinearGaussianProblem:
     if isinstance(problem, LinearGaussianProblem):
         return problem
-    if not isinstance(problem, Problem):
-        raise TypeError(
-            "problem must be a LinearGaussianProblem, RandomFeatureProblem or DataProblem, "
-            f"got {type(problem).__name__}"
-        )
-    equivalent: LinearGaussianProblem = problem.equivalent()  # type: ignore[attr-defined]
+    equivalent: LinearGaussianProblem = as_problem(problem).equivalent()  # type: ignore[attr-defined]
     return equivalent
 
 
@@ -254,9 +249,7 @@ def predict(
 def _require_independent(problem: Any) -> None:
     """Says what `predict` supports, and what to do with the rest."""
     supported = "predict supports a LinearGaussianProblem with independent features and one target"
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a LinearGaussianProblem, got {type(problem).__name__}")
-    if not isinstance(problem, LinearGaussianProblem):
+    if not isinstance(as_problem(problem), LinearGaussianProblem):
         raise NotImplementedError(f"{supported}, got a {type(problem).__name__}; use simulate")
     if problem.targets > 1:
         raise NotImplementedError(f"{supported}, got beta of shape {problem.beta.shape}; use simulate")
