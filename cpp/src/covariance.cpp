@@ -6,10 +6,10 @@
 #include "kernels/table.hpp"
 
 namespace overprune {
-namespace {
+double covariance_rounding(Index p) {
+  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));
+}
 
-/// L in the lower triangle; false unless Sigma is definite beyond rounding. A pivot is compared with its own
-/// feature's variance, so that features on very different scales are no reason for doubt.
 bool definite_cholesky(Block sigma) {
   std::vector<double> variances(sigma.cols);
   for (Index j = 0; j < sigma.cols; ++j) variances[j] = sigma(j, j);
@@ -17,12 +17,6 @@ bool definite_cholesky(Block sigma) {
   for (Index j = 0; j < sigma.cols; ++j)
     if (!(sigma(j, j) * sigma(j, j) > covariance_rounding(sigma.rows) * variances[j])) return false;
   return true;
-}
-
-}  // namespace
-
-double covariance_rounding(Index p) {
-  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));
 }
 
 bool factorize_covariance(Block sigma) {

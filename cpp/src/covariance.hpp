@@ -9,6 +9,10 @@ namespace overprune {
 /// rounding errors of zero.
 double covariance_rounding(Index p);
 
+/// L over the lower triangle; false unless Sigma is definite beyond rounding. A pivot is compared with its own
+/// feature's variance, so that features on very different scales are no reason for doubt.
+bool definite_cholesky(Block sigma);
+
 /// F (p, p) with F F' = Sigma over `sigma`: lower triangular (true) where Sigma is definite, else
 /// eigenvectors times roots (false), with eigenvalues that are zero up to rounding set to zero - a rounding
 /// error left in would let samples leave the support of the distribution.

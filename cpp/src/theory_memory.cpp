@@ -1,0 +1,97 @@
+// The linear equations that tie the second training to the first (docs/theory.md, sections 6 and 9).
+#include <cmath>
+#include <limits>
+
+#include "kernels/table.hpp"
+#include "theory_draws.hpp"
+
+namespace overprune::theory {
+namespace {
+
+/// out = op(a) b.
+void multiply(bool transpose, ConstBlock a, ConstBlock b, Block out) {
+  kernels::active().gemm(transpose, false, out.rows, out.cols, b.rows, 1.0, a.data, a.ld, b.data, b.ld, 0.0,
+                         out.data, out.ld);
+}
+
+/// Rows [first, first + m) and columns [column, column + m).
+ConstBlock part(ConstBlock forms, Index first, Index column, Index m) {
+  return {forms.data + first + column * forms.ld, m, m, forms.ld};
+}
+
+/// rho (m, m) and C (m, m), stacked.
+void solve_rho_and_c(const Eigenbasis& basis, const MatrixLaw& law, ConstBlock G, double b, Block solution) {
+  const Index m = basis.targets();
+  const ConstBlock eu = part(G, m, 0, m), ee = part(G, m, m, m), ew = part(G, m, 2 * m, m),
+                   wu = part(G, 2 * m, 0, m), we = part(G, 2 * m, m, m), ww = part(G, 2 * m, 2 * m, m);
+  Buffer system_buffer, right_buffer;
+  const Block system = system_buffer.block(2 * m, 2 * m), right = right_buffer.block(2 * m, m);
+  for (Index j = 0; j < m; ++j)
+    for (Index i = 0; i < m; ++i) {
+      const double omega = law.omega(i, j);
+      system(i, j) = ee(i, j) - b * omega;
+      system(i, m + j) = -ew(i, j) - (1.0 - b) * omega;
+      system(m + i, j) = omega - ee(i, j) + we(i, j);
+      system(m + i, m + j) = ew(i, j) - ww(i, j);
+      right(i, j) = -eu(i, j);
+      right(m + i, j) = basis.noise()(i, j) + law.shift(i, j) + eu(i, j) - wu(i, j);
+    }
+  double condition = 0.0;  // one-hot targets may make Omega singular: the shortest solution does no harm
+  kernels::active().min_norm(2 * m, 2 * m, m, system.data, system.ld, right.data, right.ld, 1e-12,
+                             solution.data, solution.ld, &condition);
+}
+
+}  // namespace
+
+Memory solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, const FormMeans& means) {
+  const Index m = basis.targets(), c = means.G.cols;
+  const double b = means.trace / n, B = means.trace2 / n;
+  Memory memory;
+  memory.risk = std::numeric_limits<double>::infinity();
+  if (!(b < 1.0) || !(B < 1.0)) return memory;
+  // ubar = Q A P with P = [I; rho; -C].
+  Buffer p_buffer, image_buffer, square_buffer, linear_buffer, solution_buffer;
+  const Block P = p_buffer.block(c, m), image = image_buffer.block(c, m);
+  fill(P, 0.0);
+  for (Index i = 0; i < m; ++i) P(i, i) = 1.0;
+  Block solution;
+  if (c > m) {
+    solution = solution_buffer.block(2 * m, m);
+    solve_rho_and_c(basis, law, means.G, b, solution);
+    for (Index j = 0; j < m; ++j)
+      for (Index i = 0; i < m; ++i) {
+        P(m + i, j) = solution(i, j);
+        P(2 * m + i, j) = -solution(m + i, j);
+      }
+    for (Index j = 0; j < m; ++j)
+      for (Index i = 0; i < m; ++i) {
+        memory.rho.push_back(solution(i, j));
+        memory.C.push_back(solution(m + i, j));
+      }
+  }
+  const Block square = square_buffer.block(m, m), linear = linear_buffer.block(m, m);
+  multiply(false, means.K, P, image);
+  multiply(true, P, image, square);
+  multiply(true, P, means.G.columns(0, m), linear);
+  memory.omega.resize(m * m);
+  const Block omega2{memory.omega.data(), m, m, m};
+  for (Index j = 0; j < m; ++j)
+    for (Index i = 0; i < m; ++i)
+      omega2(i, j) =
+          basis.noise()(i, j) + square(i, j) - linear(i, j) - linear(j, i) + basis.energy()(i, j);
+  if (c > m) {
+    const Block rho = solution.top(m), weighted = image.top(m), remembered = square;
+    multiply(false, law.omega, rho, weighted);
+    multiply(true, rho, weighted, remembered);
+    for (Index j = 0; j < m; ++j)
+      for (Index i = 0; i < m; ++i) omega2(i, j) -= B * remembered(i, j);
+  }
+  memory.risk = 0.0;
+  for (Index j = 0; j < m; ++j) {
+    for (Index i = 0; i < m; ++i) omega2(i, j) /= 1.0 - B;
+    memory.risk += omega2(j, j);
+  }
+  return memory;
+}
+
+}  // namespace overprune::theory
