@@ -6,6 +6,7 @@
 #include "kernels/table.hpp"
 
 namespace overprune {
+
 double covariance_rounding(Index p) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));
 }
@@ -19,7 +20,7 @@ bool definite_cholesky(Block sigma) {
   return true;
 }
 
-bool factorize_covariance(Block sigma) {
+bool factorize_covariance(Block sigma, const char* name) {
   const Index p = sigma.rows;
   Buffer copy_buffer;
   const Block original = copy_buffer.block(p, p);
@@ -34,10 +35,10 @@ bool factorize_covariance(Block sigma) {
   for (Index j = 0; j < p; ++j)
     for (Index i = 0; i < p; ++i) sigma(i, j) = original(i, j) / scales[i] / scales[j];
   if (!kernels::active().symmetric_eigen(p, sigma.data, sigma.ld, values.data()))
-    check::fail("covariance has no eigendecomposition that converges");
+    check::fail(name, " has no eigendecomposition that converges");
   const double largest = std::max(values.back(), 0.0);
   if (values.front() < -1e-10 * largest || values.back() < 0.0)
-    check::fail("covariance must be positive semidefinite, got an eigenvalue of ", values.front(),
+    check::fail(name, " must be positive semidefinite, got an eigenvalue of ", values.front(),
                 " among its correlations");
   for (Index j = 0; j < p; ++j) {
     const double root = values[j] > covariance_rounding(p) * largest ? std::sqrt(values[j]) : 0.0;

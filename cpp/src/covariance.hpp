@@ -16,8 +16,9 @@ bool definite_cholesky(Block sigma);
 /// F (p, p) with F F' = Sigma over `sigma`: lower triangular (true) where Sigma is definite, else
 /// eigenvectors times roots (false), with eigenvalues that are zero up to rounding set to zero - a rounding
 /// error left in would let samples leave the support of the distribution.
+/// @param name  what errors call it
 /// @throws std::invalid_argument where an eigenvalue is negative beyond rounding
-bool factorize_covariance(Block sigma);
+bool factorize_covariance(Block sigma, const char* name = "covariance");
 
 /// Sigma^+ rhs, by Cholesky where Sigma is definite and by a rank-revealing decomposition elsewhere.
 void solve_covariance(ConstBlock sigma, ConstBlock rhs, Block solution);

@@ -5,6 +5,7 @@
 #include "block.hpp"
 #include "check.hpp"
 #include "covariance.hpp"
+#include "kernels/table.hpp"
 #include "overprune/features.hpp"
 #include "overprune/pruning.hpp"
 #include "samplers.hpp"
@@ -41,50 +42,59 @@ void check_one_hot(const char* name, ConstMatrix rows) {
   }
 }
 
-void check_symmetric(ConstMatrix covariance) {
+void check_symmetric(const char* name, ConstMatrix covariance) {
   double largest = 0.0;
   for (Index i = 0; i < covariance.rows; ++i) largest = std::max(largest, std::abs(covariance(i, i)));
   for (Index j = 0; j < covariance.cols; ++j)
     for (Index i = 0; i < j; ++i)
       if (std::abs(covariance(i, j) - covariance(j, i)) > 1e-10 * largest)
-        check::fail("covariance must be symmetric, got ", covariance(i, j), " at (", i, ", ", j, ") and ",
+        check::fail(name, " must be symmetric, got ", covariance(i, j), " at (", i, ", ", j, ") and ",
                     covariance(j, i), " at (", j, ", ", i, ")");
+}
+
+/// A copy of a covariance matrix of that size, and its factor, once it is known to be one.
+void take_covariance(const char* name, ConstMatrix from, Index size, std::vector<double>& covariance,
+                     std::vector<double>& factor) {
+  const std::string label = name;
+  check::same((label + " (rows)").c_str(), size, from.rows);
+  check::same((label + " (columns)").c_str(), size, from.cols);
+  check::finite(name, from);
+  check_symmetric(name, from);
+  covariance = factor = dense_copy(from);
+  factorize_covariance({factor.data(), size, size, size}, name);
 }
 
 }  // namespace
 
-LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector variances, double noise_std)
-    : p_(beta.rows),
-      m_(beta.cols),
-      noise_std_(noise_std),
-      beta_(dense_copy(beta)),
-      variances_(copy_of(variances)) {
+LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, Noise noise)
+    : p_(beta.rows), m_(beta.cols), noise_std_(noise.std), beta_(dense_copy(beta)) {
   check::at_least("beta (length)", p_, 1);
   check::at_least("beta (targets)", m_, 1);
-  check::same("covariance", p_, variances.size);
   check::finite("beta", beta);
-  check::finite("covariance", variances);
-  check::nonnegative("noise_std", noise_std);
-  check::not_negative("covariance", variances);
+  if (noise.covariance.data) {
+    take_covariance("noise_covariance", noise.covariance, m_, noise_, noise_factor_);
+    for (Index t = 0; t < m_; ++t) noise_floor_ += noise_[t * m_ + t];
+    noise_std_ = std::sqrt(noise_floor_ / static_cast<double>(m_));
+    return;
+  }
+  check::nonnegative("noise_std", noise.std);
+  noise_.assign(m_ * m_, 0.0);
+  for (Index t = 0; t < m_; ++t) noise_[t * m_ + t] = noise.std * noise.std;
+  noise_floor_ = static_cast<double>(m_) * noise.std * noise.std;
 }
 
-LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, double noise_std)
-    : p_(beta.rows),
-      m_(beta.cols),
-      noise_std_(noise_std),
-      beta_(dense_copy(beta)),
-      covariance_(dense_copy(covariance)) {
-  check::at_least("beta (length)", p_, 1);
-  check::at_least("beta (targets)", m_, 1);
-  check::same("covariance (rows)", p_, covariance.rows);
-  check::same("covariance (columns)", p_, covariance.cols);
-  check::finite("beta", beta);
-  check::finite("covariance", covariance);
-  check::nonnegative("noise_std", noise_std);
-  check_symmetric(covariance);
+LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector variances, Noise noise)
+    : LinearGaussianProblem(beta, noise) {
+  check::same("covariance", p_, variances.size);
+  check::finite("covariance", variances);
+  check::not_negative("covariance", variances);
+  variances_ = copy_of(variances);
+}
+
+LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, Noise noise)
+    : LinearGaussianProblem(beta, noise) {
+  take_covariance("covariance", covariance, p_, covariance_, factor_);
   for (Index i = 0; i < p_; ++i) variances_.push_back(covariance(i, i));
-  factor_ = covariance_;
-  factorize_covariance({factor_.data(), p_, p_, p_});
 }
 
 double LinearGaussianProblem::null_risk() const {
@@ -148,25 +158,45 @@ std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& featur
   return result;
 }
 
+/// (m, m): N + r' Sigma r, r = beta on D, 0 elsewhere, less the true coefficients. A sum of squares, so that
+/// rounding leaves it semidefinite.
+std::vector<double> LinearGaussianProblem::unexplained(const Indices& features, ConstMatrix beta) const {
+  Buffer residual_buffer, image_buffer;
+  const Block residual = residual_buffer.block(p_, m_), image = image_buffer.block(p_, m_);
+  for (Index t = 0; t < m_; ++t) {
+    for (Index i = 0; i < p_; ++i) residual(i, t) = -beta_[t * p_ + i];
+    for (Index i = 0; i < beta.rows; ++i) residual(features[i], t) += beta(i, t);
+  }
+  const auto& kernel = kernels::active();
+  if (diagonal()) {
+    for (Index t = 0; t < m_; ++t)
+      for (Index i = 0; i < p_; ++i) image(i, t) = std::sqrt(variances_[i]) * residual(i, t);
+  } else {
+    kernel.gemm(true, false, p_, m_, p_, 1.0, factor_.data(), p_, residual.data, p_, 0.0, image.data, p_);
+  }
+  std::vector<double> noise = noise_;
+  kernel.gram(m_, p_, image.data, p_, noise.data(), m_);
+  for (Index t = 0; t < m_; ++t)
+    for (Index u = 0; u < t; ++u) noise[t * m_ + u] = noise[u * m_ + t];
+  return noise;
+}
+
 LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) const {
-  if (m_ > 1) check::fail("restrict needs one target, got beta with ", m_);
   if (features.empty()) check::fail("features must not be empty");
   check::distinct("features", features, p_);
   const Index k = static_cast<Index>(features.size());
   const std::vector<double> beta = restricted_beta(features);
-  // The risk of beta_D in the full problem is the restricted problem's noise.
-  std::vector<double> embedded(p_, 0.0);
-  for (Index i = 0; i < k; ++i) embedded[features[i]] = beta[i];
-  double noise = 0.0;
-  risk(column_major(embedded.data(), p_, 1), {&noise, 1, 1});
-  const ConstMatrix beta_view = column_major(beta.data(), k, 1);
+  const ConstMatrix beta_view = column_major(beta.data(), k, m_);
+  const std::vector<double> covariance_left = unexplained(features, beta_view);
+  const Noise noise =
+      m_ == 1 ? Noise(std::sqrt(covariance_left[0])) : Noise(column_major(covariance_left.data(), m_, m_));
   if (diagonal()) {
     std::vector<double> variances(k);
     for (Index i = 0; i < k; ++i) variances[i] = variances_[features[i]];
-    return {beta_view, vector_view(variances), std::sqrt(noise)};
+    return {beta_view, vector_view(variances), noise};
   }
   const std::vector<double> block = principal_block(covariance(), features);
-  return {beta_view, column_major(block.data(), k, k), std::sqrt(noise)};
+  return {beta_view, column_major(block.data(), k, k), noise};
 }
 
 void LinearGaussianProblem::oracle_scores(Index k, double* scores) const {

@@ -24,7 +24,7 @@ void GaussianRisk::evaluate_diagonal(const Models& models, double* risk) {
   const auto feature = [&](Index i) { return models.support ? models.support[i] : i; };
   std::fill(on_support_.begin(), on_support_.end(), 0);
   for (Index i = 0; i < models.count; ++i) on_support_[feature(i)] = 1;
-  double outside = static_cast<double>(m) * problem_.noise_std() * problem_.noise_std();
+  double outside = problem_.noise_floor();
   for (Index t = 0; t < m; ++t)
     for (Index i = 0; i < p; ++i)
       if (!on_support_[i]) outside += variances(i) * beta(i, t) * beta(i, t);
@@ -56,7 +56,7 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
     for (Index c = b * m; c < (b + 1) * m; ++c)
       for (Index i = 0; i < p; ++i) sum += difference(i, c) * image(i, c);
     // Rounding may take a quadratic form that is zero below it.
-    risk[b] = static_cast<double>(m) * problem_.noise_std() * problem_.noise_std() + std::max(sum, 0.0);
+    risk[b] = problem_.noise_floor() + std::max(sum, 0.0);
   }
 }
 
@@ -96,6 +96,17 @@ void add_noise(double noise_std, std::uint64_t seed, std::uint64_t trial, Buffer
   double* noise = buffer.get(y.rows * y.cols);
   standard_normal({seed, trial, Purpose::noise}, 0, y.rows * y.cols, noise);
   for (Index i = 0; i < y.rows * y.cols; ++i) y.data[i] += noise_std * noise[i];
+}
+
+/// y += z F' where the noise has a covariance F F', from the same stream.
+void add_noise(const LinearGaussianProblem& problem, std::uint64_t seed, std::uint64_t trial, Buffer& buffer,
+               Block y) {
+  const ConstMatrix factor = problem.noise_factor();
+  if (!factor.data) return add_noise(problem.noise_std(), seed, trial, buffer, y);
+  const Block noise = buffer.block(y.rows, y.cols);
+  standard_normal({seed, trial, Purpose::noise}, 0, y.rows * y.cols, noise.data);
+  kernels::active().gemm(false, true, y.rows, y.cols, y.cols, 1.0, noise.data, noise.ld, factor.data, y.cols,
+                         1.0, y.data, y.ld);
 }
 
 /// Holds the design (n, p) and the response (n, m) that the three samplers fill.
@@ -138,7 +149,7 @@ class GaussianSampler final : public BaseSampler {
       });
     }
     respond(x_, problem_.beta(), y_);
-    add_noise(problem_.noise_std(), seed, trial, scratch_, y_);
+    add_noise(problem_, seed, trial, scratch_, y_);
   }
   void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
 

@@ -8,23 +8,23 @@
 
 namespace overprune::theory {
 
-/// Sigma = V diag(values) V' of a problem, without eigenvalues that are zero up to rounding; F = V diag(values)^(1/2)
-/// is the square root that the formulas use: x = F g, u = F'beta. For independent features V selects the ones
-/// of positive variance and is never formed.
+/// Sigma = V diag(values) V' of a problem, without eigenvalues that are zero up to rounding; F = V
+/// diag(values)^(1/2) is the square root that the formulas use: x = F g, u = F'beta. For independent features
+/// V selects the ones of positive variance and is never formed.
 class Eigenbasis {
  public:
   /// The problem must outlive the basis.
   explicit Eigenbasis(const LinearGaussianProblem& problem);
 
   const LinearGaussianProblem& problem() const { return problem_; }
-  Index features() const { return problem_.features(); }                 ///< k
-  Index targets() const { return problem_.targets(); }                   ///< m
-  Index rank() const { return static_cast<Index>(values_.size()); }      ///< r
-  const std::vector<double>& values() const { return values_; }          ///< (r) positive
-  ConstBlock signal() const { return signal_; }                          ///< (r, m) u = F'beta
-  ConstBlock cross() const { return cross_; }                            ///< (k, m) Sigma beta = F u
-  ConstBlock energy() const { return energy_; }                          ///< (m, m) u'u
-  ConstBlock noise() const { return noise_; }                            ///< (m, m) N
+  Index features() const { return problem_.features(); }                         ///< k
+  Index targets() const { return problem_.targets(); }                           ///< m
+  Index rank() const { return static_cast<Index>(values_.size()); }              ///< r
+  const std::vector<double>& values() const { return values_; }                  ///< (r) positive
+  ConstBlock signal() const { return signal_; }                                  ///< (r, m) u = F'beta
+  ConstBlock cross() const { return cross_; }                                    ///< (k, m) Sigma beta = F u
+  ConstBlock energy() const { return energy_; }                                  ///< (m, m) u'u
+  ConstBlock noise() const { return noise_; }                                    ///< (m, m) N
   const std::vector<double>& root_variances() const { return root_variances_; }  ///< (k) sqrt(Sigma_ii)
 
   /// out (k, c) = V diag(weights) g, g (r, c); g is overwritten.
@@ -52,12 +52,12 @@ struct MatrixLaw {
   double tau = 0.0;
   double risk = 0.0;  ///< tr Omega; infinite where the limit diverges
   bool finite = true;
-  std::vector<double> shrink;  ///< (r) sqrt(l) / (l + tau)
+  std::vector<double> shrink;       ///< (r) sqrt(l) / (l + tau)
   std::vector<double> root_values;  ///< (r) sqrt(l)
-  Block omega;  ///< (m, m) Omega; where infinite, the matrix that it is a multiple of
-  Block root;   ///< (m, m) root root' = Omega
-  Block mean;   ///< (k, m) E theta
-  Block shift;  ///< (m, m) u'D u = E w'u
+  Block omega;                      ///< (m, m) Omega; where infinite, the matrix that it is a multiple of
+  Block root;                       ///< (m, m) root root' = Omega
+  Block mean;                       ///< (k, m) E theta
+  Block shift;                      ///< (m, m) u'D u = E w'u
   Buffer omega_buffer, root_buffer, mean_buffer, shift_buffer;
 
   MatrixLaw(const Eigenbasis& basis, double n, double ridge);

@@ -17,11 +17,11 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr Index kBatch = 8;           // pairs whose products with the eigenvectors are formed at once
-constexpr Index kFirstPairs = 32;     // of draws = 0, which doubles them until the errors are small enough
+constexpr Index kBatch = 8;        // pairs whose products with the eigenvectors are formed at once
+constexpr Index kFirstPairs = 32;  // of draws = 0, which doubles them until the errors are small enough
 constexpr Index kMostPairs = 1 << 16;
-constexpr Index kGroups = 64;         // of pairs, for the jackknife
-constexpr Index kPilotPairs = 8;      // whose supports tell the second stage's effective ridge about
+constexpr Index kGroups = 64;           // of pairs, for the jackknife
+constexpr Index kPilotPairs = 8;        // whose supports tell the second stage's effective ridge about
 constexpr double kNodeDistance = 1.03;  // the forms are known at tau2 / 1.03 and 1.03 tau2, linear in between
 
 }  // namespace
@@ -29,17 +29,17 @@ constexpr double kNodeDistance = 1.03;  // the forms are known at tau2 / 1.03 an
 /// A (rule, nonzeros) whose risk needs draws.
 struct Point {
   Rule rule;
-  Index s = 0, position = 0;   // in grid.nonzeros
-  bool independent = false;    // the support does not depend on the training noise
-  bool spectral = false;       // tau2 > 0: the forms are kept at two values of it
+  Index s = 0, position = 0;  // in grid.nonzeros
+  bool independent = false;   // the support does not depend on the training noise
+  bool spectral = false;      // tau2 > 0: the forms are kept at two values of it
   std::array<double, 2> nodes{0.0, 0.0};
   bool done = false;
 
   Index node_count() const { return spectral ? 2 : 1; }
 };
 
-/// Layout of what one pair of draws adds to a point: the excess risks of the pruned and the compensated model,
-/// then for each node tr Q, tr Q^2, G (c, c), K (c, c).
+/// Layout of what one pair of draws adds to a point: the excess risks of the pruned and the compensated
+/// model, then for each node tr Q, tr Q^2, G (c, c), K (c, c).
 struct Layout {
   Index c;
   Index node(Index i) const { return 2 + i * (2 + 2 * c * c); }
@@ -57,8 +57,8 @@ class Groups {
       const Index half = (count() + 1) / 2;
       for (Index g = 0; g < half; ++g) {
         for (Index i = 0; i < length_; ++i)
-          sums_[g * length_ + i] = sums_[2 * g * length_ + i] +
-                                   (2 * g + 1 < count() ? sums_[(2 * g + 1) * length_ + i] : 0.0);
+          sums_[g * length_ + i] =
+              sums_[2 * g * length_ + i] + (2 * g + 1 < count() ? sums_[(2 * g + 1) * length_ + i] : 0.0);
         pairs_[g] = pairs_[2 * g] + (2 * g + 1 < count() ? pairs_[2 * g + 1] : 0);
       }
       pairs_.resize(half);
@@ -488,7 +488,8 @@ void SizeStudy::Work::choose_nodes(Workspace& space, const Poll& poll) {
       const Indices order =
           order_of(point.rule, theta, static_cast<std::uint64_t>(pair), 1.0, point.s, space);
       space.forms.start(order, {point.s});
-      const auto& spectral = space.forms.decompose(point.s, gather(order, point.s, theta, noise, false, space));
+      const auto& spectral =
+          space.forms.decompose(point.s, gather(order, point.s, theta, noise, false, space));
       values.insert(values.end(), spectral.values.begin(), spectral.values.end());
     }
     weights.assign(values.size(), 1.0 / kPilotPairs);
@@ -529,7 +530,8 @@ double SizeStudy::Work::retrained(const Point& point, const std::vector<double>&
   const auto means_at = [&](Index node) {
     const double* forms = mean.data() + layout.forms(node);
     const Index c = layout.c;
-    return FormMeans{mean[layout.node(node)], mean[layout.node(node) + 1], {forms, c, c, c}, {forms + c * c, c, c, c}};
+    return FormMeans{
+        mean[layout.node(node)], mean[layout.node(node) + 1], {forms, c, c, c}, {forms + c * c, c, c, c}};
   };
   const double first = solve_memory(basis_, law_, n_, means_at(0)).risk;
   if (!point.spectral) return first;

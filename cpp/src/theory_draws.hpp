@@ -16,15 +16,15 @@ struct Estimate {
   double value, stderr_;
 };
 
-/// Quadratic forms of a support that depends on the draw, as means over draws; c columns A = [u e w], or u alone
-/// where the support does not depend on the training noise.
+/// Quadratic forms of a support that depends on the draw, as means over draws; c columns A = [u e w], or u
+/// alone where the support does not depend on the training noise.
 struct FormMeans {
   double trace = 0.0, trace2 = 0.0;  ///< E tr Q, E tr Q^2
   ConstBlock G, K;                   ///< (c, c) E A'Q A, E A'Q^2 A
 };
 
-/// What the second stage remembers of the first, as in docs/theory.md: u2 = Q(u + e rho - w C + e_new), and the new
-/// residual's covariance Omega2.
+/// What the second stage remembers of the first, as in docs/theory.md: u2 = Q(u + e rho - w C + e_new), and
+/// the new residual's covariance Omega2.
 struct Memory {
   std::vector<double> rho, C;  ///< (m, m) column-major; empty where the support does not depend on the noise
   std::vector<double> omega;   ///< (m, m) Omega2

@@ -77,8 +77,7 @@ Memory solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, con
   const Block omega2{memory.omega.data(), m, m, m};
   for (Index j = 0; j < m; ++j)
     for (Index i = 0; i < m; ++i)
-      omega2(i, j) =
-          basis.noise()(i, j) + square(i, j) - linear(i, j) - linear(j, i) + basis.energy()(i, j);
+      omega2(i, j) = basis.noise()(i, j) + square(i, j) - linear(i, j) - linear(j, i) + basis.energy()(i, j);
   if (c > m) {
     const Block rho = solution.top(m), weighted = image.top(m), remembered = square;
     multiply(false, law.omega, rho, weighted);

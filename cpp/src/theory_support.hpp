@@ -8,19 +8,22 @@
 
 namespace overprune::theory {
 
-/// With Q = F_S'(Sigma_SS + tau2)^{-1} F_S and columns A known through Y = (F A)_S: G = A'Q A, K = A'Q^2 A and
-/// the traces of Q and Q^2. One thread's workspace.
+/// With Q = F_S'(Sigma_SS + tau2)^{-1} F_S and columns A known through Y = (F A)_S: G = A'Q A, K = A'Q^2 A
+/// and the traces of Q and Q^2. One thread's workspace.
 class SupportForms {
  public:
   explicit SupportForms(const Eigenbasis& basis) : basis_(basis) {}
 
-  /// Prepares the supports formed by the first s of `order` for every s of `nonzeros`; Sigma_SS by gathering once.
+  /// Prepares the supports formed by the first s of `order` for every s of `nonzeros`; Sigma_SS by gathering
+  /// once.
   void start(const Indices& order, const Indices& nonzeros);
 
-  /// out = |F'x - u|^2 summed over targets, x (s, m) the coefficients on the first s: the excess risk of a pruned model.
+  /// out = |F'x - u|^2 summed over targets, x (s, m) the coefficients on the first s: the excess risk of a
+  /// pruned model.
   double excess_risk(Index s, ConstBlock x);
 
-  /// tau2 = 0 for every s of `nonzeros`: calls visit(i, G, rank) with G (c, c). Y holds at least the rows of the largest.
+  /// tau2 = 0 for every s of `nonzeros`: calls visit(i, G, rank) with G (c, c). Y holds at least the rows of
+  /// the largest.
   template <class Visit>
   void project(ConstBlock y, const Indices& nonzeros, Visit visit) {
     const Block form = form_.block(y.cols, y.cols);

@@ -8,15 +8,18 @@ namespace {
 
 using Linear = LinearGaussianProblem;
 
-std::shared_ptr<Linear> make_linear(const Array& beta, const Array& covariance, double noise_std) {
+std::shared_ptr<Linear> make_linear(const Array& beta, const Array& covariance, double noise_std,
+                                    const std::optional<Array>& noise_covariance) {
   const ConstMatrix coefficients = as_matrix(beta, "beta");
+  const Noise noise =
+      noise_covariance ? Noise(as_matrix(*noise_covariance, "noise_covariance")) : Noise(noise_std);
   if (covariance.ndim() == 1) {
     const ConstVector variances = as_vector(covariance, "covariance");
-    return std::make_shared<Linear>(coefficients, variances, noise_std);
+    return std::make_shared<Linear>(coefficients, variances, noise);
   }
   const ConstMatrix sigma = as_matrix(covariance, "covariance");
   const py::gil_scoped_release release;
-  return std::make_shared<Linear>(coefficients, sigma, noise_std);
+  return std::make_shared<Linear>(coefficients, sigma, noise);
 }
 
 /// A column-major (Fortran-order) copy, which is how the core holds matrices.
@@ -113,6 +116,9 @@ void register_problem(py::module_& module) {
   py::class_<Linear, Problem, std::shared_ptr<Linear>>(module, "LinearGaussianProblem")
       .def(py::init(&make_linear))
       .def_property_readonly("noise_std", &Linear::noise_std)
+      .def_property_readonly("noise_floor", &Linear::noise_floor)
+      .def_property_readonly("noise_covariance",
+                             [](const Linear& problem) { return to_array(problem.noise_covariance()); })
       .def_property_readonly("diagonal", &Linear::diagonal)
       .def_property_readonly("beta", [](const Linear& problem) { return to_array(problem.beta()); })
       .def_property_readonly("variances", [](const Linear& problem) { return to_array(problem.variances()); })

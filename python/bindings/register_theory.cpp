@@ -40,6 +40,32 @@ py::dict bound_predict(const Array& eigenvalues, const Array& beta, double noise
   return result;
 }
 
+py::dict bound_predict_drawn(const LinearGaussianProblem& problem, Index n, const Indices& sizes,
+                             const Indices& nonzeros, const std::vector<std::string>& rules, bool retrain,
+                             double ridge, double retrain_ridge, const DrawOptions& options) {
+  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
+  DrawnResult found;
+  {
+    py::gil_scoped_release release;
+    found = predict(problem, n, grid, options, interruptible());
+  }
+  const auto K = static_cast<py::ssize_t>(sizes.size()), S = static_cast<py::ssize_t>(nonzeros.size());
+  const auto R = static_cast<py::ssize_t>(rules.size());
+  py::dict result;
+  result["dense_risk"] = to_array(found.dense_risk, {K});
+  result["draws"] = to_array(found.draws, {K});
+  const auto add = [&](const char* name, const std::vector<double>& values) {
+    if (!values.empty()) result[name] = to_array(values, {R, K, S});
+  };
+  add("pruned_risk", found.pruned_risk);
+  add("pruned_risk_stderr", found.pruned_stderr);
+  add("retrained_risk", found.retrained_risk);
+  add("retrained_risk_stderr", found.retrained_stderr);
+  add("compensated_risk", found.compensated_risk);
+  add("compensated_risk_stderr", found.compensated_stderr);
+  return result;
+}
+
 }  // namespace
 
 void register_theory(py::module_& module) {
@@ -49,6 +75,11 @@ void register_theory(py::module_& module) {
              "ridge"_a);
   module.def("predict", &bound_predict, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a, "sizes"_a,
              "nonzeros"_a, "rules"_a, "retrain"_a, "ridge"_a, "retrain_ridge"_a);
+  py::class_<DrawOptions>(module, "DrawOptions")
+      .def(py::init([](Index draws, double rtol, std::uint64_t seed, Index workers, bool compensate) {
+        return DrawOptions{draws, rtol, seed, workers, compensate};
+      }));
+  module.def("predict_drawn", &bound_predict_drawn);
 }
 
 }  // namespace overprune::bindings

@@ -126,26 +126,29 @@ def as_problem(value: Any) -> Problem:
 class LinearGaussianProblem(Problem):
     """A linear model with Gaussian features.
 
-    ``x ~ N(0, Sigma)``, ``y = x'beta + noise_std z``, ``z ~ N(0, 1)``.
+    ``x ~ N(0, Sigma)``, ``y = x'beta + noise_std z``, ``z ~ N(0, 1)``; with several targets the noise may
+    have any covariance, ``y = beta'x + N(0, noise_covariance)``.
 
     Parameters
     ----------
     beta : array_like of shape (p,) or (p, m)
-        True coefficients, of one or several targets (with independent noise of equal size).
+        True coefficients, of one or several targets.
     covariance : array_like of shape (p,) or (p, p)
         Sigma: the variances of independent features, at least 0, or a symmetric positive semidefinite matrix.
     noise_std : float, default 0.0
-        Standard deviation of the noise, finite and at least 0.
+        Standard deviation of the noise, finite and at least 0: of every target, independently.
+    noise_covariance : array_like of shape (m, m), optional
+        Covariance of the noise of the m targets, symmetric and positive semidefinite, instead of noise_std.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not real and finite, lengths differ, a variance or noise_std is negative, or the
-        matrix is not symmetric and positive semidefinite.
+        If an argument is not real and finite, lengths differ, a variance or noise_std is negative, a matrix
+        is not symmetric and positive semidefinite, or both noise_std and noise_covariance are given.
 
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), Definition 1; docs/theory.md, section 1.
+    Chang, Li, Oymak, Thrampoulidis (2021), Definition 1; docs/theory.md, sections 1 and 9.
 
     Examples
     --------
@@ -157,15 +160,33 @@ class LinearGaussianProblem(Problem):
     >>> X, y = problem.sample(3, seed=0)
     >>> X.shape, y.shape
     ((3, 4), (3,))
+    >>> two = op.LinearGaussianProblem(np.eye(4)[:, :2], np.ones(4), noise_covariance=[[2, 1], [1, 1]])
+    >>> two.null_risk
+    5.0
     """
 
-    def __init__(self, beta: npt.ArrayLike, covariance: npt.ArrayLike, noise_std: float = 0.0) -> None:
+    def __init__(
+        self,
+        beta: npt.ArrayLike,
+        covariance: npt.ArrayLike,
+        noise_std: float = 0.0,
+        *,
+        noise_covariance: npt.ArrayLike | None = None,
+    ) -> None:
         coefficients = check.float_array(beta, "beta", ndim=(1, 2))
         p = coefficients.shape[0]
         sigma = check.float_array(covariance, "covariance", ndim=(1, 2), shape=(p, p))
         noise = check.nonnegative(noise_std, "noise_std")
-        self._core = _core.LinearGaussianProblem(coefficients.reshape(p, -1), sigma, noise)
+        columns = coefficients.reshape(p, -1)
+        joint = None
+        if noise_covariance is not None:
+            m = columns.shape[1]
+            joint = check.float_array(noise_covariance, "noise_covariance", ndim=2, shape=(m, m))
+            if noise != 0.0:
+                raise ValueError(f"noise_std must be left out with noise_covariance, got {noise}")
+        self._core = _core.LinearGaussianProblem(columns, sigma, noise, joint)
         self._shape = coefficients.shape
+        self._joint_noise = joint is not None
 
     @cached_property
     def beta(self) -> FloatArray:
@@ -179,8 +200,13 @@ class LinearGaussianProblem(Problem):
 
     @property
     def noise_std(self) -> float:
-        """Standard deviation of the noise."""
+        """Standard deviation of the noise; its root mean square over targets, given a noise_covariance."""
         return float(self._core.noise_std)
+
+    @cached_property
+    def noise_covariance(self) -> FloatArray:
+        """Covariance (m, m) of the noise: as given, or ``noise_std**2`` times the identity; read-only."""
+        return read_only(self._core.noise_covariance)
 
     @property
     def null_risk(self) -> float:
@@ -188,12 +214,17 @@ class LinearGaussianProblem(Problem):
         return float(self._core.null_risk)
 
     def describe(self) -> dict[str, Any]:
-        return {"beta": self.beta, "covariance": self.covariance, "noise_std": self.noise_std}
+        known: dict[str, Any] = {"beta": self.beta, "covariance": self.covariance}
+        if self._joint_noise:
+            return {**known, "noise_covariance": self.noise_covariance}
+        return {**known, "noise_std": self.noise_std}
 
     def restrict(self, features: int | npt.ArrayLike) -> LinearGaussianProblem:
         """Form the problem of training on a subset D of the features.
 
-        ``beta_D = Sigma_DD^{-1} Sigma_D: beta``; what the other features explain beyond D becomes noise.
+        ``beta_D = Sigma_DD^{-1} Sigma_D: beta``; what the other features explain beyond D becomes noise, of
+        covariance ``(beta - beta_D)' Sigma (beta - beta_D)`` (with beta_D zero outside D) on top of the
+        problem's own. With several targets it is correlated: see noise_covariance of the result.
 
         Parameters
         ----------
@@ -209,12 +240,10 @@ class LinearGaussianProblem(Problem):
         ------
         TypeError, ValueError
             If features is out of range or repeated.
-        NotImplementedError
-            With several targets, whose restricted noise is correlated.
 
         References
         ----------
-        docs/theory.md, section 1.
+        docs/theory.md, sections 1 and 9.
 
         Examples
         --------
@@ -223,22 +252,22 @@ class LinearGaussianProblem(Problem):
         >>> problem.restrict(1).noise_std
         4.0
         """
-        if self.targets > 1:
-            raise NotImplementedError(
-                "restrict supports one target; with several the noise becomes correlated"
-            )
         if check.is_sequence(features):
             kept = check.indices(features, "features", size=self.p)
         else:
             kept = np.arange(check.integer(features, "features", lowest=1, highest=self.p))
         part = self._core.restrict(kept.tolist())
         sigma = part.variances if part.diagonal else part.covariance
-        return LinearGaussianProblem(part.beta[:, 0], sigma, part.noise_std)
+        beta = part.beta.reshape(len(kept), *self._shape[1:])
+        if self.targets == 1:
+            return LinearGaussianProblem(beta, sigma, part.noise_std)
+        return LinearGaussianProblem(beta, sigma, noise_covariance=part.noise_covariance)
 
     def risk(self, theta: npt.ArrayLike) -> FloatArray:
         """Compute the population's test risk of one or many models.
 
-        ``R(theta) = noise_std**2 + (theta - beta)' Sigma (theta - beta)``, summed over targets.
+        ``R(theta) = noise_std**2 + (theta - beta)' Sigma (theta - beta)``, summed over targets; with several,
+        the trace of noise_covariance plus the trace of the quadratic form.
 
         Parameters
         ----------

@@ -42,7 +42,9 @@ def describe(problem: Problem) -> dict[str, Any]:
         "problem_hash": digest.hexdigest(),
         "null_risk": problem.null_risk,
     }
-    if isinstance(problem, (LinearGaussianProblem, RandomFeatureProblem)):
+    if isinstance(problem, LinearGaussianProblem):
+        attributes["noise_floor"] = problem._core.noise_floor
+    elif isinstance(problem, RandomFeatureProblem):
         attributes["noise_floor"] = problem.targets * problem.noise_std**2
     return attributes
 

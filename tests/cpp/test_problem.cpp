@@ -84,6 +84,35 @@ TEST_CASE("restriction: beta_D and the noise it leaves, for any subset") {
   CHECK(part.null_risk() == doctest::Approx(problem.null_risk()));
 }
 
+TEST_CASE("noise of several targets: given as a covariance, drawn, restricted") {
+  const Index p = 5, m = 2, n = 100000;
+  const Values beta = normals(p * m, 1), sigma = autoregressive(p, 0.5), noise = {2.0, -0.6, -0.6, 0.5};
+  const LinearGaussianProblem problem(column_major(beta.data(), p, m), column_major(sigma.data(), p, p),
+                                      column_major(noise.data(), m, m));
+  CHECK(problem.noise_floor() == doctest::Approx(2.5));
+  CHECK(problem.noise_std() == doctest::Approx(std::sqrt(1.25)));
+  Values x(n * p), y(n * m);
+  problem.sample(n, 1, 0, column_major(x.data(), n, p), column_major(y.data(), n, m));
+  const Values fit = product(x, beta, n, p, m);
+  for (Index i = 0; i < n * m; ++i) y[i] -= fit[i];
+  const Values gram = product(transpose(y, n, m), y, m, n, m);
+  for (Index i = 0; i < m * m; ++i) CHECK(gram[i] / n == doctest::Approx(noise[i]).epsilon(0.03));
+  const LinearGaussianProblem part = problem.restrict({3, 1});
+  CHECK(part.null_risk() == doctest::Approx(problem.null_risk()));
+  for (Index t = 0; t < m; ++t) {  // target by target the one-target restriction
+    const LinearGaussianProblem one(column_major(beta.data() + t * p, p, 1), column_major(sigma.data(), p, p),
+                                    std::sqrt(noise[t * m + t]));
+    const double left = one.restrict({3, 1}).noise_std();
+    CHECK(part.noise_covariance()(t, t) == doctest::Approx(left * left));
+  }
+  const Values indefinite = {1.0, 2.0, 2.0, 1.0};
+  CHECK_THROWS_WITH_AS(LinearGaussianProblem(column_major(beta.data(), p, m), vector_view(Values(p, 1.0)),
+                                             column_major(indefinite.data(), m, m)),
+                       "noise_covariance must be positive semidefinite, got an eigenvalue of -1 among its "
+                       "correlations",
+                       std::invalid_argument);
+}
+
 TEST_CASE("semidefinite covariances are accepted, indefinite ones are not") {
   const Index p = 5, rank = 2;
   const Values root = normals(p * rank, 1), sigma = product(root, transpose(root, p, rank), p, rank, p),

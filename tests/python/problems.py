@@ -24,6 +24,14 @@ def several_targets(p=40, m=3, noise_std=0.3):
     return op.LinearGaussianProblem(normal(p, m) / np.sqrt(p), op.spectra.spiked(p, 5, 9.0), noise_std)
 
 
+def joint_noise(p=40, m=3):
+    root = normal(m, m, seed=9)
+    i = np.arange(p)
+    return op.LinearGaussianProblem(
+        normal(p, m) / np.sqrt(p), 0.7 ** abs(i[:, None] - i), noise_covariance=root @ root.T / 10
+    )
+
+
 def relu_features(p=40, d=12, noise_std=0.2):
     return op.RandomFeatureProblem.draw(p, d, noise_std=noise_std, seed=3)
 
@@ -48,6 +56,7 @@ EVERY = {
     "diagonal": diagonal,
     "correlated": correlated,
     "several targets": several_targets,
+    "joint noise": joint_noise,
     "relu features": relu_features,
     "regression data": regression_data,
     "labelled data": labelled_data,

@@ -155,8 +155,7 @@ def test_several_targets():
     assert y.shape == (n, 3)
     noise = y - X @ problem.beta
     np.testing.assert_allclose(noise.T @ noise / n, 0.09 * np.eye(3), atol=5 * 0.09 * np.sqrt(2 / n))
-    with pytest.raises(NotImplementedError, match="one target"):
-        problem.restrict(2)
+    np.testing.assert_array_equal(problem.noise_covariance, 0.3**2 * np.eye(3))
 
 
 def test_a_matrix_that_is_diagonal_is_the_variances():

@@ -88,7 +88,8 @@ def test_levels_for_plots(name):
     if isinstance(problem, op.DataProblem):
         assert "noise_floor" not in attributes
     else:
-        assert attributes["noise_floor"] == pytest.approx(problem.targets * problem.noise_std**2)
+        N = getattr(problem, "noise_covariance", np.eye(1) * problem.noise_std**2)
+        assert attributes["noise_floor"] == pytest.approx(np.trace(N))
 
 
 def test_attributes_are_of_types_that_netcdf_holds():

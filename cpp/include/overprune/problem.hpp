@@ -52,36 +52,53 @@ class Problem {
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
 };
 
-/// x ~ N(0, Sigma), y = x'beta + noise_std z (docs/theory.md, section 1).
+/// Noise of m targets: independent of one standard deviation (at least 0), or of a covariance N (m, m),
+/// symmetric and positive semidefinite. Holds a view: for passing on only.
+struct Noise {
+  Noise(double standard_deviation) : std(standard_deviation) {}  // NOLINT: meant to be implicit
+  Noise(ConstMatrix noise_covariance) : covariance(noise_covariance) {}
+  double std = 0.0;
+  ConstMatrix covariance;  ///< null where std is what is given
+};
+
+/// x ~ N(0, Sigma), y = beta'x + N(0, N) (docs/theory.md, sections 1 and 9).
 class LinearGaussianProblem final : public Problem {
  public:
-  /// Independent features. @param beta (p, m)  @param variances (p) at least 0  @param noise_std at least 0
-  /// @throws std::invalid_argument for mismatched, non-finite or negative input
-  LinearGaussianProblem(ConstMatrix beta, ConstVector variances, double noise_std);
+  /// Independent features. @param beta (p, m)  @param variances (p) at least 0
+  /// @param noise  N: its square root, a number, for N = noise_std^2 I; or (m, m)
+  /// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input
+  LinearGaussianProblem(ConstMatrix beta, ConstVector variances, Noise noise);
   /// Correlated features. @param covariance (p, p) symmetric and positive semidefinite
-  LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, double noise_std);
+  LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, Noise noise);
 
   Index features() const override { return p_; }
   Index targets() const override { return m_; }
   bool diagonal() const { return covariance_.empty(); }
+  /// Standard deviation of the noise; where a covariance N was given, sqrt(tr N / m).
   double noise_std() const { return noise_std_; }
-  ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }              ///< (p, m)
-  ConstVector variances() const { return vector_view(variances_); }                    ///< (p) Sigma_ii
+  ConstMatrix noise_covariance() const { return column_major(noise_.data(), m_, m_); }  ///< (m, m) N
+  /// (m, m) F with F F' = N where N was given as a covariance, else null: N = noise_std^2 I.
+  ConstMatrix noise_factor() const {
+    return noise_factor_.empty() ? ConstMatrix{} : column_major(noise_factor_.data(), m_, m_);
+  }
+  double noise_floor() const { return noise_floor_; }                      ///< tr N, the least risk there is
+  ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }  ///< (p, m)
+  ConstVector variances() const { return vector_view(variances_); }        ///< (p) Sigma_ii
   ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }  ///< (p, p); dense only
   /// (p, p) F with F F' = Sigma; dense only. Lower triangular where Sigma is definite.
   ConstMatrix factor() const { return column_major(factor_.data(), p_, p_); }
-  /// R(0) = m noise_std^2 + tr beta' Sigma beta.
+  /// R(0) = tr N + tr beta' Sigma beta.
   double null_risk() const;
 
-  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with the variance that the
-  /// other features explain added to the noise. One target only.
+  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with what the other features
+  /// explain added to the noise: N_D = N + r' Sigma r, r = beta less beta_D on D.
   /// @param features  distinct indices in [0, p)
-  /// @throws std::invalid_argument for indices out of range or repeated, or several targets
+  /// @throws std::invalid_argument for indices out of range or repeated
   LinearGaussianProblem restrict(const Indices& features) const;
 
   /// n rows. @param x (n, p)  @param y (n, m)
   void sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x, Matrix y) const;
-  /// R(theta) = m noise_std^2 + tr (theta - beta)' Sigma (theta - beta) of B models.
+  /// R(theta) = tr N + tr (theta - beta)' Sigma (theta - beta) of B models.
   /// @param theta  (p, B m): column b m + t is model b, target t   @param risk (B)
   void risk(ConstMatrix theta, Vector risk) const;
 
@@ -90,11 +107,13 @@ class LinearGaussianProblem final : public Problem {
   std::unique_ptr<Sampler> sampler(Index n) const override;
 
  private:
+  LinearGaussianProblem(ConstMatrix beta, Noise noise);
   std::vector<double> restricted_beta(const Indices& features) const;
+  std::vector<double> unexplained(const Indices& features, ConstMatrix beta) const;
 
   Index p_ = 0, m_ = 1;
-  double noise_std_ = 0.0;
-  std::vector<double> beta_, variances_, covariance_, factor_;
+  double noise_std_ = 0.0, noise_floor_ = 0.0;
+  std::vector<double> beta_, variances_, covariance_, factor_, noise_, noise_factor_;
 };
 
 /// x = phi(R a + bias), a ~ N(0, I_d), y = a'teacher + noise_std z (docs/theory.md, section 7).

@@ -71,11 +71,11 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
 
 /// How `predict` draws the coefficients' law where the risk has no closed form.
 struct DrawOptions {
-  Index draws = 64;        ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
-  double rtol = 0.005;     ///< relative standard error at which draws = 0 stops
-  std::uint64_t seed = 0;  ///< of the draws
-  Index workers = 1;       ///< threads; the result does not depend on it
-  bool compensate = false; ///< whether to predict the compensated risk too
+  Index draws = 64;         ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
+  double rtol = 0.005;      ///< relative standard error at which draws = 0 stops
+  std::uint64_t seed = 0;   ///< of the draws
+  Index workers = 1;        ///< threads; the result does not depend on it
+  bool compensate = false;  ///< whether to predict the compensated risk too
 };
 
 /// Risks of `predict` with their Monte Carlo standard errors, 0 where a number is exact.
@@ -89,8 +89,9 @@ struct DrawnResult : PredictResult {
 
 /// The same risks for any covariance and several targets (summed over targets).
 ///
-/// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of the coefficients' law:
-/// antithetic pairs of normalised draws, with standard errors by a jackknife over groups of pairs.
+/// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of the
+/// coefficients' law: antithetic pairs of normalised draws, with standard errors by a jackknife over groups
+/// of pairs.
 /// @throws std::invalid_argument for n < 1, a bad grid, or options out of range
 /// Source: docs/theory.md, sections 6 and 9.
 DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
