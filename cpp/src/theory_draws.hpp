@@ -2,55 +2,77 @@
 #pragma once
 
 #include <array>
-#include <memory>
 #include <vector>
 
 #include "overprune/theory.hpp"
-#include "theory_dense.hpp"
-#include "theory_support.hpp"
+#include "theory_exact.hpp"
+#include "theory_groups.hpp"
+#include "theory_memory.hpp"
+#include "theory_models.hpp"
 
 namespace overprune::theory {
 
-/// A number and its Monte Carlo standard error (0 where it is exact).
-struct Estimate {
-  double value, stderr_;
-};
+/// A (rule, nonzeros) whose risk needs draws. What one pair of draws adds to it: the excess risks of the
+/// pruned and of the compensated model, then for each node tr Q, tr Q^2, G (c, c), K (c, c) over the columns
+/// A = [u e w], or u alone where the support does not depend on the training noise.
+struct Point {
+  Rule rule;
+  Index rule_position = 0, position = 0;  ///< in the grid's rules and nonzeros
+  Index s = 0, c = 0;
+  bool spectral = false;  ///< tau2 > 0: the forms are kept at two values of it, linear in between
+  std::array<double, 2> nodes{0.0, 0.0};  ///< tau2
+  bool done = false;
 
-/// Quadratic forms of a support that depends on the draw, as means over draws; c columns A = [u e w], or u
-/// alone where the support does not depend on the training noise.
-struct FormMeans {
-  double trace = 0.0, trace2 = 0.0;  ///< E tr Q, E tr Q^2
-  ConstBlock G, K;                   ///< (c, c) E A'Q A, E A'Q^2 A
+  Index node_count() const { return spectral ? 2 : 1; }
+  Index node(Index i) const { return 2 + i * (2 + 2 * c * c); }
+  Index length() const { return node(node_count()); }
+  /// The forms at one node of a vector of means.
+  FormMeans means(const std::vector<double>& mean, Index i) const {
+    const double* at = mean.data() + node(i);
+    return {at[0], at[1], {at + 2, c, c, c}, {at + 2 + c * c, c, c, c}};
+  }
 };
-
-/// What the second stage remembers of the first, as in docs/theory.md: u2 = Q(u + e rho - w C + e_new), and
-/// the new residual's covariance Omega2.
-struct Memory {
-  std::vector<double> rho, C;  ///< (m, m) column-major; empty where the support does not depend on the noise
-  std::vector<double> omega;   ///< (m, m) Omega2
-  double risk = 0.0;           ///< tr Omega2
-};
-Memory solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, const FormMeans& means);
 
 /// Everything about one size. Results do not depend on the number of workers.
 class SizeStudy {
  public:
   SizeStudy(const Eigenbasis& basis, Index n, const Grid& grid, const DrawOptions& options);
-  ~SizeStudy();
 
   void run(Index workers, const Poll& poll);
-  Index draws() const;
-  double dense() const;
-
-  struct Risks {
-    Estimate pruned, retrained, compensated;
-  };
+  Index draws() const { return 2 * pairs_; }
+  const MatrixLaw& law() const { return law_; }
   /// @param rule, nonzeros  positions in the grid; nonzeros at most the size
-  Risks risks(Index rule, Index nonzeros) const;
+  const Risks& risks(Index rule, Index nonzeros) const { return risks_[rule * active_ + nonzeros]; }
+  /// The points that were drawn, and the second training's effective ridge and memory at point number i.
+  const std::vector<Point>& points() const { return points_; }
+  SecondStage second_stage(std::size_t i) const { return second_stage(points_[i], groups_[i].mean()); }
 
  private:
-  class Work;
-  std::unique_ptr<Work> work_;
+  struct Workspace;
+  using Results = std::vector<std::vector<double>>;  // per point
+
+  /// Fills in what has a closed form and lists the rest.
+  void plan(const Poll& poll);
+  bool closed_form(Rule rule, Index s, Risks& risks) const;
+  void choose_nodes(const Poll& poll);
+  void draw_until(Index target, Index workers, const Poll& poll);
+  void visit(Workspace& space, Results& results) const;
+  void visit_rule(Rule rule, const Indices& order, Workspace& space, Results& results) const;
+  void add_spectral(const Point& point, ConstBlock y, Workspace& space, std::vector<double>& sums) const;
+  bool compensates() const { return options_.compensate && law_.finite; }
+  bool estimate();
+  SecondStage second_stage(const Point& point, const std::vector<double>& mean) const;
+
+  const Eigenbasis& basis_;
+  double n_;
+  const Grid& grid_;
+  DrawOptions options_;
+  MatrixLaw law_;
+  double whole_;  // risk of retraining all features
+  Index active_ = 0, pairs_ = 0;
+  std::vector<Risks> risks_;
+  std::vector<Point> points_;
+  std::vector<Groups> groups_;
 };
 
 }  // namespace overprune::theory

@@ -1,9 +1,9 @@
 // The linear equations that tie the second training to the first (docs/theory.md, sections 6 and 9).
-#include <cmath>
+#include "theory_memory.hpp"
+
 #include <limits>
 
 #include "kernels/table.hpp"
-#include "theory_draws.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -43,12 +43,12 @@ void solve_rho_and_c(const Eigenbasis& basis, const MatrixLaw& law, ConstBlock G
 
 }  // namespace
 
-Memory solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, const FormMeans& means) {
+SecondStage solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, const FormMeans& means) {
   const Index m = basis.targets(), c = means.G.cols;
   const double b = means.trace / n, B = means.trace2 / n;
-  Memory memory;
+  SecondStage memory;
   memory.risk = std::numeric_limits<double>::infinity();
-  if (!(b < 1.0) || !(B < 1.0)) return memory;
+  if (!(B < 1.0)) return memory;
   // ubar = Q A P with P = [I; rho; -C].
   Buffer p_buffer, image_buffer, square_buffer, linear_buffer, solution_buffer;
   const Block P = p_buffer.block(c, m), image = image_buffer.block(c, m);
@@ -91,6 +91,16 @@ Memory solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, con
     memory.risk += omega2(j, j);
   }
   return memory;
+}
+
+SecondStage interpolate(const SecondStage& a, const SecondStage& b, double at) {
+  const auto between = [at](const std::vector<double>& x, const std::vector<double>& y) {
+    std::vector<double> result(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) result[i] = x[i] + at * (y[i] - x[i]);
+    return result;
+  };
+  return {a.tau + at * (b.tau - a.tau), a.risk + at * (b.risk - a.risk), between(a.rho, b.rho),
+          between(a.C, b.C), between(a.omega, b.omega)};
 }
 
 }  // namespace overprune::theory

@@ -48,13 +48,30 @@ bool SupportForms::factorize(Index s, ConstBlock y) {
   return true;
 }
 
+/// G = Y'Sigma_SS^+ Y by the eigenvectors; returns the rank.
 Index SupportForms::project_singular(Index s, ConstBlock y, Block form) {
-  const Spectral& spectral = decompose(s, y);
-  const Block rows = spectral.rotated;
-  for (Index c = 0; c < rows.cols; ++c)
-    for (Index i = 0; i < rows.rows; ++i) rows(i, c) /= std::sqrt(spectral.values[i]);
+  std::vector<double> values(s);
+  const Block rows = rotated_.block(s, y.cols);
+  if (basis_.diagonal()) {
+    for (Index i = 0; i < s; ++i) values[i] = basis_.problem().variances()(order_[i]);
+    copy(y.top(s), rows);
+  } else {
+    const Block vectors = factor_.block(s, s);
+    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, vectors);
+    if (!kernels::active().symmetric_eigen(s, vectors.data, vectors.ld, values.data()))
+      check::fail("covariance has no eigendecomposition that converges");
+    kernels::active().gemm(true, false, s, y.cols, s, 1.0, vectors.data, vectors.ld, y.data, y.ld, 0.0,
+                           rows.data, rows.ld);
+  }
+  const double zero = basis_.diagonal() ? 0.0 : covariance_rounding(basis_.features()) * values.back();
+  Index rank = 0;
+  for (Index i = 0; i < s; ++i) {
+    const bool positive = values[i] > zero;
+    rank += positive;
+    for (Index c = 0; c < y.cols; ++c) rows(i, c) *= positive ? 1.0 / std::sqrt(values[i]) : 0.0;
+  }
   gram_of_rows(rows, form);
-  return rows.rows;
+  return rank;
 }
 
 void SupportForms::gram_of_rows(ConstBlock rows, Block form) {
@@ -62,47 +79,52 @@ void SupportForms::gram_of_rows(ConstBlock rows, Block form) {
                          rows.ld, 0.0, form.data, form.ld);
 }
 
-const SupportForms::Spectral& SupportForms::decompose(Index s, ConstBlock y) {
-  if (basis_.diagonal()) {
-    const Block rotated = rotated_.block(s, y.cols);
-    spectral_.values.clear();
-    for (Index i = 0; i < s; ++i) {
-      const double variance = basis_.problem().variances()(order_[i]);
-      if (variance == 0.0) continue;
-      for (Index c = 0; c < y.cols; ++c) rotated(static_cast<Index>(spectral_.values.size()), c) = y(i, c);
-      spectral_.values.push_back(variance);
-    }
-    spectral_.rotated = rotated.top(static_cast<Index>(spectral_.values.size()));
-    return spectral_;
-  }
-  const Block vectors = factor_.block(s, s);
-  copy(BlockOf<const double>{sigma_.data, s, s, sigma_.ld}, vectors);
+const SupportForms::Reduced& SupportForms::reduce(Index s, ConstBlock y) {
   std::vector<double> values(s);
-  if (!kernels::active().symmetric_eigen(s, vectors.data, vectors.ld, values.data()))
-    check::fail("covariance has no eigendecomposition that converges");
-  const double rounding = covariance_rounding(basis_.features()) * std::max(values.back(), 0.0);
-  Index first = 0;
-  while (first < s && !(values[first] > rounding)) ++first;
-  spectral_.values.assign(values.begin() + first, values.end());
-  spectral_.rotated = rotated_.block(s - first, y.cols);
-  kernels::active().gemm(true, false, s - first, y.cols, s, 1.0, vectors.col(first), vectors.ld, y.data, y.ld,
-                         0.0, spectral_.rotated.data, spectral_.rotated.ld);
-  return spectral_;
+  reduced_.diagonal.resize(s);
+  reduced_.off.assign(s, 0.0);
+  reduced_.rotated = rotated_.block(s, y.cols);
+  copy(y.top(s), reduced_.rotated);
+  double zero = 0.0;
+  if (basis_.diagonal()) {
+    for (Index i = 0; i < s; ++i) reduced_.diagonal[i] = values[i] = basis_.problem().variances()(order_[i]);
+  } else {
+    const Block matrix = factor_.block(s, s);
+    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, matrix);
+    if (!kernels::active().tridiagonalize(s, matrix.data, matrix.ld, reduced_.diagonal.data(),
+                                          reduced_.off.data(), values.data(), y.cols, reduced_.rotated.data,
+                                          reduced_.rotated.ld))
+      check::fail("covariance has no eigendecomposition that converges");
+    zero = covariance_rounding(basis_.features()) * std::max(values.back(), 0.0);
+  }
+  reduced_.values.clear();
+  for (const double value : values)
+    if (value > zero) reduced_.values.push_back(value);
+  return reduced_;
 }
 
-void regularised_forms(const SupportForms::Spectral& spectral, double tau2, Block G, Block K) {
-  const ConstBlock y = spectral.rotated;
-  for (Index c = 0; c < y.cols; ++c)
-    for (Index b = 0; b <= c; ++b) {
-      double first = 0.0, second = 0.0;
-      for (Index i = 0; i < y.rows; ++i) {
-        const double mu = spectral.values[i], term = y(i, b) * y(i, c) / (mu + tau2);
-        first += term;
-        second += term * (mu / (mu + tau2));
-      }
-      G(b, c) = G(c, b) = first;
-      K(b, c) = K(c, b) = second;
-    }
+void SupportForms::regularised_forms(double tau2, Block G, Block K) {
+  const ConstBlock y = reduced_.rotated;
+  const Index s = y.rows, c = y.cols;
+  const Block x = regularised_.block(s, c);
+  copy(y, x);
+  // (T + tau2) x = y by the LDL' factors of T + tau2, which is definite.
+  std::vector<double> pivot(s), ratio(s, 0.0);
+  for (Index i = 0; i < s; ++i) {
+    pivot[i] = reduced_.diagonal[i] + tau2;
+    if (i == 0) continue;
+    ratio[i] = reduced_.off[i - 1] / pivot[i - 1];
+    pivot[i] -= ratio[i] * reduced_.off[i - 1];
+  }
+  for (Index j = 0; j < c; ++j) {
+    for (Index i = 1; i < s; ++i) x(i, j) -= ratio[i] * x(i - 1, j);
+    for (Index i = s; i-- > 0;) x(i, j) = x(i, j) / pivot[i] - (i + 1 < s ? ratio[i + 1] * x(i + 1, j) : 0.0);
+  }
+  const auto& kernel = kernels::active();
+  kernel.gemm(true, false, c, c, s, 1.0, y.data, y.ld, x.data, x.ld, 0.0, G.data, G.ld);
+  kernel.gemm(true, false, c, c, s, -tau2, x.data, x.ld, x.data, x.ld, 0.0, K.data, K.ld);
+  for (Index j = 0; j < c; ++j)
+    for (Index i = 0; i < c; ++i) K(i, j) += G(i, j);  // Q^2 = Q - tau2 F_S'(Sigma_SS + tau2)^{-2} F_S
 }
 
 Traces regularised_traces(const std::vector<double>& values, double tau2) {

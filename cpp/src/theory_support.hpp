@@ -38,12 +38,15 @@ class SupportForms {
     }
   }
 
-  /// Eigenvalues of Sigma_SS, those that are zero up to rounding left out, and Y in the eigenvectors.
-  struct Spectral {
+  /// Sigma_SS = H T H' with T tridiagonal: its positive eigenvalues, and the forms for any tau2 > 0.
+  struct Reduced {
     std::vector<double> values;
-    Block rotated;  ///< (values, c)
+    std::vector<double> diagonal, off;  ///< of T
+    Block rotated;                      ///< (s, c) H'Y
   };
-  const Spectral& decompose(Index s, ConstBlock y);
+  const Reduced& reduce(Index s, ConstBlock y);
+  /// G and K (c, c) of what `reduce` found, at this tau2 > 0.
+  void regularised_forms(double tau2, Block G, Block K);
 
  private:
   bool factorize(Index s, ConstBlock y);
@@ -53,12 +56,9 @@ class SupportForms {
   const Eigenbasis& basis_;
   Indices order_;
   Block sigma_, solved_;
-  Spectral spectral_;
-  Buffer sigma_buffer_, factor_, solved_buffer_, form_, rotated_, image_;
+  Reduced reduced_;
+  Buffer sigma_buffer_, factor_, solved_buffer_, form_, rotated_, image_, regularised_;
 };
-
-/// G = Y'diag(1 / (mu + tau2)) Y and K = Y'diag(mu / (mu + tau2)^2) Y of the rotated Y.
-void regularised_forms(const SupportForms::Spectral& spectral, double tau2, Block G, Block K);
 
 /// sum mu / (mu + tau2) and sum (mu / (mu + tau2))^2.
 struct Traces {

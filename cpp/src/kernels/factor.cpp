@@ -119,4 +119,18 @@ bool symmetric_eigen(Size n, double* a, Size lda, double* values) {
   return true;
 }
 
+bool tridiagonalize(Size n, double* a, Size lda, double* diagonal, double* off, double* values, Size m,
+                    double* b, Size ldb) {
+  Eigen::Map<Eigen::VectorXd> main(diagonal, n), below(off, n - 1);
+  const Eigen::Tridiagonalization<Eigen::MatrixXd> reduced(map(a, n, n, lda));
+  main = reduced.diagonal();
+  below = reduced.subDiagonal();
+  map(b, n, m, ldb).applyOnTheLeft(reduced.matrixQ().adjoint());
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
+  solver.computeFromTridiagonal(main, below, Eigen::EigenvaluesOnly);
+  if (solver.info() != Eigen::Success) return false;
+  Eigen::Map<Eigen::VectorXd>(values, n) = solver.eigenvalues();
+  return true;
+}
+
 OVERPRUNE_END_LEVEL

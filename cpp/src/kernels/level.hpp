@@ -24,6 +24,8 @@ void append_rows(Size n, Size m, double* r, Size ldr, double* w, Size ldw);
 Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
               double* x, Size ldx, double* condition);
 bool symmetric_eigen(Size n, double* a, Size lda, double* values);
+bool tridiagonalize(Size n, double* a, Size lda, double* diagonal, double* off, double* values, Size m,
+                    double* b, Size ldb);
 void normals(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first, Size count,
              double* out);
 void uniforms(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,

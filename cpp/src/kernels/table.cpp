@@ -17,6 +17,7 @@ const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
                      append_rows,
                      min_norm,
                      symmetric_eigen,
+                     tridiagonalize,
                      normals,
                      uniforms,
                      activate};

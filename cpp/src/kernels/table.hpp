@@ -40,6 +40,11 @@ struct Table {
                    double* x, Size ldx, double* condition);
   /// Eigenvalues (n, ascending) and eigenvectors (n, n, over A) of a symmetric A given by its lower triangle.
   bool (*symmetric_eigen)(Size n, double* a, Size lda, double* values);
+  /// A = H T H' of a symmetric A (n, n) given by its lower triangle: diagonal (n) and off (n - 1) of T, its
+  /// eigenvalues (n, ascending), and B (n, m) = H'B. A is overwritten. A third of the work of
+  /// `symmetric_eigen`.
+  bool (*tridiagonalize)(Size n, double* a, Size lda, double* diagonal, double* off, double* values, Size m,
+                         double* b, Size ldb);
 
   /// Normals number first, ..., first + count - 1 of a stream; `purpose` keeps the uses of one stream apart.
   void (*normals)(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,

@@ -1,0 +1,89 @@
+#include "theory_models.hpp"
+
+#include <cmath>
+
+#include "kernels/table.hpp"
+#include "overprune/random.hpp"
+
+namespace overprune::theory {
+namespace {
+
+// Normals are scaled to their expected length: it varies little for long vectors, and what varies is only
+// noise in the means. For short ones the law would change.
+constexpr Index kShortest = 16;
+
+}  // namespace
+
+void ModelDraws::batch(Index first, Index count) {
+  const Index r = basis_.rank(), m = basis_.targets(), k = basis_.features();
+  const Block h = normals_.block(r, m), e = scaled_.block(r, m * count), again = again_.block(r, m * count);
+  first_ = first;
+  for (Index b = 0; b < count; ++b) {
+    standard_normal({seed_, static_cast<std::uint64_t>(first + b), Purpose::draws}, 0, r * m, h.data);
+    for (Index t = 0; t < m && r >= kShortest; ++t) {
+      const double length = std::sqrt(norm2(h.columns(t, 1)) / static_cast<double>(r));
+      for (Index j = 0; j < r; ++j) h(j, t) /= length;
+    }
+    kernels::active().gemm(false, true, r, m, m, 1.0 / std::sqrt(n_), h.data, h.ld, law_.root.data,
+                           law_.root.ld, 0.0, e.col(b * m), e.ld);
+  }
+  copy(e, again);
+  noises_ = noises_buffer_.block(k, m * count);
+  thetas_ = thetas_buffer_.block(k, m * count);
+  basis_.combine(law_.root_values, e, noises_);
+  basis_.combine(law_.shrink, again, thetas_);
+}
+
+void ModelDraws::select(Index column, double sign) {
+  const Index k = basis_.features(), m = basis_.targets();
+  pair_ = static_cast<std::uint64_t>(first_ + column);
+  sign_ = sign;
+  theta_ = theta_buffer_.block(k, m);
+  noise_ = noise_buffer_.block(k, m);
+  for (Index t = 0; t < m; ++t)
+    for (Index i = 0; i < k; ++i) {
+      noise_(i, t) = sign * noises_(i, column * m + t);
+      theta_(i, t) = (law_.finite ? law_.mean(i, t) : 0.0) + sign * thetas_(i, column * m + t);
+    }
+}
+
+Indices ModelDraws::order(Rule rule, Index most) {
+  const Index k = basis_.features();
+  double* scores = scores_.get(k);
+  if (rule == Rule::random) {
+    uniform({seed_, 2 * pair_ + (sign_ < 0.0 ? 1 : 0), Purpose::scores}, 0, k, scores);
+  } else {
+    rank_scores(column_major(theta_.data, k, theta_.cols),
+                rule == Rule::hessian ? vector_view(basis_.root_variances()) : ConstVector{}, {scores, k, 1});
+  }
+  return top_k_order({scores, k, 1}, most);
+}
+
+const double* ModelDraws::fresh_normals(Index count) {
+  double* values = fresh_.get(count);
+  const Index used = basis_.rank() * basis_.targets() + (sign_ < 0.0 ? count : 0);
+  standard_normal({seed_, pair_, Purpose::draws}, static_cast<std::uint64_t>(used), count, values);
+  return values;
+}
+
+Block ModelDraws::images(const Indices& order, Index s, bool full) {
+  const Index m = basis_.targets();
+  const Block y = images_.block(s, full ? 3 * m : m);
+  for (Index t = 0; t < m; ++t)
+    for (Index i = 0; i < s; ++i) {
+      y(i, t) = basis_.cross()(order[i], t);
+      if (!full) continue;
+      y(i, m + t) = noise_(order[i], t);
+      y(i, 2 * m + t) = law_.tau * theta_(order[i], t);  // F w = tau theta
+    }
+  return y;
+}
+
+Block ModelDraws::kept(const Indices& order, Index s) {
+  const Block kept = kept_.block(s, basis_.targets());
+  for (Index t = 0; t < kept.cols; ++t)
+    for (Index i = 0; i < s; ++i) kept(i, t) = theta_(order[i], t);
+  return kept;
+}
+
+}  // namespace overprune::theory

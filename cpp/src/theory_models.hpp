@@ -1,0 +1,44 @@
+// Draws of the dense model from its law, in antithetic pairs; one thread's workspace.
+#pragma once
+
+#include "overprune/pruning.hpp"
+#include "theory_dense.hpp"
+
+namespace overprune::theory {
+
+class ModelDraws {
+ public:
+  ModelDraws(const Eigenbasis& basis, const MatrixLaw& law, double n, std::uint64_t seed)
+      : basis_(basis), law_(law), n_(n), seed_(seed) {}
+
+  /// Prepares the pairs first, ..., first + count - 1, whose products with the eigenvectors are formed at
+  /// once.
+  void batch(Index first, Index count);
+
+  /// Makes pair `first + column` with this sign of its noise the current model.
+  void select(Index column, double sign);
+  ConstBlock theta() const { return theta_; }  ///< (k, m); where the law is infinite, its noise alone
+  ConstBlock noise() const { return noise_; }  ///< (k, m) F e
+  /// The `most` features of largest score of the current model, in falling order; a uniform order for
+  /// `random`.
+  Indices order(Rule rule, Index most);
+  /// Fresh standard normals of the current model, `count` of them.
+  const double* fresh_normals(Index count);
+  /// Y = (F [u e w])_S, or (F u)_S, S the first s of `order`.
+  Block images(const Indices& order, Index s, bool full);
+  /// theta_S.
+  Block kept(const Indices& order, Index s);
+
+ private:
+  const Eigenbasis& basis_;
+  const MatrixLaw& law_;
+  double n_;
+  std::uint64_t seed_, pair_ = 0;
+  Index first_ = 0;
+  double sign_ = 1.0;
+  Block noises_, thetas_, theta_, noise_;
+  Buffer normals_, scaled_, again_, noises_buffer_, thetas_buffer_, theta_buffer_, noise_buffer_, scores_,
+      fresh_, images_, kept_;
+};
+
+}  // namespace overprune::theory
