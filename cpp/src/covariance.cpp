@@ -6,10 +6,6 @@
 #include "kernels/table.hpp"
 
 namespace overprune {
-namespace {
-
-/// L in the lower triangle; false unless Sigma is definite beyond rounding. A pivot is compared with its own
-/// feature's variance, so that features on very different scales are no reason for doubt.
 bool definite_cholesky(Block sigma) {
   std::vector<double> variances(sigma.cols);
   for (Index j = 0; j < sigma.cols; ++j) variances[j] = sigma(j, j);
@@ -19,7 +15,13 @@ bool definite_cholesky(Block sigma) {
   return true;
 }
 
-}  // namespace
+std::vector<double> principal_block(ConstMatrix sigma, const Indices& features) {
+  std::vector<double> block;
+  block.reserve(features.size() * features.size());
+  for (const Index j : features)
+    for (const Index i : features) block.push_back(sigma(i, j));
+  return block;
+}
 
 double covariance_rounding(Index p) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));

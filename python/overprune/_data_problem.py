@@ -111,13 +111,18 @@ class DataProblem(Problem):
     def _most_rows(self) -> int:
         return int(self.inputs.shape[0])
 
-    def check_run(self, rows: Sequence[int], rules: Sequence[str]) -> None:
+    def check_run(self, rows: Sequence[int], rules: Sequence[str], compensate: bool = False) -> None:
         for n in rows:
             check.integer(n, "n", lowest=1, highest=self._most_rows())
         if "oracle" in rules:
             raise ValueError(
                 'rules must not hold "oracle" for a DataProblem, whose true coefficients are unknown; '
                 "use magnitude, hessian or random"
+            )
+        if compensate:
+            raise ValueError(
+                "compensate must be False for a DataProblem, whose population covariance is unknown; with "
+                "the second moments of the training rows, compensating is retraining: use retrain=True"
             )
 
     def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:

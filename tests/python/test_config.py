@@ -22,7 +22,7 @@ SIZES = f"expected {INTEGERS} or a table with start, stop, count, spacing"
 KINDS = "linear_gaussian, random_features"
 RUN_KEYS = (
     "n, sizes, nonzeros, rules, retrain, ridge, retrain_ridge, "
-    "curvature, trials, seed, workers, draws, predict"
+    "compensate, curvature, trials, seed, workers, draws, predict"
 )
 DATA = '[problem]\nkind = "data"\n'
 
