@@ -139,7 +139,7 @@ class Data(_Table):
     features: int | None = Field(default=None, ge=1, le=_LARGEST, description=_COUNT)
     activation: Activation = "relu"
     seed: Seed = 0
-    test_size: int | None = Field(default=None, ge=1, le=_LARGEST, description=_COUNT)
+    test_size: Count | Literal["all"] | None = Field(default=None, description=f'{_COUNT} or "all"')
     split_seed: Seed = 0
 
     @model_validator(mode="after")

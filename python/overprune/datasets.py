@@ -138,15 +138,17 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
     return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
 
 
-def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
+def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> Split:
     """Splits rows at random into a training pool and a test set.
 
     Parameters
     ----------
     inputs, targets : array, shape (rows, ...)
         With equally many rows.
-    test_size : int
-        Number of rows of the test set, less than all.
+    test_size : int or "all"
+        Number of rows of the test set, less than all. With "all" there is nothing to split: every row is in
+        the pool and in the test set, which makes the rows a population whose second moments are known - what
+        `DataProblem.equivalent` and the theory take the test set for.
     seed : int
         The same seed gives the same split on every machine.
 
@@ -176,6 +178,9 @@ def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
             "inputs and targets must have equally many rows, "
             f"got arrays of shapes {inputs.shape} and {targets.shape}"
         )
+    if isinstance(test_size, str):
+        check.choice(test_size, "test_size", ("all",))
+        return Split(inputs, targets, inputs, targets)
     if len(inputs) < 2:
         raise ValueError(f"inputs must have at least 2 rows to split, got {len(inputs)}")
     test_size = check.integer(test_size, "test_size", lowest=1, highest=len(inputs) - 1)
@@ -185,7 +190,11 @@ def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
 
 
 def load(
-    dataset: str, path: str | os.PathLike[str] | None = None, *, test_size: int | None = None, seed: int = 0
+    dataset: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    test_size: int | str | None = None,
+    seed: int = 0,
 ) -> Split:
     """A data set by name, split into a training pool and a test set.
 
@@ -195,8 +204,10 @@ def load(
         As `load_mnist`, `load_digits` or `load_npz` reads it.
     path : str or path, optional
         The file of "npz"; its own test set is taken if it has one.
-    test_size, seed : int
+    test_size : int or "all", optional
         As in `split`; a fifth of the rows if no size is given.
+    seed : int, default 0
+        As in `split`.
 
     Returns
     -------
