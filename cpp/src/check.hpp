@@ -2,6 +2,7 @@
 // came.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
@@ -47,6 +48,17 @@ inline void finite(const char* name, ConstMatrix values) {
 inline void not_negative(const char* name, ConstVector values) {
   for (Index i = 0; i < values.size; ++i)
     if (values(i) < 0.0) fail(name, " must not be negative, got ", values(i), " at index ", i);
+}
+
+/// Symmetric up to rounding, compared with the largest diagonal entry.
+inline void symmetric(const char* name, ConstMatrix values) {
+  double largest = 0.0;
+  for (Index i = 0; i < values.rows; ++i) largest = std::max(largest, std::abs(values(i, i)));
+  for (Index j = 0; j < values.cols; ++j)
+    for (Index i = 0; i < j; ++i)
+      if (std::abs(values(i, j) - values(j, i)) > 1e-10 * largest)
+        fail(name, " must be symmetric, got ", values(i, j), " at (", i, ", ", j, ") and ", values(j, i),
+             " at (", j, ", ", i, ")");
 }
 
 /// Distinct integers in [0, size).

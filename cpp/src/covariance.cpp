@@ -6,11 +6,6 @@
 #include "kernels/table.hpp"
 
 namespace overprune {
-
-double covariance_rounding(Index p) {
-  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));
-}
-
 bool definite_cholesky(Block sigma) {
   std::vector<double> variances(sigma.cols);
   for (Index j = 0; j < sigma.cols; ++j) variances[j] = sigma(j, j);
@@ -18,6 +13,18 @@ bool definite_cholesky(Block sigma) {
   for (Index j = 0; j < sigma.cols; ++j)
     if (!(sigma(j, j) * sigma(j, j) > covariance_rounding(sigma.rows) * variances[j])) return false;
   return true;
+}
+
+std::vector<double> principal_block(ConstMatrix sigma, const Indices& features) {
+  std::vector<double> block;
+  block.reserve(features.size() * features.size());
+  for (const Index j : features)
+    for (const Index i : features) block.push_back(sigma(i, j));
+  return block;
+}
+
+double covariance_rounding(Index p) {
+  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max<Index>(p, 8));
 }
 
 bool factorize_covariance(Block sigma, const char* name) {

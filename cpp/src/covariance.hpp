@@ -1,6 +1,8 @@
 // Covariance matrices: factors and solves that see where they are singular up to rounding.
 #pragma once
 
+#include <vector>
+
 #include "block.hpp"
 
 namespace overprune {
@@ -9,9 +11,13 @@ namespace overprune {
 /// rounding errors of zero.
 double covariance_rounding(Index p);
 
-/// L over the lower triangle; false unless Sigma is definite beyond rounding. A pivot is compared with its own
-/// feature's variance, so that features on very different scales are no reason for doubt.
+/// L in the lower triangle, which alone is read; false unless Sigma is definite beyond rounding. A pivot is
+/// compared with its own feature's variance, so that features on very different scales are no reason for
+/// doubt.
 bool definite_cholesky(Block sigma);
+
+/// Sigma_DD, (k, k) column-major.
+std::vector<double> principal_block(ConstMatrix sigma, const Indices& features);
 
 /// F (p, p) with F F' = Sigma over `sigma`: lower triangular (true) where Sigma is definite, else
 /// eigenvectors times roots (false), with eigenvalues that are zero up to rounding set to zero - a rounding

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "block.hpp"
+#include "compensation.hpp"
 #include "overprune/prune_path.hpp"
 #include "path_solver.hpp"
 #include "retraining.hpp"
@@ -20,6 +21,8 @@ class GridSink {
   ///                           order, zero-padded; `retrained` is empty where the grid asks for none
   virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
                       ConstBlock retrained) = 0;
+  /// After `pruned`, where the grid asks for it. @param compensated (c, A m) as `pruned`
+  virtual void compensated(Index size, Index rule, const Indices& order, ConstBlock compensated) = 0;
 };
 
 /// Keeps its memory from call to call; not for two threads at once.
@@ -35,8 +38,9 @@ class GridFit {
 
   PathSolver path_;
   RetrainSolver retrainer_;
+  Compensator compensator_;
   std::vector<double> root_curvature_, uniform_, scores_;
-  Buffer dense_, columns_, pruned_, retrained_;
+  Buffer dense_, columns_, pruned_, retrained_, compensated_;
 };
 
 }  // namespace overprune

@@ -25,31 +25,12 @@ std::vector<double> copy_of(ConstVector from) {
   return to;
 }
 
-/// Sigma_DD, (k, k) column-major.
-std::vector<double> principal_block(ConstMatrix sigma, const Indices& features) {
-  std::vector<double> block;
-  block.reserve(features.size() * features.size());
-  for (const Index j : features)
-    for (const Index i : features) block.push_back(sigma(i, j));
-  return block;
-}
-
 void check_one_hot(const char* name, ConstMatrix rows) {
   for (Index i = 0; i < rows.rows; ++i) {
     Index ones = 0, others = 0;
     for (Index t = 0; t < rows.cols; ++t) (rows(i, t) == 1.0 ? ones : others) += rows(i, t) != 0.0;
     if (ones != 1 || others != 0) check::fail(name, " must be one-hot where they are classes, got row ", i);
   }
-}
-
-void check_symmetric(const char* name, ConstMatrix covariance) {
-  double largest = 0.0;
-  for (Index i = 0; i < covariance.rows; ++i) largest = std::max(largest, std::abs(covariance(i, i)));
-  for (Index j = 0; j < covariance.cols; ++j)
-    for (Index i = 0; i < j; ++i)
-      if (std::abs(covariance(i, j) - covariance(j, i)) > 1e-10 * largest)
-        check::fail(name, " must be symmetric, got ", covariance(i, j), " at (", i, ", ", j, ") and ",
-                    covariance(j, i), " at (", j, ", ", i, ")");
 }
 
 /// A copy of a covariance matrix of that size, and its factor, once it is known to be one.
@@ -59,7 +40,7 @@ void take_covariance(const char* name, ConstMatrix from, Index size, std::vector
   check::same((label + " (rows)").c_str(), size, from.rows);
   check::same((label + " (columns)").c_str(), size, from.cols);
   check::finite(name, from);
-  check_symmetric(name, from);
+  check::symmetric(name, from);
   covariance = factor = dense_copy(from);
   factorize_covariance({factor.data(), size, size, size}, name);
 }

@@ -52,6 +52,15 @@ void GridFit::run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs
         retrainer_.solve(columns, y, nonzeros, grid.retrain_ridge, retrained, poll);
       }
       sink.pruned(i, r, order, pruned, retrained);
+      if (!grid.compensate) continue;
+      if (!inputs.covariance.data) {  // independent features know nothing of each other
+        sink.compensated(i, r, order, pruned);
+        continue;
+      }
+      poll_now(poll);
+      const Block compensated = compensated_.block(count, active * m);
+      compensator_.solve(inputs.covariance, theta, order, nonzeros, compensated);
+      sink.compensated(i, r, order, compensated);
     }
   }
 }
@@ -113,6 +122,7 @@ class StoringSink final : public GridSink {
             .retrained[((point * nonzeros + c / result_.m) * result_.most + j) * result_.m + c % result_.m] =
             retrained(j, c);
   }
+  void compensated(Index, Index, const Indices&, ConstBlock) override {}
 
  private:
   const Grid& grid_;

@@ -20,6 +20,7 @@ namespace {
 struct TrialSlots {
   double *dense, *pruned, *retrained;                             // (K), (R, K, S), (R, K, S) or null
   double *dense_accuracy, *pruned_accuracy, *retrained_accuracy;  // the same, or null
+  double* compensated;                                            // (R, K, S) or null
 };
 
 /// Judges the models of one trial and writes their risks.
@@ -35,24 +36,30 @@ class RiskSink final : public GridSink {
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
               ConstBlock retrained) override {
-    const Index sizes = static_cast<Index>(grid_.sizes.size()),
-                nonzeros = static_cast<Index>(grid_.nonzeros.size());
-    const Index offset = (rule * sizes + size) * nonzeros;
+    const Index offset = first_point(size, rule);
     write(order, pruned, slots_.pruned + offset, slots_.pruned_accuracy, offset);
-    copy_unpruned(size, offset);
+    copy_unpruned(size, offset, slots_.pruned, slots_.pruned_accuracy);
     if (grid_.retrain) write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
+  }
+  void compensated(Index size, Index rule, const Indices& order, ConstBlock models) override {
+    const Index offset = first_point(size, rule);
+    write(order, models, slots_.compensated + offset, nullptr, offset);
+    copy_unpruned(size, offset, slots_.compensated, nullptr);
   }
 
  private:
+  Index first_point(Index size, Index rule) const {
+    return (rule * static_cast<Index>(grid_.sizes.size()) + size) * static_cast<Index>(grid_.nonzeros.size());
+  }
   static ConstMatrix view(ConstBlock block) { return {block.data, block.rows, block.cols, 1, block.ld}; }
 
   /// Nothing is pruned where nonzeros == size: the dense model's figures, to the last bit.
-  void copy_unpruned(Index size, Index offset) {
+  void copy_unpruned(Index size, Index offset, double* risk, double* accuracy) const {
     const auto same = std::find(grid_.nonzeros.begin(), grid_.nonzeros.end(), grid_.sizes[size]);
     if (same == grid_.nonzeros.end()) return;
     const Index point = offset + (same - grid_.nonzeros.begin());
-    slots_.pruned[point] = slots_.dense[size];
-    if (slots_.pruned_accuracy) slots_.pruned_accuracy[point] = slots_.dense_accuracy[size];
+    risk[point] = slots_.dense[size];
+    if (accuracy) accuracy[point] = slots_.dense_accuracy[size];
   }
 
   void write(const Indices& order, ConstBlock models, double* risk, double* accuracy, Index offset) {
@@ -114,6 +121,7 @@ class Run {
     result_.dense_risk.assign(count * sizes, nan);
     result_.pruned_risk.assign(count * points_, nan);
     if (grid.retrain) result_.retrained_risk.assign(count * points_, nan);
+    if (grid.compensate) result_.compensated_risk.assign(count * points_, nan);
     if (!problem.has_classes()) return;
     result_.dense_accuracy = result_.dense_risk;
     result_.pruned_accuracy = result_.pruned_risk;
@@ -185,6 +193,8 @@ class Run {
     RuleInputs inputs;
     if (const auto* curvature = problem_.curvature(); curvature && !trials_.sample_curvature)
       inputs.curvature = vector_view(*curvature);
+    if (const auto* population = problem_.population(); population && !population->diagonal())
+      inputs.covariance = population->covariance();
     if (!truth_.empty())
       inputs.truth = row_major(truth_.data(), static_cast<Index>(grid_.sizes.size()), problem_.features());
     inputs.seed = trials_.seed;
@@ -202,7 +212,8 @@ class Run {
     };
     return {at(result_.dense_risk, sizes),        at(result_.pruned_risk, points_),
             at(result_.retrained_risk, points_),  at(result_.dense_accuracy, sizes),
-            at(result_.pruned_accuracy, points_), at(result_.retrained_accuracy, points_)};
+            at(result_.pruned_accuracy, points_), at(result_.retrained_accuracy, points_),
+            at(result_.compensated_risk, points_)};
   }
 
   const Problem& problem_;
@@ -223,6 +234,10 @@ SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& 
   check::at_least("first trial", trials.first, 0);
   check::at_least("trials", trials.count, 1);
   check::at_least("workers", trials.workers, 1);
+  if (grid.compensate && !problem.population())
+    check::fail(
+        "compensate needs the covariance of the population, which a data set does not tell; with the ",
+        "second moments of the training rows it would be retraining");
   return Run(problem, grid, trials).finish(monitor);
 }
 

@@ -93,8 +93,8 @@ inline std::function<void()> interruptible() {
 
 /// A grid from its Python arguments.
 inline Grid make_grid(const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
-                      bool retrain, double ridge, double retrain_ridge) {
-  Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge};
+                      bool retrain, double ridge, double retrain_ridge, bool compensate = false) {
+  Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge, compensate};
   for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
   return grid;
 }

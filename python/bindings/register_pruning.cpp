@@ -27,6 +27,16 @@ void register_pruning(py::module_& module) {
                 as_mutable_vector(scores));
     return scores;
   });
+  module.def("compensate", [](const Array& theta, const Indices& support, const Array& hessian) {
+    const ConstMatrix coefficients = as_matrix(theta, "theta"), metric = as_matrix(hessian, "hessian");
+    Array out = new_array({coefficients.rows, coefficients.cols});
+    const Matrix view = as_mutable_matrix(out);
+    {
+      const py::gil_scoped_release release;
+      compensate(coefficients, support, metric, view);
+    }
+    return out;
+  });
   module.def("top_k",
              [](const Array& scores, Index k) { return as_array(top_k(as_vector(scores, "scores"), k)); });
 }

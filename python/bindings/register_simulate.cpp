@@ -7,9 +7,9 @@ namespace {
 
 py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
                        const std::vector<std::string>& rules, bool retrain, double ridge,
-                       double retrain_ridge, bool sample_curvature, Index first, Index count,
+                       double retrain_ridge, bool compensate, bool sample_curvature, Index first, Index count,
                        std::uint64_t seed, Index workers, const py::object& progress) {
-  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
+  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate);
   const Trials trials{n, first, count, seed, workers, sample_curvature};
   const auto monitor = [&](Index done) {
     // The calling thread alone comes here; the workers never touch Python.
@@ -35,6 +35,7 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
   put("dense_risk", result.dense_risk, true);
   put("pruned_risk", result.pruned_risk, false);
   put("retrained_risk", result.retrained_risk, false);
+  put("compensated_risk", result.compensated_risk, false);
   put("dense_accuracy", result.dense_accuracy, true);
   put("pruned_accuracy", result.pruned_accuracy, false);
   put("retrained_accuracy", result.retrained_accuracy, false);

@@ -13,7 +13,7 @@ from ._features import random_features
 from ._least_squares import least_squares, least_squares_path, retrain_path
 from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
-from ._pruning import importance, prune, top_k
+from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
 from ._simulate import simulate
 from ._theory import coefficient_law, fixed_point, predict
@@ -27,6 +27,7 @@ __all__ = [
     "__version__",
     "build_info",
     "coefficient_law",
+    "compensate",
     "datasets",
     "fixed_point",
     "get_cmake_dir",

@@ -139,7 +139,7 @@ class Data(_Table):
     features: int | None = Field(default=None, ge=1, le=_LARGEST, description=_COUNT)
     activation: Activation = "relu"
     seed: Seed = 0
-    test_size: int | None = Field(default=None, ge=1, le=_LARGEST, description=_COUNT)
+    test_size: Count | Literal["all"] | None = Field(default=None, description=f'{_COUNT} or "all"')
     split_seed: Seed = 0
 
     @model_validator(mode="after")
@@ -203,6 +203,7 @@ class Run(_Table):
         default=0.0, description=f"{_NOT_NEGATIVE} or a list of them"
     )
     retrain_ridge: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
+    compensate: bool = Field(default=False, description="true or false")
     curvature: Literal["sample"] | None = None
     trials: Count = 100
     seed: Seed = 0

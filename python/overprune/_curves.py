@@ -14,7 +14,7 @@ from ._validate import FloatArray, IntArray
 if TYPE_CHECKING:
     import xarray as xr
 
-STAGES = ("dense", "pruned", "retrained")
+STAGES = ("dense", "pruned", "compensated", "retrained")
 QUANTITIES = ("risk", "accuracy", "error")
 STATISTICS = ("mean", "median")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,8 +12,10 @@ import numpy.typing as npt
 
 from . import _core
 from . import _validate as check
+from ._least_squares import least_squares
 from ._problem import LinearGaussianProblem, Problem, read_only
 from ._validate import FloatArray
+from .datasets import missing
 
 
 class DataProblem(Problem):
@@ -107,13 +111,18 @@ class DataProblem(Problem):
     def _most_rows(self) -> int:
         return int(self.inputs.shape[0])
 
-    def check_run(self, rows: Sequence[int], rules: Sequence[str]) -> None:
+    def check_run(self, rows: Sequence[int], rules: Sequence[str], compensate: bool = False) -> None:
         for n in rows:
             check.integer(n, "n", lowest=1, highest=self._most_rows())
         if "oracle" in rules:
             raise ValueError(
                 'rules must not hold "oracle" for a DataProblem, whose true coefficients are unknown; '
                 "use magnitude, hessian or random"
+            )
+        if compensate:
+            raise ValueError(
+                "compensate must be False for a DataProblem, whose population covariance is unknown; with "
+                "the second moments of the training rows, compensating is retraining: use retrain=True"
             )
 
     def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:
@@ -167,42 +176,116 @@ class DataProblem(Problem):
         features: FloatArray = self._core.test_features(check.seed(stream, "stream"), len(self.test_inputs))
         return features
 
-    def equivalent(self, target: int | None = None) -> LinearGaussianProblem:
-        """Form the linear Gaussian problem with the test set's second moments (the features of trial 0).
+    def equivalent(
+        self, target: int | None = None, *, shrinkage: float | str | None = None, stream: int = 0
+    ) -> LinearGaussianProblem:
+        """Form the linear Gaussian problem with the test set's second moments.
 
-        ``Sigma = Z'Z / N_test``, ``beta = Sigma^+ Z'y / N_test``, with what remains as noise.
+        ``Sigma = Z'Z / N``, ``beta = Sigma^+ Z'y / N``, and what remains of ``y'y / N`` as the noise's
+        covariance, Z (N, p) the features of the N test rows. Its risk is this problem's, for every theta.
 
         Parameters
         ----------
         target : int, optional
-            Which target, in [0, m); may be left out where there is one.
+            Only this target, in [0, m), as a problem of one target; by default all of them.
+        shrinkage : float in [0, 1] or "ledoit-wolf", optional
+            The part a of the features' variance that is taken to be independent noise of equal size mu in all
+            features: ``Sigma = (1 - a) Z'Z / N + a mu I``, mu = tr Z'Z / (N p), ``beta = (1 - a)**0.5
+            Sigma^{-1} Z'y / N``, noise as before; "ledoit-wolf" estimates a (needs scikit-learn). None or 0:
+            the moments as they are.
+        stream : int, default 0
+            The trial whose random features are used.
 
         Returns
         -------
         LinearGaussianProblem
-            With a (p, p) covariance.
+            With a (p, p) covariance and, of several targets, a (m, m) noise_covariance. Its null risk is this
+            problem's, with shrinkage too.
+
+        Warns
+        -----
+        UserWarning
+            Without shrinkage, where the test rows are fewer than 5 p.
 
         Raises
         ------
         TypeError, ValueError
-            If target is out of range.
-        NotImplementedError
-            For all of several targets at once, whose noise is correlated.
+            If an argument is out of range.
+        ImportError
+            For "ledoit-wolf" without scikit-learn.
+
+        Notes
+        -----
+        The population of this problem is the test rows, so theory sees a model trained on n rows as right
+        about n of these N: for models that interpolate it predicts about 1 - n / N times the risk on fresh
+        rows. Where training rows are drawn from the test rows themselves, prediction and simulation agree;
+        elsewhere the test set should be many times larger than n. Shrinkage does not cure this; it fills a
+        singular Sigma. On MNIST (one-hot, 600 ReLU features, n = 200; 0.635 measured on 3,000 fresh rows) the
+        dense risk predicted from N = 300, 600, 1500 and 3000 rows is 0.184, 0.414, 0.530 and 0.570, with
+        "ledoit-wolf" (a = 0.008, ..., 0.001) 0.216, 0.417, 0.530 and 0.570, and divided by 1 - n / N it is
+        0.65, 0.63, 0.61 and 0.61.
 
         References
         ----------
-        docs/theory.md, section 7.
+        docs/theory.md, section 7; Ledoit, Wolf, *A well-conditioned estimator for large-dimensional
+        covariance matrices*, J. Multivariate Analysis 2004.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import overprune as op
+        >>> X, labels = op.standard_normal((80, 3), seed=0), np.arange(80) % 2
+        >>> problem = op.DataProblem(X[:30], labels[:30], X[30:], labels[30:])
+        >>> problem.equivalent().noise_covariance.shape, problem.equivalent(1).targets
+        ((2, 2), 1)
         """
-        if target is None and self.targets > 1:
-            raise NotImplementedError(
-                f"equivalent() of all {self.targets} targets at once is not supported yet; "
-                f"pass target=0, ..., {self.targets - 1}"
+        chosen = self.test_target_rows
+        if target is not None:
+            column = check.integer(target, "target", lowest=0, highest=self.targets - 1)
+            chosen = chosen[:, [column]]
+        mixed = _shrinkage(shrinkage)
+        Z = self._test_features(stream)
+        rows, p = Z.shape
+        if shrinkage is None and rows < 5 * p:
+            warnings.warn(
+                f"equivalent() takes {p} x {p} second moments from {rows} test rows, fewer than 5 p = "
+                f"{5 * p}: what is predicted for n training rows is low by about n / {rows} of itself; give "
+                "more test rows or fewer features, or pass shrinkage",
+                stacklevel=2,
             )
-        column = check.integer(0 if target is None else target, "target", lowest=0, highest=self.targets - 1)
-        Z, y = self._test_features(0), self.test_target_rows[:, column]
-        beta = np.linalg.lstsq(Z, y, rcond=None)[0]
-        noise_std = float(np.sqrt(np.mean((y - Z @ beta) ** 2)))
-        return LinearGaussianProblem(beta, Z.T @ Z / len(Z), noise_std)
+        a = _ledoit_wolf(Z) if mixed is None else mixed
+        covariance = (1 - a) * (Z.T @ Z) / rows
+        ridge = a * float((Z**2).mean())
+        covariance[np.diag_indices(p)] += ridge
+        # Ridge regression on the features as they are mixed: it also gives the noise as a sum of squares.
+        Z *= math.sqrt(1 - a)
+        beta = least_squares(Z, chosen, ridge=ridge)
+        left = chosen - Z @ beta
+        noise = left.T @ left / rows + ridge * (beta.T @ beta)
+        if chosen.shape[1] == 1:
+            return LinearGaussianProblem(beta[:, 0], covariance, math.sqrt(noise[0, 0]))
+        return LinearGaussianProblem(beta, covariance, noise_covariance=noise)
+
+
+def _shrinkage(value: float | str | None) -> float | None:
+    """The intensity, None where it is to be estimated."""
+    if value is None:
+        return 0.0
+    if isinstance(value, str):
+        check.choice(value, "shrinkage", ("ledoit-wolf",))
+        return None
+    intensity = check.nonnegative(value, "shrinkage")
+    if intensity > 1:
+        raise ValueError(f"shrinkage must be at most 1, got {intensity}")
+    return intensity
+
+
+def _ledoit_wolf(features: FloatArray) -> float:
+    try:
+        from sklearn.covariance import ledoit_wolf_shrinkage
+    except ImportError:
+        raise ImportError(missing('shrinkage="ledoit-wolf"', "scikit-learn")) from None
+    return float(ledoit_wolf_shrinkage(features, assume_centered=True))
 
 
 def _targets(

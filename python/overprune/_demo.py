@@ -86,6 +86,7 @@ def run(
                 **grid,
                 trials=table.trials,
                 workers=workers or table.workers,
+                compensate=table.compensate,
                 curvature=table.curvature,
                 progress=progress,
             )
@@ -179,7 +180,8 @@ class _Option:
     def name(self) -> str:
         if self.rule is None:
             return f"train the {self.size} {'feature' if self.size == 1 else 'features'} directly"
-        end = "and retrain" if self.stage == "retrained" else "without retraining"
+        ends = {"retrained": "and retrain", "compensated": "and compensate"}
+        end = ends.get(self.stage or "", "without retraining")
         knows = " (which knows the truth)" if self.rule == "oracle" else ""
         return f"train k = {self.size} features, prune by {self.rule}{knows} {end}"
 

@@ -19,6 +19,7 @@ _DIMS = {
     "dense": ("size",),
     "pruned": ("rule", "size", "nonzeros"),
     "retrained": ("rule", "size", "nonzeros"),
+    "compensated": ("rule", "size", "nonzeros"),
 }
 _LONG_NAMES = {
     "risk": "test risk",
@@ -37,6 +38,7 @@ class Grid:
     retrain: bool
     ridge: tuple[float, ...]
     retrain_ridge: float
+    compensate: bool
     n_is_sequence: bool
     ridge_is_sequence: bool
 
@@ -52,6 +54,7 @@ class Grid:
         retrain: Any,
         ridge: Any,
         retrain_ridge: Any,
+        compensate: Any = False,
     ) -> Grid:
         """Checks the arguments, for p features, in the order in which `simulate` documents them."""
         n_is_sequence = check.is_sequence(n)
@@ -70,6 +73,7 @@ class Grid:
             retrain=check.flag(retrain, "retrain"),
             ridge=strengths,
             retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
+            compensate=check.flag(compensate, "compensate"),
             n_is_sequence=n_is_sequence,
             ridge_is_sequence=ridge_is_sequence,
         )
@@ -127,4 +131,5 @@ class Grid:
             "retrain": int(self.retrain),
             "ridge": list(self.ridge) if self.ridge_is_sequence else self.ridge[0],
             "retrain_ridge": self.retrain_ridge,
+            "compensate": int(self.compensate),
         }

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 # Okabe and Ito's palette: told apart with every common form of colour blindness, and in print.
-_COLOURS = {"dense": "#000000", "pruned": "#D55E00", "retrained": "#0072B2", "direct": "#009E73"}
+_COLOURS = {
+    "dense": "#000000",
+    "pruned": "#D55E00",
+    "compensated": "#CC79A7",
+    "retrained": "#0072B2",
+    "direct": "#009E73",
+}
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 3)))
 _SPREADS = {"mean": "mean ± standard error", "median": "median, 68 % interval of the median"}

@@ -95,8 +95,8 @@ class Problem:
         check.seed(stream, "stream")
         return lambda theta: {"risk": self.risk(theta)}
 
-    def check_run(self, rows: Sequence[int], rules: Sequence[str]) -> None:
-        """Raises ValueError where the problem cannot give so many rows or does not know what a rule needs."""
+    def check_run(self, rows: Sequence[int], rules: Sequence[str], compensate: bool = False) -> None:
+        """Raises ValueError where the problem cannot give so many rows or does not know what a run needs."""
 
     def _most_rows(self) -> int | None:
         return None

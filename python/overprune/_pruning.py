@@ -197,3 +197,62 @@ def prune(
     pruned = np.zeros(coefficients.shape)
     pruned[keep] = coefficients[keep]
     return pruned
+
+
+def compensate(theta: npt.ArrayLike, support: npt.ArrayLike, hessian: npt.ArrayLike) -> FloatArray:
+    """Delete the coordinates off a support and let the survivors make up for them (optimal brain surgeon).
+
+    ``theta_S + H_SS^{-1} H_{S,S^c} theta_{S^c}`` on the support S, zero off it: of all models on S the one
+    with the least ``(theta' - theta)' H (theta' - theta)``; where H_SS is singular, by the smallest move.
+
+    Parameters
+    ----------
+    theta : array_like of shape (p,) or (p, m)
+        Coefficients of p features, for one or m targets.
+    support : array_like of int
+        Which to keep: distinct indices in [0, p), such as those of `top_k`.
+    hessian : array_like of shape (p, p) or (p,)
+        H, symmetric and positive semidefinite, or its diagonal: then the survivors stay as they are.
+
+    Returns
+    -------
+    ndarray of the shape of theta
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not real and finite, lengths differ, an index is out of range or repeated, or the
+        hessian is not symmetric.
+
+    Notes
+    -----
+    With the training rows' own Hessian, ``X'X / n + ridge I``, and theta trained on them with that ridge,
+    ``H theta = X'y / n``, so that the result is ``H_SS^{-1} X_S'y / n``: **exactly** what training again on S
+    with the same ridge gives; also where more than n survive (the minimum norm), as theta and the move both
+    lie in the span of the rows. Deleting in rounds, or one by one, ends at the same model: only the choice of
+    S can differ. With the population's covariance it is another estimator, which needs no data: the
+    projection of the trained model on the survivors. Its risk exceeds that of the best model on S by no more
+    than the trained model's risk exceeds the noise floor; for independent features it is plain pruning.
+
+    References
+    ----------
+    Hassibi, Stork, Wolff, *Optimal brain surgeon and general network pruning*, ICNN 1993; docs/theory.md,
+    section 2.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> op.compensate([2.0, 1.0], [0], [[1.0, 0.5], [0.5, 1.0]])
+    array([2.5, 0. ])
+    """
+    coefficients = check.float_array(theta, "theta", ndim=(1, 2))
+    p = coefficients.shape[0]
+    keep = check.indices(support, "support", size=p)
+    metric = check.float_array(hessian, "hessian", ndim=(1, 2), shape=(p, p))
+    if metric.ndim == 1:
+        if metric.min() < 0:
+            raise ValueError(f"hessian must not be negative, got {metric.min()} at index {metric.argmin()}")
+        pruned = np.zeros(coefficients.shape)
+        pruned[keep] = coefficients[keep]
+        return pruned
+    return _core.compensate(coefficients.reshape(p, -1), keep.tolist(), metric).reshape(coefficients.shape)

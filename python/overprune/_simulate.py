@@ -30,6 +30,7 @@ def simulate(
     retrain: bool = True,
     ridge: float | Sequence[float] = 0.0,
     retrain_ridge: float = 0.0,
+    compensate: bool = False,
     trials: int = 100,
     seed: int = 0,
     workers: int | None = None,
@@ -59,6 +60,9 @@ def simulate(
         Of the first training, at least 0; a sequence adds the dimension ridge.
     retrain_ridge : float, default 0.0
         Of the second training, at least 0.
+    compensate : bool, default False
+        Whether to measure, too, pruned models whose survivors make up for the deleted features: `compensate`
+        with the population's covariance. Not for a DataProblem, which does not know it.
     trials : int, default 100
         At least 1.
     seed : int, default 0
@@ -77,12 +81,14 @@ def simulate(
     -------
     xarray.Dataset
         dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with class labels
-        also dense_accuracy, pruned_accuracy, retrained_accuracy. Its attributes repeat the run.
+        also dense_accuracy, pruned_accuracy, retrained_accuracy; with compensate also compensated_risk (rule,
+        size, nonzeros, trial). Its attributes repeat the run.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of range, or the rule "oracle" meets a DataProblem.
+        If an argument is of the wrong type or out of range, or the rule "oracle" or compensate=True meets a
+        DataProblem.
     KeyboardInterrupt
         Within a second of Ctrl-C.
 
@@ -101,9 +107,17 @@ def simulate(
     """
     as_problem(problem)
     grid = Grid.of(
-        problem.p, n, sizes, nonzeros, rules=rules, retrain=retrain, ridge=ridge, retrain_ridge=retrain_ridge
+        problem.p,
+        n,
+        sizes,
+        nonzeros,
+        rules=rules,
+        retrain=retrain,
+        ridge=ridge,
+        retrain_ridge=retrain_ridge,
+        compensate=compensate,
     )
-    problem.check_run(grid.n, grid.rules)
+    problem.check_run(grid.n, grid.rules, grid.compensate)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = _cores() if workers is None else check.integer(workers, "workers", lowest=1, highest=1024)
@@ -124,6 +138,7 @@ def simulate(
                 grid.retrain,
                 strength,
                 grid.retrain_ridge,
+                grid.compensate,
                 curvature == "sample",
                 first,
                 count,

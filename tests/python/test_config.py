@@ -22,7 +22,7 @@ SIZES = f"expected {INTEGERS} or a table with start, stop, count, spacing"
 KINDS = "linear_gaussian, random_features"
 RUN_KEYS = (
     "n, sizes, nonzeros, rules, retrain, ridge, retrain_ridge, "
-    "curvature, trials, seed, workers, draws, predict"
+    "compensate, curvature, trials, seed, workers, draws, predict"
 )
 DATA = '[problem]\nkind = "data"\n'
 
@@ -106,7 +106,13 @@ def test_sizes_as_a_range() -> None:
 
 def test_the_examples_are_valid() -> None:
     names = sorted(path.name for path in EXAMPLES.glob("*.toml"))
-    assert names == ["correlated.toml", "digits.toml", "sklearn_digits.toml", "spiked.toml"]
+    assert names == [
+        "correlated.toml",
+        "digits.toml",
+        "digits_theory.toml",
+        "sklearn_digits.toml",
+        "spiked.toml",
+    ]
     for name in names:
         experiment = _config.load(EXAMPLES / name)
         table = experiment.config.run
@@ -115,6 +121,16 @@ def test_the_examples_are_valid() -> None:
     digits = _config.load(EXAMPLES / "digits.toml").config.run
     assert (digits.n, len(digits.sizes), digits.sizes[0], digits.sizes[-1]) == (1000, 40, 50, 4000)
     assert digits.nonzeros == [100, 300, 600]
+
+
+def test_every_row_in_the_pool_and_in_the_test_set(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", inputs=np.eye(30), targets=np.arange(30.0))
+    text = (
+        f'{DATA}dataset = "npz"\npath = "mine.npz"\ntest_size = "all"\n{RUN.replace("[10, 30, 60]", "[5]")}'
+    )
+    problem = _config.build_problem(parse(text, tmp_path))
+    assert isinstance(problem, op.DataProblem)
+    assert problem.inputs.shape == problem.test_inputs.shape == (30, 30)
 
 
 def test_the_demo_is_the_spiked_example() -> None:
@@ -183,6 +199,10 @@ def test_the_demo_is_the_spiked_example() -> None:
         (
             PROBLEM + 'beta = {kind = "values", values = [1.0, "a"]}\n',
             "problem.beta.values[1]: expected a list of p finite numbers, got 'a'",
+        ),
+        (
+            DATA + 'dataset = "digits"\ntest_size = 0\n',
+            f'problem.test_size: {COUNT} or "all", got 0',
         ),
         (DATA, "problem.dataset is missing: expected one of mnist, digits, npz"),
         (DATA + 'dataset = "cifar"\n', "problem.dataset: expected one of mnist, digits, npz, got 'cifar'"),

@@ -154,29 +154,6 @@ def test_weights_have_variance_one_over_the_dimension():
     assert weights.var() == pytest.approx(1 / d, rel=5 * np.sqrt(2 / weights.size))
 
 
-@pytest.mark.parametrize("features", [None, 15])
-def test_equivalent_has_the_test_sets_moments(features):
-    inputs, test = data()
-    y_test = problems.normal(50, 2, seed=3)
-    problem = op.DataProblem(inputs, problems.normal(80, 2, seed=2), test, y_test, features=features)
-    Z = test if features is None else problem._core.test_features(0, 50)
-    for target in (0, 1):
-        linear = problem.equivalent(target)
-        np.testing.assert_allclose(linear.covariance, Z.T @ Z / 50, atol=1e-12)
-        np.testing.assert_allclose(linear.covariance @ linear.beta, Z.T @ y_test[:, target] / 50, atol=1e-9)
-        theta = problems.normal(3, problem.p, seed=5)
-        errors = ((theta @ Z.T - y_test[:, target]) ** 2).mean(axis=1)
-        np.testing.assert_allclose(linear.risk(theta), errors, rtol=1e-9)
-    with pytest.raises(NotImplementedError, match=r"target=0"):
-        problem.equivalent()
-
-
-def test_equivalent_where_features_outnumber_the_test_rows():
-    inputs, test = data()
-    problem = op.DataProblem(inputs, np.zeros(80), test, problems.normal(50, seed=1), features=90)
-    assert problem.equivalent().noise_std < 1e-7
-
-
 def test_hessian_uses_the_training_rows():
     inputs, test = data()
     problem = op.DataProblem(inputs * np.geomspace(0.1, 10, 10), inputs[:, 0], test, test[:, 0])

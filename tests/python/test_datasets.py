@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,14 @@ def test_split_depends_on_the_seed_only() -> None:
     assert first.test_targets.tolist() != list(range(20))
 
 
+def test_all_rows_are_pool_and_test_set() -> None:
+    inputs, targets = np.arange(6.0).reshape(3, 2), np.array([0, 1, 0])
+    parts = datasets.split(inputs, targets, "all")
+    for pool, test in ((parts.inputs, parts.test_inputs), (parts.targets, parts.test_targets)):
+        np.testing.assert_array_equal(pool, test)
+    np.testing.assert_array_equal(parts.inputs, inputs)
+
+
 def test_split_makes_a_problem() -> None:
     inputs = op.standard_normal((40, 5), seed=0)
     problem = op.DataProblem(*datasets.split(inputs, inputs[:, 0], 10))
@@ -79,10 +88,11 @@ def test_split_makes_a_problem() -> None:
         (5, 5, 5, ValueError, "test_size must be between 1 and 4, got 5"),
         (5, 5, 0, ValueError, "test_size must be between 1 and 4, got 0"),
         (5, 5, 1.5, TypeError, "test_size must be an integer, got 1.5"),
+        (5, 5, "each", ValueError, "test_size must be one of all; got 'each'"),
         (1, 1, 1, ValueError, "inputs must have at least 2 rows to split, got 1"),
     ],
 )
-def test_bad_splits(rows: int, labels: int, size: int, error: type[Exception], message: str) -> None:
+def test_bad_splits(rows: int, labels: int, size: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         datasets.split(np.zeros((rows, 2)), np.zeros(labels), size)
 

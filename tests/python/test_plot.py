@@ -356,10 +356,14 @@ def test_grid_of_rules_and_nonzeros() -> None:
         (
             {"stages": "sparse"},
             ValueError,
-            r"stages\[0\] must be one of dense, pruned, retrained; got 'sparse'",
+            r"stages\[0\] must be one of dense, pruned, compensated, retrained; got 'sparse'",
         ),
         ({"stages": ()}, ValueError, "stages must not be empty"),
-        ({"stages": 3}, TypeError, "stages must be a sequence of dense, pruned, retrained; got 3"),
+        (
+            {"stages": 3},
+            TypeError,
+            "stages must be a sequence of dense, pruned, compensated, retrained; got 3",
+        ),
         ({"rule": "size"}, ValueError, r"rule\[0\] must be one of magnitude"),
         ({"rule": "oracle"}, ValueError, "rule must be in the tables, which hold magnitude; got 'oracle'"),
         ({"nonzeros": 7}, ValueError, "nonzeros must be in the tables, which hold 20; got 7"),

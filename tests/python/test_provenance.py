@@ -34,6 +34,7 @@ def again(attributes):
         retrain=bool(attributes["retrain"]),
         ridge=attributes["ridge"],
         retrain_ridge=attributes["retrain_ridge"],
+        compensate=bool(attributes["compensate"]),
         trials=attributes["trials"],
         seed=int(attributes["seed"]),
         first_trial=attributes["first_trial"],
@@ -45,7 +46,15 @@ def again(attributes):
 def test_a_simulation_is_repeated_from_its_attributes(name):
     problem = problems.EVERY[name]()
     rules = problems.rules_of(problem)
-    table = op.simulate(problem, **GRID, rules=rules, retrain_ridge=0.5, first_trial=4, curvature="sample")
+    table = op.simulate(
+        problem,
+        **GRID,
+        rules=rules,
+        retrain_ridge=0.5,
+        compensate=not isinstance(problem, op.DataProblem),
+        first_trial=4,
+        curvature="sample",
+    )
     attributes = json.loads(json.dumps(table.attrs))
     xr.testing.assert_identical(again(attributes), table)
 

@@ -34,6 +34,8 @@ class Sampler {
   virtual void evaluate(const Models& models, double* risk, double* accuracy) = 0;
 };
 
+class LinearGaussianProblem;
+
 /// What `simulate` needs of a problem. Immutable; shared by threads.
 class Problem {
  public:
@@ -43,6 +45,8 @@ class Problem {
   virtual bool has_classes() const { return false; }
   /// Sigma_ii (p) where the population is known, else null.
   virtual const std::vector<double>* curvature() const { return nullptr; }
+  /// The linear Gaussian problem with the population's second moments where they are known, else null.
+  virtual const LinearGaussianProblem* population() const { return nullptr; }
   /// Scores of the oracle rule as ranked: |beta_i| sqrt(Sigma_ii) of the problem restricted to its first k
   /// features.
   /// @param scores  (k) receives them
@@ -103,6 +107,7 @@ class LinearGaussianProblem final : public Problem {
   void risk(ConstMatrix theta, Vector risk) const;
 
   const std::vector<double>* curvature() const override { return &variances_; }
+  const LinearGaussianProblem* population() const override { return this; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
 
@@ -130,6 +135,7 @@ class RandomFeatureProblem final : public Problem {
   /// The linear Gaussian problem with the same second moments, hence with the same risk of every theta.
   const LinearGaussianProblem& equivalent() const { return *equivalent_; }
   const std::vector<double>* curvature() const override { return equivalent_->curvature(); }
+  const LinearGaussianProblem* population() const override { return equivalent_.get(); }
   void oracle_scores(Index k, double* scores) const override { equivalent_->oracle_scores(k, scores); }
   std::unique_ptr<Sampler> sampler(Index n) const override;
 

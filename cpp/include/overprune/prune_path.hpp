@@ -17,10 +17,12 @@ struct Grid {
   bool retrain = true;
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
+  bool compensate = false;     ///< whether the survivors also make up for the deleted (simulate only)
 };
 
 /// What the rules need beyond theta.
 struct RuleInputs {
+  ConstMatrix covariance;    ///< (p, p), column-major, to compensate with; null: independent features
   ConstVector curvature;     ///< (p) Sigma_ii for `hessian`, at least 0; empty: (X'X)_ii / n
   ConstMatrix truth;         ///< (K, p) |beta_i| sqrt(Sigma_ii) for `oracle`; row i is for size i
   std::uint64_t seed = 0;    ///< key of the scores of `random`

@@ -51,4 +51,16 @@ Indices top_k_order(ConstVector scores, Index k);
 /// @param pruned   (p, m) receives the result
 void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 
+/// Deletes the rows off `support` and lets the others make up for them (optimal brain surgeon): the model on
+/// the support that is nearest in the metric of the Hessian,
+/// theta_S + H_SS^{-1} H_{S,S^c} theta_{S^c}; where H_SS is singular, by the smallest such move.
+/// With H = X'X / n + ridge I and theta trained on X this is retraining on the support with that ridge.
+/// @param theta        (p, m)
+/// @param support      distinct indices in [0, p), at least one
+/// @param hessian      (p, p) symmetric and positive semidefinite
+/// @param compensated  (p, m) receives the result
+/// @throws std::invalid_argument for mismatched, non-finite or unsymmetric input or a support out of range
+/// Source: Hassibi, Stork, Wolff, Optimal brain surgeon and general network pruning, 1993.
+void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, Matrix compensated);
+
 }  // namespace overprune

@@ -23,6 +23,7 @@ struct SimulateResult {
   std::vector<double> dense_risk;          ///< (T, K)
   std::vector<double> pruned_risk;         ///< (T, R, K, S)
   std::vector<double> retrained_risk;      ///< (T, R, K, S); empty without retraining
+  std::vector<double> compensated_risk;    ///< as pruned_risk; empty unless the grid asks for it
   std::vector<double> dense_accuracy;      ///< as dense_risk; empty without classes
   std::vector<double> pruned_accuracy;     ///< as pruned_risk; empty without classes
   std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
