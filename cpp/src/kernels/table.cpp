@@ -19,6 +19,9 @@ const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
                      symmetric_eigen,
                      normals,
                      uniforms,
-                     activate};
+                     activate,
+                     resolvent_sums,
+                     truncated,
+                     truncated_sums};
 
 OVERPRUNE_END_LEVEL
