@@ -8,6 +8,7 @@
 
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
+#include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune {
@@ -67,6 +68,13 @@ struct PredictResult {
 /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad grid
 /// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18); dense and pruned: Chang et al. 2021.
 PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n, const Grid& grid,
+                      const std::function<void()>& poll = {});
+
+/// The same for features that are grouped already, and for a Spectrum, in real numbers: n, sizes and nonzeros
+/// in the unit of the weights. Costs time in proportion to runs + atoms, whatever the number of features.
+/// @param n  > 0
+/// @throws std::invalid_argument for n or a grid out of range
+PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                       const std::function<void()>& poll = {});
 
 /// How `predict` draws the coefficients' law where the risk has no closed form.

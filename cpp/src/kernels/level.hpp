@@ -31,5 +31,9 @@ void normals(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, st
 void uniforms(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, std::uint64_t first,
               Size count, double* out);
 void activate(int activation, Size m, Size n, const double* bias, double* x, Size ldx);
+void resolvent_sums(Size n, double tau, const double* lam, const double* weight, double* sums);
+void truncated(Size n, double t, const double* r, const double* u, double* share, double* dropped,
+               double* drift, double* excess);
+void truncated_sums(Size n, double t, const double* r, const double* u, const double* weight, double* sums);
 
 OVERPRUNE_END_LEVEL

@@ -20,6 +20,9 @@ const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
                      tridiagonalize,
                      normals,
                      uniforms,
-                     activate};
+                     activate,
+                     resolvent_sums,
+                     truncated,
+                     truncated_sums};
 
 OVERPRUNE_END_LEVEL

@@ -55,6 +55,19 @@ struct Table {
 
   /// X (m, n) = phi(X + 1 bias') elementwise; `bias` (n) may be null. `activation` is overprune::Activation.
   void (*activate)(int activation, Size m, Size n, const double* bias, double* x, Size ldx);
+
+  /// With a = lam / (lam + tau) and d = tau / (lam + tau) (lam, weight (n), > 0 and >= 0; tau > 0), sums (6)
+  /// = sum of weight over lam <= tau in two parts, high and low; of weight d over lam > tau; of weight a over
+  /// lam <= tau; of weight a d over all; of weight d over lam <= tau.
+  void (*resolvent_sums)(Size n, double tau, const double* lam, const double* weight, double* sums);
+  /// With h standard normal, coordinate i survives where |u_i + h| > T_i = t r_i (u, r, t >= 0; all arrays
+  /// (n)): share = P(kept), dropped = 1 - share, drift = u E[h; kept], excess = E[h^2; kept] - share.
+  void (*truncated)(Size n, double t, const double* r, const double* u, double* share, double* dropped,
+                    double* drift, double* excess);
+  /// sums (3) = sum over i of weight_i times share, dropped and T (phi(T - u) + phi(T + u)) = -d share / d
+  /// log T.
+  void (*truncated_sums)(Size n, double t, const double* r, const double* u, const double* weight,
+                         double* sums);
 };
 
 /// The table of the level in use: the highest the processor has, or the one OVERPRUNE_KERNEL names.

@@ -1,0 +1,65 @@
+// Spectrum: a problem of any size with independent features, in blocks of real-valued weight.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "overprune/pruning.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+namespace theory {
+class Features;
+}
+
+/// y = x'beta + noise, x ~ N(0, diag), with the features in blocks; a growing model takes the blocks in
+/// order. Weights, sizes, nonzeros and n have one unit: ratios to p (weights that sum to 1, signal = sqrt(p)
+/// beta), or counts.
+struct Spectrum {
+  ConstVector eigenvalues;     ///< (blocks) variance of each feature of the block, finite, >= 0
+  ConstVector weights;         ///< (blocks) how many features, finite, > 0
+  ConstVector signal;          ///< (blocks) the coefficient of each feature, or its standard deviation
+  std::vector<char> gaussian;  ///< (blocks) 1: coefficients i.i.d. N(0, signal^2); 0: all equal to signal
+  double noise_std = 0.0;      ///< >= 0
+};
+
+/// The grid of a prediction in real numbers.
+struct RealGrid {
+  std::vector<double> sizes;  ///< (K) strictly increasing, > 0, at most the total weight (but for rounding)
+  std::vector<double> nonzeros;  ///< (S) strictly increasing, > 0; a point with nonzeros > size is skipped
+  std::vector<Rule> rules;       ///< (R) distinct
+  bool retrain = true;
+  double ridge = 0.0;          ///< of the first training
+  double retrain_ridge = 0.0;  ///< of the second
+};
+
+/// A problem with independent features, equal ones counted: made once, after which a prediction costs the
+/// same for any number of features (it grows with the runs of equal consecutive features and the distinct
+/// ones). Cheap to copy; immutable.
+class GroupedFeatures {
+ public:
+  /// Checks the arguments on the way: one pass.
+  /// @param eigenvalues  (p) variances of the features, each >= 0
+  /// @param beta         (p) true coefficients
+  /// @param noise_std    standard deviation of the noise, >= 0
+  /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers
+  GroupedFeatures(ConstVector eigenvalues, ConstVector beta, double noise_std);
+  /// @throws std::invalid_argument for lengths that differ, no blocks, or numbers out of range
+  explicit GroupedFeatures(const Spectrum& spectrum);
+
+  double total() const;      ///< number of features, or the total weight
+  double null_risk() const;  ///< variance of y
+  Index runs() const;        ///< of equal consecutive features
+  Index atoms() const;       ///< distinct (variance, |coefficient|) with positive variance
+
+  const theory::Features& features() const { return *features_; }
+
+ private:
+  std::shared_ptr<const theory::Features> features_;
+};
+
+/// @throws std::invalid_argument unless the grid suits features of that total
+void check_grid(const RealGrid& grid, double total);
+
+}  // namespace overprune
