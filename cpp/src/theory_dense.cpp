@@ -90,8 +90,14 @@ void Eigenbasis::combine(const std::vector<double>& weights, Block g, Block out)
 
 void Eigenbasis::principal_block(const Indices& support, Block out) const {
   const ConstMatrix sigma = problem_.covariance();
-  for (std::size_t j = 0; j < support.size(); ++j)
-    for (std::size_t i = 0; i < support.size(); ++i) out(i, j) = sigma(support[i], support[j]);
+  if (diagonal()) fill(out, 0.0);
+  for (std::size_t j = 0; j < support.size(); ++j) {
+    if (diagonal()) {
+      out(j, j) = problem_.variances()(support[j]);
+    } else {
+      for (std::size_t i = 0; i < support.size(); ++i) out(i, j) = sigma(support[i], support[j]);
+    }
+  }
 }
 
 std::vector<double> Eigenbasis::weighted_diagonal(const std::vector<double>& weights) const {

@@ -100,7 +100,7 @@ bool SizeStudy::closed_form(Rule rule, Index s, Risks& risks) const {
       rank_scores(column_major(law_.mean.data, k, basis_.targets()),
                   rule == Rule::hessian ? vector_view(basis_.root_variances()) : ConstVector{},
                   {scores.data(), k, 1});
-    risks = fixed_support(basis_, law_, n_, grid_, options_.compensate, top_k({scores.data(), k, 1}, s));
+    risks = fixed_support(basis_, law_, n_, grid_, grid_.compensate, top_k({scores.data(), k, 1}, s));
     return true;
   }
   if (!law_.finite) risks.pruned = risks.compensated = {kInfinity, 0.0};

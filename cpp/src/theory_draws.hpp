@@ -59,7 +59,7 @@ class SizeStudy {
   void visit(Workspace& space, Results& results) const;
   void visit_rule(Rule rule, const Indices& order, Workspace& space, Results& results) const;
   void add_spectral(const Point& point, ConstBlock y, Workspace& space, std::vector<double>& sums) const;
-  bool compensates() const { return options_.compensate && law_.finite; }
+  bool compensates() const { return grid_.compensate && law_.finite; }
   bool estimate();
   SecondStage second_stage(const Point& point, const std::vector<double>& mean) const;
 

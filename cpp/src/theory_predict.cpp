@@ -6,7 +6,7 @@
 
 #include "check.hpp"
 #include "parallel.hpp"
-#include "theory_draws.hpp"
+#include "theory_coefficients.hpp"
 
 namespace overprune {
 namespace {
@@ -23,7 +23,22 @@ class Table {
     result_.pruned_risk.assign(points, std::numeric_limits<double>::quiet_NaN());
     result_.pruned_stderr = result_.pruned_risk;
     if (grid.retrain) result_.retrained_risk = result_.retrained_stderr = result_.pruned_risk;
-    if (options.compensate) result_.compensated_risk = result_.compensated_stderr = result_.pruned_risk;
+    if (grid.compensate) result_.compensated_risk = result_.compensated_stderr = result_.pruned_risk;
+    if (options.test == nullptr) return;
+    result_.dense_accuracy = result_.dense_accuracy_stderr = result_.dense_risk;
+    result_.pruned_accuracy = result_.pruned_accuracy_stderr = result_.pruned_risk;
+    result_.retrained_accuracy = result_.retrained_accuracy_stderr = result_.retrained_risk;
+  }
+
+  void write(Index size, const theory::AccuracyStudy& study) {
+    result_.dense_accuracy[size] = study.dense().value;
+    result_.dense_accuracy_stderr[size] = study.dense().error;
+    for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
+      for (Index s = 0; s < nonzeros_ && grid_.nonzeros[s] <= grid_.sizes[size]; ++s) {
+        const Index at = (r * sizes_ + size) * nonzeros_ + s;
+        put(study.pruned(r, s), at, result_.pruned_accuracy, result_.pruned_accuracy_stderr);
+        put(study.retrained(r, s), at, result_.retrained_accuracy, result_.retrained_accuracy_stderr);
+      }
   }
 
   void write(Index size, const theory::SizeStudy& study) {
@@ -62,6 +77,11 @@ DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& g
   check::at_least("draws", options.draws, 0);
   check::at_least("workers", options.workers, 1);
   if (!(options.rtol > 0.0)) check::fail("rtol must be positive, got ", options.rtol);
+  if (options.test != nullptr) {
+    check::same("test features (columns)", problem.features(), options.test->features.cols);
+    check::same("test targets (columns)", problem.targets(), options.test->targets.cols);
+    check::same("test targets (rows)", options.test->features.rows, options.test->targets.rows);
+  }
   const Index sizes = static_cast<Index>(grid.sizes.size());
   const Index outer = std::min(options.workers, sizes), inner = std::max<Index>(1, options.workers / outer);
   Table table(grid, options);
@@ -74,6 +94,10 @@ DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& g
     theory::SizeStudy study(basis, n, grid, options);
     study.run(inner, stop);
     table.write(size, study);  // each size has its own slots
+    if (options.test == nullptr) return;
+    theory::AccuracyStudy accuracy(basis, study, static_cast<double>(n), grid, options);
+    accuracy.run(inner, stop);
+    table.write(size, accuracy);
   };
   parallel_for(sizes, outer, study_size, poll);
   return table.finish();

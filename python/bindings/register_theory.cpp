@@ -42,8 +42,16 @@ py::dict bound_predict(const Array& eigenvalues, const Array& beta, double noise
 
 py::dict bound_predict_drawn(const LinearGaussianProblem& problem, Index n, const Indices& sizes,
                              const Indices& nonzeros, const std::vector<std::string>& rules, bool retrain,
-                             double ridge, double retrain_ridge, const DrawOptions& options) {
-  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
+                             double ridge, double retrain_ridge, bool compensate, Index draws, double rtol,
+                             std::uint64_t seed, Index workers, const std::optional<Array>& test_features,
+                             const std::optional<Array>& test_targets) {
+  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate);
+  DrawOptions options{draws, rtol, seed, workers, nullptr};
+  TestSet test;
+  if (test_features && test_targets) {
+    test = {as_matrix(*test_features, "test_features"), as_matrix(*test_targets, "test_targets")};
+    options.test = &test;
+  }
   DrawnResult found;
   {
     py::gil_scoped_release release;
@@ -54,6 +62,10 @@ py::dict bound_predict_drawn(const LinearGaussianProblem& problem, Index n, cons
   py::dict result;
   result["dense_risk"] = to_array(found.dense_risk, {K});
   result["draws"] = to_array(found.draws, {K});
+  if (options.test) {
+    result["dense_accuracy"] = to_array(found.dense_accuracy, {K});
+    result["dense_accuracy_stderr"] = to_array(found.dense_accuracy_stderr, {K});
+  }
   const auto add = [&](const char* name, const std::vector<double>& values) {
     if (!values.empty()) result[name] = to_array(values, {R, K, S});
   };
@@ -63,6 +75,10 @@ py::dict bound_predict_drawn(const LinearGaussianProblem& problem, Index n, cons
   add("retrained_risk_stderr", found.retrained_stderr);
   add("compensated_risk", found.compensated_risk);
   add("compensated_risk_stderr", found.compensated_stderr);
+  add("pruned_accuracy", found.pruned_accuracy);
+  add("pruned_accuracy_stderr", found.pruned_accuracy_stderr);
+  add("retrained_accuracy", found.retrained_accuracy);
+  add("retrained_accuracy_stderr", found.retrained_accuracy_stderr);
   return result;
 }
 
@@ -75,10 +91,6 @@ void register_theory(py::module_& module) {
              "ridge"_a);
   module.def("predict", &bound_predict, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a, "sizes"_a,
              "nonzeros"_a, "rules"_a, "retrain"_a, "ridge"_a, "retrain_ridge"_a);
-  py::class_<DrawOptions>(module, "DrawOptions")
-      .def(py::init([](Index draws, double rtol, std::uint64_t seed, Index workers, bool compensate) {
-        return DrawOptions{draws, rtol, seed, workers, compensate};
-      }));
   module.def("predict_drawn", &bound_predict_drawn);
 }
 

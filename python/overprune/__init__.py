@@ -11,12 +11,13 @@ from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._features import random_features
 from ._least_squares import least_squares, least_squares_path, retrain_path
+from ._predict import predict
 from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
 from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
 from ._simulate import simulate
-from ._theory import coefficient_law, fixed_point, predict
+from ._theory import coefficient_law, fixed_point
 from ._version import __version__
 
 __all__ = [

@@ -135,3 +135,21 @@ def predict(
     retrain_ridge: float,
     /,
 ) -> dict[str, _Floats]: ...
+def predict_drawn(
+    problem: LinearGaussianProblem,
+    n: int,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    compensate: bool,
+    draws: int,
+    rtol: float,
+    seed: int,
+    workers: int,
+    test_features: _Floats | None,
+    test_targets: _Floats | None,
+    /,
+) -> dict[str, _Floats]: ...

@@ -66,7 +66,7 @@ def run(
     `simulate=False` leaves the simulation out and asks for the prediction whatever `run.predict` says.
     """
     from ._simulate import simulate as simulate_
-    from ._theory import predict
+    from ._predict import predict
 
     problem, table = build_problem(experiment), experiment.config.run
     _check_quantity(experiment, problem)

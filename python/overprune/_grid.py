@@ -20,10 +20,13 @@ _DIMS = {
     "pruned": ("rule", "size", "nonzeros"),
     "retrained": ("rule", "size", "nonzeros"),
     "compensated": ("rule", "size", "nonzeros"),
+    "draws": ("size",),
 }
 _LONG_NAMES = {
     "risk": "test risk",
     "accuracy": "test accuracy",
+    "risk_stderr": "standard error of the test risk",
+    "accuracy_stderr": "standard error of the test accuracy",
 }
 
 
@@ -97,14 +100,14 @@ class Grid:
         outer = [d for d, on in (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence)) if on]
         variables = {}
         for name in blocks[0][0]:
-            stage, quantity = name.split("_", 1)
+            stage, _, quantity = name.partition("_")
             array = np.array([[cell[name] for cell in row] for row in blocks])
             if not self.ridge_is_sequence:
                 array = array[:, 0]
             if not self.n_is_sequence:
                 array = array[0]
             dims = (*outer, *_DIMS[stage], *(() if trials is None else ("trial",)))
-            text = f"{_LONG_NAMES.get(quantity, quantity)} of the {stage} model"
+            text = f"{_LONG_NAMES[quantity]} of the {stage} model" if quantity else "draws of the law"
             variables[name] = (dims, array, {"long_name": text})
         coordinates: dict[str, Any] = {
             "rule": ("rule", list(self.rules)),

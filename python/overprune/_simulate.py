@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +119,7 @@ def simulate(
     problem.check_run(grid.n, grid.rules, grid.compensate)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
-    threads = _cores() if workers is None else check.integer(workers, "workers", lowest=1, highest=1024)
+    threads = check.workers(workers)
     show = check.flag(progress, "progress")
     if curvature is not None:
         check.choice(curvature, "curvature", ("sample",))
@@ -152,10 +151,3 @@ def simulate(
         attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
         attributes |= {"curvature": curvature or problem.curvature, **describe(problem)}
         return grid.table("simulate", block, attributes, np.arange(first, first + count))
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,22 +1,15 @@
-"""The exact high-dimensional limit: effective ridge, law of the coefficients, predicted risks."""
+"""The exact high-dimensional limit: effective ridge, law of the coefficients."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from . import _validate as check
-from ._grid import Grid
-from ._problem import LinearGaussianProblem, Problem, as_problem
-from ._provenance import describe
+from ._predict import linear_gaussian
+from ._problem import Problem
 from ._validate import FloatArray
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> float:
@@ -106,7 +99,7 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
     >>> print(f"{30 * mean[0]:.4f} {900 * variance[0]:.4f}")
     0.3333 0.3472
     """
-    linear = _linear_gaussian(problem)
+    linear = linear_gaussian(problem)
     samples = check.integer(n, "n", lowest=1)
     strength = check.nonnegative(ridge, "ridge")
     if linear.targets > 1:
@@ -125,13 +118,6 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
     return basis @ mean, _rotated(basis, variance, eigenvalues)
 
 
-def _linear_gaussian(problem: Any) -> LinearGaussianProblem:
-    if isinstance(problem, LinearGaussianProblem):
-        return problem
-    equivalent: LinearGaussianProblem = as_problem(problem).equivalent()  # type: ignore[attr-defined]
-    return equivalent
-
-
 def _rotated(basis: FloatArray, variance: FloatArray, eigenvalues: FloatArray) -> FloatArray:
     """Covariance with these variances in the basis; infinite with the sign of its limit where divergent."""
     diverges = np.isinf(variance)
@@ -142,119 +128,3 @@ def _rotated(basis: FloatArray, variance: FloatArray, eigenvalues: FloatArray) -
     root = basis[:, diverges] / np.sqrt(eigenvalues[diverges])
     direction = root @ root.T
     return np.where(direction == 0.0, 0.0, np.copysign(np.inf, direction))
-
-
-def predict(
-    problem: LinearGaussianProblem,
-    n: int | Sequence[int],
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
-    *,
-    rules: Sequence[str] = ("magnitude",),
-    retrain: bool = True,
-    ridge: float | Sequence[float] = 0.0,
-    retrain_ridge: float = 0.0,
-    draws: int = 64,
-    seed: int = 0,
-) -> xr.Dataset:
-    """Predict the risk of dense, pruned and retrained models, without any data.
-
-    The limit, for many samples and features in fixed proportion, of the test risk
-    ``R(theta) = E (y - x'theta)**2`` that `simulate` measures, in a table of the same form. The retrained
-    risk takes account of the support having been chosen with the data that it is trained on again.
-
-    Parameters
-    ----------
-    problem : LinearGaussianProblem
-        With independent features (a covariance of shape (p,)) and one target.
-    n : int or increasing sequence of int
-        Samples, at least 1; a sequence adds the dimension n to the table.
-    sizes : sequence of int
-        Strictly increasing in [1, p]: the first k features are trained.
-    nonzeros : sequence of int
-        Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
-    retrain : bool, default True
-        Whether to train again on the support.
-    ridge : float or sequence of float, default 0.0
-        Of the first training, at least 0; a sequence adds the dimension ridge.
-    retrain_ridge : float, default 0.0
-        Of the second training, at least 0.
-    draws : int, default 64
-        At least 1. Reserved for correlated features: independent ones need no random draws.
-    seed : int, default 0
-        In [0, 2**64). Reserved like draws.
-
-    Returns
-    -------
-    xarray.Dataset
-        dense_risk (size); pruned_risk, retrained_risk (rule, size, nonzeros), in the units of y squared.
-        Infinite where the limit diverges: dense and pruned at size == n without ridge, retrained at
-        nonzeros == n without ridge. Its attributes repeat the run.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong type or out of range.
-    NotImplementedError
-        With correlated features, several targets, random features or a data set.
-    KeyboardInterrupt
-        Within a second of Ctrl-C.
-
-    References
-    ----------
-    Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (7) and (13); retrained
-    is this project's own, Eqs. (16)-(18).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import overprune as op
-    >>> variances = op.spectra.spiked(1500, 150, 25.0)
-    >>> problem = op.LinearGaussianProblem(np.full(1500, 1500**-0.5), variances, noise_std=0.3)
-    >>> table = op.predict(problem, 450, [150, 1500], [150], rules=("magnitude", "hessian"))
-    >>> print(table.dense_risk.values.round(3))
-    [1.485 1.133]
-    >>> print(table.pruned_risk.sel(size=1500, nonzeros=150).values.round(3))
-    [2.474 1.344]
-    >>> print(table.retrained_risk.sel(size=1500, nonzeros=150).values.round(3))
-    [3.196 1.644]
-    """
-    _require_independent(problem)
-    grid = Grid.of(
-        problem.p, n, sizes, nonzeros, rules=rules, retrain=retrain, ridge=ridge, retrain_ridge=retrain_ridge
-    )
-    count = check.integer(draws, "draws", lowest=1)
-    key = check.seed(seed)
-    variances, beta = problem.covariance, problem.beta.reshape(-1)
-
-    def block(samples: int, strength: float) -> dict[str, FloatArray]:
-        risks: dict[str, FloatArray] = _core.predict(
-            variances,
-            beta,
-            problem.noise_std,
-            samples,
-            grid.sizes,
-            grid.nonzeros,
-            grid.rules,
-            grid.retrain,
-            strength,
-            grid.retrain_ridge,
-        )
-        return risks
-
-    return grid.table("predict", block, {"draws": count, "seed": str(key), **describe(problem)})
-
-
-def _require_independent(problem: Any) -> None:
-    """Says what `predict` supports, and what to do with the rest."""
-    supported = "predict supports a LinearGaussianProblem with independent features and one target"
-    if not isinstance(as_problem(problem), LinearGaussianProblem):
-        raise NotImplementedError(f"{supported}, got a {type(problem).__name__}; use simulate")
-    if problem.targets > 1:
-        raise NotImplementedError(f"{supported}, got beta of shape {problem.beta.shape}; use simulate")
-    if problem.covariance.ndim == 2:
-        raise NotImplementedError(
-            f"{supported} (a covariance of shape (p,), the variances), got a covariance of shape "
-            f"{problem.covariance.shape}; use simulate"
-        )

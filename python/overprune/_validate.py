@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
@@ -93,6 +94,13 @@ def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -
 def seed(value: Any, name: str = "seed") -> int:
     """A seed or stream: an int in [0, 2**64)."""
     return integer(value, name, lowest=0, highest=2**64 - 1)
+
+
+def workers(value: Any) -> int:
+    """A number of threads; None: one per core that this process may use."""
+    if value is not None:
+        return integer(value, "workers", lowest=1, highest=1024)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def nonnegative(value: Any, name: str) -> float:

@@ -17,7 +17,7 @@ struct Grid {
   bool retrain = true;
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
-  bool compensate = false;     ///< whether the survivors also make up for the deleted (simulate only)
+  bool compensate = false;     ///< whether the survivors also make up for the deleted (not in prune_path)
 };
 
 /// What the rules need beyond theta.

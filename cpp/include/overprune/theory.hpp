@@ -77,22 +77,32 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
 PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                       const std::function<void()>& poll = {});
 
+/// Rows with known classes, on which draws of the models are judged.
+struct TestSet {
+  ConstMatrix features;  ///< (N_test, p)
+  ConstMatrix targets;   ///< (N_test, m) one-hot
+};
+
 /// How `predict` draws the coefficients' law where the risk has no closed form.
 struct DrawOptions {
-  Index draws = 64;         ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
-  double rtol = 0.005;      ///< relative standard error at which draws = 0 stops
-  std::uint64_t seed = 0;   ///< of the draws
-  Index workers = 1;        ///< threads; the result does not depend on it
-  bool compensate = false;  ///< whether to predict the compensated risk too
+  Index draws = 64;               ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
+  double rtol = 0.005;            ///< relative standard error at which draws = 0 stops
+  std::uint64_t seed = 0;         ///< of the draws
+  Index workers = 1;              ///< threads; the result does not depend on it
+  const TestSet* test = nullptr;  ///< of labelled rows, for accuracies too; may be null
 };
 
 /// Risks of `predict` with their Monte Carlo standard errors, 0 where a number is exact.
 struct DrawnResult : PredictResult {
   std::vector<double> pruned_stderr;       ///< (R, K, S)
   std::vector<double> retrained_stderr;    ///< (R, K, S); empty without retraining
-  std::vector<double> compensated_risk;    ///< (R, K, S); empty unless asked for
+  std::vector<double> compensated_risk;    ///< (R, K, S); empty unless the grid asks for it
   std::vector<double> compensated_stderr;  ///< (R, K, S); likewise
   std::vector<Index> draws;                ///< (K) how many each size took
+  /// Accuracies over at most 32 draws, with standard errors: as the risks; empty without a test set.
+  std::vector<double> dense_accuracy, dense_accuracy_stderr;          ///< (K)
+  std::vector<double> pruned_accuracy, pruned_accuracy_stderr;        ///< (R, K, S)
+  std::vector<double> retrained_accuracy, retrained_accuracy_stderr;  ///< (R, K, S)
 };
 
 /// The same risks for any covariance and several targets (summed over targets).
