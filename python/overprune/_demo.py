@@ -65,8 +65,8 @@ def run(
 
     `simulate=False` leaves the simulation out and asks for the prediction whatever `run.predict` says.
     """
-    from ._simulate import simulate as simulate_
     from ._predict import predict
+    from ._simulate import simulate as simulate_
 
     problem, table = build_problem(experiment), experiment.config.run
     _check_quantity(experiment, problem)
