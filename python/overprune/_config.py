@@ -208,7 +208,8 @@ class Run(_Table):
     trials: Count = 100
     seed: Seed = 0
     workers: int | None = Field(default=None, ge=1, le=1024, description="an integer from 1 to 1024")
-    draws: Count = 64
+    draws: Count | Literal["auto"] = Field(default=64, description=f'{_COUNT} or "auto"')
+    rtol: float = Field(default=0.005, gt=0, description="a number above 0")
     predict: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
 
 

@@ -176,6 +176,11 @@ class DataProblem(Problem):
         features: FloatArray = self._core.test_features(check.seed(stream, "stream"), len(self.test_inputs))
         return features
 
+    @property
+    def enough_test_rows(self) -> bool:
+        """Whether the test set has at least five rows a feature, for second moments worth predicting from."""
+        return len(self.test_inputs) >= 5 * self.p
+
     def equivalent(
         self, target: int | None = None, *, shrinkage: float | str | None = None, stream: int = 0
     ) -> LinearGaussianProblem:
@@ -246,7 +251,7 @@ class DataProblem(Problem):
         mixed = _shrinkage(shrinkage)
         Z = self._test_features(stream)
         rows, p = Z.shape
-        if shrinkage is None and rows < 5 * p:
+        if shrinkage is None and not self.enough_test_rows:
             warnings.warn(
                 f"equivalent() takes {p} x {p} second moments from {rows} test rows, fewer than 5 p = "
                 f"{5 * p}: what is predicted for n training rows is low by about n / {rows} of itself; give "
