@@ -41,6 +41,13 @@ void keep_share(const Atoms& atoms, double share, Kept& kept);
 /// The rule oracle: the s largest |beta| sqrt(lam) of the first k features; of equal ones the first.
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept);
 
+/// Where the t of any number of survivors lies.
+struct Range {
+  double weighted = 0.0;  ///< sum of count r
+  double start = 0.0;     ///< mean of the spread of u + h over r
+  double high = 0.0;      ///< nothing survives
+};
+
 /// The rules magnitude and hessian at one size.
 class Selection {
  public:
@@ -59,11 +66,12 @@ class Selection {
   const Atoms& atoms_;
   const DenseLaw& law_;
   Rule rule_;
-  double scale_;               // standard deviation of v - u
-  bool silent_ = false;        // whether v has no noise to speak of
-  double largest_ = 0.0;       // of u
-  std::vector<double> u_, r_;  // (atoms) atom i survives where |u_i + h| > t r_i; u = 0 for Gaussian ones,
-                               // whose own spread is in r
+  double scale_;          // standard deviation of v - u
+  bool silent_ = false;   // whether v has no noise to speak of
+  double largest_ = 0.0;  // of u
+  Range range_;
+  std::vector<double> u_, r_;   // (atoms) atom i survives where |u_i + h| > t r_i; u = 0 for Gaussian ones,
+                                // whose own spread is in r
   std::vector<double> spread_;  // (atoms) standard deviation of u where Gaussian, else 0; empty without them
 };
 

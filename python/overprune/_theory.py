@@ -13,6 +13,7 @@ from . import _validate as check
 from ._grid import Grid
 from ._problem import LinearGaussianProblem, Problem, as_problem
 from ._provenance import describe
+from ._spectrum import Spectrum
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
@@ -145,10 +146,10 @@ def _rotated(basis: FloatArray, variance: FloatArray, eigenvalues: FloatArray) -
 
 
 def predict(
-    problem: LinearGaussianProblem,
-    n: int | Sequence[int],
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
+    problem: LinearGaussianProblem | Spectrum,
+    n: float | Sequence[float],
+    sizes: Sequence[float],
+    nonzeros: Sequence[float],
     *,
     rules: Sequence[str] = ("magnitude",),
     retrain: bool = True,
@@ -165,8 +166,9 @@ def predict(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem
-        With independent features (a covariance of shape (p,)) and one target.
+    problem : LinearGaussianProblem or Spectrum
+        With independent features (a covariance of shape (p,)) and one target. Of a Spectrum, n, sizes and
+        nonzeros are real numbers above 0 in the unit of its weights.
     n : int or increasing sequence of int
         Samples, at least 1; a sequence adds the dimension n to the table.
     sizes : sequence of int
@@ -220,19 +222,21 @@ def predict(
     >>> print(table.retrained_risk.sel(size=1500, nonzeros=150).values.round(3))
     [3.196 1.644]
     """
-    _require_independent(problem)
-    grid = Grid.of(
-        problem.p, n, sizes, nonzeros, rules=rules, retrain=retrain, ridge=ridge, retrain_ridge=retrain_ridge
-    )
+    axes = {"rules": rules, "retrain": retrain, "ridge": ridge, "retrain_ridge": retrain_ridge}
+    grid: Grid[int] | Grid[float]
+    if isinstance(problem, Spectrum):
+        grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
+        features = problem._core
+    else:
+        _require_independent(problem)
+        grid = Grid.of(problem.p, n, sizes, nonzeros, **axes)
+        features = _core.GroupedFeatures(problem.covariance, problem.beta.reshape(-1), problem.noise_std)
     count = check.integer(draws, "draws", lowest=1)
     key = check.seed(seed)
-    variances, beta = problem.covariance, problem.beta.reshape(-1)
 
-    def block(samples: int, strength: float) -> dict[str, FloatArray]:
+    def block(samples: float, strength: float) -> dict[str, FloatArray]:
         risks: dict[str, FloatArray] = _core.predict(
-            variances,
-            beta,
-            problem.noise_std,
+            features,
             samples,
             grid.sizes,
             grid.nonzeros,

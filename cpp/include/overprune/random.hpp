@@ -17,6 +17,7 @@ enum class Purpose : std::uint32_t {
   rows = 4,      ///< training rows drawn from a data set
   features = 5,  ///< weights of random features
   bias = 6,      ///< phases of cos features
+  signal = 7,    ///< coefficients of a finite problem drawn from a Spectrum
 };
 
 /// Which numbers: a seed, a stream of that seed, and a purpose.
