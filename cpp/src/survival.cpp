@@ -225,24 +225,28 @@ void keep_oracle(const Features& features, const Atoms& atoms, double k, double 
   const Cut found =
       cut(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(), k - atoms.total, s, 0.0);
   apply(found, atoms, atoms.signal, kept);
-  if (found.tied > 0.0) {  // the first ones in the order of the features
-    double left = found.left;
+  kept.total = std::min(s, atoms.total);
+  if (found.tied > 0.0) {                    // the first ones in the order of the features
+    double left = found.left, wasted = 0.0;  // on features without variance
     std::vector<double> survivors(atoms.size(), 0.0);
     features.each_run(k, [&](Index atom, double count) {
       if (left <= 0.0 || (atom >= 0 ? atoms.gaussian && atoms.gaussian[atom] : found.threshold > 0.0)) return;
       if (atom >= 0 && !found.at(atoms.signal[atom])) return;
       const double taken = std::min(left, count);
       left -= taken;
-      if (atom >= 0) survivors[atom] += taken;
+      if (atom >= 0)
+        survivors[atom] += taken;
+      else
+        wasted += taken;
     });
     for (std::size_t i = 0; i < atoms.size(); ++i) {
       if (survivors[i] == 0.0) continue;
       kept.share[i] = std::min(1.0, survivors[i] / atoms.count[i]);
       kept.dropped[i] = std::max(0.0, (atoms.count[i] - survivors[i]) / atoms.count[i]);
     }
+    if (wasted > 0.0) kept.total = s - wasted;
   }
   copy_shares(atoms, kept);
-  for (std::size_t i = 0; i < atoms.size(); ++i) kept.total += atoms.count[i] * kept.share[i];
 }
 
 Selection::Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rule)
@@ -266,13 +270,13 @@ Selection::Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rul
       largest_ = std::max(largest_, u);
     }
   }
-  silent_ = !(scale_ > 0.0) || !(largest_ < 1e150);
-  if (!silent_) range_ = range_of(atoms.size(), atoms.count.data(), u_.data(), r_.data(), atoms.total);
+  noiseless_ = !(scale_ > 0.0) || !(largest_ < 1e150);
+  if (!noiseless_) range_ = range_of(atoms.size(), atoms.count.data(), u_.data(), r_.data(), atoms.total);
 }
 
 void Selection::keep(double s, Kept& kept) const {
   const std::size_t size = atoms_.size();
-  if (silent_) {  // v = u
+  if (noiseless_) {  // v = u
     kept.reset(atoms_);
     std::vector<double> score(size);
     for (std::size_t i = 0; i < size; ++i)
@@ -296,8 +300,9 @@ void Selection::keep(double s, Kept& kept) const {
   kept.dropped.resize(size);
   kept.drift.resize(size);
   kept.excess.resize(size);
+  kept.rest.resize(size);
   kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(), kept.share.data(),
-                              kept.dropped.data(), kept.drift.data(), kept.excess.data());
+                              kept.dropped.data(), kept.drift.data(), kept.excess.data(), kept.rest.data());
   kept.threshold = t * scale_;
   kept.selected = true;
   kept.energy_kept.clear();
@@ -321,10 +326,11 @@ void Selection::add_gaussians(double t, Kept& kept) const {
     if (!atoms_.gaussian[i]) continue;
     const double square = spread_[i] * spread_[i], noise = 1.0 / (1.0 + square),
                  signal = 1.0 / (1.0 + 1.0 / square);
-    const double excess = kept.excess[i];
+    const double excess = kept.excess[i], dropped = kept.dropped[i];
+    const double inner = inner_square(t * r_[i], dropped, excess);
     kept.energy_kept[i] = kept.share[i] + signal * excess;
-    kept.energy_dropped[i] =
-        noise * kept.dropped[i] + signal * inner_square(t * r_[i], kept.dropped[i], excess);
+    kept.energy_dropped[i] = noise * dropped + signal * inner;
+    kept.rest[i] = noise * inner + signal * dropped;
     kept.drift[i] = signal * excess;
     kept.excess[i] = noise * excess;
   }
