@@ -99,6 +99,7 @@ PURPOSE_USER: int
 PURPOSE_SCORES: int
 PURPOSE_FEATURES: int
 PURPOSE_BIAS: int
+PURPOSE_SIGNAL: int
 
 def simulate(
     problem: Problem,
@@ -122,13 +123,32 @@ def fixed_point(eigenvalues: _Floats, n: int, ridge: float, /) -> float: ...
 def coefficient_law(
     eigenvalues: _Floats, beta: _Floats, noise_std: float, n: int, ridge: float, /
 ) -> tuple[_Floats, _Floats]: ...
+
+class GroupedFeatures:
+    def __init__(self, eigenvalues: _Floats, beta: _Floats, noise_std: float, /) -> None: ...
+    @staticmethod
+    def of_blocks(
+        eigenvalues: _Floats,
+        weights: _Floats,
+        signal: _Floats,
+        gaussian: Sequence[bool],
+        noise_std: float,
+        /,
+    ) -> GroupedFeatures: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def null_risk(self) -> float: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def atoms(self) -> int: ...
+
 def predict(
-    eigenvalues: _Floats,
-    beta: _Floats,
-    noise_std: float,
-    n: int,
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
+    features: GroupedFeatures,
+    n: float,
+    sizes: Sequence[float],
+    nonzeros: Sequence[float],
     rules: Sequence[str],
     retrain: bool,
     ridge: float,

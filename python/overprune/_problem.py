@@ -118,7 +118,7 @@ def as_problem(value: Any) -> Problem:
     if not isinstance(value, Problem):
         raise TypeError(
             "problem must be a LinearGaussianProblem, RandomFeatureProblem or DataProblem, "
-            f"got {type(value).__name__}"
+            f"got {type(value).__name__}{getattr(value, '_instead', '')}"
         )
     return value
 

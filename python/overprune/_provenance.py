@@ -13,15 +13,16 @@ import numpy as np
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._problem import LinearGaussianProblem, Problem
+from ._spectrum import Spectrum
 
-_CLASSES: dict[str, type[Problem]] = {
-    cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem)
+_CLASSES: dict[str, type[Problem | Spectrum]] = {
+    cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem, Spectrum)
 }
 # Arrays that take more than this, compressed (eight times as much before), are named by their hash instead.
 _LARGEST = 2**20
 
 
-def describe(problem: Problem) -> dict[str, Any]:
+def describe(problem: Problem | Spectrum) -> dict[str, Any]:
     """Attributes of a table: the problem as JSON, its hash, and the levels that plots draw.
 
     The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a
@@ -46,10 +47,12 @@ def describe(problem: Problem) -> dict[str, Any]:
         attributes["noise_floor"] = problem._core.noise_floor
     elif isinstance(problem, RandomFeatureProblem):
         attributes["noise_floor"] = problem.targets * problem.noise_std**2
+    elif isinstance(problem, Spectrum):
+        attributes["noise_floor"] = problem.noise_std**2
     return attributes
 
 
-def problem_of(attributes: dict[str, Any]) -> Problem:
+def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
     """The problem that a table with these attributes was made from; ValueError where it holds hashes only."""
     description = json.loads(attributes["problem"])
     arguments = {name: _decode(name, value) for name, value in description["arguments"].items()}

@@ -118,6 +118,29 @@ def nonnegative(value: Any, name: str) -> float:
     return result
 
 
+def positive(value: Any, name: str, *, highest: float = math.inf) -> float:
+    """`value` as a finite float above 0 and at most `highest`, but for rounding."""
+    result = nonnegative(value, name)
+    if result == 0.0:
+        raise ValueError(f"{name} must be above 0, got {result}")
+    if result > highest * (1.0 + 1e-12):
+        raise ValueError(f"{name} must be at most {highest}, got {result}")
+    return result
+
+
+def increasing_reals(values: Any, name: str, *, highest: float = math.inf) -> list[float]:
+    """Numbers in (0, highest], strictly increasing, at least one; a lone number is a list of one."""
+    if not is_sequence(values):
+        values = [values]
+    result = [positive(v, f"{name}[{i}]", highest=highest) for i, v in enumerate(values)]
+    if not result:
+        raise ValueError(f"{name} must not be empty")
+    for before, after in itertools.pairwise(result):
+        if after <= before:
+            raise ValueError(f"{name} must be strictly increasing, got {before} before {after}")
+    return result
+
+
 def flag(value: Any, name: str) -> bool:
     """`value` as a bool; numbers and strings are refused."""
     if not isinstance(value, (bool, np.bool_)):

@@ -277,7 +277,7 @@ def test_predict_wants_a_problem():
         ({"retrain": 1}, TypeError, "retrain"),
         ({"draws": 0}, ValueError, "draws"),
         ({"draws": "many"}, TypeError, 'draws must be an integer or "auto"'),
-        ({"rtol": 0.0}, ValueError, "rtol must be positive, got 0"),
+        ({"rtol": 0.0}, ValueError, "rtol must be above 0, got 0"),
         ({"seed": -1}, ValueError, "seed"),
         ({"workers": 0}, ValueError, "workers"),
     ],
