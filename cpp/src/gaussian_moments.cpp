@@ -8,6 +8,7 @@ namespace {
 
 constexpr Index kDegrees[] = {256, 1024};  // terms of the expansions: for all pairs, and where many need more
 constexpr double kTruncation = 1e-13;      // of the moment's size, from leaving terms out
+constexpr double kRounding = 1e-15;        // of a sum of squares
 constexpr Index kNodes = 20;               // of the Gauss-Legendre rule of a panel
 constexpr Index kInnerNodes = 16;
 constexpr double kInnerRange = 8.5;  // standard deviations of v given u
@@ -130,7 +131,7 @@ class Expansions {
       }
     }
     square_[i] = square;
-    missing_[i] = std::abs(square - found);
+    missing_[i] = std::max(std::abs(square - found), kRounding * square);
   }
 
   Index degree() const { return degree_; }
@@ -184,6 +185,27 @@ class Expansions {
   std::vector<double> coefficients_, square_, missing_;  // (count, degree), degree after degree
   std::vector<double> breaks_, u_, weighted_, value_, before_, now_;
 };
+
+/// Given u, g(v) is g smoothed over a width of sine / |cosine| in u: where g has a kink, or varies over less
+/// than that, panels have to be that narrow.
+void add_smoothing_breaks(const GaussianFeature& g, Correlation rho, std::vector<double>& breaks) {
+  const auto &points = g.f.breakpoints(), &kinks = g.f.kinks();
+  std::vector<double> sharp, centres, edges;
+  for (std::size_t k = 1; k + 1 < points.size(); ++k) {
+    const double shorter = std::min(points[k] - points[k - 1], points[k + 1] - points[k]);
+    if (g.scale * rho.sine > 0.05 * shorter || std::binary_search(kinks.begin(), kinks.end(), points[k]))
+      sharp.push_back(points[k]);
+  }
+  add_breaks(sharp, g.scale * rho.cosine, g.shift, centres);
+  const double width = rho.sine / std::abs(rho.cosine);
+  for (const double centre : centres)
+    for (const double away : {-kInnerRange, -6.5, -4.5, -3.0, -1.5, 1.5, 3.0, 4.5, 6.5, kInnerRange})
+      edges.push_back(std::clamp(centre + away * width, -kNormalRange, kNormalRange));
+  std::sort(edges.begin(), edges.end());
+  double last = -2.0 * kNormalRange;
+  for (const double edge : edges)
+    if (edge - last >= 0.75 * width) breaks.push_back(last = edge);  // the surroundings may overlap
+}
 
 GaussianFeature feature_of(const FeatureRows& rows, const PiecewisePolynomial& f, Index i) {
   return {f, rows.norm[i], rows.bias[i]};
@@ -243,14 +265,7 @@ double mean_product(const GaussianFeature& f, const GaussianFeature& g, Correlat
     });
     return sum;
   }
-  // Given u, g is smooth but around its kinks, over a width of sine / |cosine| in u.
-  std::vector<double> centres;
-  add_breaks(g.f.kinks(), g.scale * rho.cosine, g.shift, centres);
-  for (const double centre : centres)
-    for (const double away : {1.5, 3.0, 4.5, 6.5, kInnerRange})
-      for (const double side : {-away, away})
-        breaks.push_back(
-            std::clamp(centre + side * rho.sine / std::abs(rho.cosine), -kNormalRange, kNormalRange));
+  add_smoothing_breaks(g, rho, breaks);
   each_panel(breaks, 1.0, [&](double left, double right) {
     panel.place(left, right);
     panel.evaluate(f);
@@ -276,7 +291,8 @@ void quadrature_covariance(const FeatureRows& rows, const PiecewisePolynomial& f
       }
     }
   }
-  if (static_cast<Index>(hard.size()) > 8 * p) {
+  // A longer expansion of every row is worth some 8 integrals of a function with one kink.
+  if (static_cast<Index>(hard.size()) * f.pieces() > 16 * p) {
     const Expansions expansions = expand_rows(rows, f, kDegrees[1], poll);
     const Pairs before = std::exchange(hard, {});
     const auto count = static_cast<Index>(before.size());
