@@ -41,7 +41,7 @@ _INTEGERS = "an increasing list of integers from 1 to 10**8"
 _LARGE = ("p", "features", "dim", "n", "sizes", "trials")  # what decides how much memory is needed
 
 Rule = Literal["magnitude", "hessian", "oracle", "random"]
-Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh"]
+Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh", "gelu"]
 Quantity = Literal["risk", "accuracy", "error"]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
 Count = Annotated[int, Field(ge=1, le=_LARGEST, description=_COUNT)]
@@ -129,6 +129,7 @@ class RandomFeatures(_Table):
     dim: Count
     noise_std: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     activation: Activation = "relu"
+    link: Activation | None = None
     seed: Seed = 0
 
 
@@ -286,6 +287,7 @@ def build_problem(experiment: Experiment) -> Problem:
                 table.dim,
                 noise_std=table.noise_std,
                 activation=table.activation,
+                link=table.link,
                 seed=table.seed,
             )
         return _data(table, experiment.folder)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
+_Function = str | Callable[[_Floats], _Floats]
 
 __version__: str
 
@@ -44,9 +45,18 @@ class LinearGaussianProblem(Problem):
 
 class RandomFeatureProblem(Problem):
     def __init__(
-        self, weights: _Floats, teacher: _Floats, noise_std: float, activation: str, bias: _Floats | None, /
+        self,
+        weights: _Floats,
+        teacher: _Floats,
+        noise_std: float,
+        activation: _Function,
+        bias: _Floats | None,
+        link: _Function,
+        /,
     ) -> None: ...
-    def equivalent(self) -> tuple[_Floats, _Floats, float]: ...
+    @property
+    def null_risk(self) -> float: ...
+    def equivalent(self) -> LinearGaussianProblem: ...
 
 class DataProblem(Problem):
     def __init__(
@@ -57,7 +67,7 @@ class DataProblem(Problem):
         test_targets: _Floats,
         classes: bool,
         features: int,
-        activation: str,
+        activation: _Function,
         seed: int,
         /,
     ) -> None: ...
@@ -65,7 +75,7 @@ class DataProblem(Problem):
 
 def build_info() -> dict[str, Any]: ...
 def random_features(
-    inputs: _Floats, weights: _Floats, activation: str, bias: _Floats | None, /
+    inputs: _Floats, weights: _Floats, activation: _Function, bias: _Floats | None, /
 ) -> _Floats: ...
 def least_squares_path(
     x: _Floats, y: _Floats, sizes: Sequence[int], ridge: float, want_info: bool, /

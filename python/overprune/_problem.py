@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import _core
 from . import _validate as check
+from ._functions import qualified_name
 from ._validate import FloatArray
 
 
@@ -22,6 +23,12 @@ def read_only(array: FloatArray) -> FloatArray:
 
 def _make_again(cls: type[Problem], arguments: dict[str, Any]) -> Problem:
     return cls(**arguments)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{value.shape}>"
+    return f"<{qualified_name(value)}>" if callable(value) else repr(value)
 
 
 class Problem:
@@ -54,10 +61,7 @@ class Problem:
         return _make_again, (type(self), self.describe())
 
     def __repr__(self) -> str:
-        shown = (
-            f"{name}={f'<{value.shape}>' if isinstance(value, np.ndarray) else repr(value)}"
-            for name, value in self.describe().items()
-        )
+        shown = (f"{name}={_shown(value)}" for name, value in self.describe().items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def sample(self, n: int, *, seed: int, stream: int = 0) -> tuple[FloatArray, FloatArray]:
@@ -187,6 +191,13 @@ class LinearGaussianProblem(Problem):
         self._core = _core.LinearGaussianProblem(columns, sigma, noise, joint)
         self._shape = coefficients.shape
         self._joint_noise = joint is not None
+
+    @classmethod
+    def _of_core(cls, core: _core.LinearGaussianProblem) -> LinearGaussianProblem:
+        """The problem of one target that the core made."""
+        problem = cls.__new__(cls)
+        problem._core, problem._shape = core, (core.features,)
+        return problem
 
     @cached_property
     def beta(self) -> FloatArray:

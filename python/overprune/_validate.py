@@ -22,7 +22,7 @@ IntArray = npt.NDArray[np.int64]
 _LARGEST = 2**48
 
 RULES = ("magnitude", "hessian", "oracle", "random")
-ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh")
+ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh", "gelu")
 
 
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:

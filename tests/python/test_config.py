@@ -76,11 +76,11 @@ def test_noise_and_defaults() -> None:
 def test_random_features() -> None:
     text = (
         '[problem]\nkind = "random_features"\nfeatures = 60\ndim = 8\n'
-        'noise_std = 0.1\nactivation = "erf"\nseed = 3\n'
+        'noise_std = 0.1\nactivation = "gelu"\nlink = "sign"\nseed = 3\n'
     )
     problem = _config.build_problem(parse(text + RUN))
     assert isinstance(problem, op.RandomFeatureProblem)
-    expected = op.RandomFeatureProblem.draw(60, 8, noise_std=0.1, activation="erf", seed=3)
+    expected = op.RandomFeatureProblem.draw(60, 8, noise_std=0.1, activation="gelu", link="sign", seed=3)
     for one, other in zip(problem.sample(4, seed=1), expected.sample(4, seed=1), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -216,7 +216,7 @@ def test_the_demo_is_the_spiked_example() -> None:
         ),
         (
             DATA + 'dataset = "mnist"\nactivation = "swish"\n',
-            "problem.activation: expected one of identity, relu, sign, erf, cos, tanh, got 'swish'",
+            "problem.activation: expected one of identity, relu, sign, erf, cos, tanh, gelu, got 'swish'",
         ),
         (
             DATA + 'dataset = "mnist"\nseed = -1\n',
