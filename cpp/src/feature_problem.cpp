@@ -19,16 +19,27 @@ std::vector<double> copy_of(ConstVector from) {
   return to;
 }
 
-/// Moments by quadrature err by parts in 1e13, which may make a singular matrix indefinite: without its
-/// negative eigenvalues.
+/// Moments by quadrature err by parts in 1e13 of the larger features, which may make a matrix indefinite that
+/// is singular or has features close to zero: without the negative eigenvalues of its correlations.
 void make_semidefinite(Block sigma) {
+  const auto& kernel = kernels::active();
   const Index p = sigma.rows;
-  Buffer buffer;
-  const Block factor = buffer.block(p, p);
-  copy(sigma, factor);
-  if (factorize_covariance(factor)) return;
-  kernels::active().gemm(false, true, p, p, p, 1.0, factor.data, factor.ld, factor.data, factor.ld, 0.0,
-                         sigma.data, sigma.ld);
+  Buffer work_buffer, scaled_buffer;
+  const Block work = work_buffer.block(p, p), scaled = scaled_buffer.block(p, p);
+  copy(sigma, work);
+  if (kernel.cholesky(p, work.data, work.ld)) return;
+  std::vector<double> scales(p), values(p);
+  for (Index j = 0; j < p; ++j) scales[j] = sigma(j, j) > 0.0 ? std::sqrt(sigma(j, j)) : 1.0;
+  for (Index j = 0; j < p; ++j)
+    for (Index i = 0; i < p; ++i) work(i, j) = sigma(i, j) / scales[i] / scales[j];
+  if (!kernel.symmetric_eigen(p, work.data, work.ld, values.data())) return;
+  for (Index j = 0; j < p; ++j)
+    for (Index i = 0; i < p; ++i) {
+      work(i, j) *= scales[i];
+      scaled(i, j) = std::max(values[j], 0.0) * work(i, j);
+    }
+  kernel.gemm(false, true, p, p, p, 1.0, scaled.data, scaled.ld, work.data, work.ld, 0.0, sigma.data,
+              sigma.ld);
   for (Index j = 0; j < p; ++j)
     for (Index i = 0; i < j; ++i) sigma(i, j) = sigma(j, i);
 }

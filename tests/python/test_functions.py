@@ -182,6 +182,19 @@ def test_covariances_are_symmetric_and_semidefinite(activation):
     assert values[0] > -1e-14 * values[-1]
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh", swish, lambda z: np.maximum(z, 0)])
+def test_features_that_are_almost_always_zero(activation):
+    """Biases to -10 with weights of 0.1: variances down to 1e-40 and zero."""
+    weights, bias = 0.1 * problems.normal(60, 2), -10 * np.random.default_rng(1).random(60)
+    problem = op.RandomFeatureProblem(weights, [1.0, 0.0], 0.1, activation, bias)
+    values = np.linalg.eigvalsh(problem.equivalent().covariance)
+    assert values[0] > -1e-14 * values[-1]
+    X, y = problem.sample(200_000, seed=1)
+    theta = np.linspace(-1, 1, 60)
+    losses = (y - X @ theta) ** 2
+    assert abs(losses.mean() - problem.risk(theta)) < 5 * losses.std() / np.sqrt(len(losses))
+
+
 @pytest.mark.parametrize("kind", ["features", "data"])
 def test_workers_do_not_change_a_bit(kind):
     if kind == "features":
