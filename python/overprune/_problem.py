@@ -193,10 +193,14 @@ class LinearGaussianProblem(Problem):
         self._joint_noise = joint is not None
 
     @classmethod
-    def _of_core(cls, core: _core.LinearGaussianProblem) -> LinearGaussianProblem:
-        """The problem of one target that the core made."""
+    def _of_core(
+        cls, core: _core.LinearGaussianProblem, shape: tuple[int, ...] | None = None
+    ) -> LinearGaussianProblem:
+        """A problem that the core made, with beta of that shape: (p,) unless given."""
         problem = cls.__new__(cls)
-        problem._core, problem._shape = core, (core.features,)
+        problem._core = core
+        problem._shape = shape or (core.features,)
+        problem._joint_noise = core.targets > 1
         return problem
 
     @cached_property
@@ -268,11 +272,7 @@ class LinearGaussianProblem(Problem):
         else:
             kept = np.arange(check.integer(features, "features", lowest=1, highest=self.p))
         part = self._core.restrict(kept.tolist())
-        sigma = part.variances if part.diagonal else part.covariance
-        beta = part.beta.reshape(len(kept), *self._shape[1:])
-        if self.targets == 1:
-            return LinearGaussianProblem(beta, sigma, part.noise_std)
-        return LinearGaussianProblem(beta, sigma, noise_covariance=part.noise_covariance)
+        return LinearGaussianProblem._of_core(part, (len(kept), *self._shape[1:]))
 
     def risk(self, theta: npt.ArrayLike) -> FloatArray:
         """Compute the population's test risk of one or many models.
