@@ -33,7 +33,7 @@ def falling_root(function, low, high, goal):
         near = fa is not None and fb is not None and max(fa, -fb) < 1
         x = (a * fb - b * fa) / (fb - fa) if near else (a + b) / 2
         value = function(exp(x))
-        f = log(value / goal) if value > 0 else -mpf(10) ** 6
+        f = log(value / goal) if value > 0 else -(mpf(10) ** 6)
         if abs(f) < mpf(10) ** -60 or b - a < mpf(10) ** -90:
             return exp(x)
         if f > 0:
@@ -168,10 +168,7 @@ class Exact:
                 )
                 second = sum(
                     w
-                    * (
-                        d * m.whole
-                        + g * ((1 - rho) * (a * m.uv - m.uu) + (rho - c * d) * (a * m.vv - m.uv))
-                    )
+                    * (d * m.whole + g * ((1 - rho) * (a * m.uv - m.uu) + (rho - c * d) * (a * m.vv - m.uv)))
                     for w, a, d, g, m in terms
                 )
                 return first / q - rho * b - c * (1 - b), (noise + second) / q - rho
@@ -188,9 +185,7 @@ class Exact:
             square = g * g * (al * al * m.uu + 2 * al * be * m.uv + be * be * m.vv)
             error += w * (square - 2 * g * (al * m.uu + be * m.uv) + m.whole)
         if rule in ("oracle", "random"):  # survival is independent of v: E h^2 = share was counted in vv
-            error = noise + sum(
-                w * ((1 - g) ** 2 * m.uu + m.whole - m.uu) for w, a, d, g, m in terms
-            )
+            error = noise + sum(w * ((1 - g) ** 2 * m.uu + m.whole - m.uu) for w, a, d, g, m in terms)
         diverges = retrain_ridge == 0 and abs(sum(shares) - n) < n * mpf(10) ** -50
         return q, pruned, mpf("inf") if diverges else error / (1 - B)
 
@@ -220,7 +215,10 @@ class Exact:
                 total += w * (tail((-t * r - centre) / spread) - tail((t * r - centre) / spread))
             return total
 
-        high = max((u + 50 * sqrt(u * u * g + sd * sd)) / r for u, g, r in zip(self.u, self.gaussian, ratio, strict=True))
+        high = max(
+            (u + 50 * sqrt(u * u * g + sd * sd)) / r
+            for u, g, r in zip(self.u, self.gaussian, ratio, strict=True)
+        )
         if 2 * s <= self.total:
             t = falling_root(kept, high * mpf(10) ** -60, high, s)
         else:
@@ -238,9 +236,14 @@ class Exact:
 
     def oracle(self, s, sd):
         """Fixed groups in order of |u|, first ones first among equals; Gaussian ones beyond the threshold."""
+
         def beyond(x):
             return sum(
-                (w * 2 * tail(x / u) for w, u, g in zip(self.weight, self.u, self.gaussian, strict=True) if g),
+                (
+                    w * 2 * tail(x / u)
+                    for w, u, g in zip(self.weight, self.u, self.gaussian, strict=True)
+                    if g
+                ),
                 mpf(0),
             )
 

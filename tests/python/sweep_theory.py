@@ -43,8 +43,11 @@ def draw(number, seed=0):
     total = weights.sum()
     size = total if rng.random() < 0.6 else float(np.cumsum(weights)[rng.integers(blocks)])
     near = np.ldexp(rng.choice([-1.0, 1.0]), -rng.integers(3, 40))  # relative distance of what almost meets
-    alive = float(weights[: np.searchsorted(np.cumsum(weights), size) + 1][
-        eigenvalues[: np.searchsorted(np.cumsum(weights), size) + 1] > 0].sum())
+    alive = float(
+        weights[: np.searchsorted(np.cumsum(weights), size) + 1][
+            eigenvalues[: np.searchsorted(np.cumsum(weights), size) + 1] > 0
+        ].sum()
+    )
     n = size * decades(-1.5, 0.7)
     if rng.random() < 0.25 and alive > 0:
         n = alive + rng.choice([-1, 1]) if counts and alive > 1 else alive * (1 + near)
@@ -75,7 +78,10 @@ def core(case):
         retrain_ridge=retrain_ridge,
     )
     return {
-        rule: [float(table[name].sel(rule=rule).squeeze() if "rule" in table[name].dims else table[name][0]) for name in STAGES]
+        rule: [
+            float(table[name].sel(rule=rule).squeeze() if "rule" in table[name].dims else table[name][0])
+            for name in STAGES
+        ]
         for rule in table.rule.values
     }
 
@@ -109,6 +115,7 @@ def worst_error(number, seed=0):
     case = draw(number, seed)
     expected = exact(case)
     found = core(case)
+    null_risk = op.Spectrum(*case[0]).null_risk
     worst = (0.0, "")
     if expected is None:
         return None
@@ -119,7 +126,7 @@ def worst_error(number, seed=0):
             value = float(value)
             if value == got:
                 continue
-            error = abs(got - value) / abs(value) if np.isfinite(value) and value != 0 else np.inf
+            error = abs(got - value) / (abs(value) + 1e-40 * null_risk) if np.isfinite(value) else np.inf
             if not error <= worst[0]:
                 worst = (error, f"{number} {rule} {name}: {got!r}, expected {value!r}")
     return worst
@@ -139,7 +146,9 @@ def main() -> None:
     for error, where in judged[: options.show]:
         print(f"{error:.2g}  {where}")
     bad = sum(error > 1e-10 for error, _ in judged)
-    print(f"{len(judged)} of {options.problems} problems judged, {bad} beyond 1e-10, {time.monotonic() - start:.0f} s")
+    print(
+        f"{len(judged)} of {options.problems} problems judged, {bad} beyond 1e-10, {time.monotonic() - start:.0f} s"
+    )
 
 
 if __name__ == "__main__":
