@@ -175,10 +175,9 @@ class Trained {
     if (rule_ == Rule::oracle) {
       theory::keep_oracle(features_, atoms_, size_, std::min(s, size_), kept_);
     } else if (rule_ == Rule::random) {
-      theory::keep_share(atoms_, std::min(s / size_, 1.0), kept_);
-      kept_.total = std::min(s, size_) * (atoms_.total / size_);
+      theory::keep_share(atoms_, std::min(s, size_), size_, kept_);
     } else if (all) {  // a feature without variance has coefficient 0 and goes first
-      theory::keep_all(atoms_, kept_);
+      theory::keep_share(atoms_, size_, size_, kept_);
     } else {
       selection_->keep(s, kept_);
     }
