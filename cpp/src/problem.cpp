@@ -1,5 +1,6 @@
 #include "overprune/problem.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "block.hpp"
@@ -128,6 +129,7 @@ bool LinearGaussianProblem::keeps_signal(const Indices& features) const {
 /// decomposition where Sigma_DD is singular.
 std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& features) const {
   const Index k = static_cast<Index>(features.size());
+  if (k == p_ && std::is_sorted(features.begin(), features.end())) return beta_;  // to the last digit: ties
   std::vector<double> result(k * m_);
   const Block solution{result.data(), k, m_, k};
   const ConstMatrix sigma = covariance();

@@ -21,6 +21,7 @@ namespace overprune::bindings {
 namespace py = pybind11;
 
 void register_features(py::module_& module);
+void register_laws(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_problem(py::module_& module);
 void register_prune_path(py::module_& module);

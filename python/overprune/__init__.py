@@ -10,6 +10,7 @@ from ._build import build_info, get_cmake_dir, get_include
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._features import random_features
+from ._laws import coefficient_density, sample_coefficients, survival
 from ._least_squares import least_squares, least_squares_path, retrain_path
 from ._predict import predict
 from ._problem import LinearGaussianProblem
@@ -29,6 +30,7 @@ __all__ = [
     "Spectrum",
     "__version__",
     "build_info",
+    "coefficient_density",
     "coefficient_law",
     "compensate",
     "datasets",
@@ -44,8 +46,10 @@ __all__ = [
     "prune_path",
     "random_features",
     "retrain_path",
+    "sample_coefficients",
     "simulate",
     "spectra",
     "standard_normal",
+    "survival",
     "top_k",
 ]

@@ -154,6 +154,51 @@ class GroupedFeatures:
     @property
     def atoms(self) -> int: ...
 
+def model_law(
+    problem: LinearGaussianProblem, n: int, ridge: float, /
+) -> tuple[_Floats, _Floats, _Floats, bool]: ...
+def survival(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: Sequence[int],
+    rule: str,
+    ridge: float,
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def sample_models(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    rule: str,
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def coefficient_density(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    rule: str,
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    edges: _Floats,
+    features: Sequence[int],
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, _Floats]: ...
 def predict(
     features: GroupedFeatures,
     n: float,
