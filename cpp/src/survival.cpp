@@ -204,7 +204,7 @@ void Kept::reset(const Atoms& atoms) {
     energy_kept = share;
     energy_dropped = dropped;
   }
-  total = threshold = 0.0;
+  total = total_low = threshold = 0.0;
   selected = false;
 }
 
@@ -216,7 +216,9 @@ void keep_share(const Atoms& atoms, double s, double k, Kept& kept) {
     kept.energy_kept = kept.share;
     kept.energy_dropped = kept.dropped;
   }
-  kept.total = s * (atoms.total / k);
+  const double share = s / k, product = atoms.total * share;
+  kept.total = product;
+  kept.total_low = std::fma(atoms.total, share, -product) + atoms.total * (-std::fma(share, k, -s) / k);
 }
 
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept) {
@@ -309,6 +311,7 @@ void Selection::keep(double s, Kept& kept) const {
   if (atoms_.gaussian) add_gaussians(t, kept);
   kept.threshold = t * scale_;
   kept.total = s;
+  kept.total_low = 0.0;
   if (law_.risk == kInfinity) {  // v is pure noise, and in the limit its survivors say nothing about the data
     kept.selected = false;
     std::fill(kept.drift.begin(), kept.drift.end(), 0.0);

@@ -18,6 +18,7 @@ struct Kept {
   std::vector<double> excess;   ///< E[h^2; kept] - M0 = alpha phi(alpha) + gamma phi(gamma)
   std::vector<double> rest;     ///< E[h^2; dropped]
   double total = 0.0;           ///< expected number of survivors among the coordinates of positive variance
+  double total_low = 0.0;       ///< its rounding, to be added
   bool selected = false;        ///< whether survival depends on v; else drift = excess = 0, rest = dropped
   double threshold = 0.0;       ///< on |theta| or |theta| sqrt(lam); of the oracle on |beta| sqrt(lam)
 

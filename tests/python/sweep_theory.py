@@ -146,9 +146,8 @@ def main() -> None:
     for error, where in judged[: options.show]:
         print(f"{error:.2g}  {where}")
     bad = sum(error > 1e-10 for error, _ in judged)
-    print(
-        f"{len(judged)} of {options.problems} problems judged, {bad} beyond 1e-10, {time.monotonic() - start:.0f} s"
-    )
+    seconds = time.monotonic() - start
+    print(f"{len(judged)} of {options.problems} problems judged, {bad} beyond 1e-10, {seconds:.0f} s")
 
 
 if __name__ == "__main__":
