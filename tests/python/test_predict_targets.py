@@ -203,8 +203,8 @@ def linear_classes(rows=6000, p=160, classes=3):
 
 
 def check_labels(problem, n, sizes, nonzeros, trials, allowance, **ridges):
-    """Risks to a relative bias that is given. Accuracies to (classes) / (2 n): the errors in the outputs of a
-    class come mostly from its own rows, which are fewer than n by that factor, and the limit averages them."""
+    """Risks to a relative bias that is given. Accuracies to (classes) / (2 n): the errors in the outputs of
+    a class come mostly from its own rows, fewer than n by that factor, while the limit averages over all."""
     predicted = op.predict(problem, n, sizes, nonzeros, draws=32, **ridges)
     measured = op.simulate(problem, n, sizes, nonzeros, trials=trials, seed=4, **ridges)
     for stage in ("dense", "pruned", "retrained"):
