@@ -78,10 +78,13 @@ class Evolution {
 
   /// Solves for the next round. @param forms  with columns for all the rounds so far
   void advance(const Forms& forms);
+  /// The next round trains what the one before did: the same residuals and the same model.
+  void repeat();
 
  private:
   void solve(const Forms& forms, double b);
-  void append(const SmallMatrix& error, double share, const SmallMatrix& overlap);
+  SmallMatrix risk_of(const SmallMatrix& error, double share);
+  void append(SmallMatrix own, const SmallMatrix& overlap);
 
   double n_;
   Index rounds_ = 0;

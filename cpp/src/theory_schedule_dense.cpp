@@ -20,6 +20,9 @@ namespace {
 /// One draw: the survivors, and the columns that the rounds have left on their rows.
 struct Draw {
   Indices support;
+  Index rank = 0;           // of Sigma_SS
+  bool same_model = false;  // the latest round dropped coefficients that are zero
+  bool same_span = false;   // or features that the others span
   Buffer memory, solution, model;
   Block z;      // (s, (1 + 2 r) m) F[u | e_0 ... | w_0 ...]
   Block y;      // (s, (2 + 2 r) m) (Sigma_SS + tau)^{-1} [z | noise]
@@ -83,7 +86,7 @@ class DenseSchedule final : public ScheduleMethod {
                         model_->overlap);
     Rounds risks{{model_->law.risk}, {model_->law.risk}};
     std::vector<Draw> draws(count);
-    double tau = 0.0;
+    double tau = model_->law.tau;
     for (std::size_t t = 0; t < schedule_.nonzeros.size(); ++t) {
       const Index s = schedule_.nonzeros[t];
       if (s == features() && schedule_.ridge == schedule_.retrain_ridge) {  // nothing is pruned
@@ -106,7 +109,7 @@ class DenseSchedule final : public ScheduleMethod {
       });
       if (!values.empty()) (*pilot)[t] = common_regularisation(values, model_->n, schedule_.retrain_ridge);
       const Regularisation next = pilot ? (*pilot)[t] : regularisations_[t];
-      tau = next.tau;
+      const double last_tau = std::exchange(tau, next.tau);
       const bool last = t + 1 == schedule_.nonzeros.size();
       for_each(count, [&]() -> Task {
         auto own = std::make_shared<Workspace>();
@@ -123,7 +126,13 @@ class DenseSchedule final : public ScheduleMethod {
       }
       const double before = risks.retrained.back();
       risks.pruned.push_back(std::isinf(before) ? before : evolution.noise_floor() + mean.pruned);
-      evolution.advance(mean);
+      const bool same_tau = std::abs(tau - last_tau) <= 1e-9 * tau;
+      if (same_tau && std::all_of(draws.begin(), draws.end(), [tau](const Draw& draw) {
+            return draw.same_model || (tau == 0.0 && draw.same_span);
+          }))
+        evolution.repeat();
+      else
+        evolution.advance(mean);
       risks.retrained.push_back(evolution.latest().risk);
       poll_now(poll);
     }
@@ -153,6 +162,8 @@ class DenseSchedule final : public ScheduleMethod {
     const Index k = features(), m = targets();
     const Block noise = noise_of(number, 0, own);
     draw.support.resize(k);
+    draw.rank = static_cast<Index>(std::count_if(model_->values.begin(), model_->values.end(),
+                                                 [](double value) { return value > 0.0; }));
     for (Index i = 0; i < k; ++i) draw.support[i] = i;
     draw.z = draw.memory.block(k, m);
     copy(image_.block(), draw.z);
@@ -197,6 +208,10 @@ class DenseSchedule final : public ScheduleMethod {
     own.scores.resize(before);
     rank_scores({draw.theta.data, before, m, 1, draw.theta.ld}, vector_view(root), vector_view(own.scores));
     const Indices rows = top_k(vector_view(own.scores), s);
+    const double largest = *std::max_element(own.scores.begin(), own.scores.end());
+    Index zeros = 0;
+    for (const double score : own.scores) zeros += score <= 1e-14 * largest;
+    draw.same_model = before - s <= zeros;
     Indices support;
     for (const Index i : rows) support.push_back(draw.support[i]);
     // w = u + e - Sigma theta on the survivors.
@@ -242,6 +257,7 @@ class DenseSchedule final : public ScheduleMethod {
     model_->gather(draw.support, draw.support, sigma);
     for (Index i = 0; i < s; ++i) sigma(i, i) += tau;
     own.solver.factor(sigma);
+    draw.same_span = own.solver.rank() == std::exchange(draw.rank, own.solver.rank());
     // Beside y, room for the noise itself, which the coming round needs as well.
     const Block all = draw.solution.block(s, columns + 2 * m);
     draw.y = all.columns(0, columns + (last ? 0 : m));

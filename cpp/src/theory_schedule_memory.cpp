@@ -77,17 +77,23 @@ void Forms::add(double factor, const Forms& other) {
 Evolution::Evolution(double n, const SmallMatrix& noise, const SmallMatrix& signal, const SmallMatrix& error,
                      double share, const SmallMatrix& overlap)
     : n_(n), noise_(noise), signal_(signal) {
-  append(error, share, overlap);
+  append(risk_of(error, share), overlap);
 }
 
-/// Omega_tt = error / share, and Omega_lt from the rho of the round.
-void Evolution::append(const SmallMatrix& error, double share, const SmallMatrix& overlap) {
-  const Index m = targets(), before = rounds_ * m;
+/// Omega_tt, symmetric: error / share; notes its trace, or that it diverges.
+SmallMatrix Evolution::risk_of(const SmallMatrix& error, double share) {
+  const Index m = targets();
   const bool diverges = share < kNoShare && error.trace() > 0.0;
   SmallMatrix own(m, m);
   for (Index j = 0; j < m; ++j)
     for (Index i = 0; i < m; ++i) own(i, j) = 0.5 * (error(i, j) + error(j, i)) / std::max(share, kNoShare);
   round_.risk = diverges ? std::numeric_limits<double>::infinity() : own.trace();
+  return own;
+}
+
+/// Takes Omega_tt, and Omega_lt from the rho of the round.
+void Evolution::append(SmallMatrix own, const SmallMatrix& overlap) {
+  const Index m = targets(), before = rounds_ * m;
   SmallMatrix omega(before + m, before + m), overlaps(before + m, m);
   put(omega_, 0, 0, omega);
   put(overlap_, 0, 0, overlaps);
@@ -100,12 +106,14 @@ void Evolution::append(const SmallMatrix& error, double share, const SmallMatrix
       for (Index i = 0; i < before; ++i) omega(before + j, i) = cross(i, j);
     conditional.add(-1.0, product(true, round_.rho, cross));
   }
+  // What the noise of the draws made negative is no variance: Omega stays that of the residuals drawn.
+  own.add(-1.0, conditional);
+  round_.root = symmetric_root(std::move(conditional));
+  own.add(1.0, product(true, round_.root, round_.root));
   put(own, before, before, omega);
   omega_ = std::move(omega);
   overlap_ = std::move(overlaps);
-  for (double* value = conditional.block().data; value != conditional.block().data + m * m; ++value)
-    *value /= n_;
-  round_.root = symmetric_root(std::move(conditional));
+  for (Index i = 0; i < m * m; ++i) round_.root.block().data[i] /= std::sqrt(n_);
   ++rounds_;
 }
 
@@ -171,7 +179,17 @@ void Evolution::advance(const Forms& forms) {
   error.add(1.0, product(true, a, product(false, forms.second, a)));
   error.add(-B, product(true, round_.rho, product(false, omega_, round_.rho)));
   overlap.add(-1.0, signal_);
-  append(error, full ? 0.0 : 1.0 - B, overlap);
+  append(risk_of(error, full ? 0.0 : 1.0 - B), overlap);
+}
+
+void Evolution::repeat() {
+  const Index m = targets(), before = (rounds_ - 1) * m;
+  SmallMatrix rho(before + m, m), c(before + m, m);
+  for (Index j = 0; j < m; ++j) rho(before + j, j) = 1.0;
+  put(round_.c, 0, 0, c);
+  round_.rho = std::move(rho);
+  round_.c = std::move(c);
+  append(part(omega_, before, before, m, m), part(overlap_, before, 0, m, m));
 }
 
 }  // namespace overprune::theory
