@@ -150,7 +150,7 @@ std::unique_ptr<ScheduleMethod> method_for(const LinearGaussianProblem& problem,
     return fixed ? theory::scalar_fixed_schedule(problem, n, schedule, rule)
                  : theory::scalar_schedule(problem, n, schedule, rule, seed);
   if (!model) model = theory::dense_model(problem, n, schedule);
-  return fixed ? theory::dense_fixed_schedule(model, schedule, rule, seed)
+  return fixed ? theory::dense_fixed_schedule(model, problem, schedule, rule, seed)
                : theory::dense_schedule(model, schedule, rule, seed);
 }
 

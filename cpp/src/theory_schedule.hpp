@@ -15,6 +15,21 @@
 
 namespace overprune::theory {
 
+/// How a product is summed depends on where its factors begin: always at a multiple of 64 bytes, so that
+/// results do not depend on which thread's memory they lie in.
+template <class T>
+struct Aligned {
+  using value_type = T;
+  Aligned() = default;
+  template <class U>
+  Aligned(const Aligned<U>&) {}
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64}));
+  }
+  void deallocate(T* pointer, std::size_t) { ::operator delete(pointer, std::align_val_t{64}); }
+  bool operator==(const Aligned&) const { return true; }
+};
+
 /// A small matrix that owns its memory, column-major.
 class SmallMatrix {
  public:
@@ -33,7 +48,7 @@ class SmallMatrix {
 
  private:
   Index rows_ = 0;
-  std::vector<double> values_;
+  std::vector<double, Aligned<double>> values_;
 };
 
 /// C = op(A) B + beta C.
@@ -130,6 +145,7 @@ std::shared_ptr<const DenseModel> dense_model(const LinearGaussianProblem& probl
 std::unique_ptr<ScheduleMethod> dense_schedule(std::shared_ptr<const DenseModel> model,
                                                const Schedule& schedule, Rule rule, std::uint64_t seed);
 std::unique_ptr<ScheduleMethod> dense_fixed_schedule(std::shared_ptr<const DenseModel> model,
+                                                     const LinearGaussianProblem& problem,
                                                      const Schedule& schedule, Rule rule, std::uint64_t seed);
 
 /// Atoms of the first `size` features, and how many coordinates of each survive round t of a fixed rule.

@@ -124,12 +124,16 @@ class DenseSchedule final : public ScheduleMethod {
         mean.first_trace = next.first_trace;
         mean.second_trace = next.second_trace;
       }
-      const double before = risks.retrained.back();
-      risks.pruned.push_back(std::isinf(before) ? before : evolution.noise_floor() + mean.pruned);
       const bool same_tau = std::abs(tau - last_tau) <= 1e-9 * tau;
-      if (same_tau && std::all_of(draws.begin(), draws.end(), [tau](const Draw& draw) {
-            return draw.same_model || (tau == 0.0 && draw.same_span);
-          }))
+      const bool same_model = same_tau && std::all_of(draws.begin(), draws.end(),
+                                                      [](const Draw& draw) { return draw.same_model; });
+      const bool same_span =
+          tau == 0.0 && last_tau == 0.0 &&
+          std::all_of(draws.begin(), draws.end(), [](const Draw& draw) { return draw.same_span; });
+      const double before = risks.retrained.back();
+      risks.pruned.push_back(same_model || std::isinf(before) ? before
+                                                              : evolution.noise_floor() + mean.pruned);
+      if (same_model || same_span)
         evolution.repeat();
       else
         evolution.advance(mean);

@@ -91,12 +91,13 @@ class ScalarFixedSchedule final : public ScheduleMethod {
 
 class DenseFixedSchedule final : public ScheduleMethod {
  public:
-  DenseFixedSchedule(std::shared_ptr<const DenseModel> model, const Schedule& schedule, Rule rule,
-                     std::uint64_t seed)
+  DenseFixedSchedule(std::shared_ptr<const DenseModel> model, const LinearGaussianProblem& problem,
+                     const Schedule& schedule, Rule rule, std::uint64_t seed)
       : model_(std::move(model)), schedule_(schedule), seed_(seed), image_(model_->image()) {
     if (rule != Rule::oracle) return;
     truth_.resize(schedule.size);
-    model_->problem->oracle_scores(schedule.size, truth_.data());
+    // Of the problem as it was given, so that features of no use are in the order of the simulation.
+    problem.oracle_scores(schedule.size, truth_.data());
   }
 
   bool exact() const override { return !truth_.empty(); }
@@ -263,9 +264,10 @@ class DenseFixedSchedule final : public ScheduleMethod {
 }  // namespace
 
 std::unique_ptr<ScheduleMethod> dense_fixed_schedule(std::shared_ptr<const DenseModel> model,
+                                                     const LinearGaussianProblem& problem,
                                                      const Schedule& schedule, Rule rule,
                                                      std::uint64_t seed) {
-  return std::make_unique<DenseFixedSchedule>(std::move(model), schedule, rule, seed);
+  return std::make_unique<DenseFixedSchedule>(std::move(model), problem, schedule, rule, seed);
 }
 
 std::unique_ptr<ScheduleMethod> scalar_fixed_schedule(const LinearGaussianProblem& problem, double n,

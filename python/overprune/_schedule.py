@@ -277,10 +277,10 @@ def predict_schedule(
     >>> problem = op.LinearGaussianProblem(beta, np.ones(600), noise_std=0.1**0.5)
     >>> table = op.predict_schedule(problem, 300, 600, [60])
     >>> print(table.retrained_risk.values.round(3))
-    [[0.756 0.281]]
+    [[0.756 0.282]]
     >>> table = op.predict_schedule(problem, 300, 600, [180, 60])
     >>> print(table.retrained_risk.values.round(3))
-    [[0.756 0.383 0.183]]
+    [[0.756 0.381 0.182]]
     """
     linear = _linear_gaussian(problem)
     plan = _Schedule.of(linear.p, n, size, schedule, rules=rules, ridge=ridge, retrain_ridge=retrain_ridge)
