@@ -15,6 +15,7 @@ from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
 from ._pruning import importance, prune, top_k
 from ._random import standard_normal
+from ._schedule import predict_schedule, simulate_schedule
 from ._simulate import simulate
 from ._theory import coefficient_law, fixed_point, predict
 from ._version import __version__
@@ -36,11 +37,13 @@ __all__ = [
     "least_squares_path",
     "plot",
     "predict",
+    "predict_schedule",
     "prune",
     "prune_path",
     "random_features",
     "retrain_path",
     "simulate",
+    "simulate_schedule",
     "spectra",
     "standard_normal",
     "top_k",

@@ -17,6 +17,7 @@ enum class Purpose : std::uint32_t {
   rows = 4,      ///< training rows drawn from a data set
   features = 5,  ///< weights of random features
   bias = 6,      ///< phases of cos features
+  paths = 8,     ///< Gaussian paths of iterative pruning's theory
 };
 
 /// Which numbers: a seed, a stream of that seed, and a purpose.
