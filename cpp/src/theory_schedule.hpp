@@ -148,7 +148,7 @@ std::unique_ptr<ScheduleMethod> dense_fixed_schedule(std::shared_ptr<const Dense
                                                      const LinearGaussianProblem& problem,
                                                      const Schedule& schedule, Rule rule, std::uint64_t seed);
 
-/// Atoms of the first `size` features that may be taken apart again.
+/// Atoms of the first `size` features, which may be taken apart again; what the others explain is noise.
 struct ScheduleAtoms {
   std::vector<double> count, eigenvalue, signal;  ///< as in Atoms
   double total = 0.0, noise = 0.0;
