@@ -57,6 +57,17 @@ py::dict bound_predict(const GroupedFeatures& features, double n, const std::vec
   return result;
 }
 
+py::tuple bound_survival(const GroupedFeatures& features, double n, double size, double nonzeros,
+                         const std::string& rule, double ridge) {
+  Survival found;
+  {
+    py::gil_scoped_release release;
+    found = survival(features, n, size, nonzeros, rule_from_name(rule), ridge);
+  }
+  const auto length = static_cast<py::ssize_t>(found.probability.size());
+  return py::make_tuple(to_array(found.probability, {length}), found.threshold, found.overlap);
+}
+
 }  // namespace
 
 void register_theory(py::module_& module) {
@@ -73,6 +84,7 @@ void register_theory(py::module_& module) {
       .def_property_readonly("runs", &GroupedFeatures::runs)
       .def_property_readonly("atoms", &GroupedFeatures::atoms);
   module.def("predict", &bound_predict);
+  module.def("survival", &bound_survival);
 }
 
 }  // namespace overprune::bindings
