@@ -20,16 +20,13 @@ void independent_survival(const FirstStage& first, const PruningPoint& point, co
   Atoms atoms;
   Growing(features).grow(features.size(), atoms);
   const DenseLaw law = dense_law(atoms, first.n, point.ridge);
-  const Selection selection(atoms, law, first.n, point.rule);
+  const Selection selection(features, atoms, law, first.n, features.size(), point.rule);
   Kept kept;
   std::vector<double> probability(k);
   for (std::size_t s = 0; s < nonzeros.size(); ++s) {
     const double number = static_cast<double>(nonzeros[s]);
     double left = std::max(number - atoms.total, 0.0);  // for features without variance: the first of them
-    if (number < atoms.total)
-      selection.keep(number, kept);
-    else
-      keep_share(atoms, 1.0, 1.0, kept);  // all of them
+    selection.keep(number, kept);
     Index at = 0;
     features.each_run(features.size(), [&](Index atom, double count) {
       for (double i = 0.0; i < count; i += 1.0) {

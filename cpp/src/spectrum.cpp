@@ -29,6 +29,7 @@ void check_feature(double eigenvalue, double coefficient, Index i, const char* n
 Features::Features(ConstVector eigenvalues, ConstVector beta, double noise_std) {
   check::same("beta", eigenvalues.size, beta.size);
   check::nonnegative("noise_std", noise_std);
+  finite_ = true;
   double lam = 0.0, coefficient = 0.0;
   Index start = 0;
   for (Index i = 0; i < eigenvalues.size; ++i) {

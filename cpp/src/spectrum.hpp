@@ -35,8 +35,15 @@ class Features {
   Index runs() const { return static_cast<Index>(end_.size()); }
   Index atoms() const { return static_cast<Index>(signal_.size()); }
   double size() const { return end_.empty() ? 0.0 : end_.back(); }
+  /// Whether the features came one by one, so that counts are integers.
+  bool is_finite() const { return finite_; }
   /// Variance of y.
   double null_risk() const { return null_risk_; }
+  struct Run {
+    Index atom;    ///< -1 for features without variance
+    double count;  ///< features in it
+  };
+  Run run(Index i) const { return {run_atom_[i], count_[i]}; }
   /// Atoms by falling signal.
   const Indices& by_signal() const { return by_signal_; }
   /// Calls visit(atom, count) for the runs among the first k features, in order; atom is -1 for features
@@ -62,7 +69,7 @@ class Features {
   std::vector<double> energy_;  // (runs) lam beta^2 of each feature
   std::vector<double> eigenvalue_, coefficient_, signal_;  // (atoms)
   std::vector<char> gaussian_;                             // (atoms)
-  bool any_gaussian_ = false;
+  bool any_gaussian_ = false, finite_ = false;
   double null_risk_ = 0.0;
   Indices slots_;      // hash table of atoms, -1 where empty
   Indices by_signal_;  // (atoms) by falling signal

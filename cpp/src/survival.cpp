@@ -205,7 +205,8 @@ void Kept::reset(const Atoms& atoms) {
     energy_dropped = dropped;
   }
   total = total_low = threshold = 0.0;
-  selected = false;
+  selected = in_line = false;
+  places = 0.0;
 }
 
 void keep_share(const Atoms& atoms, double s, double k, Kept& kept) {
@@ -227,6 +228,8 @@ void keep_oracle(const Features& features, const Atoms& atoms, double k, double 
       cut(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(), k - atoms.total, s, 0.0);
   apply(found, atoms, atoms.signal, kept);
   kept.total = std::min(s, atoms.total);
+  kept.in_line = found.tied > 0.0;
+  kept.places = found.left;
   if (found.tied > 0.0) {                    // the first ones in the order of the features
     double left = found.left, wasted = 0.0;  // on features without variance
     std::vector<double> survivors(atoms.size(), 0.0);
@@ -250,13 +253,12 @@ void keep_oracle(const Features& features, const Atoms& atoms, double k, double 
   copy_shares(atoms, kept);
 }
 
-Selection::Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rule)
-    : atoms_(atoms),
-      law_(law),
-      rule_(rule),
-      scale_(std::sqrt(law.risk / n)),
-      u_(atoms.size()),
-      r_(atoms.size()) {
+Selection::Selection(const Features& features, const Atoms& atoms, const DenseLaw& law, double n, double k,
+                     Rule rule)
+    : features_(features), atoms_(atoms), law_(law), k_(k), rule_(rule), scale_(std::sqrt(law.risk / n)) {
+  if (rule != Rule::magnitude && rule != Rule::hessian) return;
+  u_.resize(atoms.size());
+  r_.resize(atoms.size());
   const double inverse = 1.0 / scale_;
   if (atoms.gaussian) spread_.assign(atoms.size(), 0.0);
   for (std::size_t i = 0; i < atoms.size(); ++i) {
@@ -276,6 +278,19 @@ Selection::Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rul
 }
 
 void Selection::keep(double s, Kept& kept) const {
+  if (rule_ == Rule::oracle) {
+    keep_oracle(features_, atoms_, k_, std::min(s, k_), kept);
+  } else if (rule_ == Rule::random) {
+    keep_share(atoms_, std::min(s, k_), k_, kept);
+  } else if (s >=
+             atoms_.total * (1.0 - 1e-14)) {  // a feature without variance has coefficient 0 and goes first
+    keep_share(atoms_, k_, k_, kept);
+  } else {
+    keep_largest(s, kept);
+  }
+}
+
+void Selection::keep_largest(double s, Kept& kept) const {
   const std::size_t size = atoms_.size();
   if (noiseless_) {  // v = u
     kept.reset(atoms_);
@@ -305,6 +320,7 @@ void Selection::keep(double s, Kept& kept) const {
   kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(), kept.share.data(),
                               kept.dropped.data(), kept.drift.data(), kept.excess.data(), kept.rest.data());
   kept.selected = true;
+  kept.in_line = false;
   kept.energy_kept.clear();
   kept.energy_dropped.clear();
   if (largest_ > kSharp) t = refine(t, s, kept);

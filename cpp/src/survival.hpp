@@ -20,6 +20,8 @@ struct Kept {
   double total = 0.0;           ///< expected number of survivors among the coordinates of positive variance
   double total_low = 0.0;       ///< its rounding, to be added
   bool selected = false;        ///< whether survival depends on v; else drift = excess = 0, rest = dropped
+  bool in_line = false;         ///< whether the rule oracle keeps only the first of those at its threshold,
+  double places = 0.0;          ///< and how many
   double threshold = 0.0;       ///< on |theta| or |theta| sqrt(lam); of the oracle on |beta| sqrt(lam)
 
   /// Shares of the signal, E[u^2; kept] / E[u^2] and E[u^2; dropped] / E[u^2]; where no coefficient is random
@@ -47,25 +49,29 @@ struct Range {
   double high = 0.0;      ///< nothing survives
 };
 
-/// The rules magnitude and hessian at one size.
+/// A rule at one size: who survives, for any number of survivors.
 class Selection {
  public:
-  Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rule);
+  /// @param atoms  the first k of the features; it and the law are kept by reference
+  Selection(const Features& features, const Atoms& atoms, const DenseLaw& law, double n, double k, Rule rule);
 
-  /// The s largest scores, s < atoms.total. Without noise in v the largest |E theta| survive, ties in equal
-  /// shares; with infinite noise u plays no role.
   void keep(double s, Kept& kept) const;
 
  private:
+  /// The rules magnitude and hessian, s < atoms.total. Without noise in v the largest |E theta| survive, ties
+  /// in equal shares; with infinite noise u plays no role.
+  void keep_largest(double s, Kept& kept) const;
   double refine(double t, double s, Kept& kept) const;
   void add_gaussians(double t, Kept& kept) const;
 
   static constexpr double kSharp = 1e4;  // signals beyond this many deviations of their noise are refined
 
+  const Features& features_;
   const Atoms& atoms_;
   const DenseLaw& law_;
+  double k_;
   Rule rule_;
-  double scale_;            // standard deviation of v - u
+  double scale_ = 0.0;      // standard deviation of v - u
   bool noiseless_ = false;  // whether v has no noise to speak of
   double largest_ = 0.0;    // of u
   Range range_;

@@ -156,14 +156,12 @@ class Trained {
   double dense() const { return law_.risk; }
 
   void select(Rule rule) {
-    rule_ = rule;
-    if (rule == Rule::magnitude || rule == Rule::hessian)
-      selection_ = std::make_unique<Selection>(atoms_, law_, n_, rule);
+    selection_ = std::make_unique<Selection>(features_, atoms_, law_, n_, size_, rule);
   }
 
   /// Risks of the model pruned to s and of the retrained one.
   std::pair<double, double> prune(double s) {
-    keep(s);
+    selection_->keep(s, kept_);
     // Only features without variance are dropped, if any: nothing was pruned.
     if (kept_.total == atoms_.total) return {law_.risk, retrained_whole()};
     return {pruned_risk(atoms_, law_, n_, kept_),
@@ -171,19 +169,6 @@ class Trained {
   }
 
  private:
-  void keep(double s) {
-    const bool all = s >= atoms_.total * (1.0 - 1e-14);
-    if (rule_ == Rule::oracle) {
-      theory::keep_oracle(features_, atoms_, size_, std::min(s, size_), kept_);
-    } else if (rule_ == Rule::random) {
-      theory::keep_share(atoms_, std::min(s, size_), size_, kept_);
-    } else if (all) {  // a feature without variance has coefficient 0 and goes first
-      theory::keep_share(atoms_, size_, size_, kept_);
-    } else {
-      selection_->keep(s, kept_);
-    }
-  }
-
   double retrained_whole() {
     if (grid_.retrain && std::isnan(retrained_whole_))
       retrained_whole_ = theory::dense_law(atoms_, n_, grid_.retrain_ridge).risk;
@@ -196,7 +181,6 @@ class Trained {
   const RealGrid& grid_;
   Atoms atoms_;
   DenseLaw law_;
-  Rule rule_ = Rule::random;
   std::unique_ptr<Selection> selection_;
   Kept kept_;
   double retrained_whole_ = kNaN;

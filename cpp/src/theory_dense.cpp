@@ -131,7 +131,7 @@ MatrixLaw::MatrixLaw(const Eigenbasis& basis, double n, double ridge) {
   const double total = static_cast<double>(r);
   const std::vector<double> ones(r, 1.0);
   tau = solve_tau(values, ones, total, n, ridge);
-  double share = spare_fraction(total, n, ridge, tau);
+  double share = spare_fraction(total - n, n, ridge, tau);
   std::vector<double> d(r), d2(r), a(r);
   for (Index j = 0; j < r; ++j) {
     const double sum = values[j] + tau;

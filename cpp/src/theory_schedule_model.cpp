@@ -26,7 +26,7 @@ DenseModel::DenseModel(std::shared_ptr<const LinearGaussianProblem> whole, doubl
   const std::vector<double> weight(k, 1.0);
   std::vector<double> positive(values.end() - static_cast<Index>(total), values.end());
   law.tau = solve_tau(positive, std::vector<double>(positive.size(), 1.0), total, n, ridge);
-  share = spare_fraction(total, n, ridge, law.tau);
+  share = spare_fraction(total - n, n, ridge, law.tau);
   SmallMatrix rotated(k, m);
   multiply(true, basis(), {beta.data, k, m, k}, 0.0, rotated.block());
   noise = signal = error = overlap = SmallMatrix(m, m);

@@ -303,7 +303,8 @@ class ScalarSchedule final : public ScheduleMethod {
   };
 
   Evolution start(double tau) const {
-    double signal = 0.0, error = atoms_.noise, share = spare_fraction(atoms_.total, n_, schedule_.ridge, tau);
+    double signal = 0.0, error = atoms_.noise,
+           share = spare_fraction(atoms_.total - n_, n_, schedule_.ridge, tau);
     double overlap = 0.0;
     for (std::size_t i = 0; i < atoms_.size(); ++i) {
       const double sum = atoms_.eigenvalue[i] + tau, a = atoms_.eigenvalue[i] / sum, d = tau / sum;

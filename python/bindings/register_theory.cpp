@@ -99,6 +99,17 @@ py::dict bound_predict_drawn(const LinearGaussianProblem& problem, Index n, cons
   return result;
 }
 
+py::tuple bound_grouped_survival(const GroupedFeatures& features, double n, double size, double nonzeros,
+                                 const std::string& rule, double ridge) {
+  GroupedSurvival found;
+  {
+    py::gil_scoped_release release;
+    found = survival(features, n, size, nonzeros, rule_from_name(rule), ridge);
+  }
+  const auto length = static_cast<py::ssize_t>(found.probability.size());
+  return py::make_tuple(to_array(found.probability, {length}), found.threshold, found.overlap);
+}
+
 }  // namespace
 
 void register_theory(py::module_& module) {
@@ -116,6 +127,7 @@ void register_theory(py::module_& module) {
       .def_property_readonly("atoms", &GroupedFeatures::atoms);
   module.def("predict", &bound_predict);
   module.def("predict_drawn", &bound_predict_drawn);
+  module.def("grouped_survival", &bound_grouped_survival);
 }
 
 }  // namespace overprune::bindings

@@ -240,6 +240,12 @@ def predict(
     retrain_ridge: float,
     /,
 ) -> dict[str, _Floats]: ...
+def grouped_survival(
+    features: GroupedFeatures, n: float, size: float, nonzeros: float, rule: str, ridge: float, /
+) -> tuple[_Floats, float, float]:
+    """Survival probability of each feature (of each block of a Spectrum; 0 beyond the first `size`), the
+    threshold on the coefficients, and the expected share of the support that the oracle keeps too."""
+
 def predict_drawn(
     problem: LinearGaussianProblem,
     n: int,

@@ -80,7 +80,7 @@ class Curve:
     trials: int
     n: float
     diverges: bool
-    size: IntArray
+    size: IntArray | FloatArray
     centre: FloatArray
     below: FloatArray
     above: FloatArray
@@ -253,7 +253,7 @@ def _curve(
         trials=array.shape[1] if has_trials else 1,
         n=_n_of(table),
         diverges=ridge == 0.0 and stage != "retrained",
-        size=np.asarray(table["size"].values, dtype=np.int64),
+        size=table["size"].values,
         centre=centre,
         below=below,
         above=above,

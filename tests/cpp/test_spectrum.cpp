@@ -144,3 +144,21 @@ TEST_CASE("spectrum: refuses") {
   CHECK(on(1.0, {{1.0}, {0.5}, {}}) == "rules must not be empty");
   CHECK(on(1.0, {{1.0}, {0.5}, {Rule::random, Rule::random}}) == "rules must be distinct, got random twice");
 }
+
+TEST_CASE("survival: probabilities add up, the oracle keeps the first of equals") {
+  const std::vector<double> lam = {4, 1, 0, 1, 1, 1}, beta = {1, 2, 9, 0, 0, 0};
+  const op::GroupedFeatures features(op::vector_view(lam), op::vector_view(beta), 0.5);
+  const auto oracle = op::survival(features, 10, 5, 4, Rule::oracle, 0.0);
+  CHECK(oracle.probability == std::vector<double>{1, 1, 1, 1, 0, 0});
+  CHECK(oracle.overlap == 1.0);
+  for (const Rule rule : kRules) {
+    double sum = 0.0;
+    const auto found = op::survival(features, 10, 5, 2, rule, 0.1);
+    for (const double probability : found.probability) sum += probability;
+    CHECK(sum == doctest::Approx(2.0).epsilon(1e-12));
+    CHECK(found.probability[5] == 0.0);
+    CHECK(found.overlap <= 1.0);
+  }
+  CHECK(refusal([&] { op::survival(features, 10, 5, 6, Rule::random, 0.0); }) ==
+        "nonzeros must be at most size 5, got 6");
+}

@@ -1,6 +1,12 @@
 """Random problems with extreme parameters: the core against the theory in 100 digits.
 
 python tests/python/sweep_theory.py [--problems 10000] [--seed 0]; the first 200 are part of the test-suite.
+Up to five groups, eigenvalues over 16 decades or none, weights from 2^-28 to 2^26, all rules, fixed and
+Gaussian coefficients, ridge in neither, one or both stages, n within 2^-40 of the size or of nonzeros.
+
+Last result, kernels v4: 9840 of 10000 problems judged (at size == n without ridge, and where nothing
+varies, there is nothing to compare), none beyond 1e-10; the largest error of a risk was 2.5e-11, the next
+6.6e-12.
 """
 
 from __future__ import annotations

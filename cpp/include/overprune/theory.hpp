@@ -77,6 +77,29 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
 PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                       const std::function<void()>& poll = {});
 
+/// Who survives pruning, on average over training sets.
+struct GroupedSurvival {
+  std::vector<double>
+      probability;  ///< (p) of each feature, or (blocks) of the features of each block of a Spectrum
+  double threshold =
+      0.0;               ///< on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
+  double overlap = 0.0;  ///< E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+};
+
+/// Probability that each of the first k features survives pruning to s; the others have 0. The probabilities
+/// add up to s. Of a Gaussian block they are means over its coefficients, and of a block or a group of tied
+/// coefficients of which only some are trained or kept, means over its features (for the rule oracle of a
+/// finite problem: the first ones).
+/// @param features  of a problem, or of a Spectrum
+/// @param n         samples, > 0
+/// @param size      k, in (0, total]
+/// @param nonzeros  s, in (0, k]
+/// @param ridge     of the training, >= 0
+/// @throws std::invalid_argument for a number out of range
+/// Source: docs/theory.md, Eqs. (10)-(12).
+GroupedSurvival survival(const GroupedFeatures& features, double n, double size, double nonzeros, Rule rule,
+                         double ridge);
+
 /// Rows with known classes, on which draws of the models are judged.
 struct TestSet {
   ConstMatrix features;  ///< (N_test, p)
