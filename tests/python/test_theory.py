@@ -264,8 +264,6 @@ def test_predict_says_what_it_does_not_cover():
     several = op.LinearGaussianProblem(np.ones((3, 2)), np.ones(3), 0.1)
     with pytest.raises(NotImplementedError, match=r"one target.*\(3, 2\)"):
         op.predict(several, 5, 3, 1)
-    with pytest.raises(NotImplementedError, match="one target"):
-        op.coefficient_law(several, 5)
     features = op.RandomFeatureProblem.draw(20, 10, noise_std=0.3, seed=1)
     with pytest.raises(NotImplementedError, match="RandomFeatureProblem; use simulate"):
         op.predict(features, 5, 3, 1)
