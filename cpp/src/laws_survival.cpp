@@ -29,7 +29,7 @@ void independent_survival(const FirstStage& first, const PruningPoint& point, co
     if (number < atoms.total)
       selection.keep(number, kept);
     else
-      keep_all(atoms, kept);
+      keep_share(atoms, 1.0, 1.0, kept);  // all of them
     Index at = 0;
     features.each_run(features.size(), [&](Index atom, double count) {
       for (double i = 0.0; i < count; i += 1.0) {

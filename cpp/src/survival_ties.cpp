@@ -20,7 +20,7 @@ double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
 
 }  // namespace
 
-void Selection::refine(double t, double s, Kept& kept) const {
+double Selection::refine(double t, double s, Kept& kept) const {
   const std::size_t size = atoms_.size();
   Indices sharp, close;
   std::vector<double> u, r, count;  // the others
@@ -34,7 +34,7 @@ void Selection::refine(double t, double s, Kept& kept) const {
       count.push_back(atoms_.count[i]);
     }
   }
-  if (close.empty()) return;
+  if (close.empty()) return t;
   const double* base = rule_ == Rule::magnitude ? atoms_.coefficient : atoms_.signal;
   const double* lam = atoms_.eigenvalue;
   // Score of m less that of i; a score is base lam / (lam + tau).
@@ -101,15 +101,17 @@ void Selection::refine(double t, double s, Kept& kept) const {
 
   const double threshold = score(anchor) + above;
   kernels::active().truncated(static_cast<kernels::Size>(size), threshold, r_.data(), u_.data(),
-                              kept.share.data(), kept.dropped.data(), kept.drift.data(), kept.excess.data());
+                              kept.share.data(), kept.dropped.data(), kept.drift.data(), kept.excess.data(),
+                              kept.rest.data());
   for (const Index i : sharp) {
     const double alpha = r_[i] * (gap(anchor, i) + above), near = density(alpha);
     kept.share[i] = upper_tail(alpha);
     kept.dropped[i] = upper_tail(-alpha);
     kept.drift[i] = near > 0.0 ? u_[i] * near : 0.0;
     kept.excess[i] = near > 0.0 ? alpha * near : 0.0;
+    kept.rest[i] = kept.dropped[i] - kept.excess[i];
   }
-  kept.threshold = threshold * scale_;
+  return threshold;
 }
 
 }  // namespace overprune::theory
