@@ -6,7 +6,7 @@
 
 #include "check.hpp"
 #include "covariance.hpp"
-#include "parallel.hpp"
+#include "workers.hpp"
 
 namespace overprune {
 namespace theory {

@@ -4,7 +4,7 @@
 
 #include "check.hpp"
 #include "laws_survival.hpp"
-#include "parallel.hpp"
+#include "workers.hpp"
 
 namespace overprune {
 namespace {

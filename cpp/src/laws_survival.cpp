@@ -5,8 +5,8 @@
 #include <limits>
 #include <mutex>
 
-#include "parallel.hpp"
 #include "survival.hpp"
+#include "workers.hpp"
 
 namespace overprune {
 namespace theory {

@@ -7,7 +7,7 @@
 
 #include "covariance.hpp"
 #include "kernels/table.hpp"
-#include "parallel.hpp"
+#include "workers.hpp"
 
 namespace overprune::theory {
 namespace {

@@ -13,6 +13,10 @@ namespace overprune::theory {
 /// @param over        sum of the weights less n, given apart because the caller often knows it exactly
 double solve_tau(std::size_t size, const double* eigenvalue, const double* weight, double over, double n,
                  double ridge);
+inline double solve_tau(const std::vector<double>& eigenvalue, const std::vector<double>& weight,
+                        double total, double n, double ridge) {
+  return solve_tau(eigenvalue.size(), eigenvalue.data(), weight.data(), total, n, ridge);
+}
 
 /// 1 - (1/n) sum w a with a = lam / (lam + tau), read off the fixed point instead of subtracted.
 double spare_fraction(double over, double n, double ridge, double tau);

@@ -25,6 +25,7 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);
+  bindings::register_schedule(module);
   bindings::register_simulate(module);
   bindings::register_theory(module);
 }

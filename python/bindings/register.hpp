@@ -27,6 +27,7 @@ void register_problem(py::module_& module);
 void register_prune_path(py::module_& module);
 void register_pruning(py::module_& module);
 void register_random(py::module_& module);
+void register_schedule(py::module_& module);
 void register_simulate(py::module_& module);
 void register_theory(py::module_& module);
 

@@ -17,6 +17,7 @@ from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
 from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
+from ._schedule import predict_schedule, simulate_schedule
 from ._simulate import simulate
 from ._spectrum import Spectrum
 from ._theory import coefficient_law, fixed_point
@@ -42,12 +43,14 @@ __all__ = [
     "least_squares_path",
     "plot",
     "predict",
+    "predict_schedule",
     "prune",
     "prune_path",
     "random_features",
     "retrain_path",
     "sample_coefficients",
     "simulate",
+    "simulate_schedule",
     "spectra",
     "standard_normal",
     "survival",

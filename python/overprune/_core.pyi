@@ -129,6 +129,36 @@ def simulate(
     progress: Callable[[int], None] | None,
     /,
 ) -> dict[str, _Floats]: ...
+def simulate_schedule(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    ridge: float,
+    retrain_ridge: float,
+    sample_curvature: bool,
+    first: int,
+    count: int,
+    seed: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+    /,
+) -> dict[str, _Floats]: ...
+def predict_schedule(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    ridge: float,
+    retrain_ridge: float,
+    draws: int,
+    rtol: float,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
 def fixed_point(eigenvalues: _Floats, n: int, ridge: float, /) -> float: ...
 def coefficient_law(
     eigenvalues: _Floats, beta: _Floats, noise_std: float, n: int, ridge: float, /

@@ -164,7 +164,7 @@ def draw_marks(panels: Sequence[Axes], counts: Sequence[Sequence[int]], sample_s
     return len(rows)
 
 
-def _span(ax: Axes, value: int, text: str) -> tuple[float, float] | None:
+def _span(ax: Axes, value: float, text: str) -> tuple[float, float] | None:
     """Both ends of a label, in fractions of the axis; None where its mark is not on the axis."""
     at = float((ax.transScale + ax.transLimits).transform((value, ax.get_ylim()[1]))[0])
     if not -0.01 <= at <= 1.01:
