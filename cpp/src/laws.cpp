@@ -53,15 +53,15 @@ DrawnModels::DrawnModels(const FirstStage& first, const PruningPoint& point, Ind
       study_(first.basis, point.n, grid_, DrawOptions{0, 0.005, options.seed, options.workers, nullptr}) {
   if (!first.law.finite)
     check::fail(
-        "size must differ from n or ridge be positive: the trained coefficients have infinite "
-        "variance, got size = n = ",
+        "n must differ from the number of features that vary, or ridge be positive: the trained "
+        "coefficients have infinite variance, got n = ",
         point.n);
   if (!retrain) return;
   study_.run(options.workers, poll);
   if (!PointLaw(first.basis, study_, first.n, grid_, rule_, nonzeros, seed_).finite())
     check::fail(
-        "nonzeros must differ from n or retrain_ridge be positive: the retrained coefficients have "
-        "infinite variance, got nonzeros = n = ",
+        "n must differ from the number of survivors that vary, or retrain_ridge be positive: the "
+        "retrained coefficients have infinite variance, got n = ",
         point.n);
 }
 

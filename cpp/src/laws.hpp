@@ -31,18 +31,20 @@ class DrawnModels {
   DrawnModels(const FirstStage& first, const PruningPoint& point, Index nonzeros, bool retrain,
               const LawDraws& options, const Poll& poll);
 
-  /// One thread's share: calls visit(pair, draws, law) with both signs of pair = chunk, chunk + chunks, ...
-  /// below `pairs`, sign +1 first. `draws` has the model selected; the caller draws from `law`.
+  /// One thread's share of the pairs: calls visit(draw, draws, law) for both signs of each, draw = 2 pair for
+  /// +1 and 2 pair + 1 for -1. `draws` has the model selected; the caller draws the rest from `law`.
   template <class Visit>
   void each(Index chunk, Index chunks, Index pairs, const Poll& stop, const Visit& visit) const {
+    constexpr Index batch = 8;  // pairs whose products with the eigenvectors are formed at once
     PointLaw law(first_.basis, study_, first_.n, grid_, rule_, grid_.nonzeros[0], seed_);
     ModelDraws draws(first_.basis, first_.law, first_.n, seed_, false);
-    for (Index pair = chunk; pair < pairs; pair += chunks) {
-      draws.batch(pair, 1);
-      for (const double sign : {1.0, -1.0}) {
+    for (Index start = chunk * batch; start < pairs; start += chunks * batch) {
+      const Index count = std::min(batch, pairs - start);
+      draws.batch(start, count);
+      for (Index i = 0; i < 2 * count; ++i) {
         poll_now(stop);
-        draws.select(0, sign);
-        visit(2 * pair + (sign < 0.0 ? 1 : 0), draws, law);
+        draws.select(i / 2, i % 2 == 0 ? 1.0 : -1.0);
+        visit(2 * start + i, draws, law);
       }
     }
   }

@@ -84,7 +84,7 @@ class DrawnSurvival {
       ModelDraws draws(first_.basis, first_.law, first_.n, seed_, false);
       for (Index start = chunk * kBatch; start < pairs_; start += chunks * kBatch) {
         const Index count = std::min(kBatch, pairs_ - start);
-        draws.batch(start, count);
+        draws.batch(start, count, false);
         for (Index b = 0; b < count; ++b) {
           poll_now(stop);
           add_pair(start + b, b, draws, counts);

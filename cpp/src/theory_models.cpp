@@ -14,7 +14,7 @@ constexpr Index kShortest = 16;
 
 }  // namespace
 
-void ModelDraws::batch(Index first, Index count) {
+void ModelDraws::batch(Index first, Index count, bool noise) {
   const Index r = basis_.rank(), m = basis_.targets(), k = basis_.features();
   const Block h = normals_.block(r, m), e = scaled_.block(r, m * count), again = again_.block(r, m * count);
   first_ = first;
@@ -28,9 +28,10 @@ void ModelDraws::batch(Index first, Index count) {
                            law_.root.ld, 0.0, e.col(b * m), e.ld);
   }
   copy(e, again);
-  noises_ = noises_buffer_.block(k, m * count);
+  noisy_ = noise;
+  noises_ = noises_buffer_.block(k, noise ? m * count : 0);
   thetas_ = thetas_buffer_.block(k, m * count);
-  basis_.combine(law_.root_values, e, noises_);
+  if (noise) basis_.combine(law_.root_values, e, noises_);
   basis_.combine(law_.shrink, again, thetas_);
 }
 
@@ -42,7 +43,7 @@ void ModelDraws::select(Index column, double sign) {
   noise_ = noise_buffer_.block(k, m);
   for (Index t = 0; t < m; ++t)
     for (Index i = 0; i < k; ++i) {
-      noise_(i, t) = sign * noises_(i, column * m + t);
+      noise_(i, t) = noisy_ ? sign * noises_(i, column * m + t) : 0.0;
       theta_(i, t) = (law_.finite ? law_.mean(i, t) : 0.0) + sign * thetas_(i, column * m + t);
     }
 }

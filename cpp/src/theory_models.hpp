@@ -15,7 +15,8 @@ class ModelDraws {
 
   /// Prepares the pairs first, ..., first + count - 1, whose products with the eigenvectors are formed at
   /// once.
-  void batch(Index first, Index count);
+  /// @param noise  whether `noise` and `images` will be called
+  void batch(Index first, Index count, bool noise = true);
 
   /// Makes pair `first + column` with this sign of its noise the current model.
   void select(Index column, double sign);
@@ -37,7 +38,7 @@ class ModelDraws {
   const MatrixLaw& law_;
   double n_;
   std::uint64_t seed_, pair_ = 0;
-  bool even_;
+  bool even_, noisy_ = true;
   const double* ranked_ = nullptr;
   Index first_ = 0;
   double sign_ = 1.0;

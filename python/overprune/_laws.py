@@ -76,6 +76,11 @@ def survival(
     KeyboardInterrupt
         Within a second of Ctrl-C.
 
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
+
     References
     ----------
     docs/theory.md, sections 4 and 5; Chang, Li, Oymak, Thrampoulidis (2021) for the law of theta.
@@ -177,6 +182,11 @@ def sample_coefficients(
     KeyboardInterrupt
         Within a second of Ctrl-C.
 
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
+
     References
     ----------
     docs/theory.md, sections 6 and 9 (this project's own).
@@ -267,7 +277,7 @@ def coefficient_density(
     xarray.Dataset
         dense, surviving, retrained (cell), with coordinates cell (the middle) and width; with several
         targets (target, cell). surviving is the law given survival: a mixture of truncated Gaussians where
-        features are independent and there is one target.
+        features are independent and there is one target. NaN where none of `features` survives.
 
     Raises
     ------
@@ -276,6 +286,11 @@ def coefficient_density(
         ridge at size == n, or after retraining at nonzeros == n.
     KeyboardInterrupt
         Within a second of Ctrl-C.
+
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
 
     References
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 # Okabe and Ito's palette: told apart with every common form of colour blindness, and in print.
-_COLOURS = {
+COLOURS = {
     "dense": "#000000",
     "pruned": "#D55E00",
     "compensated": "#CC79A7",
@@ -87,7 +87,7 @@ def draw(ax: Axes, curves: Sequence[Curve], direct: dict[int, float], limits: Li
     styles = distinct(c.style for c in curves)
     counts = distinct(c.nonzeros for c in curves)
     for s, value in direct.items():
-        ax.axhline(value, color=_COLOURS["direct"], lw=1.2, ls=_DASHES[counts.index(s) % 6], zorder=1.5)
+        ax.axhline(value, color=COLOURS["direct"], lw=1.2, ls=_DASHES[counts.index(s) % 6], zorder=1.5)
     alone = not any(c.is_prediction for c in curves)
     for curve in curves:
         which = styles.index(curve.style) if curve.style is not None else 0
@@ -107,7 +107,7 @@ def _plain_ticks(axis: Axis) -> None:
 
 def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) -> None:
     """A prediction as a line; a simulation as points, joined where there is no prediction."""
-    colour = _COLOURS[curve.stage]
+    colour = COLOURS[curve.stage]
     if curve.is_prediction:
         x, y = curve.broken()
         ax.plot(x, y, color=colour, ls=_DASHES[which], lw=1.5, zorder=2)
@@ -193,7 +193,7 @@ def legend_entries(
         return Line2D([], [], label=label, **style)
 
     stages = [s for s in STAGES if any(c.stage == s for c in curves)]
-    entries = [entry(s, color=_COLOURS[s], lw=3) for s in stages]
+    entries = [entry(s, color=COLOURS[s], lw=3) for s in stages]
     styles, counts = distinct(c.style for c in curves), distinct(c.nonzeros for c in curves)
     several = len(styles) > 1 and not one_style
     for i, s in enumerate(direct):
@@ -202,7 +202,7 @@ def legend_entries(
             label = (
                 "train s features directly" if one_style and len(direct) > 1 else f"train s = {s} directly"
             )
-            entries.append(entry(label, color=_COLOURS["direct"], lw=1.2, ls=dash))
+            entries.append(entry(label, color=COLOURS["direct"], lw=1.2, ls=dash))
     if several:
         rules = {rule for rule, _ in styles}
         for i, (rule, s) in enumerate(styles):

@@ -1,4 +1,4 @@
-"""Figures of the tables of `simulate` and `predict`: points with error bars, and lines."""
+"""Figures of the tables of `simulate` and `predict`, and of the coefficients and their law."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from . import _validate as check
 from ._curves import QUANTITIES, Curve, Selection, collect, direct_training, sample_sizes
+from ._histogram import Setting, draw_stages, simulated
 from ._panel import MARKERS, Limits, LogScale, distinct, draw, draw_marks, legend_entries, limits_of
+from ._problem import Problem, as_problem
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["risk", "risk_grid"]
+__all__ = ["coefficients", "risk", "risk_grid"]
 
 _Y_LABELS = {"risk": "test risk", "accuracy": "test accuracy", "error": "test error (1 − accuracy)"}
 _BELOW: dict[str, Any] = dict(loc="outside lower center", ncols=3, frameon=False, fontsize="small")  # noqa: C408
@@ -199,6 +201,92 @@ def risk_grid(
             below.set_title("")
     figure.legend(handles=legend_entries(found, lines, statistic, one_style=True), **_BELOW)
     return figure
+
+
+def coefficients(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    *,
+    rule: str = "magnitude",
+    retrain: bool = True,
+    ridge: float = 0.0,
+    retrain_ridge: float = 0.0,
+    target: int = 0,
+    trials: int = 10,
+    draws: int = 2048,
+    seed: int = 0,
+    bins: int = 40,
+) -> Figure:
+    """Draws the coefficients of simulated models as histograms, and their law as lines.
+
+    A panel for each stage: all coefficients of the dense model, those that survive pruning, and the same
+    after retraining. The lines are `coefficient_density`, for which no data are drawn; dotted lines show the
+    threshold of `survival` where it is one for all features.
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+    n : int
+        Samples, at least 1.
+    size : int
+        In [1, p]: the first `size` features are trained.
+    nonzeros : int
+        Survivors, in [1, size].
+    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    retrain : bool, default True
+        Whether to draw the retrained model too.
+    ridge, retrain_ridge : float, default 0.0
+        Of the first and of the second training, at least 0.
+    target : int, default 0
+        Which target's coefficients to draw, in [0, m).
+    trials : int, default 10
+        Simulated models, at least 1; their coefficients are pooled.
+    draws : int, default 2048
+        Draws of the law where it has no closed form, at least 1; see `coefficient_density`.
+    seed : int, default 0
+        In [0, 2**64): of the simulation and the draws.
+    bins : int, default 40
+        Of the histogram, at least 1.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range, or coefficients have infinite variance: without
+        ridge at size == n, or after retraining at nonzeros == n.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([0.5] * 40, op.spectra.isotropic(40), noise_std=0.3)
+    >>> figure = op.plot.coefficients(problem, n=20, size=40, nonzeros=10)
+    >>> [axes.get_title() for axes in figure.axes]
+    ['dense: all 40', 'pruned: the 10 survivors', 'retrained survivors']
+    """
+    as_problem(problem)
+    features = check.integer(size, "size", lowest=1, highest=problem.p)
+    setting = Setting(
+        check.integer(n, "n", lowest=1),
+        features,
+        check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
+        check.choice(rule, "rule", check.RULES),
+        check.flag(retrain, "retrain"),
+        check.nonnegative(ridge, "ridge"),
+        check.nonnegative(retrain_ridge, "retrain_ridge"),
+        check.seed(seed),
+    )
+    problem.check_run([setting.n], [setting.rule])
+    which = check.integer(target, "target", lowest=0, highest=problem.targets - 1)
+    count = check.integer(trials, "trials", lowest=1, highest=2**31)
+    number = check.integer(draws, "draws", lowest=1, highest=2**31)
+    cells = check.integer(bins, "bins", lowest=1, highest=10_000)
+    values = simulated(problem, setting, count, which)
+    return draw_stages(problem, setting, values, which, number, cells)
 
 
 def _draw_row(
