@@ -159,13 +159,13 @@ def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
     return equivalent
 
 
-def number_of_draws(value: Any) -> int:
-    """At least 1; 0 for "auto"."""
+def number_of_draws(value: Any, lowest: int = 1) -> int:
+    """At least that many; 0 for "auto"."""
     if isinstance(value, str):
         if value != "auto":
             raise TypeError(f'draws must be an integer or "auto", got {value!r}')
         return 0
-    return check.integer(value, "draws", lowest=1)
+    return check.integer(value, "draws", lowest=lowest)
 
 
 def grouped(problem: Problem | Spectrum) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _core
 from . import _validate as check
-from ._predict import linear_gaussian
+from ._predict import linear_gaussian, number_of_draws
 from ._problem import Problem, as_problem
 from ._progress import Progress
 from ._provenance import describe
@@ -213,6 +213,7 @@ def predict_schedule(
     draws: int | Literal["auto"] = "auto",
     rtol: float = 0.005,
     seed: int = 0,
+    workers: int | None = None,
 ) -> xr.Dataset:
     """Predict iterative pruning: the risk after every round of pruning and retraining, without any data.
 
@@ -246,6 +247,9 @@ def predict_schedule(
         Standard errors that "auto" aims at, relative to the risks, above 0.
     seed : int, default 0
         Of the draws, in [0, 2**64).
+    workers : int, optional
+        Threads for the draws, at least 1; by default one per core that this process may use. Does not change
+        the result.
 
     Returns
     -------
@@ -283,14 +287,8 @@ def predict_schedule(
     """
     linear = linear_gaussian(problem)
     plan = _Schedule.of(linear.p, n, size, schedule, rules=rules, ridge=ridge, retrain_ridge=retrain_ridge)
-    count = 0
-    if isinstance(draws, str):
-        check.choice(draws, "draws", ("auto",))
-    else:
-        count = check.integer(draws, "draws", lowest=_LEAST_DRAWS, highest=2**31)
-    tolerance = check.nonnegative(rtol, "rtol")
-    if tolerance == 0.0:
-        raise ValueError("rtol must be above 0, got 0.0")
+    count = number_of_draws(draws, lowest=_LEAST_DRAWS)
+    tolerance = check.positive(rtol, "rtol")
     key = check.seed(seed)
     found = _core.predict_schedule(
         linear._core,
@@ -303,7 +301,7 @@ def predict_schedule(
         count,
         tolerance,
         key,
-        check.workers(None),
+        check.workers(workers),
     )
     used = found.pop("draws")
     attributes: dict[str, Any] = {"draws": count or "auto", "draws_used": used, "rtol": tolerance}
