@@ -5,7 +5,7 @@
 #include <limits>
 #include <mutex>
 
-#include "survival.hpp"
+#include "overprune/theory.hpp"
 #include "workers.hpp"
 
 namespace overprune {
@@ -15,26 +15,16 @@ void independent_survival(const FirstStage& first, const PruningPoint& point, co
                           const SurvivalVisit& visit) {
   const LinearGaussianProblem& problem = first.problem;
   const Index k = problem.features();
-  const Features features(problem.variances(), {problem.beta().data, k, problem.beta().row_stride},
-                          problem.noise_std());
-  Atoms atoms;
-  Growing(features).grow(features.size(), atoms);
-  const DenseLaw law = dense_law(atoms, first.n, point.ridge);
-  const Selection selection(features, atoms, law, first.n, features.size(), point.rule);
-  Kept kept;
-  std::vector<double> probability(k);
+  const GroupedFeatures features(problem.variances(), {problem.beta().data, k, problem.beta().row_stride},
+                                 problem.noise_std());
   for (std::size_t s = 0; s < nonzeros.size(); ++s) {
-    const double number = static_cast<double>(nonzeros[s]);
-    double left = std::max(number - atoms.total, 0.0);  // for features without variance: the first of them
-    selection.keep(number, kept);
-    Index at = 0;
-    features.each_run(features.size(), [&](Index atom, double count) {
-      for (double i = 0.0; i < count; i += 1.0) {
-        probability[at++] = atom >= 0 ? kept.share[atom] : left > 0.0 ? 1.0 : 0.0;
-        left -= atom >= 0 ? 0.0 : 1.0;
-      }
-    });
-    visit(static_cast<Index>(s), kept.threshold, probability);
+    GroupedSurvival found = overprune::survival(features, first.n, static_cast<double>(k),
+                                                static_cast<double>(nonzeros[s]), point.rule, point.ridge);
+    // Of features without variance, which have coefficient 0, the first ones survive.
+    Index left = nonzeros[s] - first.basis.rank();
+    for (Index i = 0; i < k; ++i)
+      if (problem.variances()(i) == 0.0) found.probability[i] = left-- > 0 ? 1.0 : 0.0;
+    visit(static_cast<Index>(s), found.threshold, found.probability);
   }
 }
 

@@ -13,6 +13,7 @@ from . import _validate as check
 from ._predict import linear_gaussian
 from ._problem import LinearGaussianProblem, Problem
 from ._provenance import describe
+from ._spectrum import Spectrum
 from ._validate import IntArray
 from ._version import __version__
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def survival(
-    problem: Problem,
-    n: int,
-    size: int,
-    nonzeros: int | Sequence[int],
+    problem: Problem | Spectrum,
+    n: float,
+    size: float,
+    nonzeros: float | Sequence[float],
     *,
     rule: str = "magnitude",
     ridge: float = 0.0,
@@ -40,8 +41,9 @@ def survival(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        The last two are replaced by their equivalent linear Gaussian problem.
+    problem : LinearGaussianProblem, RandomFeatureProblem, DataProblem or Spectrum
+        RandomFeatureProblem and DataProblem are replaced by their equivalent linear Gaussian problem. Of a
+        Spectrum, n, size and nonzeros are real numbers above 0 in the unit of its weights.
     n : int
         Samples, at least 1.
     size : int
@@ -67,7 +69,9 @@ def survival(
         norm of the row, with several targets), times ``sqrt(Sigma_ii)`` for "hessian", the oracle's own
         ``|beta_i| sqrt(Sigma_ii)`` for "oracle", NaN for "random"; overlap, the expected share of the
         survivors that the oracle would keep; oracle (feature), whether it would keep the feature. Where
-        draws were needed also probability_stderr, threshold_stderr and overlap_stderr.
+        draws were needed also probability_stderr, threshold_stderr and overlap_stderr. Of a Spectrum
+        probability (block) is that of a feature of the block, 0 beyond the first `size`, and oracle is left
+        out.
 
     Raises
     ------
@@ -98,8 +102,10 @@ def survival(
     >>> print(table.overlap.values.round(3))
     [0.813 0.51 ]
     """
-    linear = linear_gaussian(problem)
     several = check.is_sequence(nonzeros)
+    if isinstance(problem, Spectrum):
+        return _survival_of_spectrum(problem, n, size, nonzeros, rule, ridge, several)
+    linear = linear_gaussian(problem)
     samples = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=linear.p)
     counts = check.increasing(nonzeros, "nonzeros", highest=features)
@@ -110,19 +116,39 @@ def survival(
     found = _core.survival(linear._core, samples, features, counts, name, strength, number, key, threads)
     drawn = "probability_stderr" in found
     found["oracle"] = found["oracle"].astype(bool)
-    variables = {}
-    for variable, values in found.items():
-        dims = ("nonzeros", "feature")[: values.ndim]
-        kept = (dims, values) if several else (dims[1:], values[0])
-        variables[variable] = (*kept, {"long_name": _LONG_NAMES[variable]})
     settings = {"n": samples, "size": features, "rule": name, "ridge": strength}
-    return _table(
-        "survival",
-        problem,
-        variables,
-        {"nonzeros": counts if several else counts[0], "feature": np.arange(features)},
-        {**settings, "draws": number if drawn else 0, "seed": str(key)},
-    )
+    settings |= {"draws": number if drawn else 0, "seed": str(key)}
+    variables = _survivals(found, "feature", several)
+    coordinates = {"nonzeros": counts if several else counts[0], "feature": np.arange(features)}
+    return _table("survival", problem, variables, coordinates, settings)
+
+
+def _survivals(found: dict[str, Any], last: str, several: bool) -> dict[str, Any]:
+    """Variables of the table from arrays whose first axis is nonzeros, kept where there are several."""
+    variables = {}
+    for name, values in found.items():
+        dims = ("nonzeros", last)[: values.ndim]
+        kept = (dims, values) if several else (dims[1:], values[0])
+        variables[name] = (*kept, {"long_name": _LONG_NAMES[name]})
+    return variables
+
+
+def _survival_of_spectrum(
+    spectrum: Spectrum, n: Any, size: Any, nonzeros: Any, rule: Any, ridge: Any, several: bool
+) -> xr.Dataset:
+    samples = check.positive(n, "n")
+    total = check.positive(size, "size", highest=spectrum.p)
+    counts = check.increasing_reals(nonzeros, "nonzeros", highest=total)
+    name = check.choice(rule, "rule", check.RULES)
+    strength = check.nonnegative(ridge, "ridge")
+    rows = [_core.grouped_survival(spectrum._core, samples, total, s, name, strength) for s in counts]
+    columns = zip(("probability", "threshold", "overlap"), zip(*rows, strict=True), strict=True)
+    found = {key: np.array(values) for key, values in columns}
+    if name == "random":
+        found["threshold"][:] = np.nan
+    variables = _survivals(found, "block", several)
+    settings = {"n": samples, "size": total, "rule": name, "ridge": strength, "draws": 0}
+    return _table("survival", spectrum, variables, {"nonzeros": counts if several else counts[0]}, settings)
 
 
 def sample_coefficients(
@@ -372,7 +398,7 @@ def _point(
 
 def _table(
     kind: str,
-    problem: Problem,
+    problem: Problem | Spectrum,
     variables: dict[str, Any],
     coordinates: dict[str, Any],
     attributes: dict[str, Any],

@@ -10,21 +10,12 @@ from scipy import stats
 
 import overprune as op
 import problems
+from laws_tools import CASES, grouped, matrix, score, simulated
 from theory_oracle import GROUPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:equivalent")  # small test sets
 RULES = ("magnitude", "hessian", "oracle", "random")
-
-
-def matrix(problem):
-    """The same problem with its covariance written as a matrix: laws by draws instead of closed forms."""
-    return op.LinearGaussianProblem(problem.beta, np.diag(problem.covariance), problem.noise_std)
-
-
-def grouped(p=300):
-    """Three kinds of features, a hundred each."""
-    beta, lam = np.repeat([0.15, 0.08, 0.0], p // 3), np.repeat([1.0, 0.4, 1.5], p // 3)
-    return op.LinearGaussianProblem(beta, lam, 0.3)
+EDGES = np.linspace(-0.6, 0.6, 61)
 
 
 # --- coefficient_law
@@ -142,42 +133,6 @@ def test_standard_errors_are_those_of_the_draws():
         assert 0.6 < ratio < 1.6, name
 
 
-def simulated(problem, n, k, s, rule, trials, **ridges):
-    """Dense and retrained models (trials, k, m), and supports (trials, s)."""
-    linear = problem if isinstance(problem, op.LinearGaussianProblem) else problem.equivalent()
-    part = linear.restrict(k)
-    variances = part.covariance if part.covariance.ndim == 1 else np.diag(part.covariance)
-    norms = np.linalg.norm(part.beta.reshape(k, -1), axis=1)
-    paths = []
-    for trial in range(trials):
-        X, y = problem.sample(n, seed=1, stream=trial)
-        given = {"curvature": variances, "truth": norms, "seed": 1, "stream": trial}
-        paths.append(op.prune_path(X[:, :k], y, [k], [s], rules=(rule,), **given, **ridges))
-    shape = (trials, k, -1)
-    supports = np.array([path.support(rule, k, s) for path in paths])
-    dense = np.array([path.dense[0] for path in paths]).reshape(shape)
-    retrained = np.array([path.retrained(rule, k, s) for path in paths]).reshape(shape)
-    return dense, supports, np.take_along_axis(retrained, supports[:, :, None], axis=1)
-
-
-def score(measured, expected, variance=0.0):
-    """z of a sample of trials against a mean, known or estimated with that variance."""
-    error = measured.var(ddof=1) / len(measured) + variance
-    return (measured.mean() - expected) / math.sqrt(error)
-
-
-CASES = {
-    "independent": grouped,
-    "correlated": lambda: op.LinearGaussianProblem(
-        problems.normal(300) / 15 * (np.arange(300) < 90),
-        0.6 ** abs(np.arange(300)[:, None] - np.arange(300)),
-        0.3,
-    ),
-    "several targets": lambda: problems.several_targets(300),
-    "relu": lambda: problems.relu_features(300, 60),
-}
-
-
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("rule", ["magnitude", "hessian"])
 def test_simulated_supports(case, rule):
@@ -225,6 +180,22 @@ def test_survival_where_the_limit_diverges_or_is_certain():
         table = op.survival(given, 30, 20, 5, draws=4)
         np.testing.assert_allclose(table.probability, np.repeat([0.0, 1.0], [15, 5]))
         assert float(table.overlap) == 1.0
+
+
+def test_spectrum_is_the_problem_in_blocks():
+    spectrum = op.Spectrum([1.0, 0.4, 1.5], [100, 100, 100], [0.15, 0.08, 0.0], 0.3)
+    for rule in ("magnitude", "hessian", "random"):
+        blocks = op.survival(spectrum, 120, 300, [30, 90], rule=rule, ridge=0.1)
+        features = op.survival(grouped(), 120, 300, [30, 90], rule=rule, ridge=0.1)
+        assert blocks.probability.dims == ("nonzeros", "block")
+        np.testing.assert_allclose(blocks.probability, features.probability[:, ::100], rtol=1e-10)
+        np.testing.assert_allclose(blocks.threshold, features.threshold, rtol=1e-10)
+        np.testing.assert_allclose(blocks.overlap, features.overlap, rtol=1e-6)
+    one = op.survival(spectrum, 120.5, 250.0, 40.5)
+    assert one.probability.dims == ("block",)
+    assert float(one.probability @ [100, 100, 100]) == pytest.approx(40.5)
+    with pytest.raises(ValueError, match="nonzeros"):
+        op.survival(spectrum, 120, 250.0, 251.0)
 
 
 # --- draws of models
@@ -303,71 +274,6 @@ def test_drawn_coefficients_have_their_covariance():
     assert np.linalg.matrix_rank(covariance) == 12
     np.testing.assert_allclose(white @ white.T / 4000, np.eye(12), atol=5 * math.sqrt(2 / 4000))
     assert stats.kstest(white.ravel(), "norm").pvalue > 1e-3
-
-
-# --- densities
-
-EDGES = np.linspace(-0.6, 0.6, 61)
-
-
-@pytest.mark.parametrize("rule", ["magnitude", "hessian"])
-def test_one_feature_survives_with_a_truncated_gaussian(rule):
-    problem, i = grouped(), 150
-    law = op.coefficient_density(problem, 120, 300, 60, EDGES, features=[i], rule=rule, retrain=False)
-    mean, variance = (float(values[i]) for values in op.coefficient_law(problem, 120))
-    table = op.survival(problem, 120, 300, 60, rule=rule)
-    t = float(table.threshold) / (math.sqrt(0.4) if rule == "hessian" else 1.0)
-
-    def above(x):  # P(theta <= x and |theta| > t)
-        below = stats.norm.cdf(np.minimum(x, -t), mean, variance**0.5)
-        return below + np.maximum(
-            0, stats.norm.cdf(x, mean, variance**0.5) - stats.norm.cdf(t, mean, variance**0.5)
-        )
-
-    expected = np.diff(above(EDGES)) / np.diff(EDGES) / float(table.probability[i])
-    np.testing.assert_allclose(law.surviving, expected, rtol=1e-9, atol=1e-12)
-    dense = np.diff(stats.norm.cdf(EDGES, mean, variance**0.5)) / law.width
-    np.testing.assert_allclose(law.dense, dense, rtol=1e-9, atol=1e-12)
-    assert "retrained" not in law
-
-
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("rule", RULES)
-def test_densities_of_simulated_coefficients(case, rule):
-    problem, trials = CASES[case](), 40
-    ridges = {"ridge": 0.05, "retrain_ridge": 0.1} if rule == "hessian" else {}
-    dense, supports, retrained = simulated(problem, 150, 300, 60, rule, trials, **ridges)
-    stages = {"dense": dense, "retrained": retrained}
-    stages["surviving"] = np.take_along_axis(dense, supports[:, :, None], axis=1)
-    edges = np.linspace(-1, 1, 31) * max(np.abs(values).max() for values in stages.values()) * 1.01
-    law = op.coefficient_density(problem, 150, 300, 60, edges, rule=rule, **ridges)
-    for stage, values in stages.items():
-        expected = np.atleast_2d(law[stage])[-1] * law.width.values
-        assert expected.sum() == pytest.approx(1, abs=2e-3)
-        shares = np.array([np.histogram(x[:, -1], edges)[0] / x.shape[0] for x in values])
-        often = expected * trials * values.shape[1] > 20
-        z = (shares.mean(axis=0) - expected)[often] / (shares.std(axis=0, ddof=1)[often] / math.sqrt(trials))
-        assert np.mean(z**2) < 3.5, stage  # finite size and the draws' own error included
-
-
-@pytest.mark.parametrize("name", ["correlated", "several targets"])
-def test_drawn_density_is_that_of_the_draws(name):
-    problem = problems.EVERY[name]()
-    chosen = [0, 3, 20]
-    edges = np.linspace(-3, 3, 41)
-    law = op.coefficient_density(problem, 18, 40, 10, edges, features=chosen, draws=60, seed=2)
-    models = op.sample_coefficients(problem, 18, 40, 10, draws=60, seed=2)
-    kept = np.isin(models.support, chosen)
-    values = models.surviving.values.reshape(60, 10, -1)[kept][:, 0]
-    counts, _ = np.histogram(values, edges)
-    np.testing.assert_allclose(np.atleast_2d(law.surviving)[0], counts / len(values) / law.width, atol=1e-12)
-
-
-def test_density_of_random_features_of_nobody():
-    problem = op.LinearGaussianProblem([5.0] * 3 + [0.0] * 30, np.ones(33), 0.01)
-    law = op.coefficient_density(matrix(problem), 50, 33, 3, EDGES, features=[10], draws=20)
-    assert np.isnan(law.surviving).all()  # it never survives
-    assert np.isnan(law.retrained).all()
 
 
 # --- bad input
