@@ -137,12 +137,12 @@ def predict(
 ) -> dict[str, _Floats]: ...
 def predict_drawn(
     problem: LinearGaussianProblem,
-    n: int,
+    n: Sequence[int],
+    ridge: Sequence[float],
     sizes: Sequence[int],
     nonzeros: Sequence[int],
     rules: Sequence[str],
     retrain: bool,
-    ridge: float,
     retrain_ridge: float,
     compensate: bool,
     draws: int,
@@ -152,4 +152,4 @@ def predict_drawn(
     test_features: _Floats | None,
     test_targets: _Floats | None,
     /,
-) -> dict[str, _Floats]: ...
+) -> list[dict[str, _Floats]]: ...

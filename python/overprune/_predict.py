@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,17 +142,18 @@ def predict(
     exact = linear.covariance.ndim == 1 and linear.targets == 1
     test_features, test_targets = _test_set(problem)
 
-    def block(samples: int, strength: float) -> dict[str, FloatArray]:
-        if exact:
-            return _exact(linear, samples, strength, grid)
-        found: dict[str, FloatArray] = _core.predict_drawn(
+    tables: dict[tuple[int, float], dict[str, FloatArray]] = {}
+    if exact:
+        tables = {at: _exact(linear, *at, grid) for at in product(grid.n, grid.ridge)}
+    else:
+        found = _core.predict_drawn(
             linear._core,
-            samples,
+            grid.n,
+            grid.ridge,
             grid.sizes,
             grid.nonzeros,
             grid.rules,
             grid.retrain,
-            strength,
             grid.retrain_ridge,
             grid.compensate,
             count,
@@ -161,7 +163,10 @@ def predict(
             test_features,
             test_targets,
         )
-        return found
+        tables = dict(zip(product(grid.n, grid.ridge), found, strict=True))
+
+    def block(samples: int, strength: float) -> dict[str, FloatArray]:
+        return tables[samples, strength]
 
     attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
     return grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem)})
