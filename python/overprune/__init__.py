@@ -18,6 +18,7 @@ from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
 from ._simulate import simulate
 from ._theory import coefficient_law, fixed_point
+from ._tune import tune_ridge
 from ._version import __version__
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "spectra",
     "standard_normal",
     "top_k",
+    "tune_ridge",
 ]

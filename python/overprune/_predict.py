@@ -139,7 +139,7 @@ def predict(
     key = check.seed(seed)
     threads = check.workers(workers)
     linear = linear_gaussian(problem)
-    exact = linear.covariance.ndim == 1 and linear.targets == 1
+    exact = is_exact(linear)
     test_features, test_targets = _test_set(problem)
 
     tables: dict[tuple[int, float], dict[str, FloatArray]] = {}
@@ -178,6 +178,11 @@ def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
         return problem
     equivalent: LinearGaussianProblem = as_problem(problem).equivalent()  # type: ignore[attr-defined]
     return equivalent
+
+
+def is_exact(problem: LinearGaussianProblem) -> bool:
+    """Whether risks need no draws."""
+    return problem.covariance.ndim == 1 and problem.targets == 1
 
 
 def number_of_draws(value: Any) -> int:

@@ -7,6 +7,7 @@ import inspect
 import re
 
 import matplotlib
+import matplotlib.pyplot
 import pytest
 
 import overprune as op
