@@ -1,13 +1,17 @@
-// random_features on column-major blocks, unchecked: what the samplers call.
+// random_features on column-major blocks, unchecked: what the samplers call; what problems ask of the
+// moments.
 #pragma once
 
 #include "block.hpp"
-#include "overprune/activation.hpp"
+#include "overprune/scalar_function.hpp"
 
 namespace overprune {
 
 /// @param bias  (p) or null
-void features_into(ConstBlock inputs, ConstBlock weights, Activation activation, const double* bias,
-                   Block out, const Poll& poll);
+void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,
+                   const double* bias, Block out, const Poll& poll);
+
+/// Whether feature_moments has closed forms for E[x x'], which err by rounding only.
+bool has_closed_moments(const ScalarFunction& activation);
 
 }  // namespace overprune

@@ -6,7 +6,6 @@
 #include "check.hpp"
 #include "covariance.hpp"
 #include "kernels/table.hpp"
-#include "overprune/features.hpp"
 #include "overprune/pruning.hpp"
 #include "samplers.hpp"
 
@@ -192,38 +191,7 @@ void LinearGaussianProblem::oracle_scores(Index k, double* scores) const {
   rank_scores(column_major(beta.data(), k, m_), vector_view(root_variances), {scores, k, 1});
 }
 
-RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
-                                           Activation activation, ConstVector bias,
-                                           const std::function<void()>& poll)
-    : p_(weights.rows),
-      d_(weights.cols),
-      noise_std_(noise_std),
-      activation_(activation),
-      weights_(dense_copy(weights)),
-      teacher_(copy_of(teacher)),
-      bias_(copy_of(bias)) {
-  check::at_least("weights (rows)", p_, 1);
-  check::at_least("weights (columns)", d_, 1);
-  check::nonnegative("noise_std", noise_std);
-  Buffer moments;
-  const Block sigma = moments.block(p_, p_);
-  std::vector<double> cross(p_), beta(p_);
-  feature_moments(weights, activation, bias, teacher, column_major(sigma.data, p_, p_), vector_view(cross),
-                  poll);
-  solve_covariance(sigma, {cross.data(), p_, 1, p_}, {beta.data(), p_, 1, p_});
-  double noise = noise_std * noise_std;
-  for (const double w : teacher_) noise += w * w;
-  for (Index i = 0; i < p_; ++i) noise -= cross[i] * beta[i];
-  equivalent_ = std::make_shared<const LinearGaussianProblem>(
-      column_major(beta.data(), p_, 1), column_major(sigma.data, p_, p_), std::sqrt(std::max(noise, 0.0)));
-}
-
-std::unique_ptr<Sampler> RandomFeatureProblem::sampler(Index n) const {
-  check::at_least("n", n, 1);
-  return make_sampler(*this, n);
-}
-
-DataProblem::DataProblem(const Data& data, bool classes, Index features, Activation activation,
+DataProblem::DataProblem(const Data& data, bool classes, Index features, const ScalarFunction& activation,
                          std::uint64_t seed)
     : p_(features > 0 ? features : data.inputs.cols),
       m_(data.targets.cols),

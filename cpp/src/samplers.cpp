@@ -173,6 +173,7 @@ class FeatureSampler final : public BaseSampler {
     features_into(inputs, {problem_.weights_.data(), problem_.p_, d, problem_.p_}, problem_.activation_,
                   problem_.bias_.empty() ? nullptr : problem_.bias_.data(), x_, poll);
     respond(inputs, column_major(problem_.teacher_.data(), d, 1), y_);
+    if (!problem_.link_.is(Activation::identity)) problem_.link_(y_.data, n);
     add_noise(problem_.noise_std_, seed, trial, scratch_, y_);
   }
   void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
@@ -255,7 +256,7 @@ class DataSampler final : public BaseSampler {
     const double scale = 1.0 / std::sqrt(static_cast<double>(d));
     for (Index i = 0; i < p; ++i)
       for (Index j = 0; j < d; ++j) values[j * p + i] = scale * rows_[i * d + j];
-    if (problem_.activation_ != Activation::cos) return;
+    if (!problem_.activation_.is(Activation::cos)) return;
     phases_.resize(p);
     uniform({problem_.seed_, trial, Purpose::bias}, 0, p, phases_.data());
     for (double& phase : phases_) phase *= 6.283185307179586;

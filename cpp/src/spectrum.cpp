@@ -65,6 +65,7 @@ Features::Features(const Spectrum& spectrum) {
 
 void Features::add(double eigenvalue, double coefficient, bool gaussian, double count) {
   run_atom_.push_back(eigenvalue > 0.0 ? atom(eigenvalue, coefficient, gaussian) : -1);
+  count_.push_back(count);
   end_.push_back(size() + count);
   energy_.push_back(eigenvalue * coefficient * coefficient);
 }
@@ -104,7 +105,7 @@ void Features::finish(double noise_std) {
   double noise = noise_std * noise_std;
   for (std::size_t run = end_.size(); run-- > 0;) {
     noise_[run] = noise;
-    noise += (end_[run] - (run > 0 ? end_[run - 1] : 0.0)) * energy_[run];
+    noise += count_[run] * energy_[run];
   }
   null_risk_ = noise;
   by_signal_.resize(signal_.size());
@@ -117,32 +118,22 @@ Growing::Growing(const Features& features) : features_(features) {}
 
 void Growing::grow(double k, Atoms& atoms) {
   const Features& f = features_;
-  const auto started = [&](std::size_t run) { return run == 0 ? 0.0 : f.end_[run - 1]; };
-  const auto count = [&](Index atom, double more) {
-    if (atom < 0) {
-      silent_ += more;
-      return;
-    }
-    if (atom >= static_cast<Index>(count_.size())) count_.resize(atom + 1, 0.0);
-    count_[atom] += more;
+  const auto count = [](std::vector<double>& counts, double& total, Index atom, double more) {
+    if (atom < 0) return;  // no variance
+    if (atom >= static_cast<Index>(counts.size())) counts.resize(atom + 1, 0.0);
+    counts[atom] += more;
+    total += more;
   };
   for (; run_ < f.end_.size() && f.end_[run_] <= k; ++run_)
-    count(f.run_atom_[run_], f.end_[run_] - started(run_));
+    count(count_, total_, f.run_atom_[run_], f.count_[run_]);
   atoms.count = count_;
-  double silent = silent_;
+  atoms.total = total_;
   atoms.noise = run_ > 0 ? f.noise_[run_ - 1] : f.null_risk_;
-  if (run_ < f.end_.size() && started(run_) < k) {  // a part of the next run
-    const double part = k - started(run_);
-    const Index atom = f.run_atom_[run_];
-    if (atom < 0) {
-      silent += part;
-    } else {
-      if (atom >= static_cast<Index>(atoms.count.size())) atoms.count.resize(atom + 1, 0.0);
-      atoms.count[atom] += part;
-    }
+  const double start = run_ > 0 ? f.end_[run_ - 1] : 0.0;
+  if (run_ < f.end_.size() && start < k) {  // a part of the next run
+    count(atoms.count, atoms.total, f.run_atom_[run_], k - start);
     atoms.noise = f.noise_[run_] + (f.end_[run_] - k) * f.energy_[run_];
   }
-  atoms.total = k - silent;
   atoms.eigenvalue = f.eigenvalue_.data();
   atoms.coefficient = f.coefficient_.data();
   atoms.signal = f.signal_.data();

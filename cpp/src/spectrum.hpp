@@ -45,7 +45,7 @@ class Features {
   void each_run(double k, const Visit& visit) const {
     double start = 0.0;
     for (std::size_t run = 0; run < end_.size() && start < k; start = end_[run++])
-      visit(run_atom_[run], std::min(end_[run], k) - start);
+      visit(run_atom_[run], end_[run] <= k ? count_[run] : k - start);
   }
 
  private:
@@ -56,6 +56,7 @@ class Features {
   void rehash(std::size_t slots);
 
   Indices run_atom_;            // (runs)
+  std::vector<double> count_;   // (runs) features in the run
   std::vector<double> end_;     // (runs) features up to the end of the run
   std::vector<double> noise_;   // (runs) noise when the run is the last one trained
   std::vector<double> energy_;  // (runs) lam beta^2 of each feature
@@ -78,7 +79,7 @@ class Growing {
   const Features& features_;
   std::size_t run_ = 0;        // whole runs counted
   std::vector<double> count_;  // (atoms so far)
-  double silent_ = 0.0;        // features without variance among them
+  double total_ = 0.0;         // sum of them
 };
 
 }  // namespace overprune::theory

@@ -40,17 +40,24 @@ double half_normal_quantile(double kept, double dropped) {
   return x;
 }
 
-/// The t with s expected survivors where coordinate i survives if |u_i + h| > t r_i.
-double solve_threshold(std::size_t size, const double* count, const double* u, const double* r, double total,
-                       double s) {
-  double weighted = 0.0, reach = 0.0, high = 0.0;
+Range range_of(std::size_t size, const double* count, const double* u, const double* r, double total) {
+  Range range;
   for (std::size_t i = 0; i < size; ++i) {
     if (count[i] == 0.0) continue;
-    weighted += count[i] * r[i];
-    reach += count[i] * std::hypot(1.0, u[i]) / r[i];
-    high = std::max(high, (u[i] + 38.0) / r[i]);  // P(|h| > 38) = 1e-315: nothing survives
+    const double inverse = 1.0 / r[i];
+    range.weighted += count[i] * r[i];
+    range.start += count[i] * std::sqrt(1.0 + u[i] * u[i]) * inverse;
+    range.high = std::max(range.high, (u[i] + 38.0) * inverse);  // P(|h| > 38) = 1e-315
   }
-  const double low = std::min((total - s) / (0.8 * weighted), high);  // P(|u + h| < T) <= 0.8 T
+  range.start /= total;
+  return range;
+}
+
+/// The t with s expected survivors where coordinate i survives if |u_i + h| > t r_i.
+double solve_threshold(std::size_t size, const double* count, const double* u, const double* r, double total,
+                       double s, const Range& range) {
+  // P(|u + h| < T) <= 0.8 T
+  const double low = std::min((total - s) / (0.8 * range.weighted), range.high);
   const bool rare = s <= 0.5 * total;
   const double goal = half_normal_quantile(s / total, (total - s) / total);
   // Newton for the quantile of the half-normal distribution that leaves as many: linear in t where u = 0 and
@@ -66,7 +73,7 @@ double solve_threshold(std::size_t size, const double* count, const double* u, c
   };
   // The rounding of the sums, relative to the smaller of the two counts.
   const double tolerance = 1e-14 + 0.1 * kEpsilon * total / std::min(s, total - s);
-  return falling_root(excess, low, high, goal * reach / total, tolerance, 4.0 * kEpsilon);
+  return falling_root(excess, low, range.high, goal * range.start, tolerance, 4.0 * kEpsilon);
 }
 
 /// E[z^2; |z| < t], without cancellation for small t.
@@ -120,17 +127,19 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
       gaussians += count[a];
       continue;
     }
-    if (groups.empty() || score[a] < groups.back().score * (1.0 - among))
+    if (groups.empty() || score[a] < groups.back().score * (1.0 - among)) {
+      if (!gaussian && fixed >= s) break;
       groups.push_back({score[a], fixed, 0.0});
+    }
     groups.back().tied += count[a];
     fixed += count[a];
   }
-  if (silent > 0.0) {  // features without variance compete with those without signal
+  if (silent > 0.0 &&
+      (gaussian || fixed < s)) {  // features without variance compete with those without signal
     if (groups.empty() || groups.back().score > 0.0) groups.push_back({0.0, fixed, 0.0});
     groups.back().tied += silent;
     fixed += silent;
   }
-  const std::vector<double> zero(inverse.size(), 0.0);
   const auto beyond_count = [&](double threshold) {
     double number = 0.0;
     for (std::size_t i = 0; i < inverse.size(); ++i)
@@ -147,8 +156,10 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
   }
   const double more = s - (group != groups.end() ? group->before : fixed);
   if (inverse.empty() || more >= gaussians) return {0.0, 0.0, 0.0, among};
-  const double t =
-      solve_threshold(inverse.size(), spread_count.data(), zero.data(), inverse.data(), gaussians, more);
+  const std::vector<double> zero(inverse.size(), 0.0);
+  const Range range = range_of(inverse.size(), spread_count.data(), zero.data(), inverse.data(), gaussians);
+  const double t = solve_threshold(inverse.size(), spread_count.data(), zero.data(), inverse.data(),
+                                   gaussians, more, range);
   return {t, 0.0, 0.0, among};
 }
 
@@ -214,24 +225,28 @@ void keep_oracle(const Features& features, const Atoms& atoms, double k, double 
   const Cut found =
       cut(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(), k - atoms.total, s, 0.0);
   apply(found, atoms, atoms.signal, kept);
-  if (found.tied > 0.0) {  // the first ones in the order of the features
-    double left = found.left;
+  kept.total = std::min(s, atoms.total);
+  if (found.tied > 0.0) {                    // the first ones in the order of the features
+    double left = found.left, wasted = 0.0;  // on features without variance
     std::vector<double> survivors(atoms.size(), 0.0);
     features.each_run(k, [&](Index atom, double count) {
       if (left <= 0.0 || (atom >= 0 ? atoms.gaussian && atoms.gaussian[atom] : found.threshold > 0.0)) return;
       if (atom >= 0 && !found.at(atoms.signal[atom])) return;
       const double taken = std::min(left, count);
       left -= taken;
-      if (atom >= 0) survivors[atom] += taken;
+      if (atom >= 0)
+        survivors[atom] += taken;
+      else
+        wasted += taken;
     });
     for (std::size_t i = 0; i < atoms.size(); ++i) {
       if (survivors[i] == 0.0) continue;
       kept.share[i] = std::min(1.0, survivors[i] / atoms.count[i]);
       kept.dropped[i] = std::max(0.0, (atoms.count[i] - survivors[i]) / atoms.count[i]);
     }
+    if (wasted > 0.0) kept.total = s - wasted;
   }
   copy_shares(atoms, kept);
-  for (std::size_t i = 0; i < atoms.size(); ++i) kept.total += atoms.count[i] * kept.share[i];
 }
 
 Selection::Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rule)
@@ -255,12 +270,13 @@ Selection::Selection(const Atoms& atoms, const DenseLaw& law, double n, Rule rul
       largest_ = std::max(largest_, u);
     }
   }
-  silent_ = !(scale_ > 0.0) || !(largest_ < 1e150);
+  noiseless_ = !(scale_ > 0.0) || !(largest_ < 1e150);
+  if (!noiseless_) range_ = range_of(atoms.size(), atoms.count.data(), u_.data(), r_.data(), atoms.total);
 }
 
 void Selection::keep(double s, Kept& kept) const {
   const std::size_t size = atoms_.size();
-  if (silent_) {  // v = u
+  if (noiseless_) {  // v = u
     kept.reset(atoms_);
     std::vector<double> score(size);
     for (std::size_t i = 0; i < size; ++i)
@@ -279,13 +295,14 @@ void Selection::keep(double s, Kept& kept) const {
     kept.total = s;
     return;
   }
-  const double t = solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s);
+  const double t = solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s, range_);
   kept.share.resize(size);
   kept.dropped.resize(size);
   kept.drift.resize(size);
   kept.excess.resize(size);
+  kept.rest.resize(size);
   kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(), kept.share.data(),
-                              kept.dropped.data(), kept.drift.data(), kept.excess.data());
+                              kept.dropped.data(), kept.drift.data(), kept.excess.data(), kept.rest.data());
   kept.threshold = t * scale_;
   kept.selected = true;
   kept.energy_kept.clear();
@@ -309,10 +326,11 @@ void Selection::add_gaussians(double t, Kept& kept) const {
     if (!atoms_.gaussian[i]) continue;
     const double square = spread_[i] * spread_[i], noise = 1.0 / (1.0 + square),
                  signal = 1.0 / (1.0 + 1.0 / square);
-    const double excess = kept.excess[i];
+    const double excess = kept.excess[i], dropped = kept.dropped[i];
+    const double inner = inner_square(t * r_[i], dropped, excess);
     kept.energy_kept[i] = kept.share[i] + signal * excess;
-    kept.energy_dropped[i] =
-        noise * kept.dropped[i] + signal * inner_square(t * r_[i], kept.dropped[i], excess);
+    kept.energy_dropped[i] = noise * dropped + signal * inner;
+    kept.rest[i] = noise * inner + signal * dropped;
     kept.drift[i] = signal * excess;
     kept.excess[i] = noise * excess;
   }

@@ -16,8 +16,9 @@ struct Kept {
   std::vector<double> dropped;  ///< 1 - M0
   std::vector<double> drift;    ///< E[u h; kept] = u (M1 - u M0) = u (phi(alpha) - phi(gamma))
   std::vector<double> excess;   ///< E[h^2; kept] - M0 = alpha phi(alpha) + gamma phi(gamma)
+  std::vector<double> rest;     ///< E[h^2; dropped]
   double total = 0.0;           ///< expected number of survivors among the coordinates of positive variance
-  bool selected = false;        ///< whether survival depends on v; else drift = excess = 0
+  bool selected = false;        ///< whether survival depends on v; else drift = excess = 0, rest = dropped
   double threshold = 0.0;       ///< on |theta| or |theta| sqrt(lam); of the oracle on |beta| sqrt(lam)
 
   /// Shares of the signal, E[u^2; kept] / E[u^2] and E[u^2; dropped] / E[u^2]; where no coefficient is random
@@ -28,7 +29,7 @@ struct Kept {
   }
   std::vector<double> energy_kept, energy_dropped;  ///< (atoms), or empty
 
-  /// No coordinate yet, none selected by v.
+  /// Nothing survives, whatever v.
   void reset(const Atoms& atoms);
 };
 
@@ -40,6 +41,13 @@ void keep_share(const Atoms& atoms, double share, Kept& kept);
 
 /// The rule oracle: the s largest |beta| sqrt(lam) of the first k features; of equal ones the first.
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept);
+
+/// Where the t of any number of survivors lies.
+struct Range {
+  double weighted = 0.0;  ///< sum of count r
+  double start = 0.0;     ///< mean of the spread of u + h over r
+  double high = 0.0;      ///< nothing survives
+};
 
 /// The rules magnitude and hessian at one size.
 class Selection {
@@ -59,9 +67,10 @@ class Selection {
   const Atoms& atoms_;
   const DenseLaw& law_;
   Rule rule_;
-  double scale_;                // standard deviation of v - u
-  bool silent_ = false;         // whether v has no noise to speak of
-  double largest_ = 0.0;        // of u
+  double scale_;            // standard deviation of v - u
+  bool noiseless_ = false;  // whether v has no noise to speak of
+  double largest_ = 0.0;    // of u
+  Range range_;
   std::vector<double> u_, r_;   // (atoms) atom i survives where |u_i + h| > t r_i; u = 0 for Gaussian ones,
                                 // whose own spread is in r
   std::vector<double> spread_;  // (atoms) standard deviation of u where Gaussian, else 0; empty without them

@@ -101,13 +101,15 @@ void Selection::refine(double t, double s, Kept& kept) const {
 
   const double threshold = score(anchor) + above;
   kernels::active().truncated(static_cast<kernels::Size>(size), threshold, r_.data(), u_.data(),
-                              kept.share.data(), kept.dropped.data(), kept.drift.data(), kept.excess.data());
+                              kept.share.data(), kept.dropped.data(), kept.drift.data(), kept.excess.data(),
+                              kept.rest.data());
   for (const Index i : sharp) {
     const double alpha = r_[i] * (gap(anchor, i) + above), near = density(alpha);
     kept.share[i] = upper_tail(alpha);
     kept.dropped[i] = upper_tail(-alpha);
     kept.drift[i] = near > 0.0 ? u_[i] * near : 0.0;
     kept.excess[i] = near > 0.0 ? alpha * near : 0.0;
+    kept.rest[i] = kept.dropped[i] - kept.excess[i];
   }
   kept.threshold = threshold * scale_;
 }

@@ -73,13 +73,15 @@ struct Shrinkage {
   }
 };
 
-/// The two linear equations of (rho, c), divided by q and with u in units of sqrt(q / n).
-/// @param spare  1 - (1/n) sum g M0
+/// The two linear equations of (rho, c), divided by q and with u in units of sqrt(q / n). The coefficients of
+/// rho and c in their own equations are sums of positive terms.
+/// @param first   1 - (1/n) sum a, of the first stage
+/// @param second  1 - (1/n) sum g M0
 Memory solve_memory(const Atoms& atoms, const DenseLaw& law, double n, const Kept& kept, double tau2,
-                    double spare) {
+                    double first, double second) {
   const double scale = std::sqrt(law.risk / n);
   const double *in = kept.signal_kept(), *out = kept.signal_dropped();
-  const auto sums = block_sums<6>(atoms.size(), [&](std::size_t i, auto& sum) {
+  const auto sums = block_sums<7>(atoms.size(), [&](std::size_t i, auto& sum) {
     const double u = atoms.signal[i] / scale, a = law.a[i], d = law.d[i];
     const auto [g, lost] = Shrinkage(atoms.eigenvalue[i], tau2);
     const double drift = kept.drift[i], square = kept.share[i] + kept.excess[i], w = atoms.count[i];
@@ -89,9 +91,10 @@ Memory solve_memory(const Atoms& atoms, const DenseLaw& law, double n, const Kep
     sum[3] += w * g * d * (a * square + (a - d) * drift);
     sum[4] += w * g * (d * u) * (d * u) * in[i];
     sum[5] += w * (d * u * (u * (out[i] + in[i] * lost)) + g * a * drift);
+    sum[6] += w * (a * (lost * square + kept.rest[i]) + g * d * drift);
   });
-  const double c_c = spare + sums[0] / n, c_rho = -sums[1] / n, c_right = sums[2] / n;
-  const double rho_rho = spare + (sums[0] - sums[1]) / n, rho_c = (sums[3] - sums[4]) / n;
+  const double c_c = second + sums[0] / n, c_rho = -sums[1] / n, c_right = sums[2] / n;
+  const double rho_rho = first + sums[6] / n, rho_c = (sums[3] - sums[4]) / n;
   const double rho_right = atoms.noise / law.risk + sums[5] / n;
   const double determinant = c_c * rho_rho - c_rho * rho_c;
   return {(c_c * rho_right - rho_c * c_right) / determinant,
@@ -99,7 +102,9 @@ Memory solve_memory(const Atoms& atoms, const DenseLaw& law, double n, const Kep
 }
 
 /// Risk after retraining the kept coordinates on the same data.
-double retrained_risk(const Atoms& atoms, const DenseLaw& law, double n, const Kept& kept, double ridge) {
+double retrained_risk(const Atoms& atoms, const DenseLaw& law, double n, const Kept& kept,
+                      const RealGrid& grid) {
+  const double ridge = grid.retrain_ridge;
   double tau2 = 0.0;
   if (ridge > 0.0 || kept.total > n) {
     std::vector<double> weight(atoms.size());
@@ -111,7 +116,8 @@ double retrained_risk(const Atoms& atoms, const DenseLaw& law, double n, const K
   Memory memory;  // a support that does not depend on the data has c = 0, and rho drops out
   double variance = 0.0;
   if (kept.selected) {
-    memory = solve_memory(atoms, law, n, kept, tau2, spare);
+    memory = solve_memory(atoms, law, n, kept, tau2,
+                          theory::spare_fraction(atoms.total, n, grid.ridge, law.tau), spare);
     variance = law.risk / n;
   }
   const double rho = memory.rho;
@@ -141,6 +147,8 @@ class Trained {
     size_ = std::min(k, features_.size());
     selection_.reset();
     growing_.grow(size_, atoms_);
+    // Sums of real weights that should equal n differ from it by rounding.
+    if (std::abs(atoms_.total - n_) <= 4.0 * std::numeric_limits<double>::epsilon() * n_) atoms_.total = n_;
     law_ = theory::dense_law(atoms_, n_, grid_.ridge);
     retrained_whole_ = grid_.retrain_ridge == grid_.ridge ? law_.risk : kNaN;
   }
@@ -158,17 +166,17 @@ class Trained {
     // Only features without variance are dropped, if any: nothing was pruned.
     if (kept_.total == atoms_.total) return {law_.risk, retrained_whole()};
     return {pruned_risk(atoms_, law_, n_, kept_),
-            grid_.retrain ? retrained_risk(atoms_, law_, n_, kept_, grid_.retrain_ridge) : kNaN};
+            grid_.retrain ? retrained_risk(atoms_, law_, n_, kept_, grid_) : kNaN};
   }
 
  private:
   void keep(double s) {
-    // Sums of real weights that should be equal differ by rounding.
     const bool all = s >= atoms_.total * (1.0 - 1e-14);
     if (rule_ == Rule::oracle) {
       theory::keep_oracle(features_, atoms_, size_, std::min(s, size_), kept_);
     } else if (rule_ == Rule::random) {
       theory::keep_share(atoms_, std::min(s / size_, 1.0), kept_);
+      kept_.total = std::min(s, size_) * (atoms_.total / size_);
     } else if (all) {  // a feature without variance has coefficient 0 and goes first
       theory::keep_all(atoms_, kept_);
     } else {

@@ -1,6 +1,6 @@
 #include "overprune/problem.hpp"
 
-#include "overprune/features.hpp"
+#include "callables.hpp"
 #include "register.hpp"
 
 namespace overprune::bindings {
@@ -69,28 +69,29 @@ Array oracle_scores(const Problem& problem, Index k) {
 }
 
 std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const Array& teacher,
-                                                    double noise_std, const std::string& activation,
-                                                    const std::optional<Array>& bias) {
+                                                    double noise_std, const py::object& activation,
+                                                    const std::optional<Array>& bias,
+                                                    const py::object& link) {
   const ConstMatrix r = as_matrix(weights, "weights");
   const ConstVector w = as_vector(teacher, "teacher");
   const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
-  const Activation phi = activation_from_name(activation);
+  const ScalarFunction phi = as_function(activation, "activation"), g = as_function(link, "link");
   const py::gil_scoped_release release;
-  return std::make_shared<RandomFeatureProblem>(r, w, noise_std, phi, shifts, interruptible());
+  return std::make_shared<RandomFeatureProblem>(r, w, noise_std, phi, shifts, g, interruptible());
 }
 
-py::tuple equivalent(const RandomFeatureProblem& problem) {
-  const Linear& linear = problem.equivalent();
-  return py::make_tuple(to_array(linear.beta()), to_array(linear.covariance()), linear.noise_std());
+/// Shared, and as good as const: linear Gaussian problems have nothing that changes them.
+std::shared_ptr<Linear> equivalent(const RandomFeatureProblem& problem) {
+  return std::const_pointer_cast<Linear>(problem.share_equivalent());
 }
 
 std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets, const Array& test_inputs,
                                        const Array& test_targets, bool classes, Index features,
-                                       const std::string& activation, std::uint64_t seed) {
+                                       const py::object& activation, std::uint64_t seed) {
   const DataProblem::Data data{as_matrix(inputs, "inputs"), as_matrix(targets, "targets"),
                                as_matrix(test_inputs, "test_inputs"),
                                as_matrix(test_targets, "test_targets")};
-  const Activation phi = activation_from_name(activation);
+  const ScalarFunction phi = as_function(activation, "activation");
   const py::gil_scoped_release release;
   return std::make_shared<DataProblem>(data, classes, features, phi, seed);
 }
@@ -130,6 +131,7 @@ void register_problem(py::module_& module) {
   py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(module,
                                                                                    "RandomFeatureProblem")
       .def(py::init(&make_features))
+      .def_property_readonly("null_risk", &RandomFeatureProblem::null_risk)
       .def("equivalent", &equivalent);
   py::class_<DataProblem, Problem, std::shared_ptr<DataProblem>>(module, "DataProblem")
       .def(py::init(&make_data))

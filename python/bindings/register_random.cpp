@@ -29,6 +29,7 @@ void register_random(py::module_& module) {
   module.attr("PURPOSE_SCORES") = static_cast<std::uint32_t>(Purpose::scores);
   module.attr("PURPOSE_FEATURES") = static_cast<std::uint32_t>(Purpose::features);
   module.attr("PURPOSE_BIAS") = static_cast<std::uint32_t>(Purpose::bias);
+  module.attr("PURPOSE_SIGNAL") = static_cast<std::uint32_t>(Purpose::signal);
 }
 
 }  // namespace overprune::bindings

@@ -12,7 +12,7 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
   const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate);
   const Trials trials{n, first, count, seed, workers, sample_curvature};
   const auto monitor = [&](Index done) {
-    // The calling thread alone comes here; the workers never touch Python.
+    // The calling thread alone comes here; the workers touch Python only to call an activation or link.
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     if (!progress.is_none()) progress(done);

@@ -21,15 +21,32 @@ py::tuple bound_coefficient_law(const Array& eigenvalues, const Array& beta, dou
   return py::make_tuple(to_array(law.mean, {lam.size}), to_array(law.variance, {lam.size}));
 }
 
-py::dict bound_predict(const Array& eigenvalues, const Array& beta, double noise_std, Index n,
-                       const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
-                       bool retrain, double ridge, double retrain_ridge) {
+GroupedFeatures bound_group(const Array& eigenvalues, const Array& beta, double noise_std) {
   const ConstVector lam = as_vector(eigenvalues, "eigenvalues"), truth = as_vector(beta, "beta");
-  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
+  py::gil_scoped_release release;
+  return GroupedFeatures(lam, truth, noise_std);
+}
+
+GroupedFeatures bound_blocks(const Array& eigenvalues, const Array& weights, const Array& signal,
+                             const std::vector<bool>& gaussian, double noise_std) {
+  const Spectrum spectrum{as_vector(eigenvalues, "eigenvalues"),
+                          as_vector(weights, "weights"),
+                          as_vector(signal, "signal"),
+                          {gaussian.begin(), gaussian.end()},
+                          noise_std};
+  py::gil_scoped_release release;
+  return GroupedFeatures(spectrum);
+}
+
+py::dict bound_predict(const GroupedFeatures& features, double n, const std::vector<double>& sizes,
+                       const std::vector<double>& nonzeros, const std::vector<std::string>& rules,
+                       bool retrain, double ridge, double retrain_ridge) {
+  RealGrid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge};
+  for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
   PredictResult found;
   {
     py::gil_scoped_release release;
-    found = predict(lam, truth, noise_std, n, grid, interruptible());
+    found = predict(features, n, grid, interruptible());
   }
   const auto K = static_cast<py::ssize_t>(sizes.size()), S = static_cast<py::ssize_t>(nonzeros.size());
   const auto R = static_cast<py::ssize_t>(rules.size());
@@ -101,8 +118,15 @@ void register_theory(py::module_& module) {
   module.def("fixed_point", &bound_fixed_point, "eigenvalues"_a, "n"_a, "ridge"_a);
   module.def("coefficient_law", &bound_coefficient_law, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a,
              "ridge"_a);
-  module.def("predict", &bound_predict, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a, "sizes"_a,
-             "nonzeros"_a, "rules"_a, "retrain"_a, "ridge"_a, "retrain_ridge"_a);
+  // Immutable, so that threads may share one without the GIL.
+  py::class_<GroupedFeatures>(module, "GroupedFeatures")
+      .def(py::init(&bound_group))
+      .def_static("of_blocks", &bound_blocks)
+      .def_property_readonly("total", &GroupedFeatures::total)
+      .def_property_readonly("null_risk", &GroupedFeatures::null_risk)
+      .def_property_readonly("runs", &GroupedFeatures::runs)
+      .def_property_readonly("atoms", &GroupedFeatures::atoms);
+  module.def("predict", &bound_predict);
   module.def("predict_drawn", &bound_predict_drawn);
 }
 

@@ -17,6 +17,7 @@ from ._prune_path import PrunePath, prune_path
 from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
 from ._simulate import simulate
+from ._spectrum import Spectrum
 from ._theory import coefficient_law, fixed_point
 from ._tune import tune_ridge
 from ._version import __version__
@@ -26,6 +27,7 @@ __all__ = [
     "LinearGaussianProblem",
     "PrunePath",
     "RandomFeatureProblem",
+    "Spectrum",
     "__version__",
     "build_info",
     "coefficient_law",

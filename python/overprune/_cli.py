@@ -191,6 +191,7 @@ def predict(config: ConfigFile, output: Output = None, overwrite: Overwrite = Fa
             results = _demo.run(experiment, simulate=False)
         if place is not None:
             _write(place, experiment, results)
+    _print_notes(results)
     typer.echo(_demo.listing(results.tables["predict"]))
     typer.echo("\n" + _demo.summary(results.tables))
 
@@ -224,8 +225,14 @@ def _simulate(experiment: Experiment, output: str, overwrite: bool, workers: int
         with _one_line_errors():
             results = _demo.run(experiment, workers=workers, progress=True)
         written = _write(place, experiment, results)
+    _print_notes(results)
     typer.echo(_demo.summary(results.tables, experiment.config.plot.statistic))
     typer.echo(f"\nWrote {', '.join(written)} into {output}")
+
+
+def _print_notes(results: Results) -> None:
+    for note in results.notes:
+        _say(note)
 
 
 def _write(place: OutputDirectory, experiment: Experiment, results: Results) -> list[str]:

@@ -41,7 +41,7 @@ _INTEGERS = "an increasing list of integers from 1 to 10**8"
 _LARGE = ("p", "features", "dim", "n", "sizes", "trials")  # what decides how much memory is needed
 
 Rule = Literal["magnitude", "hessian", "oracle", "random"]
-Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh"]
+Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh", "gelu"]
 Quantity = Literal["risk", "accuracy", "error"]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
 Count = Annotated[int, Field(ge=1, le=_LARGEST, description=_COUNT)]
@@ -129,6 +129,7 @@ class RandomFeatures(_Table):
     dim: Count
     noise_std: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     activation: Activation = "relu"
+    link: Activation | None = None
     seed: Seed = 0
 
 
@@ -208,7 +209,8 @@ class Run(_Table):
     trials: Count = 100
     seed: Seed = 0
     workers: int | None = Field(default=None, ge=1, le=1024, description="an integer from 1 to 1024")
-    draws: Count = 64
+    draws: Count | Literal["auto"] = Field(default=64, description=f'{_COUNT} or "auto"')
+    rtol: float = Field(default=0.005, gt=0, description="a number above 0")
     predict: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
 
 
@@ -285,6 +287,7 @@ def build_problem(experiment: Experiment) -> Problem:
                 table.dim,
                 noise_std=table.noise_std,
                 activation=table.activation,
+                link=table.link,
                 seed=table.seed,
             )
         return _data(table, experiment.folder)

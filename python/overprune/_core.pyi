@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
+_Function = str | Callable[[_Floats], _Floats]
 
 __version__: str
 
@@ -44,9 +45,18 @@ class LinearGaussianProblem(Problem):
 
 class RandomFeatureProblem(Problem):
     def __init__(
-        self, weights: _Floats, teacher: _Floats, noise_std: float, activation: str, bias: _Floats | None, /
+        self,
+        weights: _Floats,
+        teacher: _Floats,
+        noise_std: float,
+        activation: _Function,
+        bias: _Floats | None,
+        link: _Function,
+        /,
     ) -> None: ...
-    def equivalent(self) -> tuple[_Floats, _Floats, float]: ...
+    @property
+    def null_risk(self) -> float: ...
+    def equivalent(self) -> LinearGaussianProblem: ...
 
 class DataProblem(Problem):
     def __init__(
@@ -57,7 +67,7 @@ class DataProblem(Problem):
         test_targets: _Floats,
         classes: bool,
         features: int,
-        activation: str,
+        activation: _Function,
         seed: int,
         /,
     ) -> None: ...
@@ -65,7 +75,7 @@ class DataProblem(Problem):
 
 def build_info() -> dict[str, Any]: ...
 def random_features(
-    inputs: _Floats, weights: _Floats, activation: str, bias: _Floats | None, /
+    inputs: _Floats, weights: _Floats, activation: _Function, bias: _Floats | None, /
 ) -> _Floats: ...
 def least_squares_path(
     x: _Floats, y: _Floats, sizes: Sequence[int], ridge: float, want_info: bool, /
@@ -99,6 +109,7 @@ PURPOSE_USER: int
 PURPOSE_SCORES: int
 PURPOSE_FEATURES: int
 PURPOSE_BIAS: int
+PURPOSE_SIGNAL: int
 
 def simulate(
     problem: Problem,
@@ -122,13 +133,32 @@ def fixed_point(eigenvalues: _Floats, n: int, ridge: float, /) -> float: ...
 def coefficient_law(
     eigenvalues: _Floats, beta: _Floats, noise_std: float, n: int, ridge: float, /
 ) -> tuple[_Floats, _Floats]: ...
+
+class GroupedFeatures:
+    def __init__(self, eigenvalues: _Floats, beta: _Floats, noise_std: float, /) -> None: ...
+    @staticmethod
+    def of_blocks(
+        eigenvalues: _Floats,
+        weights: _Floats,
+        signal: _Floats,
+        gaussian: Sequence[bool],
+        noise_std: float,
+        /,
+    ) -> GroupedFeatures: ...
+    @property
+    def total(self) -> float: ...
+    @property
+    def null_risk(self) -> float: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def atoms(self) -> int: ...
+
 def predict(
-    eigenvalues: _Floats,
-    beta: _Floats,
-    noise_std: float,
-    n: int,
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
+    features: GroupedFeatures,
+    n: float,
+    sizes: Sequence[float],
+    nonzeros: Sequence[float],
     rules: Sequence[str],
     retrain: bool,
     ridge: float,

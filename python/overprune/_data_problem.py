@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from . import _core
 from . import _validate as check
+from ._functions import Function, core_function
 from ._least_squares import least_squares
 from ._problem import LinearGaussianProblem, Problem, read_only
 from ._validate import FloatArray
@@ -36,8 +37,8 @@ class DataProblem(Problem):
     features : int, optional
         Number p of random features of the inputs, drawn anew in every trial with rows ``N(0, I/d)``; by
         default the inputs' own d columns are the features.
-    activation : {"identity", "relu", "sign", "erf", "cos", "tanh"}, default "relu"
-        Of the random features; "cos" gets phases uniform on [0, 2 pi).
+    activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"
+        Of the random features, as in `random_features`; "cos" gets phases uniform on [0, 2 pi).
     seed : int, default 0
         Of the random features: trial t uses the ones drawn from (seed, t), whatever the seed of the
         simulation.
@@ -72,17 +73,17 @@ class DataProblem(Problem):
         test_targets: npt.ArrayLike,
         *,
         features: int | None = None,
-        activation: str = "relu",
+        activation: Function = "relu",
         seed: int = 0,
     ) -> None:
         train = check.float_array(inputs, "inputs", ndim=2)
         test = check.float_array(test_inputs, "test_inputs", ndim=2, shape=(None, train.shape[1]))
         y, y_test, self.classes = _targets(targets, test_targets, train.shape[0], test.shape[0])
         self.features = None if features is None else check.integer(features, "features", lowest=1)
-        self.activation = check.choice(activation, "activation", check.ACTIVATIONS)
+        self.activation, phi = activation, core_function(activation, "activation")
         self.seed = check.seed(seed)
         self._core = _core.DataProblem(
-            train, y, test, y_test, self.classes is not None, self.features or 0, self.activation, self.seed
+            train, y, test, y_test, self.classes is not None, self.features or 0, phi, self.seed
         )
         self.inputs, self.test_inputs = read_only(train.copy()), read_only(test.copy())
         self.target_rows, self.test_target_rows = read_only(y), read_only(y_test)
@@ -176,6 +177,11 @@ class DataProblem(Problem):
         features: FloatArray = self._core.test_features(check.seed(stream, "stream"), len(self.test_inputs))
         return features
 
+    @property
+    def enough_test_rows(self) -> bool:
+        """Whether the test set has at least five rows a feature, for second moments worth predicting from."""
+        return len(self.test_inputs) >= 5 * self.p
+
     def equivalent(
         self, target: int | None = None, *, shrinkage: float | str | None = None, stream: int = 0
     ) -> LinearGaussianProblem:
@@ -246,7 +252,7 @@ class DataProblem(Problem):
         mixed = _shrinkage(shrinkage)
         Z = self._test_features(stream)
         rows, p = Z.shape
-        if shrinkage is None and rows < 5 * p:
+        if shrinkage is None and not self.enough_test_rows:
             warnings.warn(
                 f"equivalent() takes {p} x {p} second moments from {rows} test rows, fewer than 5 p = "
                 f"{5 * p}: what is predicted for n training rows is low by about n / {rows} of itself; give "

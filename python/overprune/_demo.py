@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ._config import ConfigError, Experiment, build_problem, naming, parse
 from ._curves import Curve, Selection, collect
+from ._data_problem import DataProblem
 from ._output import write_tables
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Results:
 
     simulated: xr.Dataset | None
     predicted: xr.Dataset | None
+    notes: list[str] = field(default_factory=list)
+    """Warnings of the prediction."""
 
     @property
     def tables(self) -> dict[str, xr.Dataset]:
@@ -65,35 +69,39 @@ def run(
 
     `simulate=False` leaves the simulation out and asks for the prediction whatever `run.predict` says.
     """
-    from ._simulate import simulate as simulate_
     from ._predict import predict
+    from ._simulate import simulate as simulate_
 
     problem, table = build_problem(experiment), experiment.config.run
     _check_quantity(experiment, problem)
-    shared = ("n", "sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "seed")
+    shared = ("n", "sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "compensate", "seed")
     grid: dict[str, Any] = {name: getattr(table, name) for name in shared}
+    grid["workers"] = workers or table.workers
     predicted = simulated = None
+    notes: list[str] = []
     with naming(experiment, "run"):
-        if not simulate or table.predict is not False:
-            try:
-                predicted = predict(cast(Any, problem), **grid, draws=table.draws)
-            except NotImplementedError as error:
-                if not simulate or table.predict is True:
-                    raise ConfigError(f"{experiment.name}: run.predict: {error}") from None
+        if not simulate or table.predict is True or (table.predict == "auto" and _predictable(problem)):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                predicted = predict(problem, **grid, draws=table.draws, rtol=table.rtol)
+            notes = [str(warning.message) for warning in caught]
         if simulate:
             simulated = simulate_(
                 problem,
                 **grid,
                 trials=table.trials,
-                workers=workers or table.workers,
-                compensate=table.compensate,
                 curvature=table.curvature,
                 progress=progress,
             )
     for result in (simulated, predicted):
         if result is not None:
             result.attrs["config"] = experiment.text
-    return Results(simulated, predicted)
+    return Results(simulated, predicted, notes)
+
+
+def _predictable(problem: Problem) -> bool:
+    """Whether theory has what it needs: of a data set, enough test rows for its second moments."""
+    return not isinstance(problem, DataProblem) or problem.enough_test_rows
 
 
 def _check_quantity(experiment: Experiment, problem: Problem) -> None:
@@ -216,7 +224,8 @@ def _options(
             mine = [c for c in found if (c.stage, c.rule) == (stage, rule) and c.is_prediction == prediction]
             return mine[0].at(size) if mine else None
 
-        return _Option(stage, rule, size, value(curves, True), value(curves, False), value(errors, False))
+        error = value(errors, False) or value(errors, True)
+        return _Option(stage, rule, size, value(curves, True), value(curves, False), error)
 
     keys = dict.fromkeys((c.rule, c.stage) for c in curves if c.rule is not None)
     options = []

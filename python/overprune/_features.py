@@ -6,13 +6,14 @@ import numpy.typing as npt
 
 from . import _core
 from . import _validate as check
+from ._functions import Function, core_function
 from ._validate import FloatArray
 
 
 def random_features(
     inputs: npt.ArrayLike,
     weights: npt.ArrayLike,
-    activation: str = "relu",
+    activation: Function = "relu",
     bias: npt.ArrayLike | None = None,
 ) -> FloatArray:
     """Compute random features of inputs.
@@ -25,8 +26,9 @@ def random_features(
         Rows a.
     weights : array_like of shape (p, d)
         Rows r_i of R.
-    activation : {"identity", "relu", "sign", "erf", "cos", "tanh"}, default "relu"
-        phi; ``sign(0) = 0``.
+    activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"
+        phi; ``sign(0) = 0``, ``gelu(z) = z P(N(0, 1) < z)``. A callable maps float64 arrays of one dimension
+        to arrays of the same shape, element by element.
     bias : array_like of shape (p,), optional
         Added before phi; none by default.
 
@@ -37,7 +39,8 @@ def random_features(
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, shapes do not match or the activation is unknown.
+        If an array is not real and finite, shapes do not match, the activation is unknown, or a callable
+        returns anything but finite real numbers in the shape that it was given.
 
     References
     ----------
@@ -48,10 +51,12 @@ def random_features(
     >>> import overprune as op
     >>> op.random_features([[1.0, -2.0]], [[1.0, 0.0], [0.0, 1.0]])
     array([[1., 0.]])
+    >>> op.random_features([[1.0, -2.0]], [[1.0, 0.0], [0.0, 1.0]], lambda z: z**2)
+    array([[1., 4.]])
     """
     a = check.float_array(inputs, "inputs", ndim=2)
     r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
-    phi = check.choice(activation, "activation", check.ACTIVATIONS)
+    phi = core_function(activation, "activation", probe=False)
     b = None if bias is None else check.float_array(bias, "bias", ndim=1, shape=(r.shape[0],))
     features: FloatArray = _core.random_features(a, r, phi, b)
     return features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -29,14 +29,19 @@ _LONG_NAMES = {
     "accuracy_stderr": "standard error of the test accuracy",
 }
 
+Number = TypeVar("Number", bound=float)  # int or float
+
 
 @dataclass(frozen=True)
-class Grid:
-    """Validated axes of a run; `n` and `ridge` become dimensions of the table where sequences were given."""
+class Grid(Generic[Number]):
+    """Validated axes of a run; `n` and `ridge` become dimensions of the table where sequences were given.
 
-    n: tuple[int, ...]
-    sizes: tuple[int, ...]
-    nonzeros: tuple[int, ...]
+    n, sizes and nonzeros are integers, or real numbers for a problem of infinite size.
+    """
+
+    n: tuple[Number, ...]
+    sizes: tuple[Number, ...]
+    nonzeros: tuple[Number, ...]
     rules: tuple[str, ...]
     retrain: bool
     ridge: tuple[float, ...]
@@ -45,9 +50,8 @@ class Grid:
     n_is_sequence: bool
     ridge_is_sequence: bool
 
-    @classmethod
+    @staticmethod
     def of(
-        cls,
         p: int,
         n: Any,
         sizes: Any,
@@ -58,17 +62,11 @@ class Grid:
         ridge: Any,
         retrain_ridge: Any,
         compensate: Any = False,
-    ) -> Grid:
+    ) -> Grid[int]:
         """Checks the arguments, for p features, in the order in which `simulate` documents them."""
+        strengths = _ridges(ridge)
         n_is_sequence = check.is_sequence(n)
-        ridge_is_sequence = check.is_sequence(ridge)
-        ridges = [ridge] if not ridge_is_sequence else list(ridge)
-        if not ridges:
-            raise ValueError("ridge must not be empty")
-        strengths = tuple(check.nonnegative(value, "ridge") for value in ridges)
-        if len(set(strengths)) != len(strengths):
-            raise ValueError(f"ridge must hold distinct values, got {list(strengths)}")
-        return cls(
+        return Grid(
             n=tuple(check.increasing(n, "n")) if n_is_sequence else (check.integer(n, "n", lowest=1),),
             sizes=tuple(check.increasing(sizes, "sizes", highest=p)),
             nonzeros=tuple(check.increasing(nonzeros, "nonzeros", highest=p)),
@@ -78,13 +76,41 @@ class Grid:
             retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
             compensate=check.flag(compensate, "compensate"),
             n_is_sequence=n_is_sequence,
-            ridge_is_sequence=ridge_is_sequence,
+            ridge_is_sequence=check.is_sequence(ridge),
+        )
+
+    @staticmethod
+    def of_reals(
+        total: float,
+        n: Any,
+        sizes: Any,
+        nonzeros: Any,
+        *,
+        rules: Any,
+        retrain: Any,
+        ridge: Any,
+        retrain_ridge: Any,
+        compensate: Any = False,
+    ) -> Grid[float]:
+        """The same in real numbers, for features of that total weight."""
+        strengths = _ridges(ridge)
+        return Grid(
+            n=tuple(check.increasing_reals(n, "n")),
+            sizes=tuple(check.increasing_reals(sizes, "sizes", highest=total)),
+            nonzeros=tuple(check.increasing_reals(nonzeros, "nonzeros", highest=total)),
+            rules=check.rules(rules),
+            retrain=check.flag(retrain, "retrain"),
+            ridge=strengths,
+            retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
+            compensate=check.flag(compensate, "compensate"),
+            n_is_sequence=check.is_sequence(n),
+            ridge_is_sequence=check.is_sequence(ridge),
         )
 
     def table(
         self,
         kind: str,
-        block: Callable[[int, float], Mapping[str, np.ndarray[Any, Any]]],
+        block: Callable[[Number, float], Mapping[str, np.ndarray[Any, Any]]],
         attributes: Mapping[str, Any],
         trials: np.ndarray[Any, Any] | None = None,
     ) -> xr.Dataset:
@@ -109,13 +135,14 @@ class Grid:
             dims = (*outer, *_DIMS[stage], *(() if trials is None else ("trial",)))
             text = f"{_LONG_NAMES[quantity]} of the {stage} model" if quantity else "draws of the law"
             variables[name] = (dims, array, {"long_name": text})
+        dtype = np.int64 if isinstance(self.sizes[0], int) else np.float64
         coordinates: dict[str, Any] = {
             "rule": ("rule", list(self.rules)),
-            "size": ("size", np.array(self.sizes, dtype=np.int64)),
-            "nonzeros": ("nonzeros", np.array(self.nonzeros, dtype=np.int64)),
+            "size": ("size", np.array(self.sizes, dtype=dtype)),
+            "nonzeros": ("nonzeros", np.array(self.nonzeros, dtype=dtype)),
         }
         if self.n_is_sequence:
-            coordinates["n"] = ("n", np.array(self.n, dtype=np.int64))
+            coordinates["n"] = ("n", np.array(self.n, dtype=dtype))
         if self.ridge_is_sequence:
             coordinates["ridge"] = ("ridge", np.array(self.ridge))
         if trials is not None:
@@ -136,3 +163,14 @@ class Grid:
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
         }
+
+
+def _ridges(ridge: Any) -> tuple[float, ...]:
+    """Distinct strengths, at least one."""
+    ridges = list(ridge) if check.is_sequence(ridge) else [ridge]
+    if not ridges:
+        raise ValueError("ridge must not be empty")
+    strengths = tuple(check.nonnegative(value, "ridge") for value in ridges)
+    if len(set(strengths)) != len(strengths):
+        raise ValueError(f"ridge must hold distinct values, got {list(strengths)}")
+    return strengths

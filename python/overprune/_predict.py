@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +14,20 @@ from ._data_problem import DataProblem
 from ._grid import Grid
 from ._problem import LinearGaussianProblem, Problem, as_problem
 from ._provenance import describe
+from ._spectrum import Spectrum
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
     import xarray as xr
 
+_Block = Callable[[float, float], dict[str, FloatArray]]
+
 
 def predict(
-    problem: Problem,
-    n: int | Sequence[int],
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
+    problem: Problem | Spectrum,
+    n: float | Sequence[float],
+    sizes: Sequence[float],
+    nonzeros: Sequence[float],
     *,
     rules: Sequence[str] = ("magnitude",),
     retrain: bool = True,
@@ -46,9 +48,10 @@ def predict(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        The last two are predicted by their equivalent(): the linear Gaussian problem with the same second
-        moments.
+    problem : LinearGaussianProblem, RandomFeatureProblem, DataProblem or Spectrum
+        Random features and data are predicted by their equivalent(): the linear Gaussian problem with the
+        same second moments. Of a Spectrum, n, sizes and nonzeros are real numbers above 0 in the unit of its
+        weights.
     n : int or increasing sequence of int
         Samples, at least 1; a sequence adds the dimension n to the table.
     sizes : sequence of int
@@ -122,51 +125,28 @@ def predict(
     >>> sorted(table.data_vars)
     ['dense_risk', 'draws', 'pruned_risk', 'pruned_risk_stderr', 'retrained_risk', 'retrained_risk_stderr']
     """
-    as_problem(problem)
-    grid = Grid.of(
-        problem.p,
-        n,
-        sizes,
-        nonzeros,
-        rules=rules,
-        retrain=retrain,
-        ridge=ridge,
-        retrain_ridge=retrain_ridge,
-        compensate=compensate,
-    )
+    axes = {
+        "rules": rules,
+        "retrain": retrain,
+        "ridge": ridge,
+        "retrain_ridge": retrain_ridge,
+        "compensate": compensate,
+    }
+    grid: Grid[int] | Grid[float]
+    if isinstance(problem, Spectrum):
+        grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
+    else:
+        grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
     count = number_of_draws(draws)
-    tolerance = positive(rtol, "rtol")
+    tolerance = check.positive(rtol, "rtol")
     key = check.seed(seed)
     threads = check.workers(workers)
-    linear = linear_gaussian(problem)
-    exact = is_exact(linear)
-    test_features, test_targets = _test_set(problem)
-
-    tables: dict[tuple[int, float], dict[str, FloatArray]] = {}
-    if exact:
-        tables = {at: _exact(linear, *at, grid) for at in product(grid.n, grid.ridge)}
-    else:
-        found = _core.predict_drawn(
-            linear._core,
-            grid.n,
-            grid.ridge,
-            grid.sizes,
-            grid.nonzeros,
-            grid.rules,
-            grid.retrain,
-            grid.retrain_ridge,
-            grid.compensate,
-            count,
-            tolerance,
-            key,
-            threads,
-            test_features,
-            test_targets,
-        )
-        tables = dict(zip(product(grid.n, grid.ridge), found, strict=True))
-
-    def block(samples: int, strength: float) -> dict[str, FloatArray]:
-        return tables[samples, strength]
+    features = grouped(problem)
+    block = (
+        _exact(features, grid)
+        if features is not None
+        else _drawn(problem, grid, (count, tolerance, key, threads))
+    )
 
     attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
     return grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem)})
@@ -180,44 +160,55 @@ def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
     return equivalent
 
 
-def is_exact(problem: LinearGaussianProblem) -> bool:
-    """Whether risks need no draws."""
-    return problem.covariance.ndim == 1 and problem.targets == 1
-
-
 def number_of_draws(value: Any) -> int:
     """At least 1; 0 for "auto"."""
     if isinstance(value, str):
-        check.choice(value, "draws", ("auto",))
+        if value != "auto":
+            raise TypeError(f'draws must be an integer or "auto", got {value!r}')
         return 0
-    return check.integer(value, "draws", lowest=1, highest=2**31)
+    return check.integer(value, "draws", lowest=1)
 
 
-def positive(value: Any, name: str) -> float:
-    """`value` as a finite float above 0."""
-    result = check.nonnegative(value, name)
-    if result == 0 or math.isinf(result):
-        raise ValueError(f"{name} must be positive, got {result}")
-    return result
+def grouped(problem: Problem | Spectrum) -> Any:
+    """The core's atoms, where the theory needs no draws: independent features with one target; else None."""
+    if isinstance(problem, Spectrum):
+        return problem._core
+    if isinstance(problem, LinearGaussianProblem) and problem.covariance.ndim == 1 and problem.targets == 1:
+        return _core.GroupedFeatures(problem.covariance, problem.beta.reshape(-1), problem.noise_std)
+    return None
 
 
-def _exact(problem: LinearGaussianProblem, n: int, ridge: float, grid: Grid) -> dict[str, FloatArray]:
-    """Independent features, one target."""
-    risks: dict[str, FloatArray] = _core.predict(
-        problem.covariance,
-        problem.beta.reshape(-1),
-        problem.noise_std,
+def _exact(features: Any, grid: Grid[Any]) -> _Block:
+    def block(n: float, ridge: float) -> dict[str, FloatArray]:
+        risks: dict[str, FloatArray] = _core.predict(
+            features, n, grid.sizes, grid.nonzeros, grid.rules, grid.retrain, ridge, grid.retrain_ridge
+        )
+        if grid.compensate:  # the deleted features say nothing about the survivors
+            risks["compensated_risk"] = risks["pruned_risk"].copy()
+        return risks
+
+    return block
+
+
+def _drawn(problem: Any, grid: Grid[Any], options: tuple[int, float, int, int]) -> _Block:
+    # options: draws (0: as many as needed), rtol, seed, workers
+    n = [int(v) for v in grid.n]
+    found = _core.predict_drawn(
+        linear_gaussian(problem)._core,
         n,
+        grid.ridge,
         grid.sizes,
         grid.nonzeros,
         grid.rules,
         grid.retrain,
-        ridge,
         grid.retrain_ridge,
+        grid.compensate,
+        *options,
+        *_test_set(problem),
     )
-    if grid.compensate:  # the deleted features say nothing about the survivors
-        risks["compensated_risk"] = risks["pruned_risk"].copy()
-    return risks
+    tables: dict[tuple[float, float], dict[str, FloatArray]]
+    tables = dict(zip(product(n, grid.ridge), found, strict=True))
+    return lambda n, ridge: tables[n, ridge]
 
 
 def _test_set(problem: Problem) -> tuple[FloatArray | None, FloatArray | None]:

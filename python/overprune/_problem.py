@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import _core
 from . import _validate as check
+from ._functions import qualified_name
 from ._validate import FloatArray
 
 
@@ -22,6 +23,12 @@ def read_only(array: FloatArray) -> FloatArray:
 
 def _make_again(cls: type[Problem], arguments: dict[str, Any]) -> Problem:
     return cls(**arguments)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<{value.shape}>"
+    return f"<{qualified_name(value)}>" if callable(value) else repr(value)
 
 
 class Problem:
@@ -54,10 +61,7 @@ class Problem:
         return _make_again, (type(self), self.describe())
 
     def __repr__(self) -> str:
-        shown = (
-            f"{name}={f'<{value.shape}>' if isinstance(value, np.ndarray) else repr(value)}"
-            for name, value in self.describe().items()
-        )
+        shown = (f"{name}={_shown(value)}" for name, value in self.describe().items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def sample(self, n: int, *, seed: int, stream: int = 0) -> tuple[FloatArray, FloatArray]:
@@ -118,7 +122,7 @@ def as_problem(value: Any) -> Problem:
     if not isinstance(value, Problem):
         raise TypeError(
             "problem must be a LinearGaussianProblem, RandomFeatureProblem or DataProblem, "
-            f"got {type(value).__name__}"
+            f"got {type(value).__name__}{getattr(value, '_instead', '')}"
         )
     return value
 
@@ -187,6 +191,17 @@ class LinearGaussianProblem(Problem):
         self._core = _core.LinearGaussianProblem(columns, sigma, noise, joint)
         self._shape = coefficients.shape
         self._joint_noise = joint is not None
+
+    @classmethod
+    def _of_core(
+        cls, core: _core.LinearGaussianProblem, shape: tuple[int, ...] | None = None
+    ) -> LinearGaussianProblem:
+        """A problem that the core made, with beta of that shape: (p,) unless given."""
+        problem = cls.__new__(cls)
+        problem._core = core
+        problem._shape = shape or (core.features,)
+        problem._joint_noise = core.targets > 1
+        return problem
 
     @cached_property
     def beta(self) -> FloatArray:
@@ -257,11 +272,7 @@ class LinearGaussianProblem(Problem):
         else:
             kept = np.arange(check.integer(features, "features", lowest=1, highest=self.p))
         part = self._core.restrict(kept.tolist())
-        sigma = part.variances if part.diagonal else part.covariance
-        beta = part.beta.reshape(len(kept), *self._shape[1:])
-        if self.targets == 1:
-            return LinearGaussianProblem(beta, sigma, part.noise_std)
-        return LinearGaussianProblem(beta, sigma, noise_covariance=part.noise_covariance)
+        return LinearGaussianProblem._of_core(part, (len(kept), *self._shape[1:]))
 
     def risk(self, theta: npt.ArrayLike) -> FloatArray:
         """Compute the population's test risk of one or many models.

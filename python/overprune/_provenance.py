@@ -12,20 +12,23 @@ import numpy as np
 
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
+from ._functions import fingerprint, qualified_name
 from ._problem import LinearGaussianProblem, Problem
+from ._spectrum import Spectrum
 
-_CLASSES: dict[str, type[Problem]] = {
-    cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem)
+_CLASSES: dict[str, type[Problem | Spectrum]] = {
+    cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem, Spectrum)
 }
 # Arrays that take more than this, compressed (eight times as much before), are named by their hash instead.
 _LARGEST = 2**20
 
 
-def describe(problem: Problem) -> dict[str, Any]:
+def describe(problem: Problem | Spectrum) -> dict[str, Any]:
     """Attributes of a table: the problem as JSON, its hash, and the levels that plots draw.
 
     The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a
-    data set, a large dense covariance) are only hashed: enough to tell the table from another problem's.
+    data set, a large dense covariance) are only hashed, and callables named and their values hashed: enough
+    to tell the table from another problem's.
     """
     arguments = problem.describe()
     digest = hashlib.sha256(type(problem).__name__.encode())
@@ -34,6 +37,9 @@ def describe(problem: Problem) -> dict[str, Any]:
         if isinstance(value, np.ndarray):
             encoded[name] = _encode(value)
             digest.update(encoded[name]["sha256"].encode())
+        elif callable(value):
+            encoded[name] = {"callable": qualified_name(value), "sha256": fingerprint(value)}
+            digest.update(f"{name}={encoded[name]}".encode())
         else:
             digest.update(f"{name}={value!r}".encode())
             encoded[name] = value
@@ -46,11 +52,13 @@ def describe(problem: Problem) -> dict[str, Any]:
         attributes["noise_floor"] = problem._core.noise_floor
     elif isinstance(problem, RandomFeatureProblem):
         attributes["noise_floor"] = problem.targets * problem.noise_std**2
+    elif isinstance(problem, Spectrum):
+        attributes["noise_floor"] = problem.noise_std**2
     return attributes
 
 
-def problem_of(attributes: dict[str, Any]) -> Problem:
-    """The problem that a table with these attributes was made from; ValueError where it holds hashes only."""
+def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
+    """The problem of a table with these attributes; ValueError where they hold hashes only, or a callable."""
     description = json.loads(attributes["problem"])
     arguments = {name: _decode(name, value) for name, value in description["arguments"].items()}
     return _CLASSES[description["class"]](**arguments)
@@ -70,6 +78,10 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 def _decode(name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
+    if "callable" in value:
+        raise ValueError(
+            f"{name} was a Python callable, of which the table keeps the name alone: {value['callable']}"
+        )
     if "data" not in value:
         raise ValueError(
             f"{name} was too large to keep in the table: only its hash {value['sha256']} is known"

@@ -36,7 +36,7 @@ class PrunePath:
         The grid.
     """
 
-    def __init__(self, grid: Grid, single: bool, found: dict[str, Any]) -> None:
+    def __init__(self, grid: Grid[int], single: bool, found: dict[str, Any]) -> None:
         self._grid, self._single = grid, single
         self._dense: FloatArray = found["dense"]
         self._order: IntArray = found["order"]

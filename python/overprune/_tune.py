@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import _validate as check
-from ._predict import is_exact, linear_gaussian, number_of_draws, positive, predict
+from ._predict import grouped, linear_gaussian, number_of_draws, predict
 from ._problem import LinearGaussianProblem, Problem, as_problem
 from ._validate import FloatArray
 
@@ -143,11 +143,15 @@ def tune_ridge(
     kind = check.choice(rule, "rule", check.RULES)
     second = check.nonnegative(retrain_ridge, "retrain_ridge")
     given = None if bounds is None else _bounds(bounds)
-    options: dict[str, Any] = {"draws": number_of_draws(draws) or "auto", "rtol": positive(rtol, "rtol")}
-    options |= {"seed": check.seed(seed), "workers": check.workers(workers)}
+    options: dict[str, Any] = {
+        "draws": number_of_draws(draws) or "auto",
+        "rtol": check.positive(rtol, "rtol"),
+        "seed": check.seed(seed),
+        "workers": check.workers(workers),
+    }
     linear = linear_gaussian(problem)
     low, high = natural_bounds(linear.restrict(features), rows) if given is None else given
-    if stage == "dense" and not is_exact(linear):
+    if stage == "dense" and grouped(linear) is None:
         linear = _in_eigenbasis(linear.restrict(features))
 
     def evaluate(ridges: Sequence[float]) -> tuple[FloatArray, FloatArray]:
@@ -167,7 +171,7 @@ def tune_ridge(
         name = f"{stage}_risk_stderr"
         return risks, table[name].values.reshape(-1) if name in table else np.zeros_like(risks)
 
-    exact = is_exact(linear) or kind == "oracle"
+    exact = grouped(linear) is not None or kind == "oracle"
     found = minimise_over_ridges(evaluate, low, high, _NARROW if exact else _NARROW_DRAWN)
     ridge = best_ridge(found)
     return TunedRidge(
@@ -256,7 +260,7 @@ def best_ridge(found: Found) -> float:
 def _bounds(value: Any) -> tuple[float, float]:
     if not check.is_sequence(value) or len(value) != 2:
         raise TypeError(f"bounds must be a pair of numbers, got {value!r}")
-    low, high = (positive(v, f"bounds[{i}]") for i, v in enumerate(value))
+    low, high = (check.positive(v, f"bounds[{i}]") for i, v in enumerate(value))
     if low >= high:
         raise ValueError(f"bounds must be increasing, got {low} before {high}")
     return low, high

@@ -22,7 +22,7 @@ IntArray = npt.NDArray[np.int64]
 _LARGEST = 2**48
 
 RULES = ("magnitude", "hessian", "oracle", "random")
-ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh")
+ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh", "gelu")
 
 
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
@@ -115,6 +115,29 @@ def nonnegative(value: Any, name: str) -> float:
         result = math.inf
     if not math.isfinite(result) or result < 0:
         raise ValueError(f"{name} must be finite and at least 0, got {result}")
+    return result
+
+
+def positive(value: Any, name: str, *, highest: float = math.inf) -> float:
+    """`value` as a finite float above 0 and at most `highest`, but for rounding."""
+    result = nonnegative(value, name)
+    if result == 0.0:
+        raise ValueError(f"{name} must be above 0, got {result}")
+    if result > highest * (1.0 + 1e-12):
+        raise ValueError(f"{name} must be at most {highest}, got {result}")
+    return result
+
+
+def increasing_reals(values: Any, name: str, *, highest: float = math.inf) -> list[float]:
+    """Numbers in (0, highest], strictly increasing, at least one; a lone number is a list of one."""
+    if not is_sequence(values):
+        values = [values]
+    result = [positive(v, f"{name}[{i}]", highest=highest) for i, v in enumerate(values)]
+    if not result:
+        raise ValueError(f"{name} must not be empty")
+    for before, after in itertools.pairwise(result):
+        if after <= before:
+            raise ValueError(f"{name} must be strictly increasing, got {before} before {after}")
     return result
 
 

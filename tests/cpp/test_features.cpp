@@ -11,8 +11,8 @@ using namespace reference;
 
 namespace {
 
-constexpr Activation kAll[] = {Activation::identity, Activation::relu, Activation::sign,
-                               Activation::erf,      Activation::cos,  Activation::tanh};
+constexpr Activation kAll[] = {Activation::identity, Activation::relu, Activation::sign, Activation::erf,
+                               Activation::cos,      Activation::tanh, Activation::gelu};
 
 }  // namespace
 
@@ -74,9 +74,61 @@ TEST_CASE("closed forms that two routes must share") {
   }
 }
 
+TEST_CASE("a function of the caller's is as good as the named one, closed form or not") {
+  const Index d = 3, p = 40;
+  const Values r = normals(p * d, 1), teacher = normals(d, 2), bias = normals(p, 3);
+  for (const Activation activation : kAll) {
+    INFO(name_of(activation));
+    const ScalarFunction named(activation);
+    const ScalarFunction own("activation", [&](double* z, Index count) { named(z, count); });
+    CHECK(!own.named());
+    CHECK(!own.is(activation));
+    Values a(p * p), b(p * p), cross_a(p), cross_b(p);
+    const double power_a =
+        feature_moments(column_major(r.data(), p, d), named, vector_view(bias), vector_view(teacher),
+                        column_major(a.data(), p, p), vector_view(cross_a), named);
+    const double power_b =
+        feature_moments(column_major(r.data(), p, d), own, vector_view(bias), vector_view(teacher),
+                        column_major(b.data(), p, p), vector_view(cross_b), own);
+    CHECK(largest_difference(a, b) < 1e-12);
+    CHECK(largest_difference(cross_a, cross_b) < 1e-12);
+    CHECK(power_a == doctest::Approx(power_b).epsilon(1e-12));
+    for (Index j = 0; j < p; ++j)
+      for (Index i = 0; i < j; ++i) CHECK(b[j * p + i] == b[i * p + j]);
+    Values x(5 * p), y(5 * p);
+    const Values inputs = normals(5 * d, 4);
+    for (auto [function, out] : {std::pair{&named, &x}, std::pair{&own, &y}})
+      random_features(column_major(inputs.data(), 5, d), column_major(r.data(), p, d), *function,
+                      vector_view(bias), column_major(out->data(), 5, p));
+    CHECK(largest_difference(x, y) < 1e-15);
+  }
+}
+
+TEST_CASE("functions that cannot be used say so, and their exceptions pass") {
+  const Values r = {1.0, -0.5}, teacher = {1.0};
+  Values covariance(4), cross(2);
+  const auto moments = [&](const ScalarFunction& phi, const ScalarFunction& link) {
+    feature_moments(column_major(r.data(), 2, 1), phi, {}, vector_view(teacher),
+                    column_major(covariance.data(), 2, 2), vector_view(cross), link);
+  };
+  const auto each = [](auto f) {
+    return [f](double* z, Index count) {
+      for (Index i = 0; i < count; ++i) z[i] = f(z[i]);
+    };
+  };
+  const ScalarFunction rough("activation", each([](double z) { return std::sin(1e9 * z); }));
+  CHECK_THROWS_WITH_AS(moments(rough, Activation::identity),
+                       doctest::Contains("activation must be piecewise smooth"), std::invalid_argument);
+  const ScalarFunction log("link", each([](double z) { return std::log(z); }));
+  CHECK_THROWS_WITH_AS(moments(Activation::relu, log), doctest::Contains("link must return finite numbers"),
+                       std::invalid_argument);
+  const ScalarFunction thrower("link", [](double*, Index) { throw std::length_error("mine"); });
+  CHECK_THROWS_AS(moments(Activation::relu, thrower), std::length_error);
+}
+
 TEST_CASE("names and bad input") {
   for (const Activation activation : kAll) CHECK(activation_from_name(name_of(activation)) == activation);
-  CHECK_THROWS_AS(activation_from_name("gelu"), std::invalid_argument);
+  CHECK_THROWS_AS(activation_from_name("swish"), std::invalid_argument);
   const Values r = {1.0, 0.0}, teacher = {1.0};
   Values covariance(4), cross(2);
   CHECK_THROWS_WITH_AS(

@@ -176,8 +176,16 @@ TEST_CASE("oracle scores are those of the restricted problem") {
 TEST_CASE("the equivalent problem has the random-feature problem's risk") {
   const Index p = 6, d = 3, n = 100000;
   const Values weights = normals(p * d, 1), teacher = normals(d, 2), theta = normals(p, 3);
+  const ScalarFunction square_of("link", [](double* z, Index count) {
+    for (Index i = 0; i < count; ++i) z[i] *= z[i];
+  });
+  const ScalarFunction* link = nullptr;
+  const ScalarFunction linear = Activation::identity, sign = Activation::sign;
+  SUBCASE("linear teacher") { link = &linear; }
+  SUBCASE("labels") { link = &sign; }
+  SUBCASE("a link of one's own") { link = &square_of; }
   const RandomFeatureProblem problem(column_major(weights.data(), p, d), vector_view(teacher), 0.4,
-                                     Activation::relu, {});
+                                     Activation::relu, {}, *link);
   const auto source = problem.sampler(n);
   source->draw(1, 0);
   double sum = 0.0, square = 0.0;
@@ -191,6 +199,7 @@ TEST_CASE("the equivalent problem has the random-feature problem's risk") {
   double risk = 0.0;
   problem.equivalent().risk(column_major(theta.data(), p, 1), {&risk, 1, 1});
   CHECK(std::abs(mean - risk) < 4.5 * stderr_);
+  CHECK(problem.null_risk() == doctest::Approx(problem.equivalent().null_risk()));
 }
 
 TEST_CASE("a data set: drawn rows are rows of it, without repetition") {

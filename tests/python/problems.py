@@ -36,6 +36,10 @@ def relu_features(p=40, d=12, noise_std=0.2):
     return op.RandomFeatureProblem.draw(p, d, noise_std=noise_std, seed=3)
 
 
+def labels_of_a_teacher(p=40, d=12, noise_std=0.2):
+    return op.RandomFeatureProblem.draw(p, d, noise_std=noise_std, activation="gelu", link="sign", seed=3)
+
+
 def regression_data(features=None, activation="relu"):
     inputs, truth = normal(60, 25, seed=1), normal(25, seed=2) / 5
     test = normal(35, 25, seed=4)
@@ -58,6 +62,7 @@ EVERY = {
     "several targets": several_targets,
     "joint noise": joint_noise,
     "relu features": relu_features,
+    "labels of a teacher": labels_of_a_teacher,
     "regression data": regression_data,
     "labelled data": labelled_data,
     "features of labelled data": lambda: labelled_data(features=40),

@@ -235,9 +235,10 @@ CHOICES = [
     (lambda v: op.simulate(LINEAR, 3, [2], [1], rules=[v]), "rules", "magnitude, hessian, oracle, random"),
     (lambda v: op.predict(LINEAR, 3, [2], [1], rules=[v]), "rules", "magnitude, hessian, oracle, random"),
     (lambda v: op.prune_path(X, Y, [2], [1], rules=[v]), "rules", "magnitude, hessian, oracle, random"),
-    (lambda v: feature_problem(activation=v), "activation", "identity, relu, sign, erf, cos, tanh"),
-    (lambda v: data_problem(activation=v), "activation", "identity, relu, sign, erf, cos, tanh"),
-    (lambda v: op.random_features(X, X, v), "activation", "identity, relu, sign, erf, cos, tanh"),
+    (lambda v: feature_problem(activation=v), "activation", "identity, relu, sign, erf, cos, tanh, gelu"),
+    (lambda v: data_problem(activation=v), "activation", "identity, relu, sign, erf, cos, tanh, gelu"),
+    (lambda v: feature_problem(link=v), "link", "identity, relu, sign, erf, cos, tanh, gelu"),
+    (lambda v: op.random_features(X, X, v), "activation", "identity, relu, sign, erf, cos, tanh, gelu"),
     (lambda v: op.simulate(LINEAR, 3, [2], [1], curvature=v), "curvature", "sample"),
 ]
 

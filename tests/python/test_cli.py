@@ -127,7 +127,7 @@ def test_data_with_labels_shows_the_error(config: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "test error" in result.stdout
     tree = xr.open_datatree(config.parent / "overprune-small" / "risk.zarr", engine="zarr")
-    assert set(tree.children) == {"simulate"}  # no theory of data yet
+    assert set(tree.children) == {"simulate"}  # the test set is too small for a prediction
     assert "retrained_accuracy" in tree["simulate"]
 
 

@@ -22,7 +22,7 @@ SIZES = f"expected {INTEGERS} or a table with start, stop, count, spacing"
 KINDS = "linear_gaussian, random_features"
 RUN_KEYS = (
     "n, sizes, nonzeros, rules, retrain, ridge, retrain_ridge, "
-    "compensate, curvature, trials, seed, workers, draws, predict"
+    "compensate, curvature, trials, seed, workers, draws, rtol, predict"
 )
 DATA = '[problem]\nkind = "data"\n'
 
@@ -76,11 +76,11 @@ def test_noise_and_defaults() -> None:
 def test_random_features() -> None:
     text = (
         '[problem]\nkind = "random_features"\nfeatures = 60\ndim = 8\n'
-        'noise_std = 0.1\nactivation = "erf"\nseed = 3\n'
+        'noise_std = 0.1\nactivation = "gelu"\nlink = "sign"\nseed = 3\n'
     )
     problem = _config.build_problem(parse(text + RUN))
     assert isinstance(problem, op.RandomFeatureProblem)
-    expected = op.RandomFeatureProblem.draw(60, 8, noise_std=0.1, activation="erf", seed=3)
+    expected = op.RandomFeatureProblem.draw(60, 8, noise_std=0.1, activation="gelu", link="sign", seed=3)
     for one, other in zip(problem.sample(4, seed=1), expected.sample(4, seed=1), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -216,7 +216,7 @@ def test_the_demo_is_the_spiked_example() -> None:
         ),
         (
             DATA + 'dataset = "mnist"\nactivation = "swish"\n',
-            "problem.activation: expected one of identity, relu, sign, erf, cos, tanh, got 'swish'",
+            "problem.activation: expected one of identity, relu, sign, erf, cos, tanh, gelu, got 'swish'",
         ),
         (
             DATA + 'dataset = "mnist"\nseed = -1\n',
@@ -399,15 +399,16 @@ def test_predict_false_and_auto() -> None:
     assert set(run(parse(PROBLEM + RUN + "predict = false\n"), simulate=False).tables) == {"predict"}
 
 
-def test_where_there_is_no_theory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(*_: object, **__: object) -> None:
-        raise NotImplementedError("predict has no theory for this")
-
-    monkeypatch.setattr("overprune._theory.predict", refuses)
-    text = PROBLEM + RUN + "trials = 2\n"
-    assert set(run(parse(text)).tables) == {"simulate"}  # "auto"
-    for wants in (text + "predict = true\n", text):
-        with pytest.raises(
-            _config.ConfigError, match=r"^c\.toml: run\.predict: predict has no theory for this$"
-        ):
-            run(parse(wants), simulate="true" in wants)
+@pytest.mark.parametrize(("rows", "predicted"), [(150, True), (149, False)])
+def test_data_are_predicted_where_their_test_set_allows(tmp_path: Path, rows: int, predicted: bool) -> None:
+    inputs = op.standard_normal((rows + 40, 6), seed=0)
+    np.savez(tmp_path / "mine.npz", inputs=inputs, targets=inputs[:, 0] + inputs[:, 1])
+    text = (
+        f'[problem]\nkind = "data"\ndataset = "npz"\npath = "{tmp_path}/mine.npz"\nfeatures = 30\n'
+        f"test_size = {rows}\n[run]\nn = 20\nsizes = [5, 30]\nnonzeros = 5\ntrials = 3\n"
+    )
+    results = run(parse(text))
+    assert set(results.tables) == ({"simulate", "predict"} if predicted else {"simulate"})
+    forced = run(parse(text + "predict = true\n"))
+    assert set(forced.tables) == {"simulate", "predict"}
+    assert [note[:30] for note in forced.notes] == ([] if predicted else ["equivalent() takes 30 x 30 sec"])

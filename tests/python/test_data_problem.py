@@ -103,7 +103,7 @@ def test_simulated_accuracy_is_that_of_the_models():
         assert figure == float(problem.accuracy(retrained))
 
 
-@pytest.mark.parametrize("activation", ["identity", "relu", "sign", "erf", "cos", "tanh"])
+@pytest.mark.parametrize("activation", ["identity", "relu", "sign", "erf", "cos", "tanh", "gelu"])
 def test_random_features_are_functions_of_the_inputs(activation):
     """Rows of equal inputs have equal features; training and test set share the weights of the trial."""
     inputs = problems.normal(20, 4)

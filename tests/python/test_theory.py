@@ -257,21 +257,7 @@ def test_predict_can_be_interrupted():
     assert time.monotonic() - start < 1.5
 
 
-def test_predict_says_what_it_does_not_cover():
-    correlated = op.LinearGaussianProblem(np.ones(3), 0.5 * np.eye(3) + 0.5, 0.1)
-    with pytest.raises(NotImplementedError, match=r"\(3, 3\); use simulate"):
-        op.predict(correlated, 5, 3, 1)
-    several = op.LinearGaussianProblem(np.ones((3, 2)), np.ones(3), 0.1)
-    with pytest.raises(NotImplementedError, match=r"one target.*\(3, 2\)"):
-        op.predict(several, 5, 3, 1)
-    with pytest.raises(NotImplementedError, match="one target"):
-        op.coefficient_law(several, 5)
-    features = op.RandomFeatureProblem.draw(20, 10, noise_std=0.3, seed=1)
-    with pytest.raises(NotImplementedError, match="RandomFeatureProblem; use simulate"):
-        op.predict(features, 5, 3, 1)
-    mean, covariance = op.coefficient_law(features, 5)
-    assert mean.shape == (20,)
-    assert covariance.shape == (20, 20)
+def test_predict_wants_a_problem():
     with pytest.raises(TypeError, match="LinearGaussianProblem"):
         op.predict(np.ones(3), 5, 3, 1)
     with pytest.raises(TypeError, match="problem"):
@@ -290,7 +276,10 @@ def test_predict_says_what_it_does_not_cover():
         ({"retrain_ridge": math.inf}, ValueError, "retrain_ridge"),
         ({"retrain": 1}, TypeError, "retrain"),
         ({"draws": 0}, ValueError, "draws"),
+        ({"draws": "many"}, TypeError, 'draws must be an integer or "auto"'),
+        ({"rtol": 0.0}, ValueError, "rtol must be above 0, got 0"),
         ({"seed": -1}, ValueError, "seed"),
+        ({"workers": 0}, ValueError, "workers"),
     ],
 )
 def test_predict_refuses(change, error, message):

@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "overprune/activation.hpp"
+#include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune {
@@ -19,19 +19,24 @@ const char* name_of(Activation activation);
 /// @param bias     (p), or empty for none
 /// @param out      (n, p) receives the features
 /// @throws std::invalid_argument for shapes that do not match or non-finite entries
-void random_features(ConstMatrix inputs, ConstMatrix weights, Activation activation, ConstVector bias,
-                     Matrix out);
+void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
+                     ConstVector bias, Matrix out);
 
-/// Second moments under a ~ N(0, I_d): E[x x'] and E[x a'] teacher (docs/theory.md, section 7). Closed forms,
-/// for tanh an expansion in Hermite polynomials.
+/// Second moments under a ~ N(0, I_d) of x and y = g(teacher'a) (docs/theory.md, section 7): closed forms for
+/// identity, relu, sign, erf and cos with g(z) = z, else quadrature (gaussian_moments.hpp).
 /// @param weights     (p, d), no zero row
 /// @param bias        (p), or empty for none
 /// @param teacher     (d)
 /// @param covariance  (p, p) receives E[x x'] (uncentred)
-/// @param cross       (p) receives E[x a'] teacher
+/// @param cross       (p) receives E[y x]
+/// @param link        g
 /// @param poll        called now and then; may throw to stop
-/// @throws std::invalid_argument as random_features, and for a zero row
-void feature_moments(ConstMatrix weights, Activation activation, ConstVector bias, ConstVector teacher,
-                     Matrix covariance, Vector cross, const std::function<void()>& poll = {});
+/// @return E[y^2]
+/// @throws std::invalid_argument as random_features, for a zero row, and for a function of the caller's that
+/// is not piecewise smooth
+double feature_moments(ConstMatrix weights, const ScalarFunction& activation, ConstVector bias,
+                       ConstVector teacher, Matrix covariance, Vector cross,
+                       const ScalarFunction& link = Activation::identity,
+                       const std::function<void()>& poll = {});
 
 }  // namespace overprune

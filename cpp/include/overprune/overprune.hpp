@@ -9,6 +9,7 @@
 #include "overprune/pruning.hpp"
 #include "overprune/random.hpp"
 #include "overprune/simulate.hpp"
+#include "overprune/spectrum.hpp"
 #include "overprune/theory.hpp"
 #include "overprune/types.hpp"
 #include "overprune/version.hpp"

@@ -4,7 +4,7 @@
 #include <functional>
 #include <memory>
 
-#include "overprune/activation.hpp"
+#include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune {
@@ -121,19 +121,25 @@ class LinearGaussianProblem final : public Problem {
   std::vector<double> beta_, variances_, covariance_, factor_, noise_, noise_factor_;
 };
 
-/// x = phi(R a + bias), a ~ N(0, I_d), y = a'teacher + noise_std z (docs/theory.md, section 7).
+/// x = phi(R a + bias), a ~ N(0, I_d), y = g(teacher'a) + noise_std z (docs/theory.md, section 7).
 class RandomFeatureProblem final : public Problem {
  public:
   /// @param weights (p, d)  @param teacher (d)  @param bias (p), or empty for none
-  /// @param poll called now and then while the second moments are computed; may throw to stop
-  /// @throws std::invalid_argument for mismatched or non-finite input or a zero row of weights
-  RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std, Activation activation,
-                       ConstVector bias, const std::function<void()>& poll = {});
+  /// @param link g  @param poll called now and then while the second moments are computed; may throw to stop
+  /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, or a function
+  /// of the caller's that is not piecewise smooth
+  RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
+                       const ScalarFunction& activation, ConstVector bias,
+                       const ScalarFunction& link = Activation::identity,
+                       const std::function<void()>& poll = {});
 
   Index features() const override { return p_; }
   Index targets() const override { return 1; }
   /// The linear Gaussian problem with the same second moments, hence with the same risk of every theta.
   const LinearGaussianProblem& equivalent() const { return *equivalent_; }
+  std::shared_ptr<const LinearGaussianProblem> share_equivalent() const { return equivalent_; }
+  /// R(0) = E[g(teacher'a)^2] + noise_std^2.
+  double null_risk() const { return null_risk_; }
   const std::vector<double>* curvature() const override { return equivalent_->curvature(); }
   const LinearGaussianProblem* population() const override { return equivalent_.get(); }
   void oracle_scores(Index k, double* scores) const override { equivalent_->oracle_scores(k, scores); }
@@ -142,8 +148,8 @@ class RandomFeatureProblem final : public Problem {
  private:
   friend class FeatureSampler;
   Index p_ = 0, d_ = 0;
-  double noise_std_ = 0.0;
-  Activation activation_;
+  double noise_std_ = 0.0, null_risk_ = 0.0;
+  ScalarFunction activation_, link_;
   std::vector<double> weights_, teacher_, bias_;
   std::shared_ptr<const LinearGaussianProblem> equivalent_;
 };
@@ -162,7 +168,8 @@ class DataProblem final : public Problem {
   /// @param features    number of random features, 0 for the inputs' own columns
   /// @param seed        of the random features: trial t uses the weights drawn from (seed, t), rows N(0, I/d)
   /// @throws std::invalid_argument for mismatched or non-finite input
-  DataProblem(const Data& data, bool classes, Index features, Activation activation, std::uint64_t seed);
+  DataProblem(const Data& data, bool classes, Index features, const ScalarFunction& activation,
+              std::uint64_t seed);
 
   Index features() const override { return p_; }
   Index targets() const override { return m_; }
@@ -178,7 +185,7 @@ class DataProblem final : public Problem {
   friend class DataSampler;
   Index p_ = 0, m_ = 1, d_ = 0, rows_ = 0, test_rows_ = 0;
   bool classes_ = false, random_ = false;
-  Activation activation_;
+  ScalarFunction activation_;
   std::uint64_t seed_ = 0;
   std::vector<double> inputs_, targets_, test_inputs_, test_targets_;
 };

@@ -18,6 +18,7 @@ enum class Purpose : std::uint32_t {
   features = 5,  ///< weights of random features
   bias = 6,      ///< phases of cos features
   draws = 7,     ///< draws of the coefficients' law in `predict`
+  signal = 8,    ///< coefficients of a finite problem drawn from a Spectrum
 };
 
 /// Which numbers: a seed, a stream of that seed, and a purpose.

@@ -38,6 +38,9 @@ void activate(int activation, Size m, Size n, const double* bias, double* x, Siz
     case Activation::tanh:
       apply(m, n, bias, x, ldx, [](double z) { return ::tanh(z); });
       break;
+    case Activation::gelu:  // z Phi(z), without cancellation for negative z
+      apply(m, n, bias, x, ldx, [](double z) { return 0.5 * z * ::erfc(-0.70710678118654752 * z); });
+      break;
   }
 }
 

@@ -33,7 +33,7 @@ void uniforms(std::uint64_t seed, std::uint64_t stream, std::uint32_t purpose, s
 void activate(int activation, Size m, Size n, const double* bias, double* x, Size ldx);
 void resolvent_sums(Size n, double tau, const double* lam, const double* weight, double* sums);
 void truncated(Size n, double t, const double* r, const double* u, double* share, double* dropped,
-               double* drift, double* excess);
+               double* drift, double* excess, double* rest);
 void truncated_sums(Size n, double t, const double* r, const double* u, const double* weight, double* sums);
 
 OVERPRUNE_END_LEVEL

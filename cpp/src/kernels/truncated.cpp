@@ -79,7 +79,7 @@ OVERPRUNE_INLINE double mills(double x) {
 OVERPRUNE_INLINE double smaller(double a, double b) { return a < b ? a : b; }
 
 struct Moments {
-  double share, dropped, drift, excess;
+  double share, dropped, drift, excess, rest;
   double slope;  ///< T (phi(alpha) + phi(gamma))
 };
 
@@ -92,44 +92,52 @@ OVERPRUNE_INLINE Moments truncated_moments(double u, double T) {
   const double x = smaller(alpha < 0.0 ? -alpha : alpha, kLargest);
   const double signed_x = alpha < 0.0 ? -x : x;
   const double top = from_bits(to_bits(x) & ~std::uint64_t{0x7FFFFFF});  // its square is exact
-  const double near =
-      root * exponential(-0.5 * top * top, -0.5 * (x - top) * (x + top) - signed_x * lost).value;
+  const double near = root * exponential(-0.5 * top * top, -0.5 * (x - top) * (x + top) -
+                                                               signed_x * (x < kLargest ? lost : 0.0))
+                                 .value;
   const Exponential ratio = exponential(-smaller(2.0 * smaller(T, 1e150) * smaller(u, 1e150), 1400.0), 0.0);
   const double tail = near * mills(x), far = near * ratio.value * mills(gamma);
   const double sum = tail + far, difference = tail - far;
   const bool inside = alpha < 0.0;
-  return {inside ? 1.0 - difference : sum, inside ? difference : 1.0 - sum, u * near * ratio.fall,
-          near * (signed_x + gamma * ratio.value), smaller(T, 1e150) * near * (1.0 + ratio.value)};
+  const double dropped = inside ? difference : 1.0 - sum, excess = near * (signed_x + gamma * ratio.value);
+  return {inside ? 1.0 - difference : sum,
+          dropped,
+          u * near * ratio.fall,
+          excess,
+          dropped - excess,
+          smaller(T, 1e150) * near * (1.0 + ratio.value)};
 }
 
-/// The same by the Taylor series in T, for T (1 + u) < 1/4, where `dropped` and `excess` above lose digits.
+/// The same by the Taylor series in T, for T (1 + u) < 1/4, where `dropped`, `excess` and `rest` above lose
+/// digits.
 Moments truncated_series(double u, double T) {
   constexpr double root = 0.39894228040143267794;
   const double top = from_bits(to_bits(u) & ~std::uint64_t{0x7FFFFFF});
   const bool visible = u < kLargest;
   const double near =
       visible ? root * exponential(-0.5 * top * top, -0.5 * (u - top) * (u + top)).value : 0.0;
-  if (!visible) return {1.0, 0.0, 0.0, 0.0, 0.0};
+  if (!visible) return {1.0, 0.0, 0.0, 0.0, 0.0, 0.0};
   // phi(u - x) = phi(u) sum He_n(u) x^n / n!, integrated over |x| < T.
   double even = 1.0, odd = u, power = T;  // He_2j, He_2j+1, T^(2j+1) / (2j+1)!
-  double dropped = 0.0, drift = 0.0, excess = 0.0;
+  double dropped = 0.0, drift = 0.0, excess = 0.0, rest = 0.0;
   for (int j = 0; j < 9; ++j) {
     dropped += even * power;
     drift += odd * power;
     const double next = u * odd - (2 * j + 1) * even;
     excess -= next * power;
+    rest += (u * odd - 2 * j * even) * power;  // He_2j + He_2j+2
     odd = u * next - (2 * j + 2) * odd;
     even = next;
     power *= T * T / ((2 * j + 2) * (2 * j + 3));
   }
   const double scale = 2.0 * near;
-  return {1.0 - scale * dropped, scale * dropped, u * (scale * drift), scale * excess,
-          scale * (u * drift + excess)};
+  return {1.0 - scale * dropped, scale * dropped, u * (scale * drift),
+          scale * excess,        scale * rest,    scale * (u * drift + excess)};
 }
 
 /// Moments of n <= kChunk coordinates.
 struct Chunk {
-  double share[kChunk], dropped[kChunk], drift[kChunk], excess[kChunk], slope[kChunk];
+  double share[kChunk], dropped[kChunk], drift[kChunk], excess[kChunk], rest[kChunk], slope[kChunk];
 
   void compute(Size n, double t, const double* r, const double* u) {
     double U[kChunk], T[kChunk];
@@ -144,6 +152,7 @@ struct Chunk {
       dropped[i] = m.dropped;
       drift[i] = m.drift;
       excess[i] = m.excess;
+      rest[i] = m.rest;
       slope[i] = m.slope;
     }
     int close = 0;
@@ -156,6 +165,7 @@ struct Chunk {
       dropped[i] = m.dropped;
       drift[i] = m.drift;
       excess[i] = m.excess;
+      rest[i] = m.rest;
       slope[i] = m.slope;
     }
   }
@@ -164,7 +174,7 @@ struct Chunk {
 }  // namespace
 
 void truncated(Size n, double t, const double* r, const double* u, double* share, double* dropped,
-               double* drift, double* excess) {
+               double* drift, double* excess, double* rest) {
   Chunk chunk;
   for (Size first = 0; first < n; first += kChunk) {
     const Size count = n - first < kChunk ? n - first : kChunk;
@@ -174,6 +184,7 @@ void truncated(Size n, double t, const double* r, const double* u, double* share
       dropped[first + i] = chunk.dropped[i];
       drift[first + i] = chunk.drift[i];
       excess[first + i] = chunk.excess[i];
+      rest[first + i] = chunk.rest[i];
     }
   }
 }

@@ -1,0 +1,40 @@
+// Functions of one real variable, applied elementwise: activations of features and links of teachers.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "overprune/activation.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// A named function or the caller's own.
+class ScalarFunction {
+ public:
+  /// Replaces `count` numbers z by their images, each on its own. Several threads call it at once; it may
+  /// throw.
+  using Callback = std::function<void(double* values, Index count)>;
+
+  ScalarFunction(Activation activation) : activation_(activation) {}  // implicit: an activation is a function
+  /// @param name      what messages call it, as "activation"
+  /// @param callback  not empty
+  ScalarFunction(std::string name, Callback callback)
+      : name_(std::move(name)), callback_(std::move(callback)) {}
+
+  bool named() const { return !callback_; }
+  bool is(Activation activation) const { return named() && activation_ == activation; }
+  Activation activation() const { return activation_; }  ///< where named
+  const std::string& name() const { return name_; }      ///< where not named
+
+  /// Applies it in place. @throws std::invalid_argument where an image is not finite
+  void operator()(double* values, Index count) const;
+
+ private:
+  Activation activation_ = Activation::identity;
+  std::string name_;
+  Callback callback_;
+};
+
+}  // namespace overprune
