@@ -26,4 +26,5 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_random(module);
   bindings::register_simulate(module);
   bindings::register_theory(module);
+  bindings::register_phase(module);  // after the features of theory
 }

@@ -11,6 +11,7 @@ from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._features import random_features
 from ._least_squares import least_squares, least_squares_path, retrain_path
+from ._phase import phase
 from ._predict import predict
 from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
@@ -39,6 +40,7 @@ __all__ = [
     "importance",
     "least_squares",
     "least_squares_path",
+    "phase",
     "plot",
     "predict",
     "prune",

@@ -183,3 +183,16 @@ def predict_drawn(
     test_targets: _Floats | None,
     /,
 ) -> list[dict[str, _Floats]]: ...
+def phase(
+    problems: Sequence[GroupedFeatures],
+    which: Sequence[int],
+    n: Sequence[float],
+    nonzeros: Sequence[float],
+    sizes: Sequence[Sequence[float]],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    workers: int,
+    /,
+) -> dict[str, _Floats]: ...

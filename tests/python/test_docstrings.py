@@ -17,7 +17,7 @@ matplotlib.use("agg")
 
 PUBLIC = {name: getattr(op, name) for name in op.__all__ if callable(getattr(op, name))}
 PUBLIC |= {f"spectra.{name}": getattr(op.spectra, name) for name in op.spectra.__all__}
-PUBLIC |= {f"plot.{name}": getattr(op.plot, name) for name in ("risk", "risk_grid")}
+PUBLIC |= {f"plot.{name}": getattr(op.plot, name) for name in ("phase", "risk", "risk_grid")}
 PUBLIC |= {
     f"datasets.{name}": getattr(datasets, name)
     for name in ("load", "load_digits", "load_mnist", "load_npz", "split")

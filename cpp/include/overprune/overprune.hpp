@@ -4,6 +4,7 @@
 #include "overprune/build_info.hpp"
 #include "overprune/features.hpp"
 #include "overprune/least_squares.hpp"
+#include "overprune/phase.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
 #include "overprune/pruning.hpp"
