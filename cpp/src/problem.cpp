@@ -1,5 +1,6 @@
 #include "overprune/problem.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "block.hpp"
@@ -114,13 +115,26 @@ std::unique_ptr<Sampler> LinearGaussianProblem::sampler(Index n) const {
   return make_sampler(*this, n);
 }
 
-/// (k, m): Sigma_DD^+ Sigma_D: beta, by a rank-revealing decomposition where Sigma_DD is singular.
+/// Whether every other feature has no coefficient.
+bool LinearGaussianProblem::keeps_signal(const Indices& features) const {
+  std::vector<bool> kept(p_, false);
+  for (const Index i : features) kept[i] = true;
+  for (Index t = 0; t < m_; ++t)
+    for (Index i = 0; i < p_; ++i)
+      if (!kept[i] && beta_[t * p_ + i] != 0.0) return false;
+  return true;
+}
+
+/// (k, m): the rows D of beta where the others are zero; else Sigma_DD^+ Sigma_D: beta, by a rank-revealing
+/// decomposition where Sigma_DD is singular.
 std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& features) const {
   const Index k = static_cast<Index>(features.size());
+  if (k == p_ && std::is_sorted(features.begin(), features.end())) return beta_;  // to the last digit: ties
   std::vector<double> result(k * m_);
   const Block solution{result.data(), k, m_, k};
   const ConstMatrix sigma = covariance();
-  if (diagonal()) {
+  // Where all of the signal is kept there is nothing to solve, and no rounding error to be taken for noise.
+  if (diagonal() || keeps_signal(features)) {
     for (Index t = 0; t < m_; ++t)
       for (Index i = 0; i < k; ++i) solution(i, t) = beta_[t * p_ + features[i]];
     return result;

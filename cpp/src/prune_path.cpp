@@ -9,14 +9,17 @@
 
 namespace overprune {
 
+void check_rules(const std::vector<Rule>& rules) {
+  if (rules.empty()) check::fail("rules must not be empty");
+  for (std::size_t r = 0; r < rules.size(); ++r)
+    for (std::size_t q = 0; q < r; ++q)
+      if (rules[q] == rules[r]) check::fail("rules must be distinct, got ", name_of(rules[r]), " twice");
+}
+
 void check_grid(const Grid& grid, Index p) {
   check::increasing("sizes", grid.sizes, 1, p);
   check::increasing("nonzeros", grid.nonzeros, 1, p);
-  if (grid.rules.empty()) check::fail("rules must not be empty");
-  for (std::size_t r = 0; r < grid.rules.size(); ++r)
-    for (std::size_t q = 0; q < r; ++q)
-      if (grid.rules[q] == grid.rules[r])
-        check::fail("rules must be distinct, got ", name_of(grid.rules[r]), " twice");
+  check_rules(grid.rules);
   check::nonnegative("ridge", grid.ridge);
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }

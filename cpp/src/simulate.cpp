@@ -1,17 +1,13 @@
 #include "overprune/simulate.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <exception>
 #include <limits>
-#include <mutex>
-#include <thread>
+#include <memory>
 #include <utility>
 
 #include "check.hpp"
 #include "grid_fit.hpp"
+#include "workers.hpp"
 
 namespace overprune {
 namespace {
@@ -72,44 +68,6 @@ class RiskSink final : public GridSink {
   TrialSlots slots_{};
 };
 
-/// Threads that are joined wherever the scope is left.
-class Threads {
- public:
-  ~Threads() { join(); }
-  template <class Function>
-  void start(Function function) {
-    threads_.emplace_back(std::move(function));
-  }
-  void join() {
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
- private:
-  std::vector<std::thread> threads_;
-};
-
-/// Thrown inside a worker when the run is being stopped.
-struct Stopped {};
-
-/// What the workers and the calling thread share.
-struct Board {
-  std::atomic<Index> next{0}, done{0};
-  std::atomic<bool> stop{false};
-  std::mutex mutex;
-  std::condition_variable changed;
-  Index running = 0;           // guarded by mutex
-  std::exception_ptr failure;  // guarded by mutex
-
-  void leave(std::exception_ptr why) {
-    const std::lock_guard lock(mutex);
-    if (why && !failure) failure = why;
-    if (why) stop = true;
-    --running;
-    changed.notify_all();
-  }
-};
-
 class Run {
  public:
   Run(const Problem& problem, const Grid& grid, const Trials& trials)
@@ -130,18 +88,7 @@ class Run {
 
   SimulateResult finish(const std::function<void(Index)>& monitor) {
     prepare_truth();
-    const Index workers = std::min(trials_.workers, trials_.count);
-    Threads threads;
-    board_.running = workers;
-    try {
-      for (Index w = 0; w < workers; ++w) threads.start([this] { work(); });
-      wait(monitor);
-    } catch (...) {
-      board_.stop = true;
-      throw;
-    }
-    threads.join();
-    if (board_.failure) std::rethrow_exception(board_.failure);
+    run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
     return std::move(result_);
   }
 
@@ -155,40 +102,23 @@ class Run {
       problem_.oracle_scores(grid_.sizes[i], truth_.data() + static_cast<Index>(i) * p);
   }
 
-  void wait(const std::function<void(Index)>& monitor) {
-    std::unique_lock lock(board_.mutex);
-    while (board_.running > 0) {
-      board_.changed.wait_for(lock, std::chrono::milliseconds(50));
-      if (!monitor) continue;
-      lock.unlock();
-      monitor(board_.done);
-      lock.lock();
-    }
+  /// One thread's sampler and solvers, kept from trial to trial.
+  struct Worker {
+    Worker(const Problem& problem, const Trials& trials, const Grid& grid)
+        : sampler(problem.sampler(trials.n)), sink(grid) {}
+    std::unique_ptr<Sampler> sampler;
+    GridFit fit;
+    RiskSink sink;
+  };
+
+  Task worker() {
+    auto own = std::make_shared<Worker>(problem_, trials_, grid_);
+    return [this, own](Index i, const Poll& poll) { run_trial(i, *own, poll); };
   }
 
-  void work() {
-    std::exception_ptr failure;
-    try {
-      const std::unique_ptr<Sampler> sampler = problem_.sampler(trials_.n);
-      GridFit fit;
-      RiskSink sink(grid_);
-      for (Index i = board_.next++; i < trials_.count; i = board_.next++) {
-        run_trial(i, *sampler, fit, sink);
-        ++board_.done;
-      }
-    } catch (const Stopped&) {
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    board_.leave(failure);
-  }
-
-  void run_trial(Index i, Sampler& sampler, GridFit& fit, RiskSink& sink) {
-    const Poll poll = [this] {
-      if (board_.stop) throw Stopped{};
-    };
-    poll();
+  void run_trial(Index i, Worker& worker, const Poll& poll) {
     const auto trial = static_cast<std::uint64_t>(trials_.first + i);
+    Sampler& sampler = *worker.sampler;
     sampler.draw(trials_.seed, trial, poll);
     RuleInputs inputs;
     if (const auto* curvature = problem_.curvature(); curvature && !trials_.sample_curvature)
@@ -199,10 +129,10 @@ class Run {
       inputs.truth = row_major(truth_.data(), static_cast<Index>(grid_.sizes.size()), problem_.features());
     inputs.seed = trials_.seed;
     inputs.stream = trial;
-    sink.start(sampler, slots(i));
+    worker.sink.start(sampler, slots(i));
     const ConstMatrix x = sampler.design(), y = sampler.response();
-    fit.run({x.data, x.rows, x.cols, x.col_stride}, {y.data, y.rows, y.cols, y.col_stride}, grid_, inputs,
-            sink, nullptr, poll);
+    worker.fit.run({x.data, x.rows, x.cols, x.col_stride}, {y.data, y.rows, y.cols, y.col_stride}, grid_,
+                   inputs, worker.sink, nullptr, poll);
   }
 
   TrialSlots slots(Index i) {
@@ -222,18 +152,21 @@ class Run {
   Index points_ = 0;
   std::vector<double> truth_;  // (K, p), only for the oracle rule
   SimulateResult result_;
-  Board board_;
 };
 
 }  // namespace
 
-SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
-                        const std::function<void(Index done)>& monitor) {
-  check_grid(grid, problem.features());
+void check_trials(const Trials& trials) {
   check::at_least("n", trials.n, 1);
   check::at_least("first trial", trials.first, 0);
   check::at_least("trials", trials.count, 1);
   check::at_least("workers", trials.workers, 1);
+}
+
+SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
+                        const std::function<void(Index done)>& monitor) {
+  check_grid(grid, problem.features());
+  check_trials(trials);
   if (grid.compensate && !problem.population())
     check::fail(
         "compensate needs the covariance of the population, which a data set does not tell; with the ",

@@ -71,9 +71,7 @@ double solve_threshold(std::size_t size, const double* count, const double* u, c
     const double sum = sums[0] + sums[1], at = half_normal_quantile(sums[0] / sum, sums[1] / sum);
     return {value, t * (1.0 + (goal - at) * 2.0 * density(at) * sum / sums[2])};
   };
-  // The rounding of the sums, relative to the smaller of the two counts.
-  const double tolerance = 1e-14 + 0.1 * kEpsilon * total / std::min(s, total - s);
-  return falling_root(excess, low, range.high, goal * range.start, tolerance, 4.0 * kEpsilon);
+  return falling_root(excess, low, range.high, goal * range.start, 1e-14, 4.0 * kEpsilon);
 }
 
 /// E[z^2; |z| < t], without cancellation for small t.
@@ -155,7 +153,10 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
     if (kept < s) return {group->score, s - kept, group->tied, among};
   }
   const double more = s - (group != groups.end() ? group->before : fixed);
-  if (inverse.empty() || more >= gaussians) return {0.0, 0.0, 0.0, among};
+  if (inverse.empty() || more >= gaussians) {  // all that are above the group, and none of it
+    if (group == groups.end()) return {0.0, 0.0, 0.0, among};
+    return {group->score, 0.0, group->tied, among};
+  }
   const std::vector<double> zero(inverse.size(), 0.0);
   const Range range = range_of(inverse.size(), spread_count.data(), zero.data(), inverse.data(), gaussians);
   const double t = solve_threshold(inverse.size(), spread_count.data(), zero.data(), inverse.data(),
@@ -203,21 +204,21 @@ void Kept::reset(const Atoms& atoms) {
     energy_kept = share;
     energy_dropped = dropped;
   }
-  total = threshold = 0.0;
+  total = total_low = threshold = 0.0;
   selected = false;
 }
 
-void keep_all(const Atoms& atoms, Kept& kept) { keep_share(atoms, 1.0, kept); }
-
-void keep_share(const Atoms& atoms, double share, Kept& kept) {
+void keep_share(const Atoms& atoms, double s, double k, Kept& kept) {
   kept.reset(atoms);
-  std::fill(kept.share.begin(), kept.share.end(), share);
-  std::fill(kept.dropped.begin(), kept.dropped.end(), 1.0 - share);
+  std::fill(kept.share.begin(), kept.share.end(), s / k);
+  std::fill(kept.dropped.begin(), kept.dropped.end(), (k - s) / k);
   if (atoms.gaussian) {
     kept.energy_kept = kept.share;
     kept.energy_dropped = kept.dropped;
   }
-  kept.total = atoms.total * share;
+  const double share = s / k, product = atoms.total * share;
+  kept.total = product;
+  kept.total_low = std::fma(atoms.total, share, -product) + atoms.total * (-std::fma(share, k, -s) / k);
 }
 
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept) {
@@ -295,7 +296,7 @@ void Selection::keep(double s, Kept& kept) const {
     kept.total = s;
     return;
   }
-  const double t = solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s, range_);
+  double t = solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s, range_);
   kept.share.resize(size);
   kept.dropped.resize(size);
   kept.drift.resize(size);
@@ -303,13 +304,14 @@ void Selection::keep(double s, Kept& kept) const {
   kept.rest.resize(size);
   kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(), kept.share.data(),
                               kept.dropped.data(), kept.drift.data(), kept.excess.data(), kept.rest.data());
-  kept.threshold = t * scale_;
   kept.selected = true;
   kept.energy_kept.clear();
   kept.energy_dropped.clear();
-  if (largest_ > kSharp) refine(t, s, kept);
-  if (atoms_.gaussian) add_gaussians(kept.threshold / scale_, kept);
+  if (largest_ > kSharp) t = refine(t, s, kept);
+  if (atoms_.gaussian) add_gaussians(t, kept);
+  kept.threshold = t * scale_;
   kept.total = s;
+  kept.total_low = 0.0;
   if (law_.risk == kInfinity) {  // v is pure noise, and in the limit its survivors say nothing about the data
     kept.selected = false;
     std::fill(kept.drift.begin(), kept.drift.end(), 0.0);

@@ -18,6 +18,7 @@ struct Kept {
   std::vector<double> excess;   ///< E[h^2; kept] - M0 = alpha phi(alpha) + gamma phi(gamma)
   std::vector<double> rest;     ///< E[h^2; dropped]
   double total = 0.0;           ///< expected number of survivors among the coordinates of positive variance
+  double total_low = 0.0;       ///< its rounding, to be added
   bool selected = false;        ///< whether survival depends on v; else drift = excess = 0, rest = dropped
   double threshold = 0.0;       ///< on |theta| or |theta| sqrt(lam); of the oracle on |beta| sqrt(lam)
 
@@ -33,11 +34,8 @@ struct Kept {
   void reset(const Atoms& atoms);
 };
 
-/// Everything is kept.
-void keep_all(const Atoms& atoms, Kept& kept);
-
-/// The rule random: every coordinate survives with the same probability.
-void keep_share(const Atoms& atoms, double share, Kept& kept);
+/// The rule random: every coordinate survives with probability s / k.
+void keep_share(const Atoms& atoms, double s, double k, Kept& kept);
 
 /// The rule oracle: the s largest |beta| sqrt(lam) of the first k features; of equal ones the first.
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept);
@@ -59,7 +57,7 @@ class Selection {
   void keep(double s, Kept& kept) const;
 
  private:
-  void refine(double t, double s, Kept& kept) const;
+  double refine(double t, double s, Kept& kept) const;
   void add_gaussians(double t, Kept& kept) const;
 
   static constexpr double kSharp = 1e4;  // signals beyond this many deviations of their noise are refined

@@ -20,7 +20,7 @@ double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
 
 }  // namespace
 
-void Selection::refine(double t, double s, Kept& kept) const {
+double Selection::refine(double t, double s, Kept& kept) const {
   const std::size_t size = atoms_.size();
   Indices sharp, close;
   std::vector<double> u, r, count;  // the others
@@ -34,7 +34,7 @@ void Selection::refine(double t, double s, Kept& kept) const {
       count.push_back(atoms_.count[i]);
     }
   }
-  if (close.empty()) return;
+  if (close.empty()) return t;
   const double* base = rule_ == Rule::magnitude ? atoms_.coefficient : atoms_.signal;
   const double* lam = atoms_.eigenvalue;
   // Score of m less that of i; a score is base lam / (lam + tau).
@@ -111,7 +111,7 @@ void Selection::refine(double t, double s, Kept& kept) const {
     kept.excess[i] = near > 0.0 ? alpha * near : 0.0;
     kept.rest[i] = kept.dropped[i] - kept.excess[i];
   }
-  kept.threshold = threshold * scale_;
+  return threshold;
 }
 
 }  // namespace overprune::theory

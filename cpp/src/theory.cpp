@@ -105,19 +105,20 @@ Memory solve_memory(const Atoms& atoms, const DenseLaw& law, double n, const Kep
 double retrained_risk(const Atoms& atoms, const DenseLaw& law, double n, const Kept& kept,
                       const RealGrid& grid) {
   const double ridge = grid.retrain_ridge;
+  const double over = (kept.total - n) + kept.total_low;
   double tau2 = 0.0;
-  if (ridge > 0.0 || kept.total > n) {
+  if (ridge > 0.0 || over > 0.0) {
     std::vector<double> weight(atoms.size());
     for (std::size_t i = 0; i < atoms.size(); ++i) weight[i] = atoms.count[i] * kept.share[i];
-    tau2 = theory::solve_tau(atoms.size(), atoms.eigenvalue, weight.data(), kept.total, n, ridge);
+    tau2 = theory::solve_tau(atoms.size(), atoms.eigenvalue, weight.data(), over, n, ridge);
   }
-  const double spare = theory::spare_fraction(kept.total, n, ridge, tau2);
+  const double spare = theory::spare_fraction(over, n, ridge, tau2);
   if (tau2 == 0.0 && spare == 0.0 && kept.selected) return kInfinity;
   Memory memory;  // a support that does not depend on the data has c = 0, and rho drops out
   double variance = 0.0;
   if (kept.selected) {
     memory = solve_memory(atoms, law, n, kept, tau2,
-                          theory::spare_fraction(atoms.total, n, grid.ridge, law.tau), spare);
+                          theory::spare_fraction(atoms.total - n, n, grid.ridge, law.tau), spare);
     variance = law.risk / n;
   }
   const double rho = memory.rho;
@@ -175,10 +176,9 @@ class Trained {
     if (rule_ == Rule::oracle) {
       theory::keep_oracle(features_, atoms_, size_, std::min(s, size_), kept_);
     } else if (rule_ == Rule::random) {
-      theory::keep_share(atoms_, std::min(s / size_, 1.0), kept_);
-      kept_.total = std::min(s, size_) * (atoms_.total / size_);
+      theory::keep_share(atoms_, std::min(s, size_), size_, kept_);
     } else if (all) {  // a feature without variance has coefficient 0 and goes first
-      theory::keep_all(atoms_, kept_);
+      theory::keep_share(atoms_, size_, size_, kept_);
     } else {
       selection_->keep(s, kept_);
     }
@@ -213,7 +213,8 @@ double fixed_point(ConstVector eigenvalues, Index n, double ridge) {
     if (eigenvalues(i) > 0.0) positive.push_back(eigenvalues(i));
   const std::vector<double> weight(positive.size(), 1.0);
   return theory::solve_tau(positive.size(), positive.data(), weight.data(),
-                           static_cast<double>(positive.size()), static_cast<double>(n), ridge);
+                           static_cast<double>(static_cast<Index>(positive.size()) - n),
+                           static_cast<double>(n), ridge);
 }
 
 CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,

@@ -7,21 +7,24 @@
 
 #include "covariance.hpp"
 #include "kernels/table.hpp"
-#include "parallel.hpp"
+#include "workers.hpp"
 
 namespace overprune::theory {
 namespace {
 
 constexpr Index kPairs = 16;  // of draws that an accuracy is averaged over, at most
 
-/// root (m, m) with root root' = matrix, what is negative in it set to zero: Monte Carlo errors may make it
-/// so.
-void clipped_root(Block matrix) {
+constexpr Index kSupports = 4;       // over which the memory of random supports is averaged
+constexpr double kRounding = 1e-12;  // of the residual's covariance, relative to Omega2
+
+/// root (m, m) with root root' = matrix, what is below `least` in it set to zero: Monte Carlo errors may make
+/// it negative, rounding positive.
+void clipped_root(Block matrix, double least) {
   const Index m = matrix.rows;
   std::vector<double> values(m);
   kernels::active().symmetric_eigen(m, matrix.data, matrix.ld, values.data());
   for (Index j = 0; j < m; ++j)
-    for (Index i = 0; i < m; ++i) matrix(i, j) *= std::sqrt(std::max(values[j], 0.0));
+    for (Index i = 0; i < m; ++i) matrix(i, j) *= values[j] > least ? std::sqrt(values[j]) : 0.0;
 }
 
 void multiply(ConstBlock a, bool transpose_b, ConstBlock b, double beta, Block out) {
@@ -38,6 +41,8 @@ Indices known_support(const Eigenbasis& basis, const MatrixLaw& law, Rule rule, 
   std::vector<double> scores(k);
   if (rule == Rule::oracle)
     basis.problem().oracle_scores(k, scores.data());
+  else if (rule != Rule::random && basis.diagonal() && s >= basis.rank())
+    for (Index i = 0; i < k; ++i) scores[i] = basis.root_variances()[i] > 0.0 ? 1.0 : 0.0;
   else if (rule != Rule::random && law.risk == 0.0)
     rank_scores(column_major(law.mean.data, k, basis.targets()),
                 rule == Rule::hessian ? vector_view(basis.root_variances()) : ConstVector{},
@@ -45,6 +50,47 @@ Indices known_support(const Eigenbasis& basis, const MatrixLaw& law, Rule rule, 
   else
     return {};
   return top_k_order({scores.data(), k, 1}, s);
+}
+
+/// rho of supports that do not depend on the noise, for which C = 0:
+/// Omega rho (1 - E tr(A Q) / n) = N + u'D (I - E Q) u, with A = I - D.
+std::vector<double> independent_memory(const Eigenbasis& basis, const MatrixLaw& law, double n,
+                                       const std::vector<Indices>& supports, double tau2) {
+  const Index m = basis.targets(), r = basis.rank();
+  Buffer buffers[6];
+  const Block shrunk = buffers[0].block(r, m), image = buffers[1].block(basis.features(), m);
+  std::vector<double> weights(r);
+  for (Index j = 0; j < r; ++j) {
+    weights[j] = basis.values()[j] * law.shrink[j] * law.root_values[j];
+    for (Index t = 0; t < m; ++t)
+      shrunk(j, t) = law.tau * law.shrink[j] / law.root_values[j] * basis.signal()(j, t);
+  }
+  basis.combine(law.root_values, shrunk, image);  // F D u
+  const Block target = buffers[2].block(m, m);
+  double share = 1.0;
+  const double weight = 1.0 / static_cast<double>(supports.size());
+  for (Index b = 0; b < m; ++b)
+    for (Index a = 0; a < m; ++a) target(a, b) = basis.noise()(a, b) + law.shift(a, b);
+  for (const Indices& support : supports) {
+    const Index s = static_cast<Index>(support.size());
+    const Block right = buffers[3].block(s, m + s), solved = buffers[4].block(s, m + s),
+                sigma = buffers[5].block(s, s);
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < s; ++i) right(i, t) = basis.cross()(support[i], t);
+    basis.weighted_block(support, weights, right.columns(m, s));
+    basis.principal_block(support, sigma);
+    for (Index i = 0; i < s; ++i) sigma(i, i) += tau2;
+    solve_covariance(sigma, right, solved);
+    for (Index i = 0; i < s; ++i) {
+      share -= weight * solved(i, m + i) / n;
+      for (Index b = 0; b < m; ++b)
+        for (Index a = 0; a < m; ++a) target(a, b) -= weight * image(support[i], a) * solved(i, b);
+    }
+  }
+  std::vector<double> rho(m * m);
+  solve_covariance(law.omega, target, {rho.data(), m, m, m});
+  for (double& value : rho) value /= share;
+  return rho;
 }
 
 /// The fraction of rows whose largest output is the right class.
@@ -85,72 +131,104 @@ PointLaw::PointLaw(const Eigenbasis& basis, const SizeStudy& study, double n, co
       retrain_(grid.retrain),
       support_(known_support(basis, study.law(), rule, s)) {
   fixed_ = !support_.empty();
-  if (fixed_) {
-    if (retrain_) known_ = std::make_unique<Known>(basis, support_, n, grid.retrain_ridge, seed);
-    return;
-  }
-  if (retrain_) find_residual_root(study, n);
+  if (!retrain_) return;
+  find_second_stage(study, n, grid, seed);
+  if (finite()) find_residual(study.law().omega, n);
 }
 
-/// P = [I; rho; -C], and a root of the covariance (Omega2 - rho'Omega rho) / n of what the second residual
-/// adds.
-void PointLaw::find_residual_root(const SizeStudy& study, double n) {
-  const std::vector<Point>& points = study.points();
-  std::size_t at = 0;
-  while (points[at].rule != rule_ || points[at].s != s_) ++at;
-  second_ = study.second_stage(at);
+void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& grid, std::uint64_t seed) {
+  const MatrixLaw& law = study.law();
+  std::vector<Indices> supports;
+  if (fixed_) {
+    const LinearGaussianProblem part = basis_.problem().restrict(support_);
+    const MatrixLaw second(Eigenbasis(part), n, grid.retrain_ridge);
+    second_.tau = second.tau;
+    second_.risk = second.risk;
+    if (second.finite)
+      second_.omega.assign(second.omega.data, second.omega.data + second.omega.cols * second.omega.ld);
+    supports = {support_};
+  } else {
+    const std::vector<Point>& points = study.points();
+    std::size_t at = 0;
+    while (points[at].rule != rule_ || points[at].s != s_) ++at;
+    second_ = study.second_stage(at);
+    ModelDraws draws(basis_, law, n, seed);
+    for (Index pair = 0; rule_ == Rule::random && pair < kSupports; ++pair) {
+      draws.batch(pair, 1);
+      draws.select(0, 1.0);
+      supports.push_back(draws.order(rule_, s_));
+    }
+  }
+  if (finite() && law.finite && law.risk > 0.0 && !supports.empty())
+    second_.rho = independent_memory(basis_, law, n, supports, second_.tau);
+}
+
+/// P = [I; rho; -C], and the covariance (Omega2 - rho'Omega rho) / n of what the second residual adds.
+void PointLaw::find_residual(ConstBlock omega, double n) {
   const Index m = basis_.targets();
-  c_ = points[at].c;
+  c_ = second_.rho.empty() ? m : 3 * m;
   mixing_ = mixing_buffer_.block(c_, m);
+  residual_ = residual_buffer_.block(m, m);
   root_ = root_buffer_.block(m, m);
   fill(mixing_, 0.0);
   for (Index i = 0; i < m; ++i) mixing_(i, i) = 1.0;
-  if (second_.omega.empty()) return;  // the risk is infinite
-  std::copy(second_.omega.begin(), second_.omega.end(), root_.data);
+  std::copy(second_.omega.begin(), second_.omega.end(), residual_.data);
   if (c_ > m) {
     const ConstBlock rho{second_.rho.data(), m, m, m};
     for (Index j = 0; j < m; ++j)
       for (Index i = 0; i < m; ++i) {
         mixing_(m + i, j) = rho(i, j);
-        mixing_(2 * m + i, j) = -second_.C[i + j * m];
+        if (!second_.C.empty()) mixing_(2 * m + i, j) = -second_.C[i + j * m];
       }
     Buffer image_buffer;
     const Block image = image_buffer.block(m, m);
-    multiply(study.law().omega, false, rho, 0.0, image);
-    kernels::active().gemm(true, false, m, m, m, -1.0, rho.data, m, image.data, m, 1.0, root_.data, m);
+    multiply(omega, false, rho, 0.0, image);
+    kernels::active().gemm(true, false, m, m, m, -1.0, rho.data, m, image.data, m, 1.0, residual_.data, m);
   }
-  for (Index j = 0; j < m * m; ++j) root_.data[j] /= n;
-  clipped_root(root_);
+  for (Index j = 0; j < m * m; ++j) residual_.data[j] /= n;
+  copy(residual_, root_);
+  clipped_root(root_, kRounding * second_.risk / n);
+  multiply(root_, true, root_, 0.0, residual_);
 }
 
-void PointLaw::draw(ModelDraws& draws, Index pair, double sign) {
-  if (known_) {
-    known_->draws.batch(pair, 1);
-    known_->draws.select(0, sign);
-    retrained_ = retrained_buffer_.block(s_, basis_.targets());
-    copy(known_->draws.theta(), retrained_);
-    return;
-  }
-  if (fixed_) return;
-  support_ = draws.order(rule_, s_);
-  if (retrain_) retrain(draws);
+void PointLaw::prepare(ModelDraws& draws) {
+  const Index m = basis_.targets();
+  select(draws);
+  if (!retrain_) return;
+  const Block all = right_buffer_.block(s_, m + s_);
+  right_ = all.columns(0, m);
+  factor_ = all.columns(m, s_);
+  sigma_ = sigma_buffer_.block(s_, s_);
+  retrained_ = retrained_buffer_.block(s_, m);
+  multiply(draws.images(support_, s_, c_ > m), false, mixing_, 0.0, right_);
+  basis_.principal_block(support_, sigma_);
+  copy(sigma_, factor_);
+  factorize_covariance(factor_);
+  for (Index i = 0; i < s_; ++i) sigma_(i, i) += second_.tau;
 }
 
 /// (Sigma_SS + tau2)^{-1} F_S (u + e rho - w C + e_new).
-void PointLaw::retrain(ModelDraws& draws) {
+void PointLaw::draw(ModelDraws& draws) {
+  prepare(draws);
+  if (!retrain_) return;
   const Index m = basis_.targets();
-  retrained_ = retrained_buffer_.block(s_, m);
-  const Block right = right_.block(s_, m), sigma = sigma_.block(s_, s_), factor = factor_.block(s_, s_),
-              spread = spread_.block(s_, m);
-  multiply(draws.images(support_, s_, c_ > m), false, mixing_, 0.0, right);
-  basis_.principal_block(support_, sigma);
-  copy(sigma, factor);
-  factorize_covariance(factor);
   const ConstBlock fresh{draws.fresh_normals(s_ * m), s_, m, s_};
-  multiply(fresh, true, root_, 0.0, spread);
-  multiply(factor, false, spread, 1.0, right);
-  for (Index i = 0; i < s_; ++i) sigma(i, i) += second_.tau;
-  solve_covariance(sigma, right, retrained_);
+  const Block noise = fresh_.block(s_, m);
+  multiply(fresh, true, root_, 0.0, noise);
+  multiply(factor_, false, noise, 1.0, right_);
+  solve_covariance(sigma_, right_, retrained_);
+}
+
+void PointLaw::draw_mean(ModelDraws& draws) {
+  prepare(draws);
+  if (!retrain_) return;
+  const Index m = basis_.targets();
+  const Block solved = solved_.block(s_, m + s_);
+  solve_covariance(sigma_, {right_.data, s_, m + s_, right_.ld}, solved);
+  copy(solved.columns(0, m), retrained_);
+  spread_.assign(s_, 0.0);
+  for (Index j = 0; j < s_; ++j)
+    for (Index i = 0; i < s_; ++i) spread_[i] += solved(i, m + j) * solved(i, m + j);
 }
 
 void AccuracyStudy::run(Index workers, const Poll& poll) {
@@ -176,7 +254,7 @@ void AccuracyStudy::run(Index workers, const Poll& poll) {
         mean[0] += 0.5 * judge.accuracy(nullptr, draws.theta());
         for (std::size_t i = 0; i < laws.size(); ++i) {
           poll_now(stop);
-          laws[i]->draw(draws, pair, sign);
+          laws[i]->draw(draws);
           const Indices& support = laws[i]->support();
           const Block kept = draws.kept(support, static_cast<Index>(support.size()));
           mean[1 + 2 * i] += 0.5 * judge.accuracy(support.data(), kept);

@@ -14,39 +14,38 @@ class PointLaw {
   PointLaw(const Eigenbasis& basis, const SizeStudy& study, double n, const Grid& grid, Rule rule, Index s,
            std::uint64_t seed);
 
-  /// Support and retrained coefficients (s, m), in the support's order, that go with the current model of
-  /// `draws`.
-  /// @param pair, sign  the draw that `draws` has selected
-  void draw(ModelDraws& draws, Index pair, double sign);
+  /// The support of the current model of `draws`.
+  void select(ModelDraws& draws) {
+    if (!fixed_) support_ = draws.order(rule_, s_);
+  }
+  /// The same and the retrained coefficients (s, m), in the support's order.
+  void draw(ModelDraws& draws);
+  /// The same, with the mean of `retrained` over the noise that only the second training sees; row i has the
+  /// covariance spread()[i] residual() about it.
+  void draw_mean(ModelDraws& draws);
   const Indices& support() const { return support_; }
   ConstBlock retrained() const { return retrained_; }
+  const std::vector<double>& spread() const { return spread_; }  ///< (s)
+  ConstBlock residual() const { return residual_; }              ///< (m, m)
+  bool known() const { return fixed_; }                          ///< whether every draw has the same support
+  bool finite() const { return !retrain_ || !second_.omega.empty(); }
 
  private:
-  /// A support that is known beforehand: the law of training on it.
-  struct Known {
-    Known(const Eigenbasis& basis, Indices kept, double n, double ridge, std::uint64_t seed)
-        : problem(basis.problem().restrict(kept)),
-          part(problem),
-          law(part, n, ridge),
-          draws(part, law, n, seed) {}
-    LinearGaussianProblem problem;
-    Eigenbasis part;
-    MatrixLaw law;
-    ModelDraws draws;
-  };
-
-  void find_residual_root(const SizeStudy& study, double n);
-  void retrain(ModelDraws& draws);
+  void find_second_stage(const SizeStudy& study, double n, const Grid& grid, std::uint64_t seed);
+  void find_residual(ConstBlock omega, double n);
+  /// Right-hand side F_S (u + e rho - w C) and Sigma_SS, of which `factor` is a root.
+  void prepare(ModelDraws& draws);
 
   const Eigenbasis& basis_;
   Rule rule_;
   Index s_, c_ = 0;
-  bool retrain_, fixed_ = false;  // fixed: the support is the same in every draw
+  bool retrain_, fixed_ = false;
   Indices support_;
-  std::unique_ptr<Known> known_;
   SecondStage second_;
-  Block mixing_, root_, retrained_;  // (c, m) P; (m, m) of the new residual's noise
-  Buffer mixing_buffer_, root_buffer_, retrained_buffer_, right_, sigma_, factor_, spread_;
+  Block mixing_, residual_, root_, retrained_, sigma_, right_, factor_;  // mixing: (c, m) P
+  std::vector<double> spread_;
+  Buffer mixing_buffer_, residual_buffer_, root_buffer_, retrained_buffer_, sigma_buffer_, right_buffer_,
+      fresh_, solved_;
 };
 
 /// Accuracies of one size on a test set, by draws of its models.

@@ -130,7 +130,7 @@ MatrixLaw::MatrixLaw(const Eigenbasis& basis, double n, double ridge) {
   const std::vector<double>& values = basis.values();
   const double total = static_cast<double>(r);
   const std::vector<double> ones(r, 1.0);
-  tau = solve_tau(values.size(), values.data(), ones.data(), total, n, ridge);
+  tau = solve_tau(values, ones, total, n, ridge);
   double share = spare_fraction(total, n, ridge, tau);
   std::vector<double> d(r), d2(r), a(r);
   for (Index j = 0; j < r; ++j) {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "parallel.hpp"
 #include "theory_law.hpp"
+#include "workers.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -129,8 +129,7 @@ void SizeStudy::choose_nodes(const Poll& poll) {
     }
     const std::vector<double> weights(values.size(), 1.0 / kPilotPairs);
     const double total = static_cast<double>(values.size()) / kPilotPairs;
-    const double tau2 =
-        solve_tau(values.size(), values.data(), weights.data(), total, n_, grid_.retrain_ridge);
+    const double tau2 = solve_tau(values, weights, total, n_, grid_.retrain_ridge);
     point.spectral = tau2 > 0.0;
     point.nodes = {tau2 / kNodeDistance, tau2 * kNodeDistance};
   }

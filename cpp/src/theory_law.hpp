@@ -7,15 +7,19 @@
 
 namespace overprune::theory {
 
-/// Root of ridge / tau + (1/n) sum w lam / (lam + tau) = 1, or 0 where ridge == 0 and total <= n.
+/// Root of ridge / tau + (1/n) sum w lam / (lam + tau) = 1, or 0 where ridge == 0 and over <= 0.
 /// @param eigenvalue  (size) > 0
 /// @param weight      (size) >= 0
-/// @param total       sum of the weights, given apart because the caller often knows it exactly
-double solve_tau(std::size_t size, const double* eigenvalue, const double* weight, double total, double n,
+/// @param over        sum of the weights less n, given apart because the caller often knows it exactly
+double solve_tau(std::size_t size, const double* eigenvalue, const double* weight, double over, double n,
                  double ridge);
+inline double solve_tau(const std::vector<double>& eigenvalue, const std::vector<double>& weight,
+                        double total, double n, double ridge) {
+  return solve_tau(eigenvalue.size(), eigenvalue.data(), weight.data(), total, n, ridge);
+}
 
 /// 1 - (1/n) sum w a with a = lam / (lam + tau), read off the fixed point instead of subtracted.
-double spare_fraction(double total, double n, double ridge, double tau);
+double spare_fraction(double over, double n, double ridge, double tau);
 
 /// What is left unexplained over the share of samples that is left: infinite for x / 0, but 0 / 0 = 0.
 double inflate(double error, double share);

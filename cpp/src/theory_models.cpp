@@ -20,7 +20,7 @@ void ModelDraws::batch(Index first, Index count) {
   first_ = first;
   for (Index b = 0; b < count; ++b) {
     standard_normal({seed_, static_cast<std::uint64_t>(first + b), Purpose::draws}, 0, r * m, h.data);
-    for (Index t = 0; t < m && r >= kShortest; ++t) {
+    for (Index t = 0; t < m && even_ && r >= kShortest; ++t) {
       const double length = std::sqrt(norm2(h.columns(t, 1)) / static_cast<double>(r));
       for (Index j = 0; j < r; ++j) h(j, t) /= length;
     }
@@ -50,6 +50,7 @@ void ModelDraws::select(Index column, double sign) {
 Indices ModelDraws::order(Rule rule, Index most) {
   const Index k = basis_.features();
   double* scores = scores_.get(k);
+  ranked_ = scores;
   if (rule == Rule::random) {
     uniform({seed_, 2 * pair_ + (sign_ < 0.0 ? 1 : 0), Purpose::scores}, 0, k, scores);
   } else {

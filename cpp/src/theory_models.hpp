@@ -8,8 +8,10 @@ namespace overprune::theory {
 
 class ModelDraws {
  public:
-  ModelDraws(const Eigenbasis& basis, const MatrixLaw& law, double n, std::uint64_t seed)
-      : basis_(basis), law_(law), n_(n), seed_(seed) {}
+  /// @param even  scales each vector of normals to its expected length: less noise in means, but not quite
+  ///              the law any more
+  ModelDraws(const Eigenbasis& basis, const MatrixLaw& law, double n, std::uint64_t seed, bool even = true)
+      : basis_(basis), law_(law), n_(n), seed_(seed), even_(even) {}
 
   /// Prepares the pairs first, ..., first + count - 1, whose products with the eigenvectors are formed at
   /// once.
@@ -22,6 +24,7 @@ class ModelDraws {
   /// The `most` features of largest score of the current model, in falling order; a uniform order for
   /// `random`.
   Indices order(Rule rule, Index most);
+  const double* scores() const { return ranked_; }  ///< (k) by which `order` has ordered
   /// Fresh standard normals of the current model, `count` of them.
   const double* fresh_normals(Index count);
   /// Y = (F [u e w])_S, or (F u)_S, S the first s of `order`.
@@ -34,6 +37,8 @@ class ModelDraws {
   const MatrixLaw& law_;
   double n_;
   std::uint64_t seed_, pair_ = 0;
+  bool even_;
+  const double* ranked_ = nullptr;
   Index first_ = 0;
   double sign_ = 1.0;
   Block noises_, thetas_, theta_, noise_;

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "check.hpp"
-#include "parallel.hpp"
 #include "theory_coefficients.hpp"
+#include "workers.hpp"
 
 namespace overprune {
 namespace {

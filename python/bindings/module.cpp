@@ -19,11 +19,13 @@ PYBIND11_MODULE(_core, module) {
     return facts;
   });
   bindings::register_features(module);
+  bindings::register_laws(module);
   bindings::register_least_squares(module);
   bindings::register_problem(module);
   bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);
+  bindings::register_schedule(module);
   bindings::register_simulate(module);
   bindings::register_theory(module);
   bindings::register_phase(module);  // after the features of theory

@@ -21,12 +21,14 @@ namespace overprune::bindings {
 namespace py = pybind11;
 
 void register_features(py::module_& module);
+void register_laws(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_phase(py::module_& module);
 void register_problem(py::module_& module);
 void register_prune_path(py::module_& module);
 void register_pruning(py::module_& module);
 void register_random(py::module_& module);
+void register_schedule(py::module_& module);
 void register_simulate(py::module_& module);
 void register_theory(py::module_& module);
 

@@ -10,6 +10,7 @@ from ._build import build_info, get_cmake_dir, get_include
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._features import random_features
+from ._laws import coefficient_density, sample_coefficients, survival
 from ._least_squares import least_squares, least_squares_path, retrain_path
 from ._phase import phase
 from ._predict import predict
@@ -17,6 +18,7 @@ from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
 from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
+from ._schedule import predict_schedule, simulate_schedule
 from ._simulate import simulate
 from ._spectrum import Spectrum
 from ._theory import coefficient_law, fixed_point
@@ -31,6 +33,7 @@ __all__ = [
     "Spectrum",
     "__version__",
     "build_info",
+    "coefficient_density",
     "coefficient_law",
     "compensate",
     "datasets",
@@ -43,13 +46,17 @@ __all__ = [
     "phase",
     "plot",
     "predict",
+    "predict_schedule",
     "prune",
     "prune_path",
     "random_features",
     "retrain_path",
+    "sample_coefficients",
     "simulate",
+    "simulate_schedule",
     "spectra",
     "standard_normal",
+    "survival",
     "top_k",
     "tune_ridge",
 ]

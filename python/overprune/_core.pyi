@@ -129,6 +129,36 @@ def simulate(
     progress: Callable[[int], None] | None,
     /,
 ) -> dict[str, _Floats]: ...
+def simulate_schedule(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    ridge: float,
+    retrain_ridge: float,
+    sample_curvature: bool,
+    first: int,
+    count: int,
+    seed: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+    /,
+) -> dict[str, _Floats]: ...
+def predict_schedule(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    ridge: float,
+    retrain_ridge: float,
+    draws: int,
+    rtol: float,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
 def fixed_point(eigenvalues: _Floats, n: int, ridge: float, /) -> float: ...
 def coefficient_law(
     eigenvalues: _Floats, beta: _Floats, noise_std: float, n: int, ridge: float, /
@@ -154,6 +184,51 @@ class GroupedFeatures:
     @property
     def atoms(self) -> int: ...
 
+def model_law(
+    problem: LinearGaussianProblem, n: int, ridge: float, /
+) -> tuple[_Floats, _Floats, _Floats, bool]: ...
+def survival(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: Sequence[int],
+    rule: str,
+    ridge: float,
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def sample_models(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    rule: str,
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def coefficient_density(
+    problem: LinearGaussianProblem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    rule: str,
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    edges: _Floats,
+    features: Sequence[int],
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, _Floats]: ...
 def predict(
     features: GroupedFeatures,
     n: float,

@@ -26,7 +26,7 @@ class Selection:
     stages: tuple[str, ...] | None
     rules: tuple[str, ...] | None
     nonzeros: tuple[int, ...] | None
-    n: int | None
+    n: float | None
     ridge: float | None
     quantity: str
     statistic: str
@@ -78,7 +78,7 @@ class Curve:
     nonzeros: int | None
     kind: str
     trials: int
-    n: int
+    n: float
     diverges: bool
     size: IntArray
     centre: FloatArray
@@ -161,7 +161,7 @@ def direct_training(
     return result
 
 
-def sample_sizes(tables: Sequence[xr.Dataset], chosen: Selection) -> list[int]:
+def sample_sizes(tables: Sequence[xr.Dataset], chosen: Selection) -> list[float]:
     """The distinct n of the tables as selected."""
     return sorted({_n_of(_cut(table, chosen, f"tables[{i}]")) for i, table in enumerate(tables)})
 
@@ -216,8 +216,9 @@ def _cut(table: xr.Dataset, chosen: Selection, name: str) -> xr.Dataset:
     return table
 
 
-def _n_of(table: xr.Dataset) -> int:
-    return int(table["n"].item() if "n" in table.coords else table.attrs["n"])
+def _n_of(table: xr.Dataset) -> float:
+    n = table["n"].item() if "n" in table.coords else table.attrs["n"]
+    return n if isinstance(n, float) else int(n)  # a ratio, or samples
 
 
 def _of_stage(table: xr.Dataset, stage: str, chosen: Selection) -> list[Curve]:

@@ -45,7 +45,7 @@ class Limits:
 
 
 def limits_of(
-    curves: Sequence[Curve], direct: dict[int, float], marks: Sequence[int], quantity: str, logy: LogScale
+    curves: Sequence[Curve], direct: dict[int, float], marks: Sequence[float], quantity: str, logy: LogScale
 ) -> Limits:
     """Limits by the points away from k = n, so that neither the peak nor one stray value rules the scale."""
     x = np.concatenate([c.size for c in curves])
@@ -130,12 +130,12 @@ def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) ->
         ax.plot(over, np.full(over.size, 0.985), color=colour, marker="^", ls="none", ms=5, transform=edge)
 
 
-def draw_marks(panels: Sequence[Axes], counts: Sequence[Sequence[int]], sample_sizes: Sequence[int]) -> int:
+def draw_marks(panels: Sequence[Axes], counts: Sequence[Sequence[int]], sample_sizes: Sequence[float]) -> int:
     """Thin lines at k = s (the counts of each panel) and k = n, labelled above the frames of all panels.
 
     Labels too close take rows of their own: the same row in all panels. Returns the number of rows.
     """
-    steps: list[list[tuple[int, str] | None]] = [[(m, f"k = n = {m}")] * len(panels) for m in sample_sizes]
+    steps: list[list[tuple[float, str] | None]] = [[(m, f"k = n = {m}")] * len(panels) for m in sample_sizes]
     steps += [[(s, f"k = s = {s}") if s is not None else None for s in step] for step in zip_longest(*counts)]
     rows: list[list[list[tuple[float, float]]]] = []  # for each row and panel, the ends of its labels
     for step in steps:
@@ -164,7 +164,7 @@ def draw_marks(panels: Sequence[Axes], counts: Sequence[Sequence[int]], sample_s
     return len(rows)
 
 
-def _span(ax: Axes, value: int, text: str) -> tuple[float, float] | None:
+def _span(ax: Axes, value: float, text: str) -> tuple[float, float] | None:
     """Both ends of a label, in fractions of the axis; None where its mark is not on the axis."""
     at = float((ax.transScale + ax.transLimits).transform((value, ax.get_ylim()[1]))[0])
     if not -0.01 <= at <= 1.01:

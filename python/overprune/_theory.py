@@ -61,12 +61,13 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
 
     ``theta ~ N((Sigma + tau)^-1 Sigma beta, (omega^2 / n) (Sigma + tau)^-1 Sigma (Sigma + tau)^-1)`` with
     tau of `fixed_point` and omega^2 the test risk of the trained model. It holds for averages over many
-    coordinates in the limit of many samples and features.
+    coordinates in the limit of many samples and features. With several targets every one has this law, with
+    its own beta and omega^2.
 
     Parameters
     ----------
     problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        With one target. The last two are replaced by their equivalent linear Gaussian problem.
+        The last two are replaced by their equivalent linear Gaussian problem.
     n : int
         Samples, at least 1.
     ridge : float, default 0.0
@@ -74,21 +75,21 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
 
     Returns
     -------
-    mean : ndarray of shape (p,)
-    variance : ndarray of shape (p,) or (p, p)
-        The variances where the features are independent (so are the coefficients then), else the covariance.
-        Infinite where as many features as samples vary and there is no ridge.
+    mean : ndarray of shape (p,), or (p, m) with m > 1 targets
+    variance : ndarray of shape (p,) or (p, p); with several targets (p, m) or (p, p, m)
+        The variances where the features are independent (so are the coefficients of one target then), else
+        the covariance of each target's coefficients. Infinite where as many features as samples vary and
+        there is no ridge.
 
     Raises
     ------
     TypeError, ValueError
         If problem is none, or n or ridge is out of range.
-    NotImplementedError
-        With several targets.
 
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), the distributional characterization; docs/theory.md, Eq. (8).
+    Chang, Li, Oymak, Thrampoulidis (2021), the distributional characterization; docs/theory.md, Eq. (8), and
+    section 9 for several targets.
 
     Examples
     --------
@@ -102,29 +103,13 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
     linear = linear_gaussian(problem)
     samples = check.integer(n, "n", lowest=1)
     strength = check.nonnegative(ridge, "ridge")
-    if linear.targets > 1:
-        raise NotImplementedError(
-            f"coefficient_law supports one target, got {linear.targets}; pass the problem of one target"
-        )
-    beta = linear.beta.reshape(-1)
-    if linear.covariance.ndim == 1:
+    if linear.covariance.ndim == 1 and linear.targets == 1:
+        beta = linear.beta.reshape(-1)
         mean, variance = _core.coefficient_law(linear.covariance, beta, linear.noise_std, samples, strength)
         return mean, variance
-    # In the eigenbasis of the covariance the coordinates are independent.
-    eigenvalues, basis = np.linalg.eigh(linear.covariance)
-    rounding = linear.p * np.finfo(np.float64).eps * max(float(eigenvalues[-1]), 0.0)
-    eigenvalues[eigenvalues <= rounding] = 0.0
-    mean, variance = _core.coefficient_law(eigenvalues, basis.T @ beta, linear.noise_std, samples, strength)
-    return basis @ mean, _rotated(basis, variance, eigenvalues)
-
-
-def _rotated(basis: FloatArray, variance: FloatArray, eigenvalues: FloatArray) -> FloatArray:
-    """Covariance with these variances in the basis; infinite with the sign of its limit where divergent."""
-    diverges = np.isinf(variance)
-    if not diverges.any():
-        root = basis * np.sqrt(variance)
-        return root @ root.T
-    # Divergence means tau = 0: the variances are in proportion to 1 / eigenvalue.
-    root = basis[:, diverges] / np.sqrt(eigenvalues[diverges])
-    direction = root @ root.T
-    return np.where(direction == 0.0, 0.0, np.copysign(np.inf, direction))
+    mean, spread, omega, finite = _core.model_law(linear._core, samples, strength)
+    # Cov(theta_it, theta_jr) = spread_ij omega_tr, of which the part with t == r is returned.
+    variance = spread[..., None] * np.diagonal(omega)
+    if not finite:
+        variance = np.where(variance == 0.0, 0.0, np.copysign(np.inf, variance))
+    return (mean, variance) if linear.targets > 1 else (mean[:, 0], variance[..., 0])

@@ -150,6 +150,23 @@ def flag(value: Any, name: str) -> bool:
 
 def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None = None) -> list[int]:
     """Integers in [lowest, highest], strictly increasing, at least one; a lone int is a list of one."""
+    result = _integers(values, name, lowest, highest)
+    for before, after in itertools.pairwise(result):
+        if after <= before:
+            raise ValueError(f"{name} must be strictly increasing, got {before} before {after}")
+    return result
+
+
+def decreasing(values: Any, name: str, *, lowest: int = 1, highest: int | None = None) -> list[int]:
+    """The same, strictly decreasing."""
+    result = _integers(values, name, lowest, highest)
+    for before, after in itertools.pairwise(result):
+        if after >= before:
+            raise ValueError(f"{name} must be strictly decreasing, got {before} before {after}")
+    return result
+
+
+def _integers(values: Any, name: str, lowest: int, highest: int | None) -> list[int]:
     if not is_sequence(values) and isinstance(values, (int, np.integer, np.ndarray)):
         values = [values]
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
@@ -157,9 +174,6 @@ def increasing(values: Any, name: str, *, lowest: int = 1, highest: int | None =
     result = [integer(v, f"{name}[{i}]", lowest=lowest, highest=highest) for i, v in enumerate(values)]
     if not result:
         raise ValueError(f"{name} must not be empty")
-    for before, after in itertools.pairwise(result):
-        if after <= before:
-            raise ValueError(f"{name} must be strictly increasing, got {before} before {after}")
     return result
 
 

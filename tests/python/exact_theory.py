@@ -1,4 +1,4 @@
-"""The theory in 100 digits: docs/theory.md's formulas as first written, term by term, by bisection and mpmath.
+"""The theory in 100 digits: docs/theory.md's formulas as first written, term by term.
 
 Nothing here is shared with the core, and nothing is done about cancellation: the digits take care of it.
 """
@@ -130,7 +130,7 @@ class Exact:
         return falling_root(used, low, high * 2, mpf(1))
 
     def risks(self, s, rule, ridge, retrain_ridge):
-        """(dense, pruned, retrained); None where ties are to be broken without noise, or among silent features."""
+        """(dense, pruned, retrained); None where only a tie rule decides."""
         n, s, noise = self.n, mpf(s), self.noise**2
         tau = self.tau(self.weight, ridge)
         a = [lam / (lam + tau) for lam in self.lam]
@@ -187,7 +187,9 @@ class Exact:
         if rule in ("oracle", "random"):  # survival is independent of v: E h^2 = share was counted in vv
             error = noise + sum(w * ((1 - g) ** 2 * m.uu + m.whole - m.uu) for w, a, d, g, m in terms)
         diverges = retrain_ridge == 0 and abs(sum(shares) - n) < n * mpf(10) ** -50
-        return q, pruned, mpf("inf") if diverges else error / (1 - B)
+        if diverges:
+            return q, pruned, mpf("inf") if error > 0 else mpf(0)
+        return q, pruned, error / (1 - B)
 
     def survivors(self, s, rule, a, sd):
         if rule == "random":

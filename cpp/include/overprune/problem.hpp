@@ -113,6 +113,7 @@ class LinearGaussianProblem final : public Problem {
 
  private:
   LinearGaussianProblem(ConstMatrix beta, Noise noise);
+  bool keeps_signal(const Indices& features) const;
   std::vector<double> restricted_beta(const Indices& features) const;
   std::vector<double> unexplained(const Indices& features, ConstMatrix beta) const;
 

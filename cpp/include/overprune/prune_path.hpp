@@ -48,5 +48,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
 
 /// @throws std::invalid_argument unless the grid suits p features
 void check_grid(const Grid& grid, Index p);
+/// @throws std::invalid_argument unless there are rules, and distinct ones
+void check_rules(const std::vector<Rule>& rules);
 
 }  // namespace overprune

@@ -19,6 +19,7 @@ enum class Purpose : std::uint32_t {
   bias = 6,      ///< phases of cos features
   draws = 7,     ///< draws of the coefficients' law in `predict`
   signal = 8,    ///< coefficients of a finite problem drawn from a Spectrum
+  paths = 9,     ///< Gaussian paths of iterative pruning's theory
 };
 
 /// Which numbers: a seed, a stream of that seed, and a purpose.

@@ -18,6 +18,9 @@ struct Trials {
   bool sample_curvature = false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
 };
 
+/// @throws std::invalid_argument where a number is out of range
+void check_trials(const Trials& trials);
+
 /// Risks (and, for classes, accuracies) of every trial; NaN where nonzeros > size.
 struct SimulateResult {
   std::vector<double> dense_risk;          ///< (T, K)

@@ -1,0 +1,92 @@
+// The laws of the models themselves: coefficients, which features survive, draws of models, densities.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "overprune/problem.hpp"
+#include "overprune/pruning.hpp"
+
+namespace overprune {
+
+/// Gaussian law of the trained coefficients: E theta = mean, Cov(theta_it, theta_jr) = spread_ij omega_tr.
+struct ModelLaw {
+  std::vector<double> mean;  ///< (p, m)
+  std::vector<double>
+      spread;  ///< (p) if features are independent, else (p, p): (S + tau)^{-1} S (S + tau)^{-1} / n
+  std::vector<double> omega;  ///< (m, m) covariance of the test errors; its trace is the test risk
+  bool finite = true;         ///< else the covariance is infinite, and omega what it is a multiple of
+};
+
+/// The law of training all p features, for any covariance and several targets. All arrays in C order.
+/// @throws std::invalid_argument for n < 1 or a negative ridge
+/// Source: docs/theory.md, sections 4 and 9.
+ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge);
+
+/// Training the first `size` features on n samples, and pruning by `rule`.
+struct PruningPoint {
+  Index n = 1, size = 1;
+  Rule rule = Rule::magnitude;
+  double ridge = 0.0, retrain_ridge = 0.0;  ///< of the two trainings
+};
+
+/// How the laws are drawn where they have no closed form. Results do not depend on `workers`.
+struct LawDraws {
+  Index draws = 1024;  ///< at least 1
+  std::uint64_t seed = 0;
+  Index workers = 1;
+};
+
+/// Who survives. Standard errors are empty where the numbers are exact.
+struct Survival {
+  std::vector<double> probability, probability_stderr;  ///< (S, size)
+  /// (S) on |theta_i|, or its row's norm; hessian: times sqrt(Sigma_ii); oracle: on its own score; random:
+  /// NaN
+  std::vector<double> threshold, threshold_stderr;
+  std::vector<double> overlap, overlap_stderr;  ///< (S) expected share of the oracle's support
+  std::vector<char> oracle;                     ///< (S, size) whether in the oracle's support
+};
+
+/// Probability that each feature is among the s of largest score, for every s of `nonzeros`: exact for
+/// independent features with one target and for the rules `oracle` and `random`, else by antithetic draws of
+/// the dense model (an odd number of draws is raised by one).
+/// @param nonzeros  (S) strictly increasing in [1, size]
+/// @throws std::invalid_argument for arguments out of range
+/// Source: docs/theory.md, section 5.
+Survival survival(const LinearGaussianProblem& problem, const PruningPoint& point, const Indices& nonzeros,
+                  const LawDraws& options, const std::function<void()>& poll = {});
+
+/// Draws of whole models from their joint law; C order.
+struct ModelSamples {
+  std::vector<double> dense;      ///< (draws, size, m)
+  Indices support;                ///< (draws, s) ascending
+  std::vector<double> retrained;  ///< (draws, s, m) on the support; empty without retraining
+};
+
+/// Draws the dense model, its support and the model retrained on it. Draws 2 i and 2 i + 1 have opposite
+/// noise in the first training. A draw does not depend on how many there are.
+/// @throws std::invalid_argument for arguments out of range, or where a law has infinite variance
+/// Source: docs/theory.md, sections 6 and 9.
+ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPoint& point, Index nonzeros,
+                           bool retrain, const LawDraws& options, const std::function<void()>& poll = {});
+
+/// Laws of one coefficient taken at random: the probability of each cell over its width, (m, cells).
+struct CoefficientDensity {
+  std::vector<double> dense;      ///< of all coefficients
+  std::vector<double> surviving;  ///< of the dense model's survivors
+  std::vector<double> retrained;  ///< of the survivors after retraining; empty without
+};
+
+/// Densities averaged over `features`, in cells as a histogram has them. `dense` is a closed form, as is
+/// `surviving` for independent features with one target and for the rules `oracle` and `random`; elsewhere
+/// `surviving` counts draws. `retrained` averages the Gaussian law given the first training over the draws,
+/// at most 128 of them.
+/// @param edges     (cells + 1) strictly increasing
+/// @param features  distinct, in [0, size)
+/// @throws std::invalid_argument for arguments out of range, or where a law has infinite variance
+CoefficientDensity coefficient_density(const LinearGaussianProblem& problem, const PruningPoint& point,
+                                       Index nonzeros, bool retrain, ConstVector edges,
+                                       const Indices& features, const LawDraws& options,
+                                       const std::function<void()>& poll = {});
+
+}  // namespace overprune

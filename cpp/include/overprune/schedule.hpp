@@ -1,0 +1,79 @@
+// Iterative pruning: train, then prune and retrain in rounds - simulated, and predicted in the limit.
+//
+// Round 0 trains the first `size` features. Round t keeps, among the survivors of round t - 1, the s_t
+// largest scores of their latest (retrained) coefficients and trains them again on the same data.
+#pragma once
+
+#include <functional>
+
+#include "overprune/problem.hpp"
+#include "overprune/pruning.hpp"
+#include "overprune/simulate.hpp"
+
+namespace overprune {
+
+/// One size, and the nonzeros after each round.
+struct Schedule {
+  Index size = 0;              ///< features of the dense model, in [1, p]
+  Indices nonzeros;            ///< (T) s_1, ..., s_T: strictly decreasing in [1, size]
+  std::vector<Rule> rules;     ///< (R) distinct
+  double ridge = 0.0;          ///< of the dense training
+  double retrain_ridge = 0.0;  ///< of every later one
+};
+
+/// @throws std::invalid_argument unless the schedule suits p features
+void check_schedule(const Schedule& schedule, Index p);
+
+/// Risks (and, for classes, accuracies) of every trial. In round 0, where nothing is pruned, the pruned and
+/// the retrained model are the dense one.
+struct SimulateScheduleResult {
+  std::vector<double> dense_risk;          ///< (N) for N trials
+  std::vector<double> pruned_risk;         ///< (N, R, T + 1) before retraining
+  std::vector<double> retrained_risk;      ///< (N, R, T + 1)
+  std::vector<double> dense_accuracy;      ///< as dense_risk; empty without classes
+  std::vector<double> pruned_accuracy;     ///< as pruned_risk; empty without classes
+  std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
+};
+
+/// Runs the trials, with the data of `simulate`: a schedule of one round gives the figures of a grid of one
+/// size and one number of nonzeros. Trial t is a pure function of (problem, schedule, n, seed, t).
+///
+/// The rules oracle and random score once, at `size`, so that their supports are nested: the oracle by the
+/// truth of the problem restricted to the first `size` features, random uniformly.
+/// @param monitor  called by the calling thread about twenty times a second with the number of trials done;
+///                 may throw, which stops the workers and leaves through simulate_schedule
+/// @throws std::invalid_argument for a schedule or trials out of range
+SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
+                                         const Trials& trials,
+                                         const std::function<void(Index done)>& monitor = {});
+
+/// How exactly to predict, and on how many threads.
+struct ScheduleDraws {
+  Index draws = 0;      ///< random draws of every coordinate's path, at least 32; 0: until `rtol` is met
+  double rtol = 0.005;  ///< standard errors asked for, relative to the risks, where draws is 0
+  std::uint64_t seed = 0;
+  Index workers = 1;  ///< threads; the result does not depend on it
+};
+
+/// Asymptotic test risks with the standard errors of the random draws behind them: 0 where none were needed.
+/// Infinite where the limit diverges: after training as many features as samples without ridge.
+struct PredictScheduleResult {
+  double dense_risk = 0.0;
+  std::vector<double> pruned_risk;            ///< (R, T + 1)
+  std::vector<double> retrained_risk;         ///< (R, T + 1)
+  std::vector<double> pruned_risk_stderr;     ///< (R, T + 1)
+  std::vector<double> retrained_risk_stderr;  ///< (R, T + 1)
+  Indices draws;                              ///< (R) draws used
+};
+
+/// The limit of simulate_schedule for many samples and features in fixed proportion, of any covariance and
+/// number of targets.
+/// @param n        samples, >= 1
+/// @param monitor  called by the calling thread about twenty times a second; what it throws ends the call
+/// @throws std::invalid_argument for a schedule or draws out of range
+/// Source: docs/theory.md, iterative pruning.
+PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Index n,
+                                       const Schedule& schedule, const ScheduleDraws& draws,
+                                       const std::function<void()>& monitor = {});
+
+}  // namespace overprune

@@ -1,0 +1,58 @@
+// What the laws of the models share: the problem of the first features, its law, and its draws.
+#pragma once
+
+#include "overprune/laws.hpp"
+#include "theory_coefficients.hpp"
+
+namespace overprune::theory {
+
+/// @throws std::invalid_argument where the arguments do not suit the problem
+void check_point(const LinearGaussianProblem& problem, const PruningPoint& point, const Indices& nonzeros,
+                 const LawDraws& options);
+
+/// The first `size` features: their problem, its eigenbasis and the law of training them.
+class FirstStage {
+ public:
+  FirstStage(const LinearGaussianProblem& problem, const PruningPoint& point);
+  FirstStage(const FirstStage&) = delete;
+
+  const LinearGaussianProblem problem;
+  const Eigenbasis basis;
+  const double n;
+  const MatrixLaw law;
+
+  /// The s features of largest oracle score, ascending.
+  Indices oracle_support(Index s) const;
+};
+
+/// The law of the models at one point. @throws std::invalid_argument where a variance is infinite
+class DrawnModels {
+ public:
+  DrawnModels(const FirstStage& first, const PruningPoint& point, Index nonzeros, bool retrain,
+              const LawDraws& options, const Poll& poll);
+
+  /// One thread's share: calls visit(pair, draws, law) with both signs of pair = chunk, chunk + chunks, ...
+  /// below `pairs`, sign +1 first. `draws` has the model selected; the caller draws from `law`.
+  template <class Visit>
+  void each(Index chunk, Index chunks, Index pairs, const Poll& stop, const Visit& visit) const {
+    PointLaw law(first_.basis, study_, first_.n, grid_, rule_, grid_.nonzeros[0], seed_);
+    ModelDraws draws(first_.basis, first_.law, first_.n, seed_, false);
+    for (Index pair = chunk; pair < pairs; pair += chunks) {
+      draws.batch(pair, 1);
+      for (const double sign : {1.0, -1.0}) {
+        poll_now(stop);
+        draws.select(0, sign);
+        visit(2 * pair + (sign < 0.0 ? 1 : 0), draws, law);
+      }
+    }
+  }
+
+ private:
+  const FirstStage& first_;
+  Rule rule_;
+  std::uint64_t seed_;
+  Grid grid_;
+  SizeStudy study_;
+};
+
+}  // namespace overprune::theory
