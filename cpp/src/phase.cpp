@@ -5,7 +5,7 @@
 
 #include "check.hpp"
 #include "overprune/theory.hpp"
-#include "parallel.hpp"
+#include "workers.hpp"
 
 namespace overprune {
 namespace {
