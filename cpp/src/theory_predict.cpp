@@ -72,7 +72,12 @@ class Table {
 
 DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
                     const DrawOptions& options, const std::function<void()>& poll) {
-  check::at_least("n", n, 1);
+  return std::move(predict(problem, {{n, grid.ridge}}, grid, options, poll).front());
+}
+
+std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std::vector<Training>& trainings,
+                                 const Grid& grid, const DrawOptions& options,
+                                 const std::function<void()>& poll) {
   check_grid(grid, problem.features());
   check::at_least("draws", options.draws, 0);
   check::at_least("workers", options.workers, 1);
@@ -82,25 +87,36 @@ DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& g
     check::same("test targets (columns)", problem.targets(), options.test->targets.cols);
     check::same("test targets (rows)", options.test->features.rows, options.test->targets.rows);
   }
+  std::vector<Grid> grids(trainings.size(), grid);
+  std::vector<Table> tables;
+  for (std::size_t t = 0; t < trainings.size(); ++t) {
+    check::at_least("n", trainings[t].n, 1);
+    check::nonnegative("ridge", trainings[t].ridge);
+    grids[t].ridge = trainings[t].ridge;
+    tables.emplace_back(grids[t], options);
+  }
   const Index sizes = static_cast<Index>(grid.sizes.size());
   const Index outer = std::min(options.workers, sizes), inner = std::max<Index>(1, options.workers / outer);
-  Table table(grid, options);
   const auto study_size = [&](Index i, const Poll& stop) {
     const Index size = sizes - 1 - i;  // the largest first, so that the threads end together
     Indices first(grid.sizes[size]);
     std::iota(first.begin(), first.end(), Index{0});
     const LinearGaussianProblem part = problem.restrict(first);
-    const theory::Eigenbasis basis(part);
-    theory::SizeStudy study(basis, n, grid, options);
-    study.run(inner, stop);
-    table.write(size, study);  // each size has its own slots
-    if (options.test == nullptr) return;
-    theory::AccuracyStudy accuracy(basis, study, static_cast<double>(n), grid, options);
-    accuracy.run(inner, stop);
-    table.write(size, accuracy);
+    const theory::Eigenbasis basis(part);  // by far the dearest step: once for all trainings
+    for (std::size_t t = 0; t < trainings.size(); ++t) {
+      theory::SizeStudy study(basis, trainings[t].n, grids[t], options);
+      study.run(inner, stop);
+      tables[t].write(size, study);  // each size has its own slots
+      if (options.test == nullptr) continue;
+      theory::AccuracyStudy accuracy(basis, study, static_cast<double>(trainings[t].n), grids[t], options);
+      accuracy.run(inner, stop);
+      tables[t].write(size, accuracy);
+    }
   };
   parallel_for(sizes, outer, study_size, poll);
-  return table.finish();
+  std::vector<DrawnResult> results;
+  for (Table& table : tables) results.push_back(table.finish());
+  return results;
 }
 
 }  // namespace overprune

@@ -28,4 +28,5 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_schedule(module);
   bindings::register_simulate(module);
   bindings::register_theory(module);
+  bindings::register_phase(module);  // after the features of theory
 }

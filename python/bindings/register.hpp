@@ -23,6 +23,7 @@ namespace py = pybind11;
 void register_features(py::module_& module);
 void register_laws(py::module_& module);
 void register_least_squares(py::module_& module);
+void register_phase(py::module_& module);
 void register_problem(py::module_& module);
 void register_prune_path(py::module_& module);
 void register_pruning(py::module_& module);

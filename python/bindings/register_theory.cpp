@@ -57,29 +57,14 @@ py::dict bound_predict(const GroupedFeatures& features, double n, const std::vec
   return result;
 }
 
-py::dict bound_predict_drawn(const LinearGaussianProblem& problem, Index n, const Indices& sizes,
-                             const Indices& nonzeros, const std::vector<std::string>& rules, bool retrain,
-                             double ridge, double retrain_ridge, bool compensate, Index draws, double rtol,
-                             std::uint64_t seed, Index workers, const std::optional<Array>& test_features,
-                             const std::optional<Array>& test_targets) {
-  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate);
-  DrawOptions options{draws, rtol, seed, workers, nullptr};
-  TestSet test;
-  if (test_features && test_targets) {
-    test = {as_matrix(*test_features, "test_features"), as_matrix(*test_targets, "test_targets")};
-    options.test = &test;
-  }
-  DrawnResult found;
-  {
-    py::gil_scoped_release release;
-    found = predict(problem, n, grid, options, interruptible());
-  }
-  const auto K = static_cast<py::ssize_t>(sizes.size()), S = static_cast<py::ssize_t>(nonzeros.size());
-  const auto R = static_cast<py::ssize_t>(rules.size());
+py::dict drawn_tables(const DrawnResult& found, const Grid& grid) {
+  const auto K = static_cast<py::ssize_t>(grid.sizes.size()),
+             S = static_cast<py::ssize_t>(grid.nonzeros.size()),
+             R = static_cast<py::ssize_t>(grid.rules.size());
   py::dict result;
   result["dense_risk"] = to_array(found.dense_risk, {K});
   result["draws"] = to_array(found.draws, {K});
-  if (options.test) {
+  if (!found.dense_accuracy.empty()) {
     result["dense_accuracy"] = to_array(found.dense_accuracy, {K});
     result["dense_accuracy_stderr"] = to_array(found.dense_accuracy_stderr, {K});
   }
@@ -108,6 +93,33 @@ py::tuple bound_grouped_survival(const GroupedFeatures& features, double n, doub
   }
   const auto length = static_cast<py::ssize_t>(found.probability.size());
   return py::make_tuple(to_array(found.probability, {length}), found.threshold, found.overlap);
+}
+
+/// A table for each pair of n and ridge.
+py::list bound_predict_drawn(const LinearGaussianProblem& problem, const Indices& n,
+                             const std::vector<double>& ridge, const Indices& sizes, const Indices& nonzeros,
+                             const std::vector<std::string>& rules, bool retrain, double retrain_ridge,
+                             bool compensate, Index draws, double rtol, std::uint64_t seed, Index workers,
+                             const std::optional<Array>& test_features,
+                             const std::optional<Array>& test_targets) {
+  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, 0.0, retrain_ridge, compensate);
+  std::vector<Training> trainings;
+  for (const Index samples : n)
+    for (const double strength : ridge) trainings.push_back({samples, strength});
+  DrawOptions options{draws, rtol, seed, workers, nullptr};
+  TestSet test;
+  if (test_features && test_targets) {
+    test = {as_matrix(*test_features, "test_features"), as_matrix(*test_targets, "test_targets")};
+    options.test = &test;
+  }
+  std::vector<DrawnResult> found;
+  {
+    py::gil_scoped_release release;
+    found = predict(problem, trainings, grid, options, interruptible());
+  }
+  py::list tables;
+  for (const DrawnResult& result : found) tables.append(drawn_tables(result, grid));
+  return tables;
 }
 
 }  // namespace

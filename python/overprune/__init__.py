@@ -12,6 +12,7 @@ from ._feature_problem import RandomFeatureProblem
 from ._features import random_features
 from ._laws import coefficient_density, sample_coefficients, survival
 from ._least_squares import least_squares, least_squares_path, retrain_path
+from ._phase import phase
 from ._predict import predict
 from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
@@ -21,6 +22,7 @@ from ._schedule import predict_schedule, simulate_schedule
 from ._simulate import simulate
 from ._spectrum import Spectrum
 from ._theory import coefficient_law, fixed_point
+from ._tune import tune_ridge
 from ._version import __version__
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "importance",
     "least_squares",
     "least_squares_path",
+    "phase",
     "plot",
     "predict",
     "predict_schedule",
@@ -55,4 +58,5 @@ __all__ = [
     "standard_normal",
     "survival",
     "top_k",
+    "tune_ridge",
 ]

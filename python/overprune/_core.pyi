@@ -248,12 +248,12 @@ def grouped_survival(
 
 def predict_drawn(
     problem: LinearGaussianProblem,
-    n: int,
+    n: Sequence[int],
+    ridge: Sequence[float],
     sizes: Sequence[int],
     nonzeros: Sequence[int],
     rules: Sequence[str],
     retrain: bool,
-    ridge: float,
     retrain_ridge: float,
     compensate: bool,
     draws: int,
@@ -262,5 +262,18 @@ def predict_drawn(
     workers: int,
     test_features: _Floats | None,
     test_targets: _Floats | None,
+    /,
+) -> list[dict[str, _Floats]]: ...
+def phase(
+    problems: Sequence[GroupedFeatures],
+    which: Sequence[int],
+    n: Sequence[float],
+    nonzeros: Sequence[float],
+    sizes: Sequence[Sequence[float]],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    workers: int,
     /,
 ) -> dict[str, _Floats]: ...

@@ -75,14 +75,14 @@ def draw(ax: Axes, curves: Sequence[Curve], direct: dict[int, float], limits: Li
     lowest, highest = float(sizes.min()), float(sizes.max())
     if logx:
         ax.set_xscale("log")
-        _plain_ticks(ax.xaxis)
+        plain_ticks(ax.xaxis)
         ax.set_xlim(lowest / 1.1, highest * 1.1)
     else:
         pad = 0.02 * (highest - lowest) or 0.5
         ax.set_xlim(lowest - pad, highest + pad)
     if limits.log:
         ax.set_yscale("log")
-        _plain_ticks(ax.yaxis)
+        plain_ticks(ax.yaxis)
     ax.set_ylim(limits.low, limits.high)
     styles = distinct(c.style for c in curves)
     counts = distinct(c.nonzeros for c in curves)
@@ -96,7 +96,7 @@ def draw(ax: Axes, curves: Sequence[Curve], direct: dict[int, float], limits: Li
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _plain_ticks(axis: Axis) -> None:
+def plain_ticks(axis: Axis) -> None:
     """Plain numbers at 1, 2 and 5 times the powers of ten of a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -191,25 +192,23 @@ def _exact(features: Any, grid: Grid[Any]) -> _Block:
 
 def _drawn(problem: Any, grid: Grid[Any], options: tuple[int, float, int, int]) -> _Block:
     # options: draws (0: as many as needed), rtol, seed, workers
-    linear, test_set = linear_gaussian(problem), _test_set(problem)
-
-    def block(n: float, ridge: float) -> dict[str, FloatArray]:
-        found: dict[str, FloatArray] = _core.predict_drawn(
-            linear._core,
-            int(n),
-            grid.sizes,
-            grid.nonzeros,
-            grid.rules,
-            grid.retrain,
-            ridge,
-            grid.retrain_ridge,
-            grid.compensate,
-            *options,
-            *test_set,
-        )
-        return found
-
-    return block
+    n = [int(v) for v in grid.n]
+    found = _core.predict_drawn(
+        linear_gaussian(problem)._core,
+        n,
+        grid.ridge,
+        grid.sizes,
+        grid.nonzeros,
+        grid.rules,
+        grid.retrain,
+        grid.retrain_ridge,
+        grid.compensate,
+        *options,
+        *_test_set(problem),
+    )
+    tables: dict[tuple[float, float], dict[str, FloatArray]]
+    tables = dict(zip(product(n, grid.ridge), found, strict=True))
+    return lambda n, ridge: tables[n, ridge]
 
 
 def _test_set(problem: Problem) -> tuple[FloatArray | None, FloatArray | None]:

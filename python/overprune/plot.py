@@ -10,6 +10,7 @@ from . import _validate as check
 from ._curves import QUANTITIES, Curve, Selection, collect, direct_training, sample_sizes
 from ._histogram import Setting, draw_stages, simulated
 from ._panel import MARKERS, Limits, LogScale, distinct, draw, draw_marks, legend_entries, limits_of
+from ._phase_panel import draw_phase
 from ._problem import Problem, as_problem
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["coefficients", "risk", "risk_grid"]
+__all__ = ["coefficients", "phase", "risk", "risk_grid"]
 
 _Y_LABELS = {"risk": "test risk", "accuracy": "test accuracy", "error": "test error (1 − accuracy)"}
 _BELOW: dict[str, Any] = dict(loc="outside lower center", ncols=3, frameon=False, fontsize="small")  # noqa: C408
@@ -287,6 +288,73 @@ def coefficients(
     cells = check.integer(bins, "bins", lowest=1, highest=10_000)
     values = simulated(problem, setting, count, which)
     return draw_stages(problem, setting, values, which, number, cells)
+
+
+def phase(
+    table: xr.Dataset,
+    *,
+    versus: str = "direct",
+    limit: float | None = None,
+    regions: bool = True,
+    colourbar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws a phase diagram: where training large and pruning beats training s features directly.
+
+    The colour is the ratio of the two risks on a logarithmic scale, blue where pruning wins and red where it
+    loses; a black line marks where they are equal. Dotted lines part the regions of the best rule and stage.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        Result of `overprune.phase`.
+    versus : {"direct", "oracle"}, default "direct"
+        Training the first s features, or the best s, which nobody knows.
+    limit : float, optional
+        Ratio at which the colours end (so do they at 1 / limit), above 1; by default one that most of the
+        plane lies within.
+    regions : bool, default True
+        Whether to mark and name the best rule and stage.
+    colourbar : bool, default True
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is said above; the message names it.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> spectrum = op.Spectrum([25.0, 1.0], [0.1, 0.9], [1.0, 1.0], noise_std=0.3)
+    >>> values = [0.1, 0.2, 0.3, 0.5]
+    >>> table = op.phase(spectrum, ("n_over_p", values), ("nonzeros_over_p", values))
+    >>> op.plot.phase(table).get_xlabel()
+    'n / p (samples for each feature)'
+    """
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    if not isinstance(table, xr.Dataset) or table.attrs.get("kind") != "phase":
+        came = f"one of {table.attrs.get('kind')}" if isinstance(table, xr.Dataset) else repr(table)
+        raise TypeError(f"table must be a result of overprune.phase, got {came}")
+    check.choice(versus, "versus", ("direct", "oracle"))
+    if limit is not None and check.nonnegative(limit, "limit") <= 1.0:
+        raise ValueError(f"limit must be above 1, got {limit}")
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
+    named, barred = check.flag(regions, "regions"), check.flag(colourbar, "colourbar")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
+    draw_phase(ax, table, versus, limit, named, barred)
+    return ax
 
 
 def _draw_row(

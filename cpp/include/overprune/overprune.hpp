@@ -5,6 +5,7 @@
 #include "overprune/features.hpp"
 #include "overprune/laws.hpp"
 #include "overprune/least_squares.hpp"
+#include "overprune/phase.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
 #include "overprune/pruning.hpp"

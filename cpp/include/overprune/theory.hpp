@@ -138,4 +138,16 @@ struct DrawnResult : PredictResult {
 DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
                     const DrawOptions& options, const std::function<void()>& poll = {});
 
+/// What the same features may be trained with.
+struct Training {
+  Index n;       ///< samples, >= 1
+  double ridge;  ///< of the first training, >= 0
+};
+
+/// The same for several trainings, one result for each, with one decomposition of each size's covariance.
+/// @param grid  its ridge is not read
+std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std::vector<Training>& trainings,
+                                 const Grid& grid, const DrawOptions& options,
+                                 const std::function<void()>& poll = {});
+
 }  // namespace overprune

@@ -1,0 +1,48 @@
+// Phase diagrams: at many points, is the best large model that is pruned better than training s features?
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "overprune/pruning.hpp"
+#include "overprune/spectrum.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// One point of a diagram.
+struct PhasePoint {
+  Index problem = 0;      ///< which of the problems, from 0
+  double n = 1.0;         ///< samples, > 0
+  double nonzeros = 1.0;  ///< s, in (0, total of the problem]
+  /// Strictly increasing, above s and at most the total: the dense models to prune. May be empty.
+  std::vector<double> sizes;
+};
+
+/// What is the same at all points.
+struct PhaseOptions {
+  std::vector<Rule> rules;  ///< (R) distinct, at least one
+  bool retrain = true;
+  double ridge = 0.0;          ///< of the first training and of training directly, >= 0
+  double retrain_ridge = 0.0;  ///< of the second, >= 0
+  Index workers = 1;           ///< threads, >= 1; the result does not depend on it
+};
+
+/// Risks at P points, in C order; infinite where a limit diverges.
+struct PhaseResult {
+  std::vector<double> direct;  ///< (P) of training the first s features
+  std::vector<double> oracle;  ///< (P) of training the s features of largest lam beta^2 among all
+  std::vector<double>
+      risk;  ///< (P, R, G) least over the sizes; G: pruned, retrained if asked for; NaN if none
+  std::vector<double> size;  ///< (P, R, G) the smallest size that has it; NaN if none
+};
+
+/// The best of all sizes at every point, by theory. Time: the sum over points of `predict` over their sizes.
+/// @param problems  independent features
+/// @param poll      called about twenty times a second where not empty; what it throws ends the call
+/// @throws std::invalid_argument for points or options out of range
+/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
+PhaseResult phase(const std::vector<GroupedFeatures>& problems, const std::vector<PhasePoint>& points,
+                  const PhaseOptions& options, const std::function<void()>& poll = {});
+
+}  // namespace overprune

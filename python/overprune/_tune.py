@@ -1,0 +1,266 @@
+"""The ridge of the first training that minimises a predicted risk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _validate as check
+from ._predict import grouped, linear_gaussian, number_of_draws, predict
+from ._problem import LinearGaussianProblem, Problem, as_problem
+from ._validate import FloatArray
+
+STAGES = ("dense", "pruned", "retrained")
+
+_PER_DECADE = 3  # of the grid that finds the bracket
+_INSIDE = 3  # ridges tried at once on either side of the best
+_NARROW = 1e-4  # relative width of the last bracket: the risk is flat there, to 1e-8
+_NARROW_DRAWN = 0.03  # the same for risks with sampling errors
+_EQUAL = 1e-12  # relative: among risks as close as this the smaller ridge is taken
+
+
+@dataclass(frozen=True)
+class TunedRidge:
+    """The ridge that `tune_ridge` found, and what it is worth.
+
+    Attributes
+    ----------
+    ridge : float
+        Of the first training; 0 where no ridge lowers the risk.
+    risk : float
+        Predicted risk with it, of the stage that was minimised.
+    risk_without_ridge : float
+        The same without ridge; infinite where size == n.
+    stderr, stderr_without_ridge : float
+        Their standard errors: 0 where they are exact.
+    at_bound : bool
+        Whether the largest ridge tried does equally well, so that an infinite one may be best.
+    minimise, rule, size, nonzeros, n
+        What was asked for; rule and nonzeros are None for the dense risk.
+    tried : dict
+        All ridges that were tried and their risks, by rising ridge.
+    """
+
+    ridge: float
+    risk: float
+    risk_without_ridge: float
+    stderr: float
+    stderr_without_ridge: float
+    at_bound: bool
+    minimise: str
+    rule: str | None
+    size: int
+    nonzeros: int | None
+    n: int
+    tried: dict[float, float] = field(repr=False)
+
+
+def tune_ridge(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: int | None = None,
+    *,
+    minimise: str = "dense",
+    rule: str = "magnitude",
+    retrain_ridge: float = 0.0,
+    bounds: tuple[float, float] | None = None,
+    draws: int | str = 64,
+    rtol: float = 0.005,
+    seed: int = 0,
+    workers: int | None = None,
+) -> TunedRidge:
+    """Find the ridge of the first training that minimises the dense, pruned or retrained risk, by theory.
+
+    Ridge 0, the minimum-norm limit, is among the candidates. The others form a grid of three a decade,
+    refined between the neighbours of its best point; a negative ridge, which may be better still, is not
+    considered.
+    For the dense risk of features of equal variance lam and coefficients beta_i the answer is
+
+        ridge* = (noise_std**2 + sum_{i >= size} lam beta_i**2) size / (n sum_{i < size} beta_i**2).
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+    n : int
+        Samples, at least 1.
+    size : int
+        Features that are trained, the first ones, in [1, p].
+    nonzeros : int, optional
+        Features that are kept, in [1, size]; needed unless the dense risk is minimised, not read otherwise.
+    minimise : {"dense", "pruned", "retrained"}, default "dense"
+        Whose risk. For "retrained" a large ridge is often best: it selects features by their correlation with
+        the target.
+    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    retrain_ridge : float, default 0.0
+        Of the second training, at least 0; stays as it is.
+    bounds : (float, float), optional
+        Least and largest positive ridge to try, ``0 < least < largest``; by default a wide interval around
+        the ridge* of features of equal variance with this problem's noise and signal.
+    draws, rtol, seed, workers : optional
+        As in `predict`, for correlated features or several targets. All ridges share their draws, so that
+        their risks differ by far less than the standard errors.
+
+    Returns
+    -------
+    TunedRidge
+        With the attributes ridge, risk, risk_without_ridge, stderr, stderr_without_ridge, at_bound, tried.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range, or nonzeros is missing.
+    KeyboardInterrupt
+        As in `predict`.
+
+    References
+    ----------
+    Dobriban, Wager (2018) for the isotropic optimum; docs/theory.md, sections 3 to 6, for the risks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem(np.full(600, 600**-0.5), np.ones(600), noise_std=0.5)
+    >>> tuned = op.tune_ridge(problem, 300, 600)
+    >>> print(f"{tuned.ridge:.4f} {tuned.risk:.4f} {tuned.risk_without_ridge:.4f}")
+    0.5000 0.8904 1.0000
+    >>> tuned = op.tune_ridge(problem, 300, 600, 100, minimise="pruned")
+    >>> print(f"{tuned.risk:.4f} {tuned.risk_without_ridge:.4f}")
+    1.1117 1.1996
+    """
+    as_problem(problem)
+    rows = check.integer(n, "n", lowest=1)
+    features = check.integer(size, "size", lowest=1, highest=problem.p)
+    stage = check.choice(minimise, "minimise", STAGES)
+    if nonzeros is None and stage != "dense":
+        raise ValueError(f"nonzeros must be given to minimise the {stage} risk, got None")
+    kept = None if nonzeros is None else check.integer(nonzeros, "nonzeros", lowest=1, highest=features)
+    kind = check.choice(rule, "rule", check.RULES)
+    second = check.nonnegative(retrain_ridge, "retrain_ridge")
+    given = None if bounds is None else _bounds(bounds)
+    options: dict[str, Any] = {
+        "draws": number_of_draws(draws) or "auto",
+        "rtol": check.positive(rtol, "rtol"),
+        "seed": check.seed(seed),
+        "workers": check.workers(workers),
+    }
+    linear = linear_gaussian(problem)
+    low, high = natural_bounds(linear.restrict(features), rows) if given is None else given
+    if stage == "dense" and grouped(linear) is None:
+        linear = _in_eigenbasis(linear.restrict(features))
+
+    def evaluate(ridges: Sequence[float]) -> tuple[FloatArray, FloatArray]:
+        dense = stage == "dense"
+        table = predict(
+            linear,
+            rows,
+            [features],
+            [features if dense else kept or features],
+            rules=(kind,),
+            retrain=stage == "retrained",
+            ridge=list(ridges),
+            retrain_ridge=second,
+            **options,
+        )
+        risks = table[f"{stage}_risk"].values.reshape(-1)
+        name = f"{stage}_risk_stderr"
+        return risks, table[name].values.reshape(-1) if name in table else np.zeros_like(risks)
+
+    exact = grouped(linear) is not None or kind == "oracle"
+    found = minimise_over_ridges(evaluate, low, high, _NARROW if exact else _NARROW_DRAWN)
+    ridge = best_ridge(found)
+    return TunedRidge(
+        ridge=ridge,
+        risk=found[ridge][0],
+        risk_without_ridge=found[0.0][0],
+        stderr=found[ridge][1],
+        stderr_without_ridge=found[0.0][1],
+        at_bound=ridge > 0.0 and found[max(found)][0] <= found[ridge][0] * (1.0 + 1e-6),
+        minimise=stage,
+        rule=None if stage == "dense" else kind,
+        size=features,
+        nonzeros=None if stage == "dense" else kept,
+        n=rows,
+        tried={r: found[r][0] for r in sorted(found)},
+    )
+
+
+Found = dict[float, tuple[float, float]]  # ridge -> risk, standard error
+
+
+def _in_eigenbasis(problem: LinearGaussianProblem) -> LinearGaussianProblem:
+    """Independent features and one target with the same dense risks."""
+    covariance = problem.covariance
+    values, vectors = np.linalg.eigh(np.diag(covariance) if covariance.ndim == 1 else covariance)
+    beta = np.linalg.norm((vectors.T @ problem.beta).reshape(problem.p, -1), axis=1)
+    return LinearGaussianProblem(beta, np.maximum(values, 0.0), math.sqrt(problem._core.noise_floor))
+
+
+def natural_bounds(problem: LinearGaussianProblem, n: int) -> tuple[float, float]:
+    """An interval that holds the best ridge unless it is 0 or infinite.
+
+    Its scales are the mean eigenvalue and ``noise tr(Sigma) / (n signal)``, the best ridge of an isotropic
+    problem with the same noise and signal.
+    """
+    mean = float(np.mean(problem._core.variances))
+    if mean == 0.0:
+        return 1e-3, 1e3  # without variance no ridge does anything
+    noise = problem._core.noise_floor
+    signal = max(problem.null_risk - noise, 0.0)
+    best = noise / signal * mean * problem.p / n if signal > 0.0 else math.inf
+    best = min(max(best, 1e-6 * mean), 1e6 * mean)
+    return 1e-4 * min(best, mean), 1e4 * max(best, mean)
+
+
+def ridge_grid(low: float, high: float, per_decade: int = _PER_DECADE) -> list[float]:
+    """Ridges from low to high, evenly spaced by their logarithms."""
+    count = max(3, math.ceil(math.log10(high / low) * per_decade) + 1)
+    return [float(r) for r in np.geomspace(low, high, count)]
+
+
+def minimise_over_ridges(
+    evaluate: Callable[[Sequence[float]], tuple[FloatArray, FloatArray]],
+    low: float,
+    high: float,
+    narrow: float,
+) -> Found:
+    """All ridges tried: 0, a grid, and ever finer ones around the best of them.
+
+    `evaluate` gives the risks of several ridges at once, which shares what does not depend on them.
+    """
+    found: Found = {}
+
+    def look(ridges: Sequence[float]) -> None:
+        risks, errors = evaluate(ridges)
+        found.update(zip(ridges, zip(risks.tolist(), errors.tolist(), strict=True), strict=True))
+
+    look([0.0, *ridge_grid(low, high)])
+    while True:
+        ordered = sorted(found)[1:]  # the positive ones
+        best = min(ordered, key=lambda r: found[r][0])
+        at = ordered.index(best)
+        left, right = ordered[max(at - 1, 0)], ordered[min(at + 1, len(ordered) - 1)]
+        if math.log(right / left) <= narrow or not math.isfinite(found[best][0]):
+            return found
+        halves = [(left, best)] * (left < best) + [(best, right)] * (best < right)
+        look([r for ends in halves for r in np.geomspace(*ends, _INSIDE + 2)[1:-1].tolist()])
+
+
+def best_ridge(found: Found) -> float:
+    """The ridge of least risk; of ridges that do equally well, the smallest."""
+    least = min(risk for risk, _ in found.values())
+    return min(r for r, (risk, _) in found.items() if risk <= least * (1.0 + _EQUAL))
+
+
+def _bounds(value: Any) -> tuple[float, float]:
+    if not check.is_sequence(value) or len(value) != 2:
+        raise TypeError(f"bounds must be a pair of numbers, got {value!r}")
+    low, high = (check.positive(v, f"bounds[{i}]") for i, v in enumerate(value))
+    if low >= high:
+        raise ValueError(f"bounds must be increasing, got {low} before {high}")
+    return low, high
