@@ -6,6 +6,7 @@ draws.
 """
 
 from . import datasets, plot, spectra
+from ._advise import advise
 from ._build import build_info, get_cmake_dir, get_include
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
@@ -32,6 +33,7 @@ __all__ = [
     "RandomFeatureProblem",
     "Spectrum",
     "__version__",
+    "advise",
     "build_info",
     "coefficient_density",
     "coefficient_law",

@@ -1,4 +1,4 @@
-"""The command line: `overprune demo | run | predict | info`, and where the C++ package's files are."""
+"""The command line: `overprune demo | run | predict | advise | info`; where the files for C++ are."""
 
 from __future__ import annotations
 
@@ -194,6 +194,49 @@ def predict(config: ConfigFile, output: Output = None, overwrite: Overwrite = Fa
     _print_notes(results)
     typer.echo(_demo.listing(results.tables["predict"]))
     typer.echo("\n" + _demo.summary(results.tables))
+
+
+@app.command()
+def advise(
+    config: ConfigFile,
+    nonzeros: Annotated[
+        int | None,
+        typer.Option(
+            "--nonzeros",
+            parser=_integer(1, 10**8),
+            metavar="S",
+            help="Features to keep, instead of run.nonzeros.",
+        ),
+    ] = None,
+    output: Output = None,
+    phase: Annotated[
+        bool, typer.Option("--phase", help="Write a phase diagram over n/p and s/p, too; needs --output.")
+    ] = False,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say which size, rule, ridge and schedule CONFIG.toml's problem wants, and what each choice costs.
+
+    By theory alone. With --output, writes advice.csv, advice.json, advice.png and risk.zarr, too.
+    """
+    from . import _advise_command as command
+    from ._config import load
+    from ._output import OutputDirectory
+
+    with _one_line_errors():
+        if phase and output is None:
+            raise ValueError("--phase needs --output DIR, where the diagram goes; got none")
+        experiment = load(config)
+        place = None if output is None else OutputDirectory(output, overwrite=overwrite)
+    with place or nullcontext():
+        with _one_line_errors():
+            plane = command.diagram(experiment, workers) if phase else None
+            found = command.run(experiment, nonzeros, workers)
+        if place is not None:
+            with _one_line_errors(OSError, code=1), place.naming("written"):
+                command.write(place.path, experiment, found, plane)
+                place.commit()
+    typer.echo("\n\n".join(map(str, found)))
 
 
 @app.command()

@@ -16,9 +16,20 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+_NAMES = {
+    "advice.csv",
+    "advice.json",
+    "advice.png",
+    "config.toml",
+    "phase.png",
+    "risk.png",
+    "risk.zarr",
+}
+
+
 def _is_own(name: str) -> bool:
     """Whether a file has a name that a run writes; with several n or ridge there is a figure for each."""
-    return name in ("risk.png", "risk.zarr", "config.toml") or fnmatch(name, "risk-*.png")
+    return name in _NAMES or fnmatch(name, "risk-*.png")
 
 
 class _Refused(FileExistsError):

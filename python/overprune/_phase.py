@@ -14,12 +14,13 @@ from ._predict import number_of_draws
 from ._problem import Problem
 from ._provenance import describe
 from ._spectrum import Spectrum
+from ._validate import FloatArray
 from ._version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Axis = tuple[str, Sequence[float]]
+Axis = tuple[str, Sequence[float] | FloatArray]
 
 _RUN = ("n", "n_over_p", "nonzeros", "nonzeros_over_p")
 _LONG_NAMES = {

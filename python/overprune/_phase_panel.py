@@ -72,7 +72,7 @@ def draw_phase(
 def _limit(ratio: Any) -> float:
     """Most of the plane has its own colour; the peak at s = n does not rule the scale."""
     finite = np.abs(ratio[np.isfinite(ratio)])
-    usual = float(np.quantile(finite, 0.97)) if finite.size else 0.0
+    usual = float(np.quantile(finite, 0.85)) if finite.size else 0.0
     return min(max(usual, _SMALLEST), _LARGEST)
 
 
