@@ -12,10 +12,9 @@ MU1, MU_STAR_SQUARED = 1 / 2, 1 / 4 - 1 / (2 * np.pi)  # of relu; its mean is 1 
 
 
 def dense_risk(problem, n, ridge=0.0):
-    """Test risk of the model trained on n samples: section 3 of the theory, for any covariance."""
-    linear = problem.equivalent()
-    cross = linear.covariance @ linear.beta
-    return limit(linear.covariance, cross[:, None], problem.null_risk, n, ridge)
+    """Predicted test risk of the model trained on n samples."""
+    table = op.predict(problem, n, problem.p, problem.p, ridge=ridge, retrain=False)
+    return table.dense_risk.item()
 
 
 def averaged_dense_risk(problem, n, ridge=0.0):
@@ -105,10 +104,11 @@ def test_relu_features_tend_to_the_limit_of_mei_and_montanari(psi1, psi2, noise,
     assert found == pytest.approx(mei_montanari(psi1, psi2, 1.0, noise, ridge), rel=3 / dim)
 
 
-def test_one_teacher_scatters_around_the_average():
-    dim, draws = 100, 20
-    problems = [op.RandomFeatureProblem.draw(300, dim, noise_std=0.3, seed=s) for s in range(draws)]
-    risks = np.array([dense_risk(problem, 150) for problem in problems])
+@pytest.mark.parametrize("dim", [50, 150])
+def test_predictions_scatter_around_the_limit(dim):
+    draws = 20
+    problems = [op.RandomFeatureProblem.draw(3 * dim, dim, noise_std=0.3, seed=s) for s in range(draws)]
+    risks = np.array([dense_risk(problem, 3 * dim // 2) for problem in problems])
     error = risks.std(ddof=1) / np.sqrt(draws)
     expected = mei_montanari(3, 1.5, 1.0, 0.09)
     assert abs(risks.mean() - expected) < 4 * error + 3 / dim * expected
