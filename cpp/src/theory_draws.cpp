@@ -17,7 +17,9 @@ constexpr Index kRound = 256;      // pairs whose statistics are held before the
 constexpr Index kFirstPairs = 32;  // of draws = 0, which doubles them until the errors are small enough
 constexpr Index kMostPairs = Index{1} << 16;
 constexpr Index kPilotPairs = 8;        // whose supports tell the second effective ridge about
+constexpr Index kMostPilots = 512;      // likewise, where these say little
 constexpr double kNodeDistance = 1.03;  // the forms are known at tau2 / 1.03 and 1.03 tau2
+constexpr double kFarthest = 8.0;       // how many times that distance they are taken to be linear
 
 /// |Q0 u1 - u|^2 with u1 = u + e - w, from the forms of [u e w] at tau2 = 0.
 double compensated_excess(const Eigenbasis& basis, ConstBlock G) {
@@ -109,30 +111,48 @@ bool SizeStudy::closed_form(Rule rule, Index s, Risks& risks) const {
   return known && !grid_.retrain && !compensates();
 }
 
-/// Brackets the second effective ridge with the supports of the first pairs.
+/// Brackets the second effective ridge with the supports of the first pairs: of more of them where two halves
+/// disagree, as they do for ranks that vary about n.
 void SizeStudy::choose_nodes(const Poll& poll) {
   if (!grid_.retrain) return;
   Workspace space(*this);
-  bool drawn = false;
+  const Index asked = options_.draws == 0 ? kMostPilots : (options_.draws + 1) / 2;
   for (Point& point : points_) {
     if (grid_.retrain_ridge == 0.0 && static_cast<double>(point.s) <= n_) continue;
-    if (!drawn) space.draws.batch(0, kPilotPairs);
-    drawn = true;
-    std::vector<double> values;
-    for (Index pair = 0; pair < kPilotPairs; ++pair) {
-      poll_now(poll);
-      space.draws.select(pair, 1.0);
-      const Indices order = space.draws.order(point.rule, point.s);
-      space.forms.start(order, {point.s});
-      const auto& reduced = space.forms.reduce(point.s, space.draws.images(order, point.s, false));
-      values.insert(values.end(), reduced.values.begin(), reduced.values.end());
+    std::array<std::vector<double>, 2> halves;
+    double tau2 = 0.0, most = 0.0;  // most: the largest rank
+    for (Index pairs = 0, target = kPilotPairs;; target *= 2) {
+      for (; pairs < target; pairs += kPilotPairs) {
+        space.draws.batch(pairs, kPilotPairs);
+        for (Index pair = 0; pair < kPilotPairs; ++pair) {
+          poll_now(poll);
+          space.draws.select(pair, 1.0);
+          const Indices order = space.draws.order(point.rule, point.s);
+          space.forms.start(order, {point.s});
+          const auto& reduced = space.forms.reduce(point.s, space.draws.images(order, point.s, false));
+          most = std::max(most, static_cast<double>(reduced.values.size()));
+          halves[pair % 2].insert(halves[pair % 2].end(), reduced.values.begin(), reduced.values.end());
+        }
+      }
+      const double half = static_cast<double>(target) / 2.0;
+      const double one = second_tau(halves[0], half), other = second_tau(halves[1], half);
+      std::vector<double> all = halves[0];
+      all.insert(all.end(), halves[1].begin(), halves[1].end());
+      tau2 = second_tau(all, 2.0 * half);
+      const bool agree = std::abs(one - other) <= 2.0 * (kNodeDistance - 1.0) * tau2;
+      if (tau2 > 0.0 ? agree : most <= n_) break;
+      if (2 * target > std::min(asked, kMostPilots)) break;
     }
-    const std::vector<double> weights(values.size(), 1.0 / kPilotPairs);
-    const double total = static_cast<double>(values.size()) / kPilotPairs;
-    const double tau2 = solve_tau(values, weights, total, n_, grid_.retrain_ridge);
     point.spectral = tau2 > 0.0;
     point.nodes = {tau2 / kNodeDistance, tau2 * kNodeDistance};
   }
+}
+
+/// The second effective ridge, given the eigenvalues of so many supports.
+double SizeStudy::second_tau(const std::vector<double>& values, double supports) const {
+  const std::vector<double> weights(values.size(), 1.0 / supports);
+  const double total = static_cast<double>(values.size()) / supports;
+  return solve_tau(values, weights, total, n_, grid_.retrain_ridge);
 }
 
 void SizeStudy::draw_until(Index target, Index workers, const Poll& poll) {
@@ -238,8 +258,10 @@ SecondStage SizeStudy::second_stage(const Point& point, const std::vector<double
   double balance[2];
   for (Index node = 0; node < 2; ++node)
     balance[node] = grid_.retrain_ridge / point.nodes[node] + mean[point.node(node)] / n_ - 1.0;
+  if (!std::isfinite(first.risk)) return first;
+  if (!std::isfinite(second.risk)) return second;
   const double at = balance[0] / (balance[0] - balance[1]);
-  return interpolate(first, second, std::isfinite(at) ? at : 0.0);
+  return interpolate(first, second, std::isfinite(at) ? std::clamp(at, -kFarthest, 1.0 + kFarthest) : 0.0);
 }
 
 /// Estimates all points; whether every relative standard error is small enough.

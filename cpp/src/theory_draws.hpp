@@ -55,6 +55,7 @@ class SizeStudy {
   void plan(const Poll& poll);
   bool closed_form(Rule rule, Index s, Risks& risks) const;
   void choose_nodes(const Poll& poll);
+  double second_tau(const std::vector<double>& values, double supports) const;
   void draw_until(Index target, Index workers, const Poll& poll);
   void visit(Workspace& space, Results& results) const;
   void visit_rule(Rule rule, const Indices& order, Workspace& space, Results& results) const;

@@ -1,10 +1,14 @@
 """Fixtures that several files share."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from cli_tools import CONFIG
+
+# A shell that runs the tests in the background has them ignore SIGINT, which several of them send.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

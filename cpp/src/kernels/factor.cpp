@@ -1,4 +1,6 @@
 // Factorizations: Eigen's where it has them, and the block-Householder append it has not.
+#include <algorithm>
+
 #include "kernels/maps.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
@@ -127,9 +129,12 @@ bool tridiagonalize(Size n, double* a, Size lda, double* diagonal, double* off, 
   below = reduced.subDiagonal();
   map(b, n, m, ldb).applyOnTheLeft(reduced.matrixQ().adjoint());
   Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver;
-  solver.computeFromTridiagonal(main, below, Eigen::EigenvaluesOnly);
+  // Its test for small off-diagonal entries takes the matrix to be of order one.
+  const double largest = std::max(main.cwiseAbs().maxCoeff(), n > 1 ? below.cwiseAbs().maxCoeff() : 0.0);
+  const double scale = largest > 0.0 ? largest : 1.0;
+  solver.computeFromTridiagonal(main / scale, below / scale, Eigen::EigenvaluesOnly);
   if (solver.info() != Eigen::Success) return false;
-  Eigen::Map<Eigen::VectorXd>(values, n) = solver.eigenvalues();
+  Eigen::Map<Eigen::VectorXd>(values, n) = scale * solver.eigenvalues();
   return true;
 }
 
