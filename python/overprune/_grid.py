@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -51,61 +51,20 @@ class Grid(Generic[Number]):
     ridge_is_sequence: bool
 
     @staticmethod
-    def of(
-        p: int,
-        n: Any,
-        sizes: Any,
-        nonzeros: Any,
-        *,
-        rules: Any,
-        retrain: Any,
-        ridge: Any,
-        retrain_ridge: Any,
-        compensate: Any = False,
-    ) -> Grid[int]:
+    def of(p: int, n: Any, sizes: Any, nonzeros: Any, **rest: Any) -> Grid[int]:
         """Checks the arguments, for p features, in the order in which `simulate` documents them."""
-        strengths = _ridges(ridge)
-        n_is_sequence = check.is_sequence(n)
-        return Grid(
-            n=tuple(check.increasing(n, "n")) if n_is_sequence else (check.integer(n, "n", lowest=1),),
-            sizes=tuple(check.increasing(sizes, "sizes", highest=p)),
-            nonzeros=tuple(check.increasing(nonzeros, "nonzeros", highest=p)),
-            rules=check.rules(rules),
-            retrain=check.flag(retrain, "retrain"),
-            ridge=strengths,
-            retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
-            compensate=check.flag(compensate, "compensate"),
-            n_is_sequence=n_is_sequence,
-            ridge_is_sequence=check.is_sequence(ridge),
-        )
+        several = check.is_sequence(n)
+        samples = check.increasing(n, "n") if several else [check.integer(n, "n", lowest=1)]
+        trained = check.increasing(sizes, "sizes", highest=p)
+        return _grid(samples, trained, check.increasing(nonzeros, "nonzeros", highest=p), several, **rest)
 
     @staticmethod
-    def of_reals(
-        total: float,
-        n: Any,
-        sizes: Any,
-        nonzeros: Any,
-        *,
-        rules: Any,
-        retrain: Any,
-        ridge: Any,
-        retrain_ridge: Any,
-        compensate: Any = False,
-    ) -> Grid[float]:
+    def of_reals(total: float, n: Any, sizes: Any, nonzeros: Any, **rest: Any) -> Grid[float]:
         """The same in real numbers, for features of that total weight."""
-        strengths = _ridges(ridge)
-        return Grid(
-            n=tuple(check.increasing_reals(n, "n")),
-            sizes=tuple(check.increasing_reals(sizes, "sizes", highest=total)),
-            nonzeros=tuple(check.increasing_reals(nonzeros, "nonzeros", highest=total)),
-            rules=check.rules(rules),
-            retrain=check.flag(retrain, "retrain"),
-            ridge=strengths,
-            retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
-            compensate=check.flag(compensate, "compensate"),
-            n_is_sequence=check.is_sequence(n),
-            ridge_is_sequence=check.is_sequence(ridge),
-        )
+        samples = check.increasing_reals(n, "n")
+        trained = check.increasing_reals(sizes, "sizes", highest=total)
+        kept = check.increasing_reals(nonzeros, "nonzeros", highest=total)
+        return _grid(samples, trained, kept, check.is_sequence(n), **rest)
 
     def table(
         self,
@@ -163,6 +122,33 @@ class Grid(Generic[Number]):
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
         }
+
+
+def _grid(
+    n: Sequence[Number],
+    sizes: Sequence[Number],
+    nonzeros: Sequence[Number],
+    several: bool,
+    *,
+    rules: Any,
+    retrain: Any,
+    ridge: Any,
+    retrain_ridge: Any,
+    compensate: Any = False,
+) -> Grid[Number]:
+    """A grid on these axes; checks the rest."""
+    return Grid(
+        n=tuple(n),
+        sizes=tuple(sizes),
+        nonzeros=tuple(nonzeros),
+        rules=check.rules(rules),
+        retrain=check.flag(retrain, "retrain"),
+        ridge=_ridges(ridge),
+        retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
+        compensate=check.flag(compensate, "compensate"),
+        n_is_sequence=several,
+        ridge_is_sequence=check.is_sequence(ridge),
+    )
 
 
 def _ridges(ridge: Any) -> tuple[float, ...]:
