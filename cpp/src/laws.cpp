@@ -10,15 +10,6 @@
 
 namespace overprune {
 namespace theory {
-namespace {
-
-LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index size) {
-  Indices first(size);
-  std::iota(first.begin(), first.end(), Index{0});
-  return problem.restrict(first);
-}
-
-}  // namespace
 
 void check_point(const LinearGaussianProblem& problem, const PruningPoint& point, const Indices& nonzeros,
                  const LawDraws& options) {

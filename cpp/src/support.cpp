@@ -5,6 +5,7 @@
 
 #include "check.hpp"
 #include "overprune/theory.hpp"
+#include "piecewise.hpp"
 #include "survival.hpp"
 
 namespace overprune {
@@ -17,33 +18,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
 
-/// Nodes and weights of Gauss-Legendre quadrature on [-1, 1].
-struct Quadrature {
-  static constexpr int kNodes = 16;
-  double node[kNodes], weight[kNodes];
-
-  Quadrature() {
-    for (int i = 0; i < kNodes; ++i) {
-      double x = std::cos(3.14159265358979324 * (i + 0.75) / (kNodes + 0.5)), slope = 1.0;
-      for (int step = 0; step < 8; ++step) {
-        double before = 1.0, value = x;
-        for (int k = 2; k <= kNodes; ++k) {
-          const double next = ((2 * k - 1) * x * value - (k - 1) * before) / k;
-          before = value;
-          value = next;
-        }
-        slope = kNodes * (x * value - before) / (x * x - 1.0);
-        x -= value / slope;
-      }
-      node[i] = x;
-      weight[i] = 2.0 / ((1.0 - x * x) * slope * slope);
-    }
-  }
-};
-
 /// P(|g z + h| > T and |z| > start) for independent standard normals z and h.
 double both(double start, double g, double T) {
-  static const Quadrature rule;
+  static const QuadratureRule rule = gauss_legendre(16);
   // h decides near z = T / g, within a few 1 / g; nothing happens beyond z = 9 after the start.
   const double end = start + 9.0;
   std::vector<double> breaks;
@@ -54,9 +31,10 @@ double both(double start, double g, double T) {
   double sum = 0.0;
   for (std::size_t i = 1; i < breaks.size(); ++i) {
     const double middle = 0.5 * (breaks[i - 1] + breaks[i]), half = 0.5 * (breaks[i] - breaks[i - 1]);
-    for (int j = 0; j < Quadrature::kNodes; ++j) {
-      const double z = middle + half * rule.node[j];
-      sum += half * rule.weight[j] * std::exp(-0.5 * z * z) * (upper_tail(T - g * z) + upper_tail(T + g * z));
+    for (std::size_t j = 0; j < rule.nodes.size(); ++j) {
+      const double z = middle + half * rule.nodes[j];
+      sum += 2.0 * half * rule.weights[j] * std::exp(-0.5 * z * z) *
+             (upper_tail(T - g * z) + upper_tail(T + g * z));
     }
   }
   return sum * 0.79788456080286536;  // 2 / sqrt(2 pi)

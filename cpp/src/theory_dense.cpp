@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "check.hpp"
 #include "covariance.hpp"
@@ -22,6 +23,17 @@ void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock 
 }
 
 }  // namespace
+
+LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index k) {
+  Indices first(k);
+  std::iota(first.begin(), first.end(), Index{0});
+  return problem.restrict(first);
+}
+
+void multiply(bool transpose, ConstBlock a, ConstBlock b, double beta, Block c) {
+  kernels::active().gemm(transpose, false, c.rows, c.cols, b.rows, 1.0, a.data, a.ld, b.data, b.ld, beta,
+                         c.data, c.ld);
+}
 
 Eigenbasis::Eigenbasis(const LinearGaussianProblem& problem) : problem_(problem) {
   const Index k = features(), m = targets();

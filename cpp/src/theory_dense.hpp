@@ -8,6 +8,12 @@
 
 namespace overprune::theory {
 
+/// The problem of training the first k features.
+LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index k);
+
+/// C = op(A) B + beta C.
+void multiply(bool transpose, ConstBlock a, ConstBlock b, double beta, Block c);
+
 /// Sigma = V diag(values) V' of a problem, without eigenvalues that are zero up to rounding; F = V
 /// diag(values)^(1/2) is the square root that the formulas use: x = F g, u = F'beta. For independent features
 /// V selects the ones of positive variance and is never formed.

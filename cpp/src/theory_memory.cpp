@@ -8,12 +8,6 @@
 namespace overprune::theory {
 namespace {
 
-/// out = op(a) b.
-void multiply(bool transpose, ConstBlock a, ConstBlock b, Block out) {
-  kernels::active().gemm(transpose, false, out.rows, out.cols, b.rows, 1.0, a.data, a.ld, b.data, b.ld, 0.0,
-                         out.data, out.ld);
-}
-
 /// Rows [first, first + m) and columns [column, column + m).
 ConstBlock part(ConstBlock forms, Index first, Index column, Index m) {
   return {forms.data + first + column * forms.ld, m, m, forms.ld};
@@ -70,9 +64,9 @@ SecondStage solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n
       }
   }
   const Block square = square_buffer.block(m, m), linear = linear_buffer.block(m, m);
-  multiply(false, means.K, P, image);
-  multiply(true, P, image, square);
-  multiply(true, P, means.G.columns(0, m), linear);
+  multiply(false, means.K, P, 0.0, image);
+  multiply(true, P, image, 0.0, square);
+  multiply(true, P, means.G.columns(0, m), 0.0, linear);
   memory.omega.resize(m * m);
   const Block omega2{memory.omega.data(), m, m, m};
   for (Index j = 0; j < m; ++j)
@@ -80,8 +74,8 @@ SecondStage solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n
       omega2(i, j) = basis.noise()(i, j) + square(i, j) - linear(i, j) - linear(j, i) + basis.energy()(i, j);
   if (c > m) {
     const Block rho = solution.top(m), weighted = image.top(m), remembered = square;
-    multiply(false, law.omega, rho, weighted);
-    multiply(true, rho, weighted, remembered);
+    multiply(false, law.omega, rho, 0.0, weighted);
+    multiply(true, rho, weighted, 0.0, remembered);
     for (Index j = 0; j < m; ++j)
       for (Index i = 0; i < m; ++i) omega2(i, j) -= B * remembered(i, j);
   }

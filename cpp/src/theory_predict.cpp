@@ -99,9 +99,7 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std
   const Index outer = std::min(options.workers, sizes), inner = std::max<Index>(1, options.workers / outer);
   const auto study_size = [&](Index i, const Poll& stop) {
     const Index size = sizes - 1 - i;  // the largest first, so that the threads end together
-    Indices first(grid.sizes[size]);
-    std::iota(first.begin(), first.end(), Index{0});
-    const LinearGaussianProblem part = problem.restrict(first);
+    const LinearGaussianProblem part = theory::first_features(problem, grid.sizes[size]);
     const theory::Eigenbasis basis(part);  // by far the dearest step: once for all trainings
     for (std::size_t t = 0; t < trainings.size(); ++t) {
       theory::SizeStudy study(basis, trainings[t].n, grids[t], options);

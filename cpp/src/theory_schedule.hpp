@@ -10,6 +10,7 @@
 
 #include "block.hpp"
 #include "overprune/schedule.hpp"
+#include "theory_dense.hpp"
 #include "theory_law.hpp"
 #include "workers.hpp"
 
@@ -50,9 +51,6 @@ class SmallMatrix {
   Index rows_ = 0;
   std::vector<double, Aligned<double>> values_;
 };
-
-/// C = op(A) B + beta C.
-void multiply(bool transpose, ConstBlock a, ConstBlock b, double beta, Block c);
 
 /// What a round's equations need of its supports, means over draws and sums over coordinates. With r rounds
 /// before it and m targets, the columns of Z are [u | e_0 ... e_{r-1} | w_0 ... w_{r-1}], m each.

@@ -61,11 +61,6 @@ void SmallMatrix::add(double factor, const SmallMatrix& other) {
   for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += factor * other.values_[i];
 }
 
-void multiply(bool transpose, ConstBlock a, ConstBlock b, double beta, Block c) {
-  kernels::active().gemm(transpose, false, c.rows, c.cols, b.rows, 1.0, a.data, a.ld, b.data, b.ld, beta,
-                         c.data, c.ld);
-}
-
 void Forms::add(double factor, const Forms& other) {
   first.add(factor, other.first);
   second.add(factor, other.second);

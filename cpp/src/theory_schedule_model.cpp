@@ -66,9 +66,7 @@ void DenseModel::gather(const Indices& rows, const Indices& columns, Block out) 
 
 std::shared_ptr<const DenseModel> dense_model(const LinearGaussianProblem& problem, double n,
                                               const Schedule& schedule) {
-  Indices first(schedule.size);
-  for (Index i = 0; i < schedule.size; ++i) first[i] = i;
-  auto part = std::make_shared<const LinearGaussianProblem>(problem.restrict(first));
+  auto part = std::make_shared<const LinearGaussianProblem>(first_features(problem, schedule.size));
   if (part->diagonal()) {
     const Index k = schedule.size;
     std::vector<double> sigma(k * k, 0.0);
@@ -95,12 +93,9 @@ std::vector<double> DenseModel::eigenvalues(const Indices& support) const {
 void SupportSolver::factor(Block matrix) {
   matrix_ = matrix;
   const Index s = matrix.rows;
-  Buffer& spare = spare_;
-  const Block original = spare.block(s, s);
+  const Block original = spare_.block(s, s);
   copy(matrix, original);
-  triangular_ = kernels::active().cholesky(s, matrix.data, matrix.ld);
-  for (Index j = 0; triangular_ && j < s; ++j)
-    triangular_ = matrix(j, j) * matrix(j, j) > covariance_rounding(s) * original(j, j);
+  triangular_ = definite_cholesky(matrix);
   rank_ = s;
   if (triangular_) return;
   copy(original, matrix);
