@@ -33,6 +33,8 @@ class GridFit {
            SolveInfo* info, const Poll& poll);
 
  private:
+  void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid, const RuleInputs& inputs,
+                 GridSink& sink, const Poll& poll);
   void prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs);
   Indices order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count);
 
@@ -40,7 +42,7 @@ class GridFit {
   RetrainSolver retrainer_;
   Compensator compensator_;
   std::vector<double> root_curvature_, uniform_, scores_;
-  Buffer dense_, columns_, pruned_, retrained_, compensated_;
+  Buffer dense_, pruned_, retrained_, compensated_;
 };
 
 }  // namespace overprune

@@ -38,10 +38,11 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
   check::increasing("nonzeros", nonzeros, 1, static_cast<Index>(order.size()));
   check::distinct("order", order, x.cols);
   const Index m = y.cols, most = nonzeros.back(), count = static_cast<Index>(nonzeros.size());
-  Buffer column_buffer, solution_buffer;
-  const Block columns = column_buffer.block(x.rows, most), solutions = solution_buffer.block(most, count * m);
-  gather_columns(data.design, order.data(), most, columns);
-  RetrainSolver().solve(columns, data.response, nonzeros, data.ridge(ridge), solutions, poll);
+  Buffer buffer;
+  const Block solutions = buffer.block(most, count * m);
+  RetrainSolver solver;
+  solver.start(data.design, data.response, most);
+  solver.solve(order.data(), nonzeros, data.ridge(ridge), solutions, poll);
   std::fill_n(theta, count * x.cols * m, 0.0);
   for (Index s = 0; s < count; ++s)
     for (Index t = 0; t < m; ++t)

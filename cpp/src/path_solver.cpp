@@ -45,42 +45,54 @@ void PivotMonitor::see(const double* column, Index stride, double pivot, double 
   sigma_ = unit * sigma * std::abs(gamma) / std::sqrt(large);
 }
 
-double triangle_condition(ConstBlock triangle) {
-  constexpr int iterations = 6;
-  const auto& kernel = kernels::active();
-  const Index k = triangle.rows;
-  std::vector<double> upper(static_cast<std::size_t>(k * k), 0.0), v(k), w(k), start(k);
-  for (Index j = 0; j < k; ++j) std::copy_n(triangle.col(j), j + 1, upper.data() + j * k);
-  standard_normal({}, 0, k, start.data());
-  const auto normalise = [](std::vector<double>& vector) {
-    double sum = 0.0;
-    for (const double value : vector) sum += value * value;
-    const double length = std::sqrt(sum);
-    for (double& value : vector) value /= length;
-    return length;
-  };
-  double largest = 0.0, inverse = 0.0;
-  v = start;
-  normalise(v);
-  for (int i = 0; i < iterations; ++i) {
-    kernel.gemm(false, false, k, 1, k, 1.0, upper.data(), k, v.data(), k, 0.0, w.data(), k);
-    kernel.gemm(true, false, k, 1, k, 1.0, upper.data(), k, w.data(), k, 0.0, v.data(), k);
-    largest = std::sqrt(normalise(v));
-  }
-  v = start;
-  normalise(v);
-  for (int i = 0; i < iterations; ++i) {
-    kernel.solve_triangular(false, true, k, 1, upper.data(), k, v.data(), k);
-    kernel.solve_triangular(false, false, k, 1, upper.data(), k, v.data(), k);
-    inverse = std::sqrt(normalise(v));
-  }
-  return std::max(1.0, largest * inverse);
+namespace {
+
+/// Divides by the length and returns it.
+double normalise(std::vector<double>& vector) {
+  double sum = 0.0;
+  for (const double value : vector) sum += value * value;
+  const double length = std::sqrt(sum);
+  for (double& value : vector) value /= length;
+  return length;
 }
 
-void solve_normal(ConstBlock triangle, Block b) {
+/// A longer direction of length one: its new entries are random, for nothing is known of them.
+void lengthen(std::vector<double>& direction, Index length) {
+  const Index old = static_cast<Index>(direction.size());
+  direction.resize(length);
+  standard_normal({}, 0, length - old, direction.data() + old);
+  for (Index i = old; i < length; ++i) direction[i] /= std::sqrt(static_cast<double>(length));
+  normalise(direction);
+}
+
+}  // namespace
+
+double ConditionEstimate::of(ConstBlock matrix, double lambda, bool lower, ConstBlock triangle) {
+  constexpr int at_first = 6, later = 2;
   const auto& kernel = kernels::active();
-  kernel.solve_triangular(false, true, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
-  kernel.solve_triangular(false, false, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
+  const int iterations = large_.empty() ? at_first : later;
+  if (large_.empty()) small_.clear();
+  lengthen(large_, matrix.cols);
+  lengthen(small_, triangle.rows);
+  image_.resize(matrix.rows);
+  double largest = 0.0, inverse = 0.0;
+  for (int i = 0; i < iterations; ++i) {
+    kernel.gemm(false, false, matrix.rows, 1, matrix.cols, 1.0, matrix.data, matrix.ld, large_.data(),
+                matrix.cols, 0.0, image_.data(), matrix.rows);
+    kernel.gemm(true, false, matrix.cols, 1, matrix.rows, 1.0, matrix.data, matrix.ld, image_.data(),
+                matrix.rows, 0.0, large_.data(), matrix.cols);
+    largest = normalise(large_);
+    solve_normal(lower, triangle, {small_.data(), triangle.rows, 1, triangle.rows});
+    inverse = normalise(small_);
+  }
+  return std::max(1.0, std::sqrt((largest + lambda) * inverse));
+}
+
+void solve_normal(bool lower, ConstBlock triangle, Block b) {
+  const auto& kernel = kernels::active();
+  for (const bool transpose : {!lower, lower})
+    kernel.solve_triangular(lower, transpose, triangle.rows, b.cols, triangle.data, triangle.ld, b.data,
+                            b.ld);
 }
 
 void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
@@ -118,17 +130,18 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
   }
   copy(problem.x.columns(0, most), a);
   copy(problem.y, b);
-  std::vector<double> norms(most);
-  for (Index j = 0; j < most; ++j) norms[j] = std::sqrt(norm2(a.columns(j, 1)));
+  norms_.resize(most);
+  for (Index j = 0; j < most; ++j) norms_[j] = std::sqrt(norm2(a.columns(j, 1)));
   factor(a, b, problem.poll);
 
-  PivotMonitor monitor(kOrthogonalFloor);
+  monitor_.restart();
+  condition_.restart();
   Index seen = 0;
   for (Index i = 0; i < count; ++i) {
     poll_now(problem.poll);
     const Index k = problem.sizes[i];
-    for (; seen < k; ++seen) monitor.see(a.col(seen), 1, a(seen, seen), norms[seen]);
-    if (!monitor.sound()) {
+    for (; seen < k; ++seen) monitor_.see(a.col(seen), 1, a(seen, seen), norms_[seen]);
+    if (!monitor_.sound()) {
       fallback.solve(problem, i);
       continue;
     }
@@ -136,7 +149,8 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
     copy(b.top(k), theta);
     kernel.solve_triangular(false, false, k, m, a.data, a.ld, theta.data, theta.ld);
     if (ridge) correct(problem, i, {a.data, k, k, a.ld});
-    if (problem.info) problem.note(i, k, triangle_condition({a.data, k, k, a.ld}));
+    if (problem.info)
+      problem.note(i, k, condition_.of(problem.x.columns(0, k), problem.lambda, false, {a.data, k, k, a.ld}));
   }
 }
 
@@ -168,7 +182,7 @@ void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangl
     for (Index j = 0; j < k; ++j) step(j, t) = -problem.lambda * theta(j, t);
   kernel.gemm(true, false, k, m, n, 1.0, problem.x.data, problem.x.ld, residual.data, residual.ld, 1.0,
               step.data, step.ld);
-  solve_normal(triangle, step);
+  solve_normal(false, triangle, step);
   for (Index t = 0; t < m; ++t)
     for (Index j = 0; j < k; ++j) theta(j, t) += step(j, t);
 }

@@ -41,6 +41,11 @@ class PivotMonitor {
  public:
   /// @param floor  smallest singular values below this times the largest column are not trusted
   explicit PivotMonitor(double floor) : floor_(floor) {}
+  void restart() {
+    largest_ = sigma_ = 0.0;
+    small_ = false;
+    direction_.clear();
+  }
   /// @param column  the entries above the pivot, one for each column seen before, `stride` apart
   void see(const double* column, Index stride, double pivot, double column_norm);
   bool sound() const { return !small_ && sigma_ > floor_ * largest_; }
@@ -51,12 +56,21 @@ class PivotMonitor {
   std::vector<double> direction_;  // of length one, with |direction' R| = sigma
 };
 
-/// Estimate of the 2-norm condition number of an upper triangle (k, k), by power iterations on R and on
-/// R^{-1}.
-double triangle_condition(ConstBlock triangle);
+/// Estimates the 2-norm condition number of a triangle from size to size: power iterations on a matrix with
+/// its singular values and on its inverse, begun where the size before left off.
+class ConditionEstimate {
+ public:
+  void restart() { large_.clear(); }
+  /// @param matrix  (r, c) with matrix' matrix + lambda I = R'R, or the same of its transpose
+  /// @param lower   whether the triangle (k, k) is a lower one
+  double of(ConstBlock matrix, double lambda, bool lower, ConstBlock triangle);
 
-/// b = (R'R)^{-1} b for an upper triangle R (k, k).
-void solve_normal(ConstBlock triangle, Block b);
+ private:
+  std::vector<double> large_, small_, image_;  // the directions that the largest and the smallest belong to
+};
+
+/// b = (L L')^{-1} b for a lower triangle L (k, k), or (R'R)^{-1} b for an upper one.
+void solve_normal(bool lower, ConstBlock triangle, Block b);
 
 /// numpy's threshold: singular values below this times the largest count as zero.
 double rcond_of(Index rows, Index cols);
@@ -82,11 +96,14 @@ class TallSolver {
   void factor(Block a, Block b, const Poll& poll);
   void correct(const PathProblem& problem, Index i, ConstBlock triangle);
 
+  std::vector<double> norms_;
+  PivotMonitor monitor_{kOrthogonalFloor};
+  ConditionEstimate condition_;
   Buffer factor_, rhs_, tau_, residual_, step_;
 };
 
-/// Sizes k > n: a triangle R with R'R = X_k X_k' + lambda I, carried from size to size; theta = X_k' a with
-/// the dual solution a = (R'R)^{-1} y, corrected once with a residual taken from X itself.
+/// Sizes k > n: a lower triangle L with L L' = X_k X_k' + lambda I, carried from size to size; theta = X_k' a
+/// with the dual solution a = (L L')^{-1} y, corrected once with a residual taken from X itself.
 class WideSolver {
  public:
   void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback);
@@ -96,19 +113,28 @@ class WideSolver {
   void append(const PathProblem& problem, Index upto);
   bool is_sound();
   void factor(const PathProblem& problem, Index i, Index slot);
-  void form(const PathProblem& problem, Index i, Index count, ConstBlock duals, Block theta);
-  void correct(const PathProblem& problem, Index i, Index slot, Index count, double* relative_steps);
-  void finish(const PathProblem& problem, Index i, Index slot, double first_step, OrthogonalSolver& fallback);
-  ConstBlock triangle_of(Index slot) const { return slots_.columns(slot * slots_.rows, slots_.rows); }
+  void form(const PathProblem& problem, Index i, Index count);
+  void correct(const PathProblem& problem, Index i, Index slot, Index count);
+  void finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback);
 
-  Block triangle_;                 // (n, n) the growing R
+  /// What is kept of a size until its batch is done.
+  struct Slot {
+    Block triangle;    // (n, n) L as it was at this size; only its lower part is set
+    bool sound;        // whether L may be trusted
+    double condition;  // estimated where the caller wants to know
+    double step;       // size of the last correction relative to theta
+  };
+
+  Block triangle_;                 // (n, n) the growing L, zero above, in whole tiles
+  Index padded_ = 0;               // rows of whole tiles
   Index appended_ = 0;             // columns of X in it
   std::vector<double> row_norm2_;  // (n) squared norms of the rows of X_k, plus lambda
   double sound_norm_ = 0.0;        // largest row norm when the triangle was last found sound, or 0
-  Block slots_;                    // (n, batch n) R as it was at each size of the batch
-  Block duals_;                    // (n, batch m)
-  std::vector<char> sound_;        // (batch)
-  Buffer triangle_buffer_, slot_buffer_, dual_buffer_, rows_, residual_, step_;
+  std::vector<Slot> slots_;        // (batch)
+  Block duals_, residual_;         // (n, batch m) a, and the residuals y - X theta - lambda a
+  PivotMonitor monitor_{kOrthogonalFloor};
+  ConditionEstimate condition_;
+  Buffer triangle_buffer_, slot_buffer_, dual_buffer_, columns_, residual_buffer_, step_;
 };
 
 class PathSolver {

@@ -31,41 +31,46 @@ void GridFit::run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs
   path_.solve(x.columns(0, grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
   sink.dense(dense);
   prepare_scores(x, grid, inputs);
-  for (Index i = 0; i < sizes; ++i) {
-    const Index k = grid.sizes[i];
-    const Index active =
-        std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
-    if (active == 0) continue;
-    const Indices nonzeros(grid.nonzeros.begin(), grid.nonzeros.begin() + active);
-    const Index count = nonzeros.back();
-    const ConstBlock theta = dense.columns(i * m, m).top(k);
-    for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r) {
+  const auto fitting = std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
+  if (fitting == grid.nonzeros.begin()) return;
+  if (grid.retrain) retrainer_.start(x, y, *(fitting - 1));
+  // Neighbouring sizes share most of a rule's support, and the retrainer what it knows of it.
+  for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r)
+    for (Index i = 0; i < sizes; ++i) {
       poll_now(poll);
-      const Indices order = order_of(grid.rules[r], i, k, theta, inputs, count);
-      const Block pruned = pruned_.block(count, active * m);
-      fill(pruned, 0.0);
-      for (Index a = 0; a < active; ++a)
-        for (Index t = 0; t < m; ++t)
-          for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order[j], t);
-      Block retrained;
-      if (grid.retrain) {
-        const Block columns = columns_.block(x.rows, count);
-        gather_columns(x, order.data(), count, columns);
-        retrained = retrained_.block(count, active * m);
-        retrainer_.solve(columns, y, nonzeros, grid.retrain_ridge, retrained, poll);
-      }
-      sink.pruned(i, r, order, pruned, retrained);
-      if (!grid.compensate) continue;
-      if (!inputs.covariance.data) {  // independent features know nothing of each other
-        sink.compensated(i, r, order, pruned);
-        continue;
-      }
-      poll_now(poll);
-      const Block compensated = compensated_.block(count, active * m);
-      compensator_.solve(inputs.covariance, theta, order, nonzeros, compensated);
-      sink.compensated(i, r, order, compensated);
+      run_point(i, r, dense.columns(i * m, m).top(grid.sizes[i]), grid, inputs, sink, poll);
     }
+}
+
+void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& grid, const RuleInputs& inputs,
+                        GridSink& sink, const Poll& poll) {
+  const Index k = theta.rows, m = theta.cols;
+  const Index active =
+      std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
+  if (active == 0) return;
+  const std::span<const Index> nonzeros(grid.nonzeros.data(), static_cast<std::size_t>(active));
+  const Index count = nonzeros.back();
+  const Indices order = order_of(grid.rules[rule], size, k, theta, inputs, count);
+  const Block pruned = pruned_.block(count, active * m);
+  fill(pruned, 0.0);
+  for (Index a = 0; a < active; ++a)
+    for (Index t = 0; t < m; ++t)
+      for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order[j], t);
+  Block retrained;
+  if (grid.retrain) {
+    retrained = retrained_.block(count, active * m);
+    retrainer_.solve(order.data(), nonzeros, grid.retrain_ridge, retrained, poll);
   }
+  sink.pruned(size, rule, order, pruned, retrained);
+  if (!grid.compensate) return;
+  if (!inputs.covariance.data) {  // independent features know nothing of each other
+    sink.compensated(size, rule, order, pruned);
+    return;
+  }
+  poll_now(poll);
+  const Block compensated = compensated_.block(count, active * m);
+  compensator_.solve(inputs.covariance, theta, order, Indices(nonzeros.begin(), nonzeros.end()), compensated);
+  sink.compensated(size, rule, order, compensated);
 }
 
 void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs) {

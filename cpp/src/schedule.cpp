@@ -67,7 +67,7 @@ class ScheduleRun {
     PathSolver path;
     RetrainSolver retrainer;
     std::vector<double> root_curvature, scores;
-    Buffer dense, columns, pruned, retrained;
+    Buffer dense, pruned, retrained;
   };
 
   /// A model as it is judged and scored: rows of theta belong to the features of `support`.
@@ -91,6 +91,7 @@ class ScheduleRun {
     for (Index j = 0; j < schedule_.size; ++j) dense.support.push_back(j);
     worker.path.solve(x, y, {schedule_.size}, schedule_.ridge, dense.theta, nullptr, poll);
     judge(worker, nullptr, dense.theta, &result_.dense_risk[i], accuracy(result_.dense_accuracy, i));
+    worker.retrainer.start(x, y, schedule_.nonzeros.front());
     for (std::size_t r = 0; r < schedule_.rules.size(); ++r)
       run_rounds(schedule_.rules[r], i, i * points_ + static_cast<Index>(r) * rounds_, x, y, dense, worker,
                  poll);
@@ -113,10 +114,8 @@ class ScheduleRun {
       else
         judge(worker, pruned.support.data(), pruned.theta, &result_.pruned_risk[first + t],
               accuracy(result_.pruned_accuracy, first + t));
-      const Block columns = worker.columns.block(x.rows, s);
-      gather_columns(x, pruned.support.data(), s, columns);
       current = {pruned.support, worker.retrained.block(s, y.cols)};
-      worker.retrainer.solve(columns, y, {s}, schedule_.retrain_ridge, current.theta, poll);
+      worker.retrainer.solve(current.support.data(), {&s, 1}, schedule_.retrain_ridge, current.theta, poll);
       judge(worker, current.support.data(), current.theta, &result_.retrained_risk[first + t],
             accuracy(result_.retrained_accuracy, first + t));
     }

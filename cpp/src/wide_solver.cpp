@@ -4,59 +4,74 @@
 namespace overprune {
 namespace {
 
-constexpr Index kBatch = 8;  // sizes whose solutions and residuals are formed in one product
+constexpr Index kBatch = 8;           // sizes whose solutions and residuals are formed in one product
+constexpr Index kCached = 64 * 1024;  // numbers of X that are used for all of a step while in cache
+
+/// Calls body(first, count) over blocks of columns of X that stay in cache.
+template <class Body>
+void each_cached_block(Index rows, Index columns, Body body) {
+  const Index width = std::max<Index>(kCached / rows, 8);
+  for (Index first = 0; first < columns; first += width) body(first, std::min(width, columns - first));
+}
+
+/// The lower triangle alone.
+void copy_lower(ConstBlock from, Block to) {
+  for (Index j = 0; j < from.cols; ++j) std::copy_n(from.col(j) + j, from.rows - j, to.col(j) + j);
+}
 
 }  // namespace
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback) {
-  const Index total = static_cast<Index>(problem.sizes.size()), m = problem.y.cols;
+  const Index total = static_cast<Index>(problem.sizes.size());
   // The copies of the triangle take no more memory than X does.
   const Index batch = std::clamp<Index>(problem.x.cols / problem.x.rows, 1, std::min(kBatch, total - first));
   start(problem, batch);
-  double steps[kBatch];
   for (Index i = first; i < total; i += batch) {
     const Index count = std::min(batch, total - i);
     for (Index s = 0; s < count; ++s) {
       poll_now(problem.poll);
       factor(problem, i + s, s);
     }
-    form(problem, i, count, duals_.columns(0, count * m), problem.theta.columns(i * m, count * m));
-    correct(problem, i, 0, count, steps);
+    form(problem, i, count);
+    correct(problem, i, 0, count);
     for (Index s = 0; s < count; ++s) {
       poll_now(problem.poll);
-      finish(problem, i + s, s, steps[s], fallback);
+      finish(problem, i + s, s, fallback);
     }
   }
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch) {
-  const Index n = problem.x.rows;
-  triangle_ = triangle_buffer_.block(n, n);
+  const Index n = problem.x.rows, m = problem.y.cols, tile = kernels::kRowPadding;
+  padded_ = (n + tile - 1) / tile * tile;
+  triangle_ = triangle_buffer_.block(padded_, padded_);
   fill(triangle_, 0.0);
   for (Index j = 0; j < n; ++j) triangle_(j, j) = std::sqrt(problem.lambda);
+  triangle_ = triangle_.columns(0, n).top(n);
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
   sound_norm_ = 0.0;
-  slots_ = slot_buffer_.block(n, batch * n);
-  duals_ = dual_buffer_.block(n, batch * problem.y.cols);
-  sound_.assign(batch, 0);
+  condition_.restart();
+  const Block triangles = slot_buffer_.block(n, batch * n);
+  slots_.resize(batch);
+  for (Index s = 0; s < batch; ++s) slots_[s] = {triangles.columns(s * n, n), false, 1.0, 0.0};
+  duals_ = dual_buffer_.block(n, batch * m);
+  residual_ = residual_buffer_.block(n, batch * m);
 }
 
-// The columns of X are rows to the triangle: copied transposed, then folded in orthogonally.
 void WideSolver::append(const PathProblem& problem, Index upto) {
   const Index n = problem.x.rows, most = columns_per_poll(2 * n * n);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);
-    Block rows = rows_.block(count, n);
+    Block columns = columns_.block(padded_, count);
     for (Index c = 0; c < count; ++c) {
       const double* column = problem.x.col(appended_ + c);
-      for (Index i = 0; i < n; ++i) {
-        rows(c, i) = column[i];
-        row_norm2_[i] += column[i] * column[i];
-      }
+      std::copy_n(column, n, columns.col(c));
+      std::fill_n(columns.col(c) + n, padded_ - n, 0.0);
+      for (Index i = 0; i < n; ++i) row_norm2_[i] += column[i] * column[i];
     }
-    kernels::active().append_rows(n, count, triangle_.data, triangle_.ld, rows.data, rows.ld);
+    kernels::active().append_columns(padded_, count, triangle_.data, triangle_.ld, columns.data, columns.ld);
     appended_ += count;
   }
 }
@@ -66,82 +81,100 @@ void WideSolver::append(const PathProblem& problem, Index upto) {
 bool WideSolver::is_sound() {
   const double largest = std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
   if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
-  PivotMonitor monitor(kOrthogonalFloor);
-  for (Index j = 0; j < triangle_.cols; ++j)
-    monitor.see(triangle_.col(j), 1, triangle_(j, j), std::sqrt(row_norm2_[j]));
-  if (monitor.sound()) sound_norm_ = largest;
-  return monitor.sound();
+  monitor_.restart();
+  for (Index j = 0; j < triangle_.cols; ++j)  // a row of L: a column of L'
+    monitor_.see(&triangle_(j, 0), triangle_.ld, triangle_(j, j), std::sqrt(row_norm2_[j]));
+  if (monitor_.sound()) sound_norm_ = largest;
+  return monitor_.sound();
 }
 
 /// Brings the triangle to size i, keeps a copy in the slot and solves for its duals.
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
-  const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
-  append(problem, k);
-  sound_[slot] = is_sound();
-  copy(triangle_, slots_.columns(slot * n, n));
+  const Index m = problem.y.cols;
+  append(problem, problem.sizes[i]);
+  Slot& own = slots_[slot];
+  own.sound = is_sound();
   const Block dual = duals_.columns(slot * m, m);
-  if (sound_[slot]) {
-    copy(problem.y, dual);
-    solve_normal(triangle_of(slot), dual);
-  } else {
+  if (!own.sound) {
     fill(dual, 0.0);
+    return;
   }
+  copy(problem.y, dual);
+  solve_normal(true, triangle_, dual);
+  copy_lower(triangle_, own.triangle);
+  if (problem.info) own.condition = condition_.of(triangle_, 0.0, true, triangle_);
 }
 
-/// theta = X_k' duals for the sizes i, ..., i + count - 1 at once; what a smaller size has not is zeroed.
-void WideSolver::form(const PathProblem& problem, Index i, Index count, ConstBlock duals, Block theta) {
-  const Index m = problem.y.cols, widest = problem.sizes[i + count - 1];
-  kernels::active().gemm(true, false, widest, count * m, problem.x.rows, 1.0, problem.x.data, problem.x.ld,
-                         duals.data, duals.ld, 0.0, theta.data, theta.ld);
-  for (Index s = 0; s < count; ++s)
-    for (Index c = s * m; c < (s + 1) * m; ++c)
-      std::fill(theta.col(c) + problem.sizes[i + s], theta.col(c) + widest, 0.0);
-}
-
-/// One step of refinement: the residual y - X theta - lambda a comes from X, never from the triangle.
-void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count,
-                         double* relative_steps) {
+/// theta = X_k' a for the sizes i, ..., i + count - 1 at once, and their residuals y - X theta, from the same
+/// columns of X while they are in cache. What a smaller size has not is zero.
+void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
-  Block residual = residual_.block(n, count * m), step = step_.block(widest, count * m);
   const Block theta = problem.theta.columns(i * m, count * m).top(widest);
-  const Block duals = duals_.columns(slot * m, count * m);
-  for (Index s = 0; s < count; ++s) copy(problem.y, residual.columns(s * m, m));
-  kernel.gemm(false, false, n, count * m, widest, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld,
-              1.0, residual.data, residual.ld);
-  for (Index c = 0; c < count * m; ++c)
-    for (Index r = 0; r < n; ++r) residual(r, c) -= problem.lambda * duals(r, c);
+  for (Index s = 0; s < count; ++s) copy(problem.y, residual_.columns(s * m, m));
+  each_cached_block(n, widest, [&](Index first, Index width) {
+    const ConstBlock x = problem.x.columns(first, width);
+    double* own = &theta(first, 0);
+    kernel.gemm(true, false, width, count * m, n, 1.0, x.data, x.ld, duals_.data, duals_.ld, 0.0, own,
+                theta.ld);
+    for (Index s = 0; s < count; ++s) {
+      const Index has = std::clamp<Index>(problem.sizes[i + s] - first, 0, width);
+      for (Index c = s * m; c < (s + 1) * m; ++c) std::fill_n(&theta(first + has, c), width - has, 0.0);
+    }
+    kernel.gemm(false, false, n, count * m, width, -1.0, x.data, x.ld, own, theta.ld, 1.0, residual_.data,
+                residual_.ld);
+  });
+}
+
+/// One step of refinement of the sizes in slots slot, ..., slot + count - 1: their residuals come from X,
+/// never from the triangle.
+void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count) {
+  const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
+  const Block theta = problem.theta.columns(i * m, count * m).top(widest);
+  const Block duals = duals_.columns(slot * m, count * m), residual = residual_.columns(slot * m, count * m);
   for (Index s = 0; s < count; ++s) {
-    const Block own = residual.columns(s * m, m);
-    if (sound_[slot + s])
-      solve_normal(triangle_of(slot + s), own);
-    else
+    const Block own = residual.columns(s * m, m), dual = duals.columns(s * m, m);
+    if (!slots_[slot + s].sound) {
       fill(own, 0.0);
+      continue;
+    }
+    if (problem.lambda > 0.0)
+      for (Index c = 0; c < m; ++c)
+        for (Index r = 0; r < n; ++r) own(r, c) -= problem.lambda * dual(r, c);
+    solve_normal(true, slots_[slot + s].triangle, own);
+    for (Index c = 0; c < m; ++c)
+      for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
   }
-  form(problem, i, count, residual, step);
+  const Block step = step_.block(widest, count * m);
+  kernels::active().gemm(true, false, widest, count * m, n, 1.0, problem.x.data, problem.x.ld, residual.data,
+                         residual.ld, 0.0, step.data, step.ld);
   for (Index s = 0; s < count; ++s) {
-    const double size = norm2(theta.columns(s * m, m)), change = norm2(step.columns(s * m, m));
-    relative_steps[s] = change > 0.0 ? std::sqrt(change / size) : 0.0;
-  }
-  for (Index c = 0; c < count * m; ++c) {
-    for (Index r = 0; r < widest; ++r) theta(r, c) += step(r, c);
-    for (Index r = 0; r < n; ++r) duals(r, c) += residual(r, c);
+    const Index k = problem.sizes[i + s];
+    const Block own = theta.columns(s * m, m).top(k), change = step.columns(s * m, m).top(k);
+    const double moved = norm2(change);
+    slots_[slot + s].step = moved > 0.0 ? std::sqrt(moved / norm2(own)) : 0.0;
+    for (Index c = 0; c < m; ++c)
+      for (Index r = 0; r < k; ++r) own(r, c) += change(r, c);
   }
 }
 
-void WideSolver::finish(const PathProblem& problem, Index i, Index slot, double first_step,
-                        OrthogonalSolver& fallback) {
-  bool sound = sound_[slot];
-  if (sound && !(first_step <= kLargeCorrection)) {
-    double second_step = 0.0;
-    correct(problem, i, slot, 1, &second_step);
-    sound = second_step <= kNoProgress * first_step;
+void WideSolver::finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback) {
+  const auto& kernel = kernels::active();
+  Slot& own = slots_[slot];
+  if (own.sound && !(own.step <= kLargeCorrection)) {
+    const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
+    const double first_step = own.step;
+    const Block theta = problem.solution(i), residual = residual_.columns(slot * m, m);
+    copy(problem.y, residual);
+    kernel.gemm(false, false, n, m, k, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld, 1.0,
+                residual.data, residual.ld);
+    correct(problem, i, slot, 1);
+    own.sound = own.step <= kNoProgress * first_step;
   }
-  if (!sound)
+  if (!own.sound)
     fallback.solve(problem, i);
-  else if (problem.info)
-    problem.note(i, problem.lambda > 0.0 ? problem.sizes[i] : problem.x.rows,
-                 triangle_condition(triangle_of(slot)));
+  else
+    problem.note(i, problem.lambda > 0.0 ? problem.sizes[i] : problem.x.rows, own.condition);
 }
 
 }  // namespace overprune

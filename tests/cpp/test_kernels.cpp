@@ -50,49 +50,86 @@ TEST_CASE("gemm: all transposes, alpha and beta") {
   });
 }
 
+TEST_CASE("gemm with few columns on the right: every remainder of rows, columns and depth") {
+  each_level([](const Table& kernel) {
+    for (const Index m : {Index{1}, Index{7}, Index{16}, Index{33}, Index{70}})
+      for (const Index k : {Index{1}, Index{8}, Index{29}, Index{5000}})
+        for (Index n = 1; n <= 9; ++n) {
+          const Values a = normals(m * k, 1), b = normals(k * n, 2), at = transpose(a, m, k);
+          Values expected = product(a, b, m, k, n);
+          for (double& value : expected) value = 1.0 - 0.5 * value;
+          for (const bool ta : {false, true}) {
+            INFO("m " << m << ", k " << k << ", n " << n << ", transposed " << ta);
+            Values out(m * n, 1.0);
+            kernel.gemm(ta, false, m, n, k, -0.5, ta ? at.data() : a.data(), ta ? k : m, b.data(), k, 1.0,
+                        out.data(), m);
+            CHECK(largest_difference(out, expected) < 1e-12 * static_cast<double>(k));
+          }
+        }
+  });
+}
+
 TEST_CASE("gram adds A'A to the lower triangle and leaves the upper alone") {
   each_level([](const Table& kernel) {
-    const Index n = 11, k = 29;
-    const Values a = normals(n * k, 1), expected = product(transpose(a, k, n), a, n, k, n);
-    Values c(n * n, 5.0);
-    kernel.gram(n, k, a.data(), k, c.data(), n);
-    for (Index j = 0; j < n; ++j)
-      for (Index i = 0; i < n; ++i)
-        CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
+    for (const Index n : {Index{11}, Index{130}}) {
+      const Index k = 29;
+      const Values a = normals(n * k, 1), expected = product(transpose(a, k, n), a, n, k, n);
+      Values c(n * n, 5.0);
+      kernel.gram(n, k, a.data(), k, c.data(), n);
+      for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i)
+          CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
+    }
   });
 }
 
 TEST_CASE("triangular solves invert triangular products") {
   each_level([](const Table& kernel) {
-    const Index n = 40, m = 3;
-    Values full = normals(n * n, 1);
-    for (Index i = 0; i < n; ++i) full[i * n + i] = 10.0 + static_cast<double>(i);
-    const Values b = normals(n * m, 2);
-    for (const bool lower : {false, true})
-      for (const bool flip : {false, true}) {
-        Values triangle(n * n, 0.0), x = b;
-        for (Index j = 0; j < n; ++j)
-          for (Index i = 0; i < n; ++i)
-            if (lower ? i >= j : i <= j) triangle[j * n + i] = full[j * n + i];
-        kernel.solve_triangular(lower, flip, n, m, full.data(), n, x.data(), n);  // reads its triangle only
-        const Values back = product(flip ? transpose(triangle, n, n) : triangle, x, n, n, m);
-        CHECK(largest_difference(back, b) < 1e-12);
+    for (const Index n : {Index{40}, Index{130}})
+      for (const Index m : {Index{1}, Index{3}, Index{6}, Index{70}}) {
+        Values full = normals(n * n, 1);
+        for (Index i = 0; i < n; ++i) full[i * n + i] = 10.0 + static_cast<double>(i);
+        const Values b = normals(n * m, 2);
+        for (const bool lower : {false, true})
+          for (const bool flip : {false, true}) {
+            Values triangle(n * n, 0.0), x = b;
+            for (Index j = 0; j < n; ++j)
+              for (Index i = 0; i < n; ++i)
+                if (lower ? i >= j : i <= j) triangle[j * n + i] = full[j * n + i];
+            kernel.solve_triangular(lower, flip, n, m, full.data(), n, x.data(),
+                                    n);  // reads its triangle only
+            const Values back = product(flip ? transpose(triangle, n, n) : triangle, x, n, n, m);
+            CHECK(largest_difference(back, b) < 1e-11);
+          }
       }
   });
 }
 
-TEST_CASE("cholesky factors definite matrices and refuses indefinite ones") {
+TEST_CASE("cholesky factors definite matrices, leaves the upper triangle alone and refuses indefinite ones") {
   each_level([](const Table& kernel) {
-    const Index n = 50;
-    const Values a = normals(n * n, 1), gram = product(transpose(a, n, n), a, n, n, n);
-    Values l = gram;
-    REQUIRE(kernel.cholesky(n, l.data(), n));
-    Values lower(n * n, 0.0);
-    for (Index j = 0; j < n; ++j)
-      for (Index i = j; i < n; ++i) lower[j * n + i] = l[j * n + i];
-    CHECK(largest_difference(product(lower, transpose(lower, n, n), n, n, n), gram) < 1e-11);
+    for (const Index n : {Index{1}, Index{7}, Index{8}, Index{50}, Index{128}, Index{136}, Index{300}}) {
+      INFO("n " << n);
+      const Values a = normals(2 * n * n, 1), gram = product(transpose(a, 2 * n, n), a, n, 2 * n, n);
+      Values l = gram;
+      REQUIRE(kernel.cholesky(n, l.data(), n));
+      Values lower(n * n, 0.0);
+      bool same = true;
+      for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i) {
+          if (i >= j) lower[j * n + i] = l[j * n + i];
+          if (i < j) same = same && l[j * n + i] == gram[j * n + i];
+        }
+      CHECK(same);
+      CHECK(largest_difference(product(lower, transpose(lower, n, n), n, n, n), gram) <
+            1e-14 * static_cast<double>(n * n + 100));
+      Values indefinite = gram;
+      indefinite[n * n - 1] = -1.0;
+      CHECK_FALSE(kernel.cholesky(n, indefinite.data(), n));
+    }
     Values indefinite = {1.0, 2.0, 2.0, 1.0};
     CHECK_FALSE(kernel.cholesky(2, indefinite.data(), 2));
+    Values undefined(64, NAN);
+    CHECK_FALSE(kernel.cholesky(8, undefined.data(), 8));
   });
 }
 
@@ -109,26 +146,53 @@ TEST_CASE("qr and apply_qt: R'R = A'A, and Q'A = R") {
   });
 }
 
-TEST_CASE("append_rows: R'R grows by W'W, also from zero, from one row and across panels") {
+TEST_CASE(
+    "append_columns: L L' grows by W W', also from zero, by one column, across panels and out of cache") {
   each_level([](const Table& kernel) {
-    for (const Index n : {Index{1}, Index{31}, Index{32}, Index{33}, Index{100}})
-      for (const Index m : {Index{1}, Index{20}, Index{150}}) {
-        INFO("n " << n << ", m " << m);
-        const Values seed_rows = normals(2 * n * n, 1), rows = normals(m * n, 2);
-        Values r(n * n, 0.0), w = seed_rows;
-        kernel.append_rows(n, 2 * n, r.data(), n, w.data(), 2 * n);
-        w = rows;
-        kernel.append_rows(n, m, r.data(), n, w.data(), m);
-        Values expected = product(transpose(seed_rows, 2 * n, n), seed_rows, n, 2 * n, n);
-        const Values more = product(transpose(rows, m, n), rows, n, m, n);
-        for (Index i = 0; i < n * n; ++i) expected[i] += more[i];
-        CHECK(largest_difference(product(transpose(r, n, n), r, n, n, n), expected) < 1e-11);
-        for (Index j = 0; j < n; ++j)
-          for (Index i = j + 1; i < n; ++i) CHECK(r[j * n + i] == 0.0);
-      }
-    Values r(9, 0.0), zeros(6, 0.0);  // rows of zeros change nothing
-    kernel.append_rows(3, 2, r.data(), 3, zeros.data(), 2);
-    CHECK(largest_difference(r, Values(9, 0.0)) == 0.0);
+    struct Shape {
+      Index n, m;
+    };
+    for (const auto [n, m] :
+         {Shape{8, 1}, Shape{8, 20}, Shape{40, 150}, Shape{104, 7}, Shape{104, 300}, Shape{504, 300}}) {
+      INFO("n " << n << ", m " << m);
+      const Values first = normals(n * n, 1), more = normals(n * m, 2);
+      Values l(n * n, 0.0), w = first;
+      kernel.append_columns(n, n, l.data(), n, w.data(), n);
+      w = more;
+      kernel.append_columns(n, m, l.data(), n, w.data(), n);
+      Values expected = product(first, transpose(first, n, n), n, n, n);
+      const Values growth = product(more, transpose(more, n, m), n, m, n);
+      for (Index i = 0; i < n * n; ++i) expected[i] += growth[i];
+      CHECK(largest_difference(product(l, transpose(l, n, n), n, n, n), expected) <
+            1e-13 * static_cast<double>(n * n));
+      for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < j; ++i) CHECK(l[j * n + i] == 0.0);
+    }
+    Values l(64, 0.0), zeros(16, 0.0);  // columns of zeros change nothing
+    kernel.append_columns(8, 2, l.data(), 8, zeros.data(), 8);
+    CHECK(largest_difference(l, Values(64, 0.0)) == 0.0);
+  });
+}
+
+TEST_CASE("append_columns: a border of zeros stays zero, and leading dimensions may be larger") {
+  each_level([](const Table& kernel) {
+    const Index n = 13, padded = 16, ld = 19, m = 5;
+    Values l(ld * padded, 0.0), w(ld * m, 0.0);
+    const Values inside = normals(n * m, 1);
+    for (Index j = 0; j < n; ++j) l[j * ld + j] = 2.0;
+    for (Index j = 0; j < m; ++j)
+      for (Index i = 0; i < n; ++i) w[j * ld + i] = inside[j * n + i];
+    for (Index j = 0; j < m; ++j) w[j * ld + ld - 1] = l[j * ld + ld - 1] = 7.0;  // not the kernel's
+    kernel.append_columns(padded, m, l.data(), ld, w.data(), ld);
+    Values expected = product(inside, transpose(inside, n, m), n, m, n), own(n * n, 0.0);
+    for (Index i = 0; i < n; ++i) expected[i * n + i] += 4.0;
+    for (Index j = 0; j < n; ++j)
+      for (Index i = j; i < n; ++i) own[j * n + i] = l[j * ld + i];
+    CHECK(largest_difference(product(own, transpose(own, n, n), n, n, n), expected) < 1e-12);
+    for (Index j = 0; j < padded; ++j)
+      for (Index i = n; i < padded; ++i) CHECK(l[j * ld + i] == 0.0);
+    CHECK(l[ld - 1] == 7.0);
+    CHECK(w[ld - 1] == 7.0);
   });
 }
 

@@ -1,41 +1,9 @@
-// Factorizations: Eigen's where it has them, and the block-Householder append it has not.
+// Factorizations that Eigen has.
 #include <algorithm>
 
 #include "kernels/maps.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
-namespace {
-
-constexpr Size kPanel = 32;
-
-/// Annihilates column `c` of W (m, n) against R(c, c) and applies the reflector to columns c+1, ..., last-1.
-/// The reflector's tail replaces the column of W; returns tau.
-double reflect_column(MatrixMap& r, MatrixMap& w, Size c, Size last) {
-  auto tail = w.col(c);
-  const double alpha = r(c, c);
-  const double norm2 = tail.squaredNorm();
-  if (norm2 == 0.0) return 0.0;
-  const double length = Eigen::numext::sqrt(alpha * alpha + norm2);
-  const double beta = alpha > 0.0 ? -length : length;
-  tail /= alpha - beta;
-  r(c, c) = beta;
-  const double tau = (beta - alpha) / beta;
-  for (Size l = c + 1; l < last; ++l) {
-    const double projection = tau * (r(c, l) + tail.dot(w.col(l)));
-    r(c, l) -= projection;
-    w.col(l) -= projection * tail;
-  }
-  return tau;
-}
-
-}  // namespace
-
-bool cholesky(Size n, double* a, Size lda) {
-  MatrixMap matrix = map(a, n, n, lda);
-  Eigen::LLT<Eigen::Ref<Eigen::MatrixXd, 0, Stride>> factor(matrix);
-  return factor.info() == Eigen::Success;
-}
-
 void qr(Size m, Size n, double* a, Size lda, double* tau) {
   MatrixMap matrix = map(a, m, n, lda);
   Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd, 0, Stride>> factor(matrix);
@@ -47,39 +15,6 @@ void apply_qt(Size m, Size n, Size k, const double* a, Size lda, const double* t
   const Eigen::Map<const Eigen::VectorXd> coefficients(tau, n);
   map(b, m, k, ldb)
       .applyOnTheLeft(Eigen::householderSequence(reflectors, coefficients).setLength(n).adjoint());
-}
-
-// Every reflector is [e_c; v_c]: a unit vector on top of R and a full column of W below. Panels of columns
-// are reduced one by one, then applied to the rest at once as I - V T' V' (LAPACK's TPQRT).
-void append_rows(Size n, Size m, double* r, Size ldr, double* w, Size ldw) {
-  MatrixMap triangle = map(r, n, n, ldr);
-  MatrixMap rows = map(w, m, n, ldw);
-  Eigen::MatrixXd t(kPanel, kPanel);
-  Eigen::MatrixXd update(kPanel, n);
-  for (Size first = 0; first < n; first += kPanel) {
-    const Size width = n - first < kPanel ? n - first : kPanel;
-    const Size rest = n - first - width;
-    auto v = rows.middleCols(first, width);
-    t.setZero();
-    for (Size j = 0; j < width; ++j) {
-      const double tau = reflect_column(triangle, rows, first + j, first + width);
-      if (tau == 0.0) rows.col(first + j).setZero();
-      t(j, j) = tau;
-      if (j > 0 && tau != 0.0) {
-        const Eigen::VectorXd overlap = -tau * (v.leftCols(j).transpose() * v.col(j));
-        t.col(j).head(j) = t.topLeftCorner(j, j).triangularView<Eigen::Upper>() * overlap;
-      }
-    }
-    if (rest == 0) continue;
-    auto top = triangle.block(first, first + width, width, rest);
-    auto bottom = rows.rightCols(rest);
-    auto z = update.topLeftCorner(width, rest);
-    z = top;
-    z.noalias() += v.transpose() * bottom;
-    z = t.topLeftCorner(width, width).triangularView<Eigen::Upper>().transpose() * z;
-    top -= z;
-    bottom.noalias() -= v * z;
-  }
 }
 
 // Stewart's pivoted QLP decomposition: A = Q1 R P1', then R' = Q2 L' P2' with pivoting again. One pivoted QR

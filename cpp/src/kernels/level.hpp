@@ -14,13 +14,21 @@ OVERPRUNE_BEGIN_LEVEL
 
 void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a, Size lda,
           const double* b, Size ldb, double beta, double* c, Size ldc);
+/// C += alpha op(A) B for at most kSkinny columns, where `is_skinny` says so.
+constexpr Size kSkinny = 8;
+bool is_skinny(bool transpose_a, Size m, Size n, Size k);
+void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double* a, Size lda,
+            const double* b, Size ldb, double* c, Size ldc);
+/// Lower triangle of C (n, n) += alpha A'A, A (k, n), where `transpose`, else alpha A A', A (n, k).
+void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda, double* c,
+                       Size ldc);
 void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
 void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
                       Size ldb);
 bool cholesky(Size n, double* a, Size lda);
 void qr(Size m, Size n, double* a, Size lda, double* tau);
 void apply_qt(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
-void append_rows(Size n, Size m, double* r, Size ldr, double* w, Size ldw);
+void append_columns(Size n, Size m, double* l, Size ldl, double* w, Size ldw);
 Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
               double* x, Size ldx, double* condition);
 bool symmetric_eigen(Size n, double* a, Size lda, double* values);

@@ -11,6 +11,7 @@ namespace {
 using Stride = Eigen::OuterStride<>;
 using MatrixMap = Eigen::Map<Eigen::MatrixXd, 0, Stride>;
 using ConstMatrixMap = Eigen::Map<const Eigen::MatrixXd, 0, Stride>;
+using VectorMap = Eigen::Map<const Eigen::VectorXd>;
 
 [[maybe_unused]] MatrixMap map(double* data, Size rows, Size cols, Size ld) {
   return {data, rows, cols, Stride(ld)};

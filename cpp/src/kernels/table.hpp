@@ -12,6 +12,9 @@ namespace overprune::kernels {
 
 using Size = std::ptrdiff_t;
 
+/// `append_columns` takes rows in whole tiles of so many.
+constexpr Size kRowPadding = 8;
+
 struct Table {
   const char* level;
 
@@ -30,9 +33,9 @@ struct Table {
   void (*qr)(Size m, Size n, double* a, Size lda, double* tau);
   /// B (m, k) = Q'B for the first n reflectors in A (m, n).
   void (*apply_qt)(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
-  /// Upper triangle of R (n, n) becomes that of the QR of [R; W], W (m, n): R'R grows by W'W without ever
-  /// forming it. W is overwritten.
-  void (*append_rows)(Size n, Size m, double* r, Size ldr, double* w, Size ldw);
+  /// L (n, n) lower becomes the triangle of [L, W], W (n, m): L L' grows by W W' without ever forming it. n
+  /// is a multiple of kRowPadding: zero rows and columns border a smaller problem. W is overwritten.
+  void (*append_columns)(Size n, Size m, double* l, Size ldl, double* w, Size ldw);
   /// X (n, k) = minimum-norm least-squares solutions of A X = B, A (m, n), by a pivoted QLP decomposition
   /// with pivots below `rcond` times the largest taken as zero. Returns the rank; `condition` receives the
   /// ratio of the largest to the smallest pivot kept.

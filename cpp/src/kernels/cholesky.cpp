@@ -1,0 +1,109 @@
+// Cholesky factorization in register tiles: Eigen's own leaves half the speed at the sizes of a support.
+#include "kernels/maps.hpp"
+#include "kernels/packet.hpp"
+
+OVERPRUNE_BEGIN_LEVEL
+namespace {
+
+constexpr Size kBlock = 128;  // columns factored before the rest of the matrix is brought up to date
+
+/// The tile of rows `rows` and columns `cols` minus the product of their factors' first `depth` columns.
+template <int R>
+void subtract_factors(Tile<R>& tile, const double* rows, const double* cols, Size ld, Size depth) {
+  for (Size t = 0; t < depth; ++t) {
+    Packet left[R];
+    for (int r = 0; r < R; ++r) left[r] = load(rows + r * kWidth + t * ld);
+    for (Size c = 0; c < kTile; ++c) {
+      const Packet right = spread(cols[c + t * ld]);
+      for (int r = 0; r < R; ++r) tile.value[r][c] = subtract_product(tile.value[r][c], left[r], right);
+    }
+  }
+}
+
+/// Lower triangle of one kTile x kTile block, with what its first `depth` columns left of it.
+struct Corner {
+  double lower[kTile][kTile];  // by columns
+  double inverse[kTile];       // of the diagonal
+
+  /// false where a pivot is not positive.
+  bool factor() {
+    for (Size c = 0; c < kTile; ++c) {
+      if (!(lower[c][c] > 0.0)) return false;
+      lower[c][c] = Eigen::numext::sqrt(lower[c][c]);
+      inverse[c] = 1.0 / lower[c][c];
+      for (Size i = c + 1; i < kTile; ++i) lower[c][i] *= inverse[c];
+      for (Size b = c + 1; b < kTile; ++b)
+        for (Size i = b; i < kTile; ++i) lower[b][i] -= lower[c][i] * lower[c][b];
+    }
+    return true;
+  }
+};
+
+template <int R>
+void update_rows(double* rows, const double* cols, Size ld, Size depth, const Corner& corner) {
+  Tile<R> tile;
+  double* own = rows + depth * ld;
+  tile.read(own, ld);
+  subtract_factors(tile, rows, cols, ld, depth);
+  for (Size c = 0; c < kTile; ++c) {
+    for (int r = 0; r < R; ++r)
+      tile.value[r][c] = Eigen::internal::pmul(tile.value[r][c], spread(corner.inverse[c]));
+    for (Size b = c + 1; b < kTile; ++b)
+      for (int r = 0; r < R; ++r)
+        tile.value[r][b] = subtract_product(tile.value[r][b], tile.value[r][c], spread(corner.lower[c][b]));
+  }
+  tile.write(own, ld);
+}
+
+/// Columns depth, ..., depth + kTile - 1 of a block column whose first `depth` columns are done.
+/// `a` is the block column's diagonal entry; `rows` are those from the diagonal down.
+bool factor_columns(double* a, Size lda, Size rows, Size depth) {
+  double* head = a + depth;
+  Corner corner;
+  for (Size r = 0; r < kTile; r += kWidth) {
+    Tile<1> tile;
+    tile.read(head + r + depth * lda, lda);
+    subtract_factors(tile, head + r, head, lda, depth);
+    for (Size c = 0; c < kTile; ++c) store(&corner.lower[c][r], tile.value[0][c]);
+  }
+  if (!corner.factor()) return false;
+  for (Size c = 0; c < kTile; ++c)
+    for (Size i = c; i < kTile; ++i) head[i + (depth + c) * lda] = corner.lower[c][i];
+  Size i = depth + kTile;
+  for (; i + kTall * kWidth <= rows; i += kTall * kWidth) update_rows<kTall>(a + i, head, lda, depth, corner);
+  for (; i < rows; i += kWidth) update_rows<1>(a + i, head, lda, depth, corner);
+  return true;
+}
+
+/// Block column of `width` columns over `rows` rows, both multiples of kTile, up to date with those before.
+bool factor_block(double* a, Size lda, Size rows, Size width) {
+  for (Size depth = 0; depth < width; depth += kTile)
+    if (!factor_columns(a, lda, rows, depth)) return false;
+  return true;
+}
+
+bool factor_tiles(Size n, double* a, Size lda) {
+  for (Size first = 0; first < n; first += kBlock) {
+    const Size width = n - first < kBlock ? n - first : kBlock, rest = n - first - width;
+    double* corner = a + first * (lda + 1);
+    if (!factor_block(corner, lda, n - first, width)) return false;
+    symmetric_product(false, rest, width, -1.0, corner + width, lda, corner + width * (lda + 1), lda);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool cholesky(Size n, double* a, Size lda) {
+  if (n % kTile == 0) return factor_tiles(n, a, lda);
+  // Whole tiles: bordered by an identity.
+  const Size whole = (n + kTile - 1) / kTile * kTile;
+  Eigen::MatrixXd bordered = Eigen::MatrixXd::Identity(whole, whole);
+  bordered.topLeftCorner(n, n).triangularView<Eigen::Lower>() = map(a, n, n, lda);
+  bordered.bottomLeftCorner(whole - n, n).setZero();
+  const bool definite = factor_tiles(whole, bordered.data(), whole);
+  map(a, n, n, lda).triangularView<Eigen::Lower>() = bordered.topLeftCorner(n, n);
+  return definite;
+}
+
+OVERPRUNE_END_LEVEL

@@ -1,0 +1,32 @@
+#include "kernels/scratch.hpp"
+
+#include <new>
+
+OVERPRUNE_BEGIN_LEVEL
+namespace {
+
+constexpr std::align_val_t kAlign{64};
+
+struct Memory {
+  double* data = nullptr;
+  Size size = 0;
+  ~Memory() { ::operator delete(data, kAlign); }
+};
+
+thread_local Memory packing, work;
+
+}  // namespace
+
+double* scratch(Scratch holder, Size count) {
+  Memory& own = holder == Scratch::packing ? packing : work;
+  if (count > own.size) {
+    ::operator delete(own.data, kAlign);
+    own.data = nullptr;
+    own.size = 0;
+    own.data = static_cast<double*>(::operator new(static_cast<std::size_t>(count) * sizeof(double), kAlign));
+    own.size = count;
+  }
+  return own.data;
+}
+
+OVERPRUNE_END_LEVEL
