@@ -110,8 +110,8 @@ class WideSolver {
 
  private:
   void start(const PathProblem& problem, Index batch);
-  void append(const PathProblem& problem, Index upto);
-  bool is_sound();
+  void append(const PathProblem& problem, Index upto, Index slot);
+  bool is_sound(ConstBlock triangle);
   void factor(const PathProblem& problem, Index i, Index slot);
   void form(const PathProblem& problem, Index i, Index count);
   void correct(const PathProblem& problem, Index i, Index slot, Index count);
@@ -119,14 +119,14 @@ class WideSolver {
 
   /// What is kept of a size until its batch is done.
   struct Slot {
-    Block triangle;    // (n, n) L as it was at this size; only its lower part is set
-    bool sound;        // whether L may be trusted
-    double condition;  // estimated where the caller wants to know
-    double step;       // size of the last correction relative to theta
+    Block triangle;          // (n, n) L as it is at this size, zero above
+    bool sound = false;      // whether L may be trusted
+    double condition = 1.0;  // estimated where the caller wants to know
+    double step = 0.0;       // size of the last correction relative to theta
   };
 
-  Block triangle_;                 // (n, n) the growing L, zero above, in whole tiles
-  Index padded_ = 0;               // rows of whole tiles
+  Block triangles_;                // (n, batch n) of all slots, in whole tiles
+  Index newest_ = 0;               // slot of the triangle that has grown last
   Index appended_ = 0;             // columns of X in it
   std::vector<double> row_norm2_;  // (n) squared norms of the rows of X_k, plus lambda
   double sound_norm_ = 0.0;        // largest row norm when the triangle was last found sound, or 0
@@ -134,7 +134,7 @@ class WideSolver {
   Block duals_, residual_;         // (n, batch m) a, and the residuals y - X theta - lambda a
   PivotMonitor monitor_{kOrthogonalFloor};
   ConditionEstimate condition_;
-  Buffer triangle_buffer_, slot_buffer_, dual_buffer_, columns_, residual_buffer_, step_;
+  Buffer triangle_buffer_, dual_buffer_, columns_, residual_buffer_, step_;
 };
 
 class PathSolver {

@@ -57,12 +57,21 @@ void RetrainSolver::solve_by_gram(Nonzeros nonzeros, double lambda, Block theta)
     kernel.solve_triangular(true, true, s, count * m, factor_.data, factor_.ld, group.data, group.ld);
   }
   correct_points(nonzeros, lambda, theta);
+  trust(nonzeros);
+  for (Index i = 0; i < total; ++i)
+    if (nonzeros[i] > trusted_ || !is_settled(nonzeros, i, lambda, theta)) redo_.push_back(i);
+}
+
+/// Finds the largest leading block that may be trusted. Its pivots tell nearly always; the smallest singular
+/// value is estimated as well where a correction was not as small as those of well-conditioned supports are.
+void RetrainSolver::trust(Nonzeros nonzeros) {
+  const bool look = !(*std::max_element(steps_.begin(), steps_.end()) <= kModestCorrection);
   monitor_.restart();
-  Index seen = 0;
-  for (Index i = 0; i < total; ++i) {
-    for (; seen < nonzeros[i]; ++seen)  // a row of L: a column of L'
-      monitor_.see(&factor_(seen, 0), factor_.ld, factor_(seen, seen), norms_[seen]);
-    if (!monitor_.sound() || !is_settled(nonzeros, i, lambda, theta)) redo_.push_back(i);
+  for (trusted_ = 0; trusted_ < nonzeros.back(); ++trusted_) {
+    const double pivot = factor_(trusted_, trusted_);
+    if (look)  // a row of L: a column of L'
+      monitor_.see(&factor_(trusted_, 0), factor_.ld, pivot, norms_[trusted_]);
+    if (!(pivot >= kSmallPivot * norms_[trusted_]) || (look && !monitor_.sound())) return;
   }
 }
 

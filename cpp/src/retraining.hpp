@@ -11,6 +11,8 @@ namespace overprune {
 /// A correction below this, relative to the solution, says that the Gram matrix alone would have done, and
 /// for every smaller support on the same order all the more: a leading block is conditioned no worse.
 inline constexpr double kTinyCorrection = 1e-14;
+/// Above this it says that the support may be ill-conditioned.
+inline constexpr double kModestCorrection = 1e-10;
 
 /// The columns of a support with their products, kept from one support to the next: the supports of
 /// neighbouring sizes share most of their features, and only the products of those that enter are formed.
@@ -60,6 +62,7 @@ class RetrainSolver {
   bool factor(Index most, double lambda);
   void correct(Nonzeros nonzeros, Index first, Index count, double lambda, Block theta);
   void correct_points(Nonzeros nonzeros, double lambda, Block theta);
+  void trust(Nonzeros nonzeros);
   bool is_settled(Nonzeros nonzeros, Index i, double lambda, Block theta);
 
   ConstBlock x_, y_;
@@ -69,6 +72,7 @@ class RetrainSolver {
   Block factor_;               // (count, count) L, in whole tiles
   std::vector<double> norms_;  // (count) of the columns, with the ridge
   std::vector<double> steps_;  // (S) size of the last correction relative to theta; 0 where none was needed
+  Index trusted_ = 0;          // number of leading columns of L that may be trusted
   Indices redo_, redo_sizes_;
   Buffer factor_buffer_, forward_, by_slot_, residual_, gradient_, step_, columns_, redo_theta_;
 };

@@ -14,11 +14,6 @@ void each_cached_block(Index rows, Index columns, Body body) {
   for (Index first = 0; first < columns; first += width) body(first, std::min(width, columns - first));
 }
 
-/// The lower triangle alone.
-void copy_lower(ConstBlock from, Block to) {
-  for (Index j = 0; j < from.cols; ++j) std::copy_n(from.col(j) + j, from.rows - j, to.col(j) + j);
-}
-
 }  // namespace
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback) {
@@ -43,66 +38,67 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
 
 void WideSolver::start(const PathProblem& problem, Index batch) {
   const Index n = problem.x.rows, m = problem.y.cols, tile = kernels::kRowPadding;
-  padded_ = (n + tile - 1) / tile * tile;
-  triangle_ = triangle_buffer_.block(padded_, padded_);
-  fill(triangle_, 0.0);
-  for (Index j = 0; j < n; ++j) triangle_(j, j) = std::sqrt(problem.lambda);
-  triangle_ = triangle_.columns(0, n).top(n);
+  const Index padded = (n + tile - 1) / tile * tile;
+  triangles_ = triangle_buffer_.block(padded, batch * padded);
+  slots_.assign(batch, {});
+  for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
+  newest_ = 0;
+  fill(triangles_, 0.0);
+  for (Index j = 0; j < n; ++j) triangles_(j, j) = std::sqrt(problem.lambda);
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
   sound_norm_ = 0.0;
   condition_.restart();
-  const Block triangles = slot_buffer_.block(n, batch * n);
-  slots_.resize(batch);
-  for (Index s = 0; s < batch; ++s) slots_[s] = {triangles.columns(s * n, n), false, 1.0, 0.0};
   duals_ = dual_buffer_.block(n, batch * m);
   residual_ = residual_buffer_.block(n, batch * m);
 }
 
-void WideSolver::append(const PathProblem& problem, Index upto) {
-  const Index n = problem.x.rows, most = columns_per_poll(2 * n * n);
+/// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is this one.
+void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
+  const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);
-    Block columns = columns_.block(padded_, count);
+    Block columns = columns_.block(padded, count);
     for (Index c = 0; c < count; ++c) {
       const double* column = problem.x.col(appended_ + c);
       std::copy_n(column, n, columns.col(c));
-      std::fill_n(columns.col(c) + n, padded_ - n, 0.0);
+      std::fill_n(columns.col(c) + n, padded - n, 0.0);
       for (Index i = 0; i < n; ++i) row_norm2_[i] += column[i] * column[i];
     }
-    kernels::active().append_columns(padded_, count, triangle_.data, triangle_.ld, columns.data, columns.ld);
+    kernels::active().append_columns(padded, count, triangles_.col(newest_ * padded), padded, columns.data,
+                                     columns.ld, triangles_.col(slot * padded), padded);
+    newest_ = slot;
     appended_ += count;
   }
 }
 
 /// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
 /// another look only once the rows have grown.
-bool WideSolver::is_sound() {
+bool WideSolver::is_sound(ConstBlock triangle) {
   const double largest = std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
   if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
   monitor_.restart();
-  for (Index j = 0; j < triangle_.cols; ++j)  // a row of L: a column of L'
-    monitor_.see(&triangle_(j, 0), triangle_.ld, triangle_(j, j), std::sqrt(row_norm2_[j]));
+  for (Index j = 0; j < triangle.cols; ++j)  // a row of L: a column of L'
+    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2_[j]));
   if (monitor_.sound()) sound_norm_ = largest;
   return monitor_.sound();
 }
 
-/// Brings the triangle to size i, keeps a copy in the slot and solves for its duals.
+/// The triangle of size i and its duals.
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Index m = problem.y.cols;
-  append(problem, problem.sizes[i]);
+  append(problem, problem.sizes[i], slot);
   Slot& own = slots_[slot];
-  own.sound = is_sound();
+  own.sound = is_sound(own.triangle);
   const Block dual = duals_.columns(slot * m, m);
   if (!own.sound) {
     fill(dual, 0.0);
     return;
   }
   copy(problem.y, dual);
-  solve_normal(true, triangle_, dual);
-  copy_lower(triangle_, own.triangle);
-  if (problem.info) own.condition = condition_.of(triangle_, 0.0, true, triangle_);
+  solve_normal(true, own.triangle, dual);
+  if (problem.info) own.condition = condition_.of(own.triangle, 0.0, true, own.triangle);
 }
 
 /// theta = X_k' a for the sizes i, ..., i + count - 1 at once, and their residuals y - X theta, from the same

@@ -157,9 +157,17 @@ TEST_CASE(
       INFO("n " << n << ", m " << m);
       const Values first = normals(n * n, 1), more = normals(n * m, 2);
       Values l(n * n, 0.0), w = first;
-      kernel.append_columns(n, n, l.data(), n, w.data(), n);
+      kernel.append_columns(n, n, l.data(), n, w.data(), n, l.data(), n);
       w = more;
-      kernel.append_columns(n, m, l.data(), n, w.data(), n);
+      Values out(n * (n + 3), 0.0), before = l;
+      kernel.append_columns(n, m, l.data(), n, w.data(), n, out.data(), n + 3);
+      CHECK(l == before);
+      w = more;
+      kernel.append_columns(n, m, l.data(), n, w.data(), n, l.data(), n);
+      bool same = true;
+      for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i) same = same && out[j * (n + 3) + i] == l[j * n + i];
+      CHECK(same);
       Values expected = product(first, transpose(first, n, n), n, n, n);
       const Values growth = product(more, transpose(more, n, m), n, m, n);
       for (Index i = 0; i < n * n; ++i) expected[i] += growth[i];
@@ -169,7 +177,7 @@ TEST_CASE(
         for (Index i = 0; i < j; ++i) CHECK(l[j * n + i] == 0.0);
     }
     Values l(64, 0.0), zeros(16, 0.0);  // columns of zeros change nothing
-    kernel.append_columns(8, 2, l.data(), 8, zeros.data(), 8);
+    kernel.append_columns(8, 2, l.data(), 8, zeros.data(), 8, l.data(), 8);
     CHECK(largest_difference(l, Values(64, 0.0)) == 0.0);
   });
 }
@@ -183,7 +191,7 @@ TEST_CASE("append_columns: a border of zeros stays zero, and leading dimensions 
     for (Index j = 0; j < m; ++j)
       for (Index i = 0; i < n; ++i) w[j * ld + i] = inside[j * n + i];
     for (Index j = 0; j < m; ++j) w[j * ld + ld - 1] = l[j * ld + ld - 1] = 7.0;  // not the kernel's
-    kernel.append_columns(padded, m, l.data(), ld, w.data(), ld);
+    kernel.append_columns(padded, m, l.data(), ld, w.data(), ld, l.data(), ld);
     Values expected = product(inside, transpose(inside, n, m), n, m, n), own(n * n, 0.0);
     for (Index i = 0; i < n; ++i) expected[i * n + i] += 4.0;
     for (Index j = 0; j < n; ++j)

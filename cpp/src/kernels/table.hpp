@@ -33,9 +33,11 @@ struct Table {
   void (*qr)(Size m, Size n, double* a, Size lda, double* tau);
   /// B (m, k) = Q'B for the first n reflectors in A (m, n).
   void (*apply_qt)(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
-  /// L (n, n) lower becomes the triangle of [L, W], W (n, m): L L' grows by W W' without ever forming it. n
-  /// is a multiple of kRowPadding: zero rows and columns border a smaller problem. W is overwritten.
-  void (*append_columns)(Size n, Size m, double* l, Size ldl, double* w, Size ldw);
+  /// Lower triangle of out (n, n) = that of [L, W], L (n, n) lower, W (n, m), m >= 1: L L' grows by W W'
+  /// without ever forming it. n is a multiple of kRowPadding: zero rows and columns border a smaller problem.
+  /// W is overwritten; out may be L.
+  void (*append_columns)(Size n, Size m, const double* l, Size ldl, double* w, Size ldw, double* out,
+                         Size ldo);
   /// X (n, k) = minimum-norm least-squares solutions of A X = B, A (m, n), by a pivoted QLP decomposition
   /// with pivots below `rcond` times the largest taken as zero. Returns the rank; `condition` receives the
   /// ratio of the largest to the smallest pivot kept.
