@@ -27,18 +27,25 @@ Indices counting_to(Index last) {
   return all;
 }
 
-/// Operations as bench/python/bench_cost.py counts them.
+/// Operations as bench/python/cost.py counts them.
 double path_flops(Index rows, const Indices& sizes) {
-  const double n = static_cast<double>(rows), p = static_cast<double>(sizes.back()), k = std::min(n, p);
-  double flops = 2.0 * n * k * k - 2.0 * k * k * k / 3.0 + 2.0 * n * n * std::max(p - n, 0.0);
-  for (const Index size : sizes) flops += 6.0 * n * static_cast<double>(size);
+  const auto qr = [](double height, double k) { return 2.0 * height * k * k - 2.0 * k * k * k / 3.0; };
+  const double n = static_cast<double>(rows);
+  const auto wide = std::upper_bound(sizes.begin(), sizes.end(), rows);
+  double flops = wide == sizes.begin() ? 0.0 : qr(n, static_cast<double>(wide[-1]));
+  if (wide != sizes.end()) flops += qr(n, n) + 2.0 * n * n * (static_cast<double>(sizes.back()) - n);
+  for (auto size = wide; size != sizes.end(); ++size)
+    flops += 6.0 * n * static_cast<double>(*size) + 8.0 * n * n;
   return flops;
 }
 
 double retrain_flops(Index rows, const Indices& nonzeros) {
-  const double n = static_cast<double>(rows), s = static_cast<double>(nonzeros.back());
-  double flops = n * s * s + s * s * s / 3.0;
-  for (const Index each : nonzeros) flops += 6.0 * n * static_cast<double>(each);
+  const double n = static_cast<double>(rows), most = static_cast<double>(nonzeros.back());
+  double flops = n * most * most + most * most * most / 3.0;
+  for (const Index each : nonzeros) {
+    const double s = static_cast<double>(each);
+    flops += 4.0 * n * s + 6.0 * s * s;
+  }
   return flops;
 }
 
