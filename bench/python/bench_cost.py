@@ -11,6 +11,7 @@ import json
 import resource
 import statistics
 import subprocess
+from collections.abc import Callable
 from itertools import pairwise
 
 from cost import Trial
@@ -39,12 +40,16 @@ def trial_of(sweep: Sweep, new: float) -> Trial:
     return Trial(sweep.n, sweep.sizes, sweep.three, new=new)
 
 
-def check_sizes(shapes: list[tuple[int, int]], runs: int, fma: str, reuse: bool) -> float:
-    """Prints the table; returns the fraction of the peak at the last size."""
+def check_sizes(
+    shapes: list[tuple[int, int]], runs: int, peak_of: Callable[[], float], reuse: bool
+) -> tuple[float, float]:
+    """Prints the table; returns the fraction of the peak at the last size, and the peak (flops a second)."""
     warm = Sweep(10, 20, trials=1)
     warm.simulate(warm.three)  # what is imported on the way is not the trial's
     before = rss()
-    rows = []
+    print("| n, p | Gflop | retraining | GB moved | time | GFLOP/s | of peak | GB held, model | measured |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    peaks, fraction = [], 0.0
     for n, p in shapes:  # ascending, because the most memory held never falls
         sweep = Sweep(n, p, trials=1)
         trial = trial_of(sweep, new_columns(sweep) if reuse else 1.0)
@@ -52,23 +57,18 @@ def check_sizes(shapes: list[tuple[int, int]], runs: int, fma: str, reuse: bool)
         held = rss() - before
         times, fractions = [], []
         for _ in range(runs):
-            done = subprocess.run([fma], capture_output=True, text=True, check=True)
-            peak = 1e9 * json.loads(done.stdout)["gflops"]
+            peaks.append(peak_of())
             times.append(sweep.per_trial(sweep.three))
-            fractions.append(trial.flops() / times[-1] / peak)
-        rows.append((sweep, trial, times, fractions, held))
-    print("| n, p | Gflop | retraining | GB moved | time | GFLOP/s | of peak | GB held, model | measured |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for sweep, trial, times, fractions, held in rows:
-        middle = statistics.median(times)
-        spread = f"{statistics.median(fractions):.2f} ({min(fractions):.2f} to {max(fractions):.2f})"
-        share = trial.retrain_flops() / trial.flops()
+            fractions.append(trial.flops() / times[-1] / peaks[-1])
+        middle, fraction = statistics.median(times), statistics.median(fractions)
         print(
-            f"| {sweep.n}, {sweep.p} | {trial.flops() / 1e9:.3g} | {share:.2f} "
+            f"| {n}, {p} | {trial.flops() / 1e9:.3g} | {trial.retrain_flops() / trial.flops():.2f} "
             f"| {trial.bytes_moved() / 1e9:.3g} | {middle:.3g} s | {trial.flops() / middle / 1e9:.3g} "
-            f"| {spread} | {trial.memory() / 1e9:.3g} | {held / 1e9:.3g} |"
+            f"| {fraction:.2f} ({min(fractions):.2f} to {max(fractions):.2f}) "
+            f"| {trial.memory() / 1e9:.3g} | {held / 1e9:.3g} |",
+            flush=True,
         )
-    return statistics.median(rows[-1][3])
+    return fraction, statistics.median(peaks)
 
 
 def check_growth(n: int, widths: list[int], runs: int) -> None:
@@ -91,12 +91,14 @@ def predict(n: int, p: int, fraction: float, peak: float, new: float) -> None:
     sweep_sizes = np.unique(np.linspace(n // 6, p, 40).astype(int)).tolist()
     trial = Trial(n, sweep_sizes, [n // 6, n // 3, n // 2], new=new)
     hours = trial.flops() / (fraction * peak) / 3600
+    share, flops = trial.retrain_flops() / trial.flops(), trial.flops()
+    print(f"\nPredicted for n = {n:,}, p = {p:,}, 40 sizes, three s:", end=" ")
     print(
-        f"\nPredicted, n = {n:,}, p = {p:,}, 40 sizes, three s: {trial.flops():.3g} flop a trial "
-        f"({trial.retrain_flops() / trial.flops():.0%} of it retraining), "
-        f"{trial.memory() / 1e9:.0f} GB a worker, {trial.bytes_moved() / 1e12:.2g} TB moved; at {fraction:.2f} of {peak / 1e9:.0f} GFLOP/s "
-        f"{hours:.2g} hours a trial and core"
+        f"{flops:.3g} flop a trial ({share:.0%} retraining), {trial.bytes_moved() / 1e12:.2g} TB moved,",
+        end=" ",
     )
+    print(f"{trial.memory() / 1e9:.0f} GB a worker;", end=" ")
+    print(f"at {fraction:.2f} of {peak / 1e9:.0f} GFLOP/s {hours:.2g} hours a trial and core")
 
 
 def main() -> None:
@@ -105,6 +107,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--fma", default=str(FMA_PEAK), help="the program overprune_fma_peak")
+    parser.add_argument("--peak", type=float, help="the peak in GFLOP/s, instead of measuring it")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run?")
     parser.add_argument(
         "--reuse", action="store_true", help="count only those pairs of columns that the last size had not"
@@ -114,11 +117,17 @@ def main() -> None:
     widths = [100, 200] if options.quick else [1000, 2000, 4000, 8000]
     print(f"kernels {op.build_info()['kernel_level']}, medians of {options.runs} runs\n")
     new = new_columns(Sweep(*shapes[1], trials=1))
-    fraction = check_sizes(shapes, options.runs, options.fma, options.reuse)
+
+    def peak() -> float:
+        if options.peak:
+            return 1e9 * options.peak
+        done = subprocess.run([options.fma], capture_output=True, text=True, check=True)
+        return 1e9 * float(json.loads(done.stdout)["gflops"])
+
+    fraction, middle = check_sizes(shapes, options.runs, peak, options.reuse)
     print(f"\nColumns of a support that the size before had not: {new:.0%}")
     check_growth(shapes[0][0], widths, options.runs)
-    done = subprocess.run([options.fma], capture_output=True, text=True, check=True)
-    predict(20_000, 100_000, fraction, 1e9 * json.loads(done.stdout)["gflops"], new if options.reuse else 1.0)
+    predict(20_000, 100_000, fraction, middle, new if options.reuse else 1.0)
 
 
 if __name__ == "__main__":
