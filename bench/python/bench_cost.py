@@ -116,7 +116,6 @@ def main() -> None:
     shapes = [(30, 100), (30, 300), (60, 240)] if options.quick else [(300, 1000), (1000, 4000), (2000, 8000)]
     widths = [100, 200] if options.quick else [1000, 2000, 4000, 8000]
     print(f"kernels {op.build_info()['kernel_level']}, medians of {options.runs} runs\n")
-    new = new_columns(Sweep(*shapes[1], trials=1))
 
     def peak() -> float:
         if options.peak:
@@ -125,6 +124,7 @@ def main() -> None:
         return 1e9 * float(json.loads(done.stdout)["gflops"])
 
     fraction, middle = check_sizes(shapes, options.runs, peak, options.reuse)
+    new = new_columns(Sweep(*shapes[1], trials=1))
     print(f"\nColumns of a support that the size before had not: {new:.0%}")
     check_growth(shapes[0][0], widths, options.runs)
     predict(20_000, 100_000, fraction, middle, new if options.reuse else 1.0)

@@ -178,7 +178,8 @@ def levels_rows(options: Namespace, closing: list[Callable[[], None]]) -> list[t
 
 def workers_rows(options: Namespace) -> list[timing.Row]:
     """What a second worker gains, next to what a second thread of multiply-adds alone gains just then."""
-    sweep = sweeps(options)[0]
+    first = sweeps(options)[0]
+    sweep = first if options.quick else Sweep(first.n, first.p, trials=32)
 
     def fma(threads: int) -> float:
         done = subprocess.run([options.fma, str(threads)], capture_output=True, text=True, check=True)
