@@ -53,6 +53,16 @@ def exact_least_squares(X, y):
     return np.array([row[0] / determinant for row in numerators])
 
 
+def exact_minimum_norm(U, V, y):
+    """(X^+ y) for X = U V, exactly and rounded once; U, V, y of integers, U of full column and V of full row
+    rank: X^+ = V' (V V')^{-1} (U'U)^{-1} U'."""
+    A, B, b = ([[int(value) for value in row] for row in M] for M in (U, V, y[:, None]))
+    At, Bt = ([list(row) for row in zip(*M, strict=True)] for M in (A, B))
+    inner, first = _bareiss(_product(At, A), _product(At, b))
+    outer, second = _bareiss(_product(B, Bt), inner)
+    return np.array([row[0] / (first * second) for row in _product(Bt, outer)])
+
+
 def on_grid(X, bits=44):
     """X rounded to multiples of 2**-bits, so that exact arithmetic with it stays small."""
     return np.round(X * 2.0**bits) / 2.0**bits

@@ -1,4 +1,4 @@
-"""Least squares against numpy's and scipy's solvers and against exact arithmetic."""
+"""Least squares against numpy's and scipy's solvers; against exact arithmetic: test_accuracy.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 
 import overprune as op
-from oracles import EPS, assert_solves, exact_least_squares, lstsq, on_grid
+from oracles import EPS, assert_solves, lstsq
 
 
 def gaussian(n, p, seed=0):
@@ -212,37 +212,6 @@ def test_a_subset_of_the_sizes_gives_the_same_solutions():
     for sizes in ([200], [19, 21], [5, 20, 40, 199]):
         some = op.least_squares_path(X, y, sizes)
         np.testing.assert_allclose(some, every[np.array(sizes) - 1], rtol=1e-9, atol=1e-12)
-
-
-def accuracy_designs(n, p):
-    i = np.arange(1.0, p + 1)
-    spectra = {
-        "isotropic": np.ones(p),
-        "i^-2": i**-2,
-        "i^-4": i**-4,
-        "spiked 1e8": np.where(i <= n // 2, 1e8, 1.0),
-    }
-    return {name: on_grid(gaussian(n, p) * np.sqrt(values)) for name, values in spectra.items()}
-
-
-@pytest.mark.parametrize("name", ["isotropic", "i^-2", "i^-4", "spiked 1e8"])
-def test_as_accurate_as_pinv_around_the_interpolation_threshold(name):
-    """Against exact rational arithmetic: at most four times the error of numpy's pinv."""
-    n, p = 30, 80
-    X, y = accuracy_designs(n, p)[name], on_grid(gaussian(n, 1, seed=9)[:, 0])
-    sizes = [n - 2, n - 1, n, n + 1, n + 2, n + 8, p]
-    path = op.least_squares_path(X, y, sizes)
-    retrained = op.retrain_path(X, y, np.arange(p), sizes)
-    for i, k in enumerate(sizes):
-        exact = exact_least_squares(X[:, :k], y)
-
-        def error(theta, exact=exact):
-            return np.linalg.norm(theta - exact) / np.linalg.norm(exact)
-
-        bar = 4 * max(error(np.linalg.pinv(X[:, :k]) @ y), 1e-15)
-        assert error(path[i, :k]) <= bar
-        assert error(retrained[i, :k]) <= bar
-        assert error(op.least_squares(X[:, :k], y)) <= bar
 
 
 def test_long_path_stays_accurate():
