@@ -18,8 +18,9 @@ void each_cached_block(Index rows, Index columns, Body body) {
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback) {
   const Index total = static_cast<Index>(problem.sizes.size());
-  // The copies of the triangle take no more memory than X does.
-  const Index batch = std::clamp<Index>(problem.x.cols / problem.x.rows, 1, std::min(kBatch, total - first));
+  // The triangles take little more memory than X does.
+  const Index batch =
+      std::clamp<Index>(4 * problem.x.cols / (3 * problem.x.rows), 1, std::min(kBatch, total - first));
   start(problem, batch);
   for (Index i = first; i < total; i += batch) {
     const Index count = std::min(batch, total - i);
@@ -43,7 +44,7 @@ void WideSolver::start(const PathProblem& problem, Index batch) {
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
   newest_ = 0;
-  fill(triangles_, 0.0);
+  fill(problem.info ? triangles_ : triangles_.columns(0, padded), 0.0);  // only estimates look above a diagonal
   for (Index j = 0; j < n; ++j) triangles_(j, j) = std::sqrt(problem.lambda);
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
