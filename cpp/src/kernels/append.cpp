@@ -4,18 +4,15 @@
 // with H = I - tau u u'. A panel of kTile rows is reduced one by one; the rows below meet its kTile
 // reflectors at once: with x a row of W and l of L,  z_c = tau_c (d_c l_c + x v_c' - sum over b < c of z_b
 // v_b v_c'), l_c -= z_c d_c, x -= sum of z_c v_c. A tile of rows does that without leaving the registers but
-// to walk W twice. Where W is larger than a cache, kOuter rows are reduced first and the rest follows in
-// products.
-#include "kernels/maps.hpp"
+// to walk W twice.
 #include "kernels/packet.hpp"
-#include "kernels/scratch.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kOuter = 32;             // rows of an outer panel
-constexpr Size kColumns = 256;          // columns of W folded in at once
-constexpr Size kInCache = 1024 * 1024;  // bytes of W that tiles may walk again and again
+constexpr Size kPanels = 4;     // reduced before the rows below follow, where W has many columns;
+constexpr Size kMany = 128;     // where it has few, it is the triangle that passes through the caches
+constexpr Size kColumns = 256;  // columns of W folded in at once
 
 /// A triangle as it was and as it becomes; the two may be the same memory.
 struct Triangle {
@@ -118,63 +115,28 @@ void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
   }
 }
 
-/// The panel's reflectors on `rows` rows (a multiple of kTile).
-void apply(const Panel& panel, Size rows, Size m, Triangle l, double* w, Size ldw) {
+/// The reflectors of panels 0, ..., count - 1 on `rows` rows (a multiple of kTile); `l` at the first row and
+/// the first panel's first column. Each tile of rows meets all panels while it is in the nearest cache.
+void apply(const Panel* panels, Size count, Size rows, Size m, Triangle l, double* w, Size ldw) {
   Size i = 0;
-  for (; i + kTall * kWidth <= rows; i += kTall * kWidth) apply_tile<kTall>(panel, m, l.at(i, 0), w + i, ldw);
-  for (; i < rows; i += kWidth) apply_tile<1>(panel, m, l.at(i, 0), w + i, ldw);
+  for (; i + kTall * kWidth <= rows; i += kTall * kWidth)
+    for (Size p = 0; p < count; ++p) apply_tile<kTall>(panels[p], m, l.at(i, p * kTile), w + i, ldw);
+  for (; i < rows; i += kWidth)
+    for (Size p = 0; p < count; ++p) apply_tile<1>(panels[p], m, l.at(i, p * kTile), w + i, ldw);
 }
 
-/// All in cache: panel after panel.
 void fold(Size n, Size m, Triangle l, double* w, Size ldw) {
-  Panel panel;
-  for (Size c = 0; c < n; c += kTile) {
-    reduce(panel, m, l.at(c, c), w + c, ldw);
-    const Size below = c + kTile;
-    apply(panel, n - below, m, l.at(below, c), w + below, ldw);
-  }
-}
-
-/// Outer panels: their reflectors are written over their rows of W and go to the rows below as
-/// Z = (L D + W V') T, L -= Z D, W -= Z V.
-void fold_blocked(Size n, Size m, Triangle l, double* w, Size ldw) {
-  Panel panel;
-  double d[kOuter], tau[kOuter];
-  double* z = scratch(Scratch::work, 2 * n * kOuter + 2 * kOuter * kOuter);
-  double *product = z + n * kOuter, *overlap = product + n * kOuter, *t = overlap + kOuter * kOuter;
-  for (Size first = 0; first < n; first += kOuter) {
-    const Size width = n - first < kOuter ? n - first : kOuter, rest = n - first - width;
-    const Triangle corner = l.at(first, first);
-    double* own = w + first;
-    for (Size c = 0; c < width; c += kTile) {
-      reduce(panel, m, corner.at(c, c), own + c, ldw);
+  Panel panels[kPanels];
+  const Size together = (m < kMany ? 1 : kPanels) * kTile;
+  for (Size first = 0; first < n; first += together) {
+    const Size rest = n - first, own = rest < together ? rest : together;
+    for (Size c = 0; c < own; c += kTile) {
+      Panel& panel = panels[c / kTile];
       const Size below = c + kTile;
-      apply(panel, width - below, m, corner.at(below, c), own + below, ldw);
-      for (Size j = 0; j < m; ++j)
-        for (Size i = 0; i < kTile; ++i) own[c + i + j * ldw] = panel.v[j * kTile + i];
-      for (Size i = 0; i < kTile; ++i) d[c + i] = panel.d[i], tau[c + i] = panel.tau[i];
+      reduce(panel, m, l.at(first + c, first + c), w + first + c, ldw);
+      apply(&panel, 1, own - below, m, l.at(first + below, first + c), w + first + below, ldw);
     }
-    if (rest == 0) continue;
-    // T upper triangular: column c = tau_c (e_c - T (overlaps of v_c with those before)).
-    gemm(false, true, width, width, m, 1.0, own, ldw, own, ldw, 0.0, overlap, width);
-    for (Size c = 0; c < width; ++c) {
-      double* column = t + c * width;
-      for (Size i = 0; i < width; ++i) column[i] = 0.0;
-      for (Size b = 0; b < c; ++b)
-        for (Size i = 0; i <= b; ++i) column[i] -= t[i + b * width] * overlap[b + c * width];
-      for (Size i = 0; i < c; ++i) column[i] *= tau[c];
-      column[c] = tau[c];
-    }
-    const Triangle below = corner.at(width, 0);
-    double* rows = own + width;
-    for (Size c = 0; c < width; ++c)
-      for (Size i = 0; i < rest; ++i) product[i + c * rest] = d[c] * below.from[i + c * below.ld_from];
-    gemm(false, true, rest, width, m, 1.0, rows, ldw, own, ldw, 1.0, product, rest);
-    gemm(false, false, rest, width, width, 1.0, product, rest, t, width, 0.0, z, rest);
-    for (Size c = 0; c < width; ++c)
-      for (Size i = 0; i < rest; ++i)
-        below.to[i + c * below.ld_to] = below.from[i + c * below.ld_from] - d[c] * z[i + c * rest];
-    gemm(false, false, rest, m, width, -1.0, z, rest, own, ldw, 1.0, rows, ldw);
+    apply(panels, own / kTile, rest - own, m, l.at(first + own, first), w + first + own, ldw);
   }
 }
 
@@ -185,10 +147,7 @@ void append_columns(Size n, Size m, const double* l, Size ldl, double* w, Size l
   for (Size first = 0; first < m; first += kColumns) {
     const Size count = m - first < kColumns ? m - first : kColumns;
     double* part = w + first * ldw;
-    if (n * count * static_cast<Size>(sizeof(double)) <= kInCache)
-      fold(n, count, triangle, part, ldw);
-    else
-      fold_blocked(n, count, triangle, part, ldw);
+    fold(n, count, triangle, part, ldw);
     triangle = {out, ldo, out, ldo};
   }
 }
