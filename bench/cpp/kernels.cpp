@@ -94,29 +94,19 @@ void add_factors() {
   kernel("cholesky", {{150}, {300}, {1000}, {2000}}, [](const Table& k, const Shape& s) {
     return in_place(cube(s[0]) / 3.0, [&k, s](double* a) { k.cholesky(s[0], a, s[0]); }, definite(s[0]));
   });
-  kernel("qr", {{300, 150}, {300, 300}, {2000, 300}, {2000, 2000}}, [](const Table& k, const Shape& s) {
+  kernel("lq", {{304, 304}, {304, 1000}, {2000, 2000}}, [](const Table& k, const Shape& s) {
     return in_place(
-        2.0 * product({s[0], s[1], s[1]}) - 2.0 * cube(s[1]) / 3.0,
-        [&k, s, tau = Values(s[1])](double* a) mutable { k.qr(s[0], s[1], a, s[0], tau.data()); },
-        normals(s[0] * s[1]));
+        2.0 * product({s[0], s[0], s[1]}) - 2.0 / 3.0 * product({s[0], s[0], s[0]}),
+        [&k, s](double* w) { k.lq(s[0], s[0], 0, s[1], w, s[0]); }, normals(s[0] * s[1]));
   });
-  kernel(
-      "apply_qt", {{300, 300, 1}, {300, 300, 300}, {2000, 2000, 1}, {2000, 2000, 300}},
-      [](const Table& k, const Shape& s) {
-        Values a = normals(s[0] * s[1]), tau(s[1]);
-        k.qr(s[0], s[1], a.data(), s[0], tau.data());
-        return in_place(
-            4.0 * product(s) - 2.0 * product({s[1], s[1], s[2]}),
-            [&k, s, a, tau](double* b) { k.apply_qt(s[0], s[1], s[2], a.data(), s[0], tau.data(), b, s[0]); },
-            normals(s[0] * s[2]));
-      });
-  kernel("append_rows", {{300, 24}, {300, 76}, {300, 204}, {2000, 24}, {2000, 76}, {2000, 204}},
-         [](const Table& k, const Shape& s) {  // R (n, n) and W (m, n) in one piece of memory
-           Values both = triangle(s[0]), rows = normals(s[0] * s[1]);
-           both.insert(both.end(), rows.begin(), rows.end());
+  kernel("append_columns", {{304, 24}, {304, 76}, {304, 204}, {2000, 24}, {2000, 76}, {2000, 204}},
+         [](const Table& k, const Shape& s) {  // L (n, n) and W (n, m) in one piece of memory
+           Values both = triangle(s[0]), columns = normals(s[0] * s[1]);
+           both.insert(both.end(), columns.begin(), columns.end());
            return in_place(
                2.0 * product({s[0], s[0], s[1]}),
-               [&k, s](double* r) { k.append_rows(s[0], s[1], r, s[0], r + s[0] * s[0], s[1]); }, both);
+               [&k, s](double* l) { k.append_columns(s[0], s[1], l, s[0], l + s[0] * s[0], s[0], l, s[0]); },
+               both);
          });
   kernel("min_norm", {{300, 299, 1}, {300, 301, 1}, {300, 1000, 1}}, [](const Table& k, const Shape& s) {
     return Work{

@@ -89,6 +89,14 @@ inline void copy(ConstBlock from, Block to) {
   for (Index j = 0; j < from.cols; ++j) std::copy_n(from.col(j), from.rows, to.col(j));
 }
 
+/// to = from', in squares that stay in cache.
+inline void transpose(ConstBlock from, Block to) {
+  constexpr Index square = 32;
+  for (Index first = 0; first < from.cols; first += square)
+    for (Index i = 0; i < from.rows; ++i)
+      for (Index j = first; j < std::min(first + square, from.cols); ++j) to(j, i) = from(i, j);
+}
+
 inline double norm2(ConstBlock block) {
   double sum = 0.0;
   for (Index j = 0; j < block.cols; ++j)

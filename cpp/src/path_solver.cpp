@@ -11,9 +11,14 @@ double rcond_of(Index rows, Index cols) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, cols));
 }
 
+Index whole_tiles(Index rows) {
+  constexpr Index tile = kernels::kRowPadding;
+  return (rows + tile - 1) / tile * tile;
+}
+
 Index columns_per_poll(Index flops_each) {
   constexpr Index flops = 8'000'000'000;  // a few tenths of a second
-  return std::clamp<Index>(flops / flops_each, 64, 512);
+  return std::clamp<Index>(flops / flops_each / 64 * 64, 64, 512);
 }
 
 // Appending the column (w; pivot) to R: the best direction (s d; c) makes |(s sigma, s d'w + c pivot)|
@@ -117,59 +122,66 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
   problem.note(i, ridge ? k : rank, condition);
 }
 
+// [X'; y'] = [L; z'] Q with L L' = X'X and L z = X'y; ridge starts from L = root I. The leading rows serve
+// every size: theta = L'^{-1} z.
 void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback) {
   const auto& kernel = kernels::active();
-  const Index n = problem.x.rows, m = problem.y.cols, most = problem.sizes[count - 1];
-  const bool ridge = problem.lambda > 0.0;
-  const Index height = n + (ridge ? most : 0);
-  Block a = factor_.block(height, most), b = rhs_.block(height, m);
-  if (ridge) {  // [X; sqrt(lambda) I]: its first k columns are those of the problem of size k
-    fill(a, 0.0);
-    fill(b, 0.0);
-    for (Index j = 0; j < most; ++j) a(n + j, j) = std::sqrt(problem.lambda);
-  }
-  copy(problem.x.columns(0, most), a);
-  copy(problem.y, b);
+  const Index m = problem.y.cols, most = problem.sizes[count - 1], below = whole_tiles(most);
+  const Block l = factor(problem, most);
   norms_.resize(most);
-  for (Index j = 0; j < most; ++j) norms_[j] = std::sqrt(norm2(a.columns(j, 1)));
-  factor(a, b, problem.poll);
-
+  for (Index j = 0; j < most; ++j) norms_[j] = std::sqrt(norm2(problem.x.columns(j, 1)) + problem.lambda);
   monitor_.restart();
   condition_.restart();
   Index seen = 0;
   for (Index i = 0; i < count; ++i) {
     poll_now(problem.poll);
     const Index k = problem.sizes[i];
-    for (; seen < k; ++seen) monitor_.see(a.col(seen), 1, a(seen, seen), norms_[seen]);
+    for (; seen < k; ++seen)  // a row of L: a column of L'
+      monitor_.see(&l(seen, 0), l.ld, l(seen, seen), norms_[seen]);
     if (!monitor_.sound()) {
       fallback.solve(problem, i);
       continue;
     }
     const Block theta = problem.solution(i);
-    copy(b.top(k), theta);
-    kernel.solve_triangular(false, false, k, m, a.data, a.ld, theta.data, theta.ld);
-    if (ridge) correct(problem, i, {a.data, k, k, a.ld});
+    const ConstBlock triangle{l.data, k, k, l.ld};
+    for (Index t = 0; t < m; ++t)
+      for (Index j = 0; j < k; ++j) theta(j, t) = l(below + t, j);
+    kernel.solve_triangular(true, true, k, m, l.data, l.ld, theta.data, theta.ld);
+    if (problem.lambda > 0.0) correct(problem, i, triangle);
     if (problem.info)
-      problem.note(i, k, condition_.of(problem.x.columns(0, k), problem.lambda, false, {a.data, k, k, a.ld}));
+      problem.note(i, k, condition_.of(problem.x.columns(0, k), problem.lambda, true, triangle));
   }
 }
 
-// QR of A in place and Q'B, panel after panel, so that a long one can be stopped in between.
-void TallSolver::factor(Block a, Block b, const Poll& poll) {
+/// L (most, most) and, from the next whole tile on, the rows z' of all targets.
+Block TallSolver::factor(const PathProblem& problem, Index most) {
   const auto& kernel = kernels::active();
-  const Index width = columns_per_poll(4 * a.rows * a.cols);
-  double* tau = tau_.get(width);
-  for (Index first = 0; first < a.cols; first += width) {
-    poll_now(poll);
-    const Index count = std::min(width, a.cols - first), rest = a.cols - first - count, rows = a.rows - first;
-    double* panel = &a(first, first);
-    kernel.qr(rows, count, panel, a.ld, tau);
-    if (rest > 0) kernel.apply_qt(rows, count, rest, panel, a.ld, tau, &a(first, first + count), a.ld);
-    kernel.apply_qt(rows, count, b.cols, panel, a.ld, tau, &b(first, 0), b.ld);
+  const Index n = problem.x.rows, m = problem.y.cols, pivots = whole_tiles(most),
+              rows = pivots + whole_tiles(m);
+  const Block w = rows_.block(rows, std::max(n, pivots));
+  fill(w, 0.0);
+  transpose(problem.x.columns(0, most), w.top(most));
+  for (Index t = 0; t < m; ++t)
+    for (Index i = 0; i < n; ++i) w(pivots + t, i) = problem.y(i, t);
+  const bool ridge = problem.lambda > 0.0;
+  const Block l = ridge ? triangle_.block(rows, rows) : w;
+  if (ridge) {
+    fill(l, 0.0);
+    for (Index j = 0; j < most; ++j) l(j, j) = std::sqrt(problem.lambda);
   }
+  const Index width = columns_per_poll(2 * rows * pivots);
+  for (Index first = 0; first < w.cols; first += width) {
+    poll_now(problem.poll);
+    const Index columns = std::min(width, w.cols - first);
+    if (ridge)
+      kernel.append_columns(rows, columns, l.data, l.ld, w.col(first), w.ld, l.data, l.ld);
+    else
+      kernel.lq(pivots, rows, first, first + columns, w.data, w.ld);
+  }
+  return l;
 }
 
-// theta += (R'R)^{-1} (X'(y - X theta) - lambda theta): the QR of [X; sqrt(lambda) I] errs relative to |y| /
+// theta += (R'R)^{-1} (X'(y - X theta) - lambda theta): the LQ of [X', sqrt(lambda) I] errs relative to |y| /
 // sqrt(lambda), which may be far above theta where the ridge is far above X'X.
 void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangle) {
   const auto& kernel = kernels::active();
@@ -182,7 +194,7 @@ void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangl
     for (Index j = 0; j < k; ++j) step(j, t) = -problem.lambda * theta(j, t);
   kernel.gemm(true, false, k, m, n, 1.0, problem.x.data, problem.x.ld, residual.data, residual.ld, 1.0,
               step.data, step.ld);
-  solve_normal(false, triangle, step);
+  solve_normal(true, triangle, step);
   for (Index t = 0; t < m; ++t)
     for (Index j = 0; j < k; ++j) theta(j, t) += step(j, t);
 }

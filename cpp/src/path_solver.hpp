@@ -75,7 +75,11 @@ void solve_normal(bool lower, ConstBlock triangle, Block b);
 /// numpy's threshold: singular values below this times the largest count as zero.
 double rcond_of(Index rows, Index cols);
 
-/// How many columns (64 to 512) of so many operations each to work through before looking for a wish to stop.
+/// Rows rounded up to whole tiles of the kernels.
+Index whole_tiles(Index rows);
+
+/// How many columns (64 to 512, a multiple of 64) of so many operations each to work through before looking
+/// for a wish to stop.
 Index columns_per_poll(Index flops_each);
 
 /// Size i by a pivoted QLP decomposition: the slow, rank-revealing way.
@@ -87,19 +91,19 @@ class OrthogonalSolver {
   Buffer matrix_, rhs_, solution_;
 };
 
-/// Sizes k <= n: one QR whose leading triangles serve every size.
+/// Sizes k <= n: one triangle whose leading blocks serve every size.
 class TallSolver {
  public:
   void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback);
 
  private:
-  void factor(Block a, Block b, const Poll& poll);
+  Block factor(const PathProblem& problem, Index most);
   void correct(const PathProblem& problem, Index i, ConstBlock triangle);
 
   std::vector<double> norms_;
   PivotMonitor monitor_{kOrthogonalFloor};
   ConditionEstimate condition_;
-  Buffer factor_, rhs_, tau_, residual_, step_;
+  Buffer rows_, triangle_, residual_, step_;
 };
 
 /// Sizes k > n: a lower triangle L with L L' = X_k X_k' + lambda I, carried from size to size; theta = X_k' a
@@ -110,6 +114,7 @@ class WideSolver {
 
  private:
   void start(const PathProblem& problem, Index batch);
+  void begin(const PathProblem& problem, Index slot);
   void append(const PathProblem& problem, Index upto, Index slot);
   bool is_sound(ConstBlock triangle);
   void factor(const PathProblem& problem, Index i, Index slot);

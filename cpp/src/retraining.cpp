@@ -77,7 +77,7 @@ void RetrainSolver::trust(Nonzeros nonzeros) {
 
 /// The Gram matrix in the order of the scores, and its Cholesky factor; false where it has none.
 bool RetrainSolver::factor(Index most, double lambda) {
-  const Index tile = kernels::kRowPadding, padded = (most + tile - 1) / tile * tile;
+  const Index padded = whole_tiles(most);
   factor_ = factor_buffer_.block(padded, padded);
   norms_.resize(most);
   for (Index j = 0; j < most; ++j) {

@@ -38,13 +38,13 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch) {
-  const Index n = problem.x.rows, m = problem.y.cols, tile = kernels::kRowPadding;
-  const Index padded = (n + tile - 1) / tile * tile;
+  const Index n = problem.x.rows, m = problem.y.cols, padded = whole_tiles(n);
   triangles_ = triangle_buffer_.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
   newest_ = 0;
-  fill(problem.info ? triangles_ : triangles_.columns(0, padded), 0.0);  // only estimates look above a diagonal
+  fill(problem.info ? triangles_ : triangles_.columns(0, padded),
+       0.0);  // only estimates look above a diagonal
   for (Index j = 0; j < n; ++j) triangles_(j, j) = std::sqrt(problem.lambda);
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
@@ -54,9 +54,28 @@ void WideSolver::start(const PathProblem& problem, Index batch) {
   residual_ = residual_buffer_.block(n, batch * m);
 }
 
+/// Without ridge there is no triangle to begin with: that of the first n columns (there are more at every
+/// size).
+void WideSolver::begin(const PathProblem& problem, Index slot) {
+  const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(2 * n * n);
+  const Block columns = columns_.block(padded, padded), triangle = triangles_.columns(slot * padded, padded);
+  fill(columns, 0.0);
+  copy(problem.x.columns(0, n), columns.columns(0, n));
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i < n; ++i) row_norm2_[i] += columns(i, j) * columns(i, j);
+  for (Index first = 0; first < padded; first += width) {
+    poll_now(problem.poll);
+    kernels::active().lq(padded, padded, first, std::min(first + width, padded), columns.data, columns.ld);
+  }
+  for (Index j = 0; j < padded; ++j) std::copy_n(columns.col(j) + j, padded - j, triangle.col(j) + j);
+  newest_ = slot;
+  appended_ = n;
+}
+
 /// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is this one.
 void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
+  if (appended_ == 0 && problem.lambda == 0.0) begin(problem, slot);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);

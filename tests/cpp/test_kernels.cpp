@@ -1,6 +1,8 @@
 // Every kernel of every level that this processor runs, against plain loops.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "kernels/table.hpp"
 #include "overprune/activation.hpp"
 #include "reference.hpp"
@@ -18,14 +20,6 @@ void each_level(Test test) {
     test(*table);
   }
   REQUIRE(supported(0) != nullptr);
-}
-
-/// Upper triangle of a column-major (n, n), zero below.
-Values upper(const Values& a, Index ld, Index n) {
-  Values r(n * n, 0.0);
-  for (Index j = 0; j < n; ++j)
-    for (Index i = 0; i <= j; ++i) r[j * n + i] = a[j * ld + i];
-  return r;
 }
 
 }  // namespace
@@ -133,16 +127,32 @@ TEST_CASE("cholesky factors definite matrices, leaves the upper triangle alone a
   });
 }
 
-TEST_CASE("qr and apply_qt: R'R = A'A, and Q'A = R") {
+TEST_CASE("lq: L L' = W W' for the pivots' rows, the same rotation for the rest, at once or in parts") {
   each_level([](const Table& kernel) {
-    const Index m = 130, n = 70;
-    const Values a = normals(m * n, 1), gram = product(transpose(a, m, n), a, n, m, n);
-    Values factor = a, tau(n), image = a;
-    kernel.qr(m, n, factor.data(), m, tau.data());
-    const Values r = upper(factor, m, n);
-    CHECK(largest_difference(product(transpose(r, n, n), r, n, n, n), gram) < 1e-11);
-    kernel.apply_qt(m, n, n, factor.data(), m, tau.data(), image.data(), m);
-    CHECK(largest_difference(upper(image, m, n), r) < 1e-12);
+    struct Shape {
+      Index pivots, rows, m;
+    };
+    for (const auto [pivots, rows, m] :
+         {Shape{8, 8, 8}, Shape{8, 16, 20}, Shape{40, 48, 41}, Shape{104, 104, 300}, Shape{504, 520, 600}}) {
+      INFO("pivots " << pivots << ", rows " << rows << ", m " << m);
+      const Values w = normals(rows * m, 1), gram = product(w, transpose(w, rows, m), rows, m, rows);
+      for (const Index part : {m, Index{8}, Index{64}}) {
+        Values factor = w;
+        for (Index first = 0; first < m; first += part)
+          kernel.lq(pivots, rows, first, std::min(first + part, m), factor.data(), rows);
+        double worst = 0.0;  // of the products of [L; B] (rows, pivots) with L's rows
+        for (Index i = 0; i < rows; ++i)
+          for (Index j = 0; j <= std::min(i, pivots - 1); ++j) {
+            double sum = 0.0;
+            for (Index c = 0; c <= j; ++c) sum += factor[c * rows + i] * factor[c * rows + j];
+            worst = std::max(worst, std::abs(sum - gram[j * rows + i]));
+          }
+        CHECK(worst < 1e-14 * static_cast<double>(m + 100));
+      }
+    }
+    Values zeros(16 * 16, 0.0);
+    kernel.lq(8, 16, 0, 16, zeros.data(), 16);
+    CHECK(largest_difference(zeros, Values(16 * 16, 0.0)) == 0.0);
   });
 }
 

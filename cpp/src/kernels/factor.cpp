@@ -4,19 +4,6 @@
 #include "kernels/maps.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
-void qr(Size m, Size n, double* a, Size lda, double* tau) {
-  MatrixMap matrix = map(a, m, n, lda);
-  Eigen::HouseholderQR<Eigen::Ref<Eigen::MatrixXd, 0, Stride>> factor(matrix);
-  Eigen::Map<Eigen::VectorXd>(tau, n) = factor.hCoeffs();
-}
-
-void apply_qt(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb) {
-  const ConstMatrixMap reflectors = map(a, m, n, lda);
-  const Eigen::Map<const Eigen::VectorXd> coefficients(tau, n);
-  map(b, m, k, ldb)
-      .applyOnTheLeft(Eigen::householderSequence(reflectors, coefficients).setLength(n).adjoint());
-}
-
 // Stewart's pivoted QLP decomposition: A = Q1 R P1', then R' = Q2 L' P2' with pivoting again. One pivoted QR
 // may hide a small singular value (Kahan's matrix); the diagonal of L follows them closely. What is below the
 // threshold is dropped from L, and the least-squares solution in the space of the rest has the smallest norm.

@@ -26,8 +26,7 @@ void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
 void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
                       Size ldb);
 bool cholesky(Size n, double* a, Size lda);
-void qr(Size m, Size n, double* a, Size lda, double* tau);
-void apply_qt(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
+void lq(Size pivots, Size rows, Size first, Size m, double* w, Size ldw);
 void append_columns(Size n, Size m, const double* l, Size ldl, double* w, Size ldw, double* out, Size ldo);
 Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
               double* x, Size ldx, double* condition);

@@ -12,7 +12,7 @@ namespace overprune::kernels {
 
 using Size = std::ptrdiff_t;
 
-/// `append_columns` takes rows in whole tiles of so many.
+/// `lq` and `append_columns` take rows in whole tiles of so many.
 constexpr Size kRowPadding = 8;
 
 struct Table {
@@ -29,10 +29,11 @@ struct Table {
 
   /// A = L L' in the lower triangle of A (n, n); false where A is not positive definite.
   bool (*cholesky)(Size n, double* a, Size lda);
-  /// Householder QR of A (m, n), m >= n, in place: R above the diagonal, reflectors below, tau (n).
-  void (*qr)(Size m, Size n, double* a, Size lda, double* tau);
-  /// B (m, k) = Q'B for the first n reflectors in A (m, n).
-  void (*apply_qt)(Size m, Size n, Size k, const double* a, Size lda, const double* tau, double* b, Size ldb);
+  /// W (rows, m) = [L; B] Q in place by Householder reflectors of its first `pivots` rows, L (pivots, pivots)
+  /// lower; the rest of those rows is overwritten. Columns 0, ..., first - 1 have been through this before; m
+  /// is at least `pivots` in the end. pivots, rows, and first where below pivots, are multiples of
+  /// kRowPadding: zero rows and columns border a smaller problem.
+  void (*lq)(Size pivots, Size rows, Size first, Size m, double* w, Size ldw);
   /// Lower triangle of out (n, n) = that of [L, W], L (n, n) lower, W (n, m), m >= 1: L L' grows by W W'
   /// without ever forming it. n is a multiple of kRowPadding: zero rows and columns border a smaller problem.
   /// W is overwritten; out may be L.

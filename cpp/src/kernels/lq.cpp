@@ -1,0 +1,67 @@
+// W = L Q by Householder reflectors from the right. The pivot of row c is W(c, c).
+#include "kernels/reflectors.hpp"
+#include "kernels/scratch.hpp"
+
+OVERPRUNE_BEGIN_LEVEL
+namespace {
+
+constexpr Size kPanels = 4;     // reduced before the rows below follow
+constexpr Size kColumns = 384;  // columns of W taken in at once, a multiple of kTile
+
+/// Reduces the first kTile rows of W (., m) against their own first columns, which become those of L.
+void reduce(Panel& panel, Size m, double* w, Size ldw) {
+  panel.read(m, w, ldw);
+  for (Size c = 0; c < kTile; ++c) {
+    panel.multiply(c, c + 1, m);
+    double* pivots = panel.v + c * kTile;  // column c of all rows
+    double* column = w + c * ldw;
+    column[c] = panel.reflect(c, pivots[c]);
+    const double d = panel.d[c], tau = panel.tau[c];
+    double z[kTile] = {};
+    for (Size i = c + 1; i < kTile; ++i) {
+      z[i] = tau * (d * pivots[i] + panel.overlap[c][i]);
+      column[i] = pivots[i] - z[i] * d;
+      pivots[i] = 0.0;  // u_i has nothing before its pivot
+    }
+    if (tau != 0.0) panel.subtract(c, c + 1, m, z);
+    for (Size b = 0; b < c; ++b) panel.overlap[c][b] += pivots[b] * d;
+    pivots[c] = d;
+  }
+}
+
+/// Rows 0, ..., pivots - 1 of W (rows, m) against pivots of their own, and the rows below.
+void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
+  Panel panels[kPanels];
+  double* packed = scratch(Scratch::work, kPanels * kTile * m);
+  for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
+  for (Size first = 0; first < pivots; first += kPanels * kTile) {
+    const Size end = pivots - first < kPanels * kTile ? pivots : first + kPanels * kTile;
+    for (Size c = first; c < end; c += kTile) {
+      Panel& panel = panels[(c - first) / kTile];
+      const Size below = c + kTile;
+      reduce(panel, m - c, w + c * (ldw + 1), ldw);
+      each_tile(end - below, [&]<int R>(Size i, Rows<R>) {
+        apply_tile<R, false>(panel, m - c, {}, w + below + i + c * ldw, ldw);
+      });
+    }
+    each_tile(rows - end, [&]<int R>(Size i, Rows<R>) {
+      for (Size c = first; c < end; c += kTile)
+        apply_tile<R, false>(panels[(c - first) / kTile], m - c, {}, w + end + i + c * ldw, ldw);
+    });
+  }
+}
+
+}  // namespace
+
+void lq(Size pivots, Size rows, Size first, Size m, double* w, Size ldw) {
+  for (; first < m; first += kColumns) {
+    const Size count = m - first < kColumns ? m - first : kColumns;
+    double* columns = w + first * ldw;
+    const Size done = first < pivots ? first : pivots;
+    fold(done, rows, count, {w, ldw, w, ldw}, columns, ldw);
+    const Size rest = pivots - done < count ? pivots - done : count;
+    if (rest > 0) factor(rest, rows - done, count, columns + done, ldw);
+  }
+}
+
+OVERPRUNE_END_LEVEL

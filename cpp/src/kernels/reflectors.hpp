@@ -1,0 +1,142 @@
+// Householder reflectors from the right, kTile rows at a time, for append_columns and lq.
+//
+// The reflector of row c is H = I - tau u u' with u = (d_c in its pivot column, v_c in the columns after it),
+// v_c being row c as the reflectors before left it. The rows below meet a panel's reflectors at once: with x
+// such a row,  z_c = tau_c (x u_c' - sum over b < c of z_b u_b u_c'),  x -= sum of z_c u_c. A tile of rows
+// does that without leaving the registers but to walk the columns twice.
+#pragma once
+
+#include "kernels/packet.hpp"
+
+OVERPRUNE_BEGIN_LEVEL
+
+/// A triangle as it was and as it becomes; the two may be the same memory.
+struct Triangle {
+  const double* from;
+  Size ld_from;
+  double* to;
+  Size ld_to;
+
+  /// From row i and column j on.
+  Triangle at(Size i, Size j) const { return {from + i + j * ld_from, ld_from, to + i + j * ld_to, ld_to}; }
+};
+
+/// The reflectors that fold W (rows, m) into the first `pivots` columns of a triangle, on all rows.
+void fold(Size pivots, Size rows, Size m, const Triangle& l, double* w, Size ldw);
+
+namespace {
+
+constexpr int kPackets = kTile / kWidth;
+
+struct Panel {
+  double d[kTile], tau[kTile];
+  double overlap[kTile][kTile];  // [c][b] = u_b u_c' for b < c
+  double* v;                     // (kTile, m) the v_c, packed by columns
+
+  void read(Size m, const double* w, Size ldw) {
+    for (Size j = 0; j < m; ++j)
+      for (int r = 0; r < kPackets; ++r) store(v + j * kTile + r * kWidth, load(w + j * ldw + r * kWidth));
+  }
+
+  /// overlap[c] = products of row c with all rows over columns first, ..., m - 1, in four sums at once for
+  /// the latency's sake.
+  void multiply(Size c, Size first, Size m) {
+    Packet sums[4][kPackets];
+    for (auto& sum : sums)
+      for (Packet& value : sum) value = spread(0.0);
+    const double* row = v + first * kTile;
+    Size j = first;
+    for (; j + 4 <= m; j += 4, row += 4 * kTile)
+      for (int s = 0; s < 4; ++s)
+        for (int r = 0; r < kPackets; ++r)
+          sums[s][r] =
+              add_product(sums[s][r], load(row + s * kTile + r * kWidth), spread(row[s * kTile + c]));
+    for (; j < m; ++j, row += kTile)
+      for (int r = 0; r < kPackets; ++r)
+        sums[0][r] = add_product(sums[0][r], load(row + r * kWidth), spread(row[c]));
+    for (int r = 0; r < kPackets; ++r)
+      store(overlap[c] + r * kWidth, Eigen::internal::padd(Eigen::internal::padd(sums[0][r], sums[1][r]),
+                                                           Eigen::internal::padd(sums[2][r], sums[3][r])));
+  }
+
+  /// The reflector of row c with this pivot, from `multiply`; returns what the pivot becomes. Nothing to
+  /// annihilate: the identity.
+  double reflect(Size c, double pivot) {
+    d[c] = tau[c] = 0.0;
+    const double norm2 = overlap[c][c];
+    if (norm2 == 0.0) return pivot;
+    const double length = Eigen::numext::sqrt(pivot * pivot + norm2);
+    const double beta = pivot > 0.0 ? -length : length;
+    d[c] = pivot - beta;
+    tau[c] = -1.0 / (beta * d[c]);
+    return beta;
+  }
+
+  /// Rows -= z (kTile) v_c over columns first, ..., m - 1.
+  void subtract(Size c, Size first, Size m, const double* z) {
+    Packet step[kPackets];
+    for (int r = 0; r < kPackets; ++r) step[r] = load(z + r * kWidth);
+    double* to = v + first * kTile;
+    for (Size j = first; j < m; ++j, to += kTile) {
+      const Packet own = spread(to[c]);
+      for (int r = 0; r < kPackets; ++r)
+        store(to + r * kWidth, subtract_product(load(to + r * kWidth), step[r], own));
+    }
+  }
+};
+
+/// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those of `l`,
+/// at its first row and the panel's first column; else they are among W's, and d is part of v.
+template <int R, bool Apart>
+void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
+  Tile<R> z;
+  if constexpr (Apart) {
+    for (Size c = 0; c < kTile; ++c)
+      for (int r = 0; r < R; ++r)
+        z.value[r][c] = Eigen::internal::pmul(load(l.from + r * kWidth + c * l.ld_from), spread(panel.d[c]));
+  } else {
+    z.zero();
+  }
+  const double* v = panel.v;
+  for (Size j = 0; j < m; ++j, v += kTile) {
+    Packet x[R];
+    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
+    for (Size c = 0; c < kTile; ++c)
+      for (int r = 0; r < R; ++r) z.value[r][c] = add_product(z.value[r][c], x[r], spread(v[c]));
+  }
+  for (Size c = 0; c < kTile; ++c) {
+    for (Size b = 0; b < c; ++b)
+      for (int r = 0; r < R; ++r)
+        z.value[r][c] = subtract_product(z.value[r][c], z.value[r][b], spread(panel.overlap[c][b]));
+    for (int r = 0; r < R; ++r) {
+      z.value[r][c] = Eigen::internal::pmul(z.value[r][c], spread(panel.tau[c]));
+      if constexpr (Apart) {
+        const Packet before = load(l.from + r * kWidth + c * l.ld_from);
+        store(l.to + r * kWidth + c * l.ld_to, subtract_product(before, z.value[r][c], spread(panel.d[c])));
+      }
+    }
+  }
+  v = panel.v;
+  for (Size j = 0; j < m; ++j, v += kTile) {
+    Packet x[R];
+    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
+    for (Size c = 0; c < kTile; ++c)
+      for (int r = 0; r < R; ++r) x[r] = subtract_product(x[r], z.value[r][c], spread(v[c]));
+    for (int r = 0; r < R; ++r) store(w + r * kWidth + j * ldw, x[r]);
+  }
+}
+
+/// Calls body(i, Rows<R>) for tiles of R packets of rows from row i on, over `rows` rows, a multiple of
+/// kTile.
+template <int R>
+struct Rows {};
+template <class Body>
+void each_tile(Size rows, Body body) {
+  Size i = 0;
+  for (; i + kTall * kWidth <= rows; i += kTall * kWidth) body(i, Rows<kTall>{});
+  for (; i < rows; i += kWidth) body(i, Rows<1>{});
+}
+
+}  // namespace
+
+OVERPRUNE_END_LEVEL
