@@ -124,10 +124,10 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
 
 // [X'; y'] = [L; z'] Q with L L' = X'X and L z = X'y; ridge starts from L = root I. The leading rows serve
 // every size: theta = L'^{-1} z.
-void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback) {
+void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback, Buffer& memory) {
   const auto& kernel = kernels::active();
   const Index m = problem.y.cols, most = problem.sizes[count - 1], below = whole_tiles(most);
-  const Block l = factor(problem, most);
+  const Block l = factor(problem, most, memory);
   norms_.resize(most);
   for (Index j = 0; j < most; ++j) norms_[j] = std::sqrt(norm2(problem.x.columns(j, 1)) + problem.lambda);
   monitor_.restart();
@@ -154,11 +154,11 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
 }
 
 /// L (most, most) and, from the next whole tile on, the rows z' of all targets.
-Block TallSolver::factor(const PathProblem& problem, Index most) {
+Block TallSolver::factor(const PathProblem& problem, Index most, Buffer& memory) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, m = problem.y.cols, pivots = whole_tiles(most),
               rows = pivots + whole_tiles(m);
-  const Block w = rows_.block(rows, std::max(n, pivots));
+  const Block w = memory.block(rows, std::max(n, pivots));
   fill(w, 0.0);
   transpose(problem.x.columns(0, most), w.top(most));
   for (Index t = 0; t < m; ++t)
@@ -208,8 +208,8 @@ void PathSolver::solve(ConstBlock x, ConstBlock y, const Indices& sizes, double 
   fill(theta, 0.0);
   const PathProblem problem{x, y, sizes, ridge * static_cast<double>(x.rows), theta, info, poll};
   const Index tall = std::upper_bound(sizes.begin(), sizes.end(), x.rows) - sizes.begin();
-  if (tall > 0) tall_.solve(problem, tall, orthogonal_);
-  if (tall < static_cast<Index>(sizes.size())) wide_.solve(problem, tall, orthogonal_);
+  if (tall > 0) tall_.solve(problem, tall, orthogonal_, triangles_);
+  if (tall < static_cast<Index>(sizes.size())) wide_.solve(problem, tall, orthogonal_, triangles_);
 }
 
 }  // namespace overprune

@@ -94,26 +94,28 @@ class OrthogonalSolver {
 /// Sizes k <= n: one triangle whose leading blocks serve every size.
 class TallSolver {
  public:
-  void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback);
+  /// @param memory  for the triangle, until the call ends
+  void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback, Buffer& memory);
 
  private:
-  Block factor(const PathProblem& problem, Index most);
+  Block factor(const PathProblem& problem, Index most, Buffer& memory);
   void correct(const PathProblem& problem, Index i, ConstBlock triangle);
 
   std::vector<double> norms_;
   PivotMonitor monitor_{kOrthogonalFloor};
   ConditionEstimate condition_;
-  Buffer rows_, triangle_, residual_, step_;
+  Buffer triangle_, residual_, step_;
 };
 
 /// Sizes k > n: a lower triangle L with L L' = X_k X_k' + lambda I, carried from size to size; theta = X_k' a
 /// with the dual solution a = (L L')^{-1} y, corrected once with a residual taken from X itself.
 class WideSolver {
  public:
-  void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback);
+  /// @param memory  for the triangles, until the call ends
+  void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory);
 
  private:
-  void start(const PathProblem& problem, Index batch);
+  void start(const PathProblem& problem, Index batch, Buffer& memory);
   void begin(const PathProblem& problem, Index slot);
   void append(const PathProblem& problem, Index upto, Index slot);
   bool is_sound(ConstBlock triangle);
@@ -139,7 +141,7 @@ class WideSolver {
   Block duals_, residual_;         // (n, batch m) a, and the residuals y - X theta - lambda a
   PivotMonitor monitor_{kOrthogonalFloor};
   ConditionEstimate condition_;
-  Buffer triangle_buffer_, dual_buffer_, columns_, residual_buffer_, step_;
+  Buffer dual_buffer_, columns_, residual_buffer_, step_;
 };
 
 class PathSolver {
@@ -149,6 +151,7 @@ class PathSolver {
              const Poll& poll);
 
  private:
+  Buffer triangles_;  // of the one, then of the other
   TallSolver tall_;
   WideSolver wide_;
   OrthogonalSolver orthogonal_;

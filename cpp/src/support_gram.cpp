@@ -11,6 +11,9 @@ void SupportGram::start(ConstBlock x, ConstBlock y, Index most) {
   gram_ = gram_buffer_.block(most, most);
   response_ = response_buffer_.block(most, y.cols);
   features_.resize(most);
+  slots_.reserve(most);
+  entered_.reserve(most);
+  free_.reserve(most);
   rank_.assign(x.cols, -1);
 }
 
@@ -74,9 +77,11 @@ void SupportGram::form_all(const Poll& poll) {
 void SupportGram::form_entered(const Poll& poll) {
   const auto& kernel = kernels::active();
   const Index n = x_.rows, m = y_.cols, count = static_cast<Index>(entered_.size());
-  const Block entered = entered_columns_.block(n, count);
+  const Index most =
+      std::max<Index>(gram_.cols / 2, 1);  // more of them would have been formed with all others
+  const Block entered = entered_columns_.block(n, most);
   gather_columns(columns_, entered_.data(), count, entered);
-  const Block products = products_.block(count_, std::max(count, m));
+  const Block products = products_.block(gram_.cols, std::max(most, m)).top(count_);
   const Index chunk = columns_per_poll(2 * count_ * n);
   for (Index first = 0; first < count; first += chunk) {
     poll_now(poll);

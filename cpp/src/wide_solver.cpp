@@ -16,12 +16,12 @@ void each_cached_block(Index rows, Index columns, Body body) {
 
 }  // namespace
 
-void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback) {
+void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory) {
   const Index total = static_cast<Index>(problem.sizes.size());
   // The triangles take little more memory than X does.
   const Index batch =
       std::clamp<Index>(4 * problem.x.cols / (3 * problem.x.rows), 1, std::min(kBatch, total - first));
-  start(problem, batch);
+  start(problem, batch, memory);
   for (Index i = first; i < total; i += batch) {
     const Index count = std::min(batch, total - i);
     for (Index s = 0; s < count; ++s) {
@@ -37,9 +37,9 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
   }
 }
 
-void WideSolver::start(const PathProblem& problem, Index batch) {
+void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {
   const Index n = problem.x.rows, m = problem.y.cols, padded = whole_tiles(n);
-  triangles_ = triangle_buffer_.block(padded, batch * padded);
+  triangles_ = memory.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
   newest_ = 0;
@@ -58,16 +58,18 @@ void WideSolver::start(const PathProblem& problem, Index batch) {
 /// size).
 void WideSolver::begin(const PathProblem& problem, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(2 * n * n);
-  const Block columns = columns_.block(padded, padded), triangle = triangles_.columns(slot * padded, padded);
-  fill(columns, 0.0);
-  copy(problem.x.columns(0, n), columns.columns(0, n));
+  const Block triangle = triangles_.columns(slot * padded, padded);
+  fill(triangle, 0.0);
   for (Index j = 0; j < n; ++j)
-    for (Index i = 0; i < n; ++i) row_norm2_[i] += columns(i, j) * columns(i, j);
+    for (Index i = 0; i < n; ++i) {
+      triangle(i, j) = problem.x(i, j);
+      row_norm2_[i] += triangle(i, j) * triangle(i, j);
+    }
   for (Index first = 0; first < padded; first += width) {
     poll_now(problem.poll);
-    kernels::active().lq(padded, padded, first, std::min(first + width, padded), columns.data, columns.ld);
+    kernels::active().lq(padded, padded, first, std::min(first + width, padded), triangle.data, triangle.ld);
   }
-  for (Index j = 0; j < padded; ++j) std::copy_n(columns.col(j) + j, padded - j, triangle.col(j) + j);
+  for (Index j = 0; j < padded; ++j) std::fill_n(triangle.col(j), j, 0.0);
   newest_ = slot;
   appended_ = n;
 }
