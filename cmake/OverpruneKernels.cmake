@@ -35,10 +35,12 @@ function(overprune_add_kernels target)
       target_compile_definitions(${target} PRIVATE OVERPRUNE_HAS_GENERIC)
     endif()
     # A contracted multiply-add rounds once where two operations round twice: every level must draw the same bits.
-    # A square root that may set errno keeps the loops from being vectorised.
+    # A square root that may set errno keeps the loops from being vectorised. Scheduling before registers are
+    # allocated interleaves the chains of several vectors, which GCC otherwise leaves one after the other.
     if(NOT MSVC)
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/normals.cpp"
-        PROPERTIES COMPILE_OPTIONS "-ffp-contract=off;-fno-math-errno")
+        PROPERTIES COMPILE_OPTIONS
+        "-ffp-contract=off;-fno-math-errno;$<$<CXX_COMPILER_ID:GNU>:-fschedule-insns;-fsched-pressure>")
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/truncated.cpp"
         PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")
     endif()
