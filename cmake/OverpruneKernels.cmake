@@ -4,7 +4,7 @@
 # another's: without it a program might run AVX-512 code on a processor that has none.
 # tests/cpp/check_symbols.py proves it from the finished library.
 set(OVERPRUNE_KERNEL_SOURCES dense.cpp factor.cpp elementwise.cpp normals.cpp resolvent.cpp
-    table.cpp truncated.cpp)
+    table.cpp truncated.cpp select.cpp)
 
 if(NOT MSVC AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set(OVERPRUNE_LEVELS "v2;v3;v4" CACHE STRING "Instruction-set levels: v2, v3 and v4 of x86-64, or generic")
