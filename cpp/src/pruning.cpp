@@ -95,16 +95,21 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
     check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
   const bool hessian = rule == Rule::hessian;
   check::same("scores", theta.rows, scores.size);
-  if (hessian) check::same("curvature", theta.rows, curvature.size);
+  if (!hessian) return rank_scores(theta, {}, scores);
+  check::same("curvature", theta.rows, curvature.size);
   for (Index i = 0; i < theta.rows; ++i) {
     const double norm = row_norm(theta, i);
-    scores(i) = hessian ? norm * norm * curvature(i) : norm;
+    scores(i) = norm * norm * curvature(i);
   }
 }
 
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
   check::same("scores", theta.rows, scores.size);
   if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
+  if (theta.cols == 1 && root_curvature.size == 0) {
+    for (Index i = 0; i < theta.rows; ++i) scores(i) = std::abs(theta(i, 0));
+    return;
+  }
   for (Index i = 0; i < theta.rows; ++i)
     scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
 }
