@@ -71,11 +71,11 @@ void collect(ConstVector scores, double low, Index expected, SelectionSpace& spa
   space.indices.resize(count);
 }
 
-/// |theta_i|, or the l2 norm of row i; scaled, so that no square overflows or underflows.
+/// The l2 norm of row i; scaled, so that no square overflows or underflows.
 double row_norm(ConstMatrix theta, Index i) {
   double largest = 0.0, sum = 0.0;
   for (Index j = 0; j < theta.cols; ++j) largest = std::max(largest, std::abs(theta(i, j)));
-  if (theta.cols == 1 || largest == 0.0) return largest;
+  if (largest == 0.0) return largest;
   for (Index j = 0; j < theta.cols; ++j) sum += (theta(i, j) / largest) * (theta(i, j) / largest);
   return largest * std::sqrt(sum);
 }
@@ -97,6 +97,10 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
   check::same("scores", theta.rows, scores.size);
   if (!hessian) return rank_scores(theta, {}, scores);
   check::same("curvature", theta.rows, curvature.size);
+  if (theta.cols == 1) {
+    for (Index i = 0; i < theta.rows; ++i) scores(i) = theta(i, 0) * theta(i, 0) * curvature(i);
+    return;
+  }
   for (Index i = 0; i < theta.rows; ++i) {
     const double norm = row_norm(theta, i);
     scores(i) = norm * norm * curvature(i);
@@ -106,8 +110,9 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
   check::same("scores", theta.rows, scores.size);
   if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
-  if (theta.cols == 1 && root_curvature.size == 0) {
+  if (theta.cols == 1) {
     for (Index i = 0; i < theta.rows; ++i) scores(i) = std::abs(theta(i, 0));
+    for (Index i = 0; i < root_curvature.size; ++i) scores(i) *= root_curvature(i);
     return;
   }
   for (Index i = 0; i < theta.rows; ++i)

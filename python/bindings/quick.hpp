@@ -2,6 +2,7 @@
 // Everything else takes the way through Python's checks, whose messages say what is wrong.
 #pragma once
 
+#include "overprune/finite.hpp"
 #include "register.hpp"
 
 namespace overprune::bindings {
@@ -27,6 +28,20 @@ inline bool is_plain(py::handle value) {
   for (int axis = 0; axis < array->nd; ++axis)
     if (array->dimensions[axis] == 0) return false;
   return true;
+}
+
+/// A view of a plain array of one or two dimensions, one being a column; none for anything else or what is
+/// not finite.
+inline std::optional<ConstMatrix> plain_finite(py::handle value) {
+  if (!is_plain(value)) return {};
+  const auto array = py::reinterpret_borrow<Array>(value);
+  if (array.ndim() < 1 || array.ndim() > 2) return {};
+  const bool vector = array.ndim() == 1;
+  const ConstMatrix numbers{array.data(), array.shape(0), vector ? 1 : array.shape(1), stride(array, 0),
+                            vector ? 0 : stride(array, 1)};
+  const ReleaseForMany release(numbers.rows * numbers.cols);
+  if (!all_finite(numbers)) return {};
+  return numbers;
 }
 
 /// The value of exactly an int in [0, 2^64); none for anything else.

@@ -1,5 +1,7 @@
 #include "overprune/pruning.hpp"
 
+#include <cmath>
+
 #include "quick.hpp"
 
 namespace overprune::bindings {
@@ -28,20 +30,71 @@ py::object quick_top_k(const py::object& scores, const py::object& k) {
   return largest(as_vector(array, "scores"), static_cast<Index>(*count));
 }
 
-/// The k rows of theta with the largest ranks of `ranked` (rank_scores); the others are zero.
-Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& root_curvature,
-                   Index k) {
-  const ConstMatrix coefficients = as_matrix(theta, "theta"), sizes = as_matrix(ranked, "ranked");
-  const ConstVector roots = root_curvature ? as_vector(*root_curvature, "root_curvature") : ConstVector{};
+/// The k rows of theta with the largest ranks of `ranked` and a curvature, or of `ranked` alone; the others
+/// are zero.
+void keep_into(ConstMatrix theta, ConstMatrix ranked, ConstVector curvature, Index k, Matrix kept) {
+  const ReleaseForMany release(theta.rows * theta.cols);
+  std::vector<double> roots(curvature.size), ranks(theta.rows);
+  for (Index i = 0; i < curvature.size; ++i) roots[i] = std::sqrt(curvature(i));
+  rank_scores(ranked, vector_view(roots), vector_view(ranks));
+  prune(theta, top_k(vector_view(ranks), k), kept);
+}
+
+Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& curvature, Index k) {
+  const ConstMatrix coefficients = as_matrix(theta, "theta");
   Array out = new_array({coefficients.rows, coefficients.cols});
-  const Matrix view = as_mutable_matrix(out);
-  {
-    const ReleaseForMany release(coefficients.rows * coefficients.cols);
-    std::vector<double> ranks(sizes.rows);
-    rank_scores(sizes, roots, vector_view(ranks));
-    prune(coefficients, top_k(vector_view(ranks), k), view);
-  }
+  keep_into(coefficients, as_matrix(ranked, "ranked"),
+            curvature ? as_vector(*curvature, "curvature") : ConstVector{}, k, as_mutable_matrix(out));
   return out;
+}
+
+/// Plain arguments of the rules `magnitude` and `hessian`.
+struct Plain {
+  ConstMatrix theta;
+  ConstVector curvature;  // empty for magnitude
+};
+
+std::optional<Plain> plain_rule(const py::object& theta, const py::object& rule,
+                                const py::object& curvature) {
+  if (!PyUnicode_CheckExact(rule.ptr())) return {};
+  const bool hessian = PyUnicode_CompareWithASCIIString(rule.ptr(), "hessian") == 0;
+  if (!hessian && PyUnicode_CompareWithASCIIString(rule.ptr(), "magnitude") != 0) return {};
+  const auto coefficients = plain_finite(theta);
+  if (!coefficients) return {};
+  if (!hessian) return Plain{*coefficients, {}};
+  const auto weights = plain_finite(curvature);
+  if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 || weights->rows != coefficients->rows)
+    return {};
+  for (Index i = 0; i < weights->rows; ++i)
+    if ((*weights)(i, 0) < 0.0) return {};
+  return Plain{*coefficients, {weights->data, weights->rows, weights->row_stride}};
+}
+
+/// importance and prune by those rules; None where anything needs a closer look.
+py::object quick_importance(const py::object& theta, const py::object& rule, const py::object& curvature) {
+  const auto plain = plain_rule(theta, rule, curvature);
+  if (!plain) return py::none();
+  Array scores = new_array({plain->theta.rows});
+  const Vector view = as_mutable_vector(scores);
+  {
+    const ReleaseForMany release(plain->theta.rows * plain->theta.cols);
+    importance(plain->curvature.size > 0 ? Rule::hessian : Rule::magnitude, plain->theta, plain->curvature,
+               view);
+  }
+  return scores;
+}
+
+py::object quick_prune(const py::object& theta, const py::object& nonzeros, const py::object& rule,
+                       const py::object& curvature) {
+  const auto k = plain_unsigned(nonzeros);
+  const auto plain = plain_rule(theta, rule, curvature);
+  if (!k || !plain || *k < 1 || *k > static_cast<std::uint64_t>(plain->theta.rows)) return py::none();
+  const bool vector = py::reinterpret_borrow<Array>(theta).ndim() == 1;
+  const Index rows = plain->theta.rows, cols = plain->theta.cols;
+  Array pruned = vector ? new_array({rows}) : new_array({rows, cols});
+  keep_into(plain->theta, plain->theta, plain->curvature, static_cast<Index>(*k),
+            row_major(pruned.mutable_data(), rows, cols));
+  return pruned;
 }
 
 }  // namespace
@@ -68,6 +121,8 @@ void register_pruning(py::module_& module) {
   module.def("top_k", [](const Array& scores, Index k) { return largest(as_vector(scores, "scores"), k); });
   module.def("quick_top_k", &quick_top_k);
   module.def("keep_largest", &keep_largest);
+  module.def("quick_importance", &quick_importance);
+  module.def("quick_prune", &quick_prune);
 }
 
 }  // namespace overprune::bindings

@@ -59,6 +59,9 @@ def importance(
     >>> op.importance([1.0, -3.0], "hessian", curvature=[10.0, 1.0])
     array([10.,  9.])
     """
+    quick = _core.quick_importance(theta, rule, curvature)
+    if quick is not None:
+        return quick
     _, rows, weights = _subject(theta, rule, curvature, truth)
     if rule == "random":
         return _random_scores(len(rows), seed)
@@ -191,14 +194,16 @@ def prune(
     >>> op.prune([1.0, -3.0, 2.0], 2)
     array([ 0., -3.,  2.])
     """
+    quick = _core.quick_prune(theta, nonzeros, rule, curvature)
+    if quick is not None:
+        return quick
     coefficients, rows, weights = _subject(theta, rule, curvature, truth)
     keep = check.integer(nonzeros, "nonzeros", lowest=1, highest=rows.shape[0])
     if rule == "random":
         rows = _random_scores(len(rows), seed)[:, None]
-    # In the order of `importance`, but without its squares, which may overflow or underflow.
-    roots = None if weights is None else np.sqrt(weights)
     columns = coefficients if coefficients.ndim == 2 else coefficients[:, None]
-    return _core.keep_largest(columns, rows, roots, keep).reshape(coefficients.shape)
+    # In the order of `importance`, but without its squares, which may overflow or underflow.
+    return _core.keep_largest(columns, rows, weights, keep).reshape(coefficients.shape)
 
 
 def compensate(theta: npt.ArrayLike, support: npt.ArrayLike, hessian: npt.ArrayLike) -> FloatArray:
