@@ -34,13 +34,13 @@ struct Bracket {
 constexpr Index kSampled = 256;  // fewer scores than this are not worth a sample
 
 /// From about 4 sqrt(p) evenly spaced scores, `wide` times 3 standard deviations of the sample's rank away.
-Bracket bracket(ConstVector scores, Index k, double wide, std::vector<double>& sample) {
+Bracket bracket(ConstVector scores, bool magnitude, Index k, double wide, std::vector<double>& sample) {
   const Index p = scores.size;
   if (p < kSampled) return {};
   const Index stride = static_cast<Index>(std::sqrt(static_cast<double>(p)) / 4.0), count = p / stride;
   sample.resize(count);
   for (Index j = 0; j < count; ++j) {
-    sample[j] = scores(j * stride);
+    sample[j] = magnitude ? std::abs(scores(j * stride)) : scores(j * stride);
     if (std::isnan(sample[j])) refuse_nan(scores);
   }
   const double rank = static_cast<double>(k) / static_cast<double>(stride);
@@ -55,14 +55,14 @@ Bracket bracket(ConstVector scores, Index k, double wide, std::vector<double>& s
 }
 
 /// The scores that are not below `low` and their indices, ascending.
-void collect(ConstVector scores, double low, Index expected, SelectionSpace& space) {
+void collect(ConstVector scores, bool magnitude, double low, Index expected, SelectionSpace& space) {
   constexpr Index margin = 64;  // the kernel wants room for a few registers
   Index count = 0, next = 0;
   while (true) {
     const Index room = std::max(expected + margin, static_cast<Index>(space.values.size()));
     space.values.resize(room);
     space.indices.resize(room);
-    count += kernels::active().select_from(scores.size, scores.data, low, next, room - count,
+    count += kernels::active().select_from(scores.size, scores.data, magnitude, low, next, room - count,
                                            space.values.data() + count, space.indices.data() + count, &next);
     if (next == scores.size) break;
     expected = std::min(2 * room, scores.size);
@@ -80,48 +80,20 @@ double row_norm(ConstMatrix theta, Index i) {
   return largest * std::sqrt(sum);
 }
 
-}  // namespace
-
-Rule rule_from_name(const std::string& name) {
-  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i)
-    if (name == kNames[i]) return static_cast<Rule>(i);
-  check::fail("rule must be one of magnitude, hessian, oracle, random; got '", name, "'");
-}
-
-const char* name_of(Rule rule) { return kNames[static_cast<int>(rule)]; }
-
-void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores) {
-  if (rule != Rule::magnitude && rule != Rule::hessian)
-    check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
-  const bool hessian = rule == Rule::hessian;
-  check::same("scores", theta.rows, scores.size);
-  if (!hessian) return rank_scores(theta, {}, scores);
-  check::same("curvature", theta.rows, curvature.size);
-  if (theta.cols == 1) {
-    for (Index i = 0; i < theta.rows; ++i) scores(i) = theta(i, 0) * theta(i, 0) * curvature(i);
-    return;
+/// scores = f(theta, weight) of one target; contiguous loops are vectorised.
+template <class Function>
+void each(ConstMatrix theta, ConstVector weight, Vector scores, Function f) {
+  const Index p = theta.rows;
+  if (theta.row_stride == 1 && weight.stride == 1 && scores.stride == 1) {
+    for (Index i = 0; i < p; ++i) scores.data[i] = f(theta.data[i], weight.data[i]);
+  } else {
+    for (Index i = 0; i < p; ++i) scores(i) = f(theta(i, 0), weight(i));
   }
-  for (Index i = 0; i < theta.rows; ++i) {
-    const double norm = row_norm(theta, i);
-    scores(i) = norm * norm * curvature(i);
-  }
-}
-
-void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
-  check::same("scores", theta.rows, scores.size);
-  if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
-  if (theta.cols == 1) {
-    for (Index i = 0; i < theta.rows; ++i) scores(i) = std::abs(theta(i, 0));
-    for (Index i = 0; i < root_curvature.size; ++i) scores(i) *= root_curvature(i);
-    return;
-  }
-  for (Index i = 0; i < theta.rows; ++i)
-    scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
 }
 
 // A threshold guessed from a sample leaves few scores in one pass over all. It is checked by counting them:
 // where fewer than k are left, the next guess is lower, and in the end none.
-void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen) {
+void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, Indices& chosen) {
   const Index p = scores.size;
   if (k < 0 || k > p) check::fail("k must lie in [0, ", p, "], got ", k);
   std::vector<double> copy;
@@ -130,11 +102,11 @@ void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen) 
     for (Index i = 0; i < p; ++i) copy[i] = scores(i);
     scores = vector_view(copy);
   }
-  Bracket guess = bracket(scores, std::max(k, Index{1}), 1.0, space.sorted);
-  collect(scores, guess.low, k + k / 2, space);
+  Bracket guess = bracket(scores, magnitude, std::max(k, Index{1}), 1.0, space.sorted);
+  collect(scores, magnitude, guess.low, k + k / 2, space);
   for (double wide = 4.0; static_cast<Index>(space.indices.size()) < k; wide *= 4.0) {
-    guess = bracket(scores, k, wide, space.sorted);
-    collect(scores, guess.low, k + k / 2, space);
+    guess = bracket(scores, magnitude, k, wide, space.sorted);
+    collect(scores, magnitude, guess.low, k + k / 2, space);
   }
   const auto count = static_cast<Index>(space.indices.size());
   const double* values = space.values.data();
@@ -168,6 +140,52 @@ void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen) 
   }
 }
 
+}  // namespace
+
+Rule rule_from_name(const std::string& name) {
+  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i)
+    if (name == kNames[i]) return static_cast<Rule>(i);
+  check::fail("rule must be one of magnitude, hessian, oracle, random; got '", name, "'");
+}
+
+const char* name_of(Rule rule) { return kNames[static_cast<int>(rule)]; }
+
+void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores) {
+  if (rule != Rule::magnitude && rule != Rule::hessian)
+    check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
+  const bool hessian = rule == Rule::hessian;
+  check::same("scores", theta.rows, scores.size);
+  if (!hessian) return rank_scores(theta, {}, scores);
+  check::same("curvature", theta.rows, curvature.size);
+  if (theta.cols == 1) {
+    each(theta, curvature, scores, [](double value, double weight) { return value * value * weight; });
+    return;
+  }
+  for (Index i = 0; i < theta.rows; ++i) {
+    const double norm = row_norm(theta, i);
+    scores(i) = norm * norm * curvature(i);
+  }
+}
+
+void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
+  check::same("scores", theta.rows, scores.size);
+  if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
+  if (theta.cols == 1) {
+    const ConstVector column{theta.data, theta.rows, theta.row_stride};
+    if (root_curvature.size == 0)
+      each(theta, column, scores, [](double value, double) { return std::abs(value); });
+    else
+      each(theta, root_curvature, scores, [](double value, double root) { return std::abs(value) * root; });
+    return;
+  }
+  for (Index i = 0; i < theta.rows; ++i)
+    scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
+}
+
+void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen) {
+  select(scores, false, k, space, chosen);
+}
+
 void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order) {
   top_k(scores, k, space, order);
   std::sort(order.begin(), order.end(),
@@ -178,6 +196,13 @@ Indices top_k(ConstVector scores, Index k) {
   SelectionSpace space;
   Indices chosen;
   top_k(scores, k, space, chosen);
+  return chosen;
+}
+
+Indices top_k_magnitude(ConstVector theta, Index k) {
+  SelectionSpace space;
+  Indices chosen;
+  select(theta, true, k, space, chosen);
   return chosen;
 }
 

@@ -30,22 +30,41 @@ py::object quick_top_k(const py::object& scores, const py::object& k) {
   return largest(as_vector(array, "scores"), static_cast<Index>(*count));
 }
 
-/// The k rows of theta with the largest ranks of `ranked` and a curvature, or of `ranked` alone; the others
-/// are zero.
-void keep_into(ConstMatrix theta, ConstMatrix ranked, ConstVector curvature, Index k, Matrix kept) {
-  const ReleaseForMany release(theta.rows * theta.cols);
-  std::vector<double> roots(curvature.size), ranks(theta.rows);
-  for (Index i = 0; i < curvature.size; ++i) roots[i] = std::sqrt(curvature(i));
-  rank_scores(ranked, vector_view(roots), vector_view(ranks));
-  prune(theta, top_k(vector_view(ranks), k), kept);
+/// A new array of zeros; numpy's own where it is large, for the system then gives memory that is zero
+/// already.
+Array zeros(const std::vector<py::ssize_t>& shape, Index count) {
+  if (count > 10000) return py::module_::import("numpy").attr("zeros")(py::cast(shape));
+  Array out = new_array(shape);
+  std::fill_n(out.mutable_data(), count, 0.0);
+  return out;
+}
+
+/// The rows of theta with the k largest ranks of `ranked` and a curvature, or of `ranked` alone.
+Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked, ConstVector curvature,
+           Index k) {
+  const Index count = theta.rows * theta.cols;
+  Array out = zeros(shape, count);
+  const Matrix kept = row_major(out.mutable_data(), theta.rows, theta.cols);
+  const ReleaseForMany release(count);
+  Indices support;
+  if (ranked.cols == 1 && curvature.size == 0) {
+    support = top_k_magnitude({ranked.data, ranked.rows, ranked.row_stride}, k);
+  } else {
+    std::vector<double> ranks(theta.rows);  // first the roots, then the ranks
+    for (Index i = 0; i < curvature.size; ++i) ranks[i] = std::sqrt(curvature(i));
+    const Vector both = vector_view(ranks);
+    rank_scores(ranked, {both.data, curvature.size, 1}, both);
+    support = top_k(vector_view(ranks), k);
+  }
+  for (const Index i : support)
+    for (Index j = 0; j < theta.cols; ++j) kept(i, j) = theta(i, j);
+  return out;
 }
 
 Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& curvature, Index k) {
   const ConstMatrix coefficients = as_matrix(theta, "theta");
-  Array out = new_array({coefficients.rows, coefficients.cols});
-  keep_into(coefficients, as_matrix(ranked, "ranked"),
-            curvature ? as_vector(*curvature, "curvature") : ConstVector{}, k, as_mutable_matrix(out));
-  return out;
+  return keep({coefficients.rows, coefficients.cols}, coefficients, as_matrix(ranked, "ranked"),
+              curvature ? as_vector(*curvature, "curvature") : ConstVector{}, k);
 }
 
 /// Plain arguments of the rules `magnitude` and `hessian`.
@@ -65,8 +84,14 @@ std::optional<Plain> plain_rule(const py::object& theta, const py::object& rule,
   const auto weights = plain_finite(curvature);
   if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 || weights->rows != coefficients->rows)
     return {};
-  for (Index i = 0; i < weights->rows; ++i)
-    if ((*weights)(i, 0) < 0.0) return {};
+  bool negative = false;  // no early way out and no stride, so that the loop is vectorised
+  if (weights->row_stride == 1) {
+    const double* values = weights->data;
+    for (Index i = 0, p = weights->rows; i < p; ++i) negative |= values[i] < 0.0;
+  } else {
+    for (Index i = 0; i < weights->rows; ++i) negative |= (*weights)(i, 0) < 0.0;
+  }
+  if (negative) return {};
   return Plain{*coefficients, {weights->data, weights->rows, weights->row_stride}};
 }
 
@@ -89,12 +114,9 @@ py::object quick_prune(const py::object& theta, const py::object& nonzeros, cons
   const auto k = plain_unsigned(nonzeros);
   const auto plain = plain_rule(theta, rule, curvature);
   if (!k || !plain || *k < 1 || *k > static_cast<std::uint64_t>(plain->theta.rows)) return py::none();
-  const bool vector = py::reinterpret_borrow<Array>(theta).ndim() == 1;
-  const Index rows = plain->theta.rows, cols = plain->theta.cols;
-  Array pruned = vector ? new_array({rows}) : new_array({rows, cols});
-  keep_into(plain->theta, plain->theta, plain->curvature, static_cast<Index>(*k),
-            row_major(pruned.mutable_data(), rows, cols));
-  return pruned;
+  std::vector<py::ssize_t> shape{plain->theta.rows};
+  if (py::reinterpret_borrow<Array>(theta).ndim() == 2) shape.push_back(plain->theta.cols);
+  return keep(std::move(shape), plain->theta, plain->theta, plain->curvature, static_cast<Index>(*k));
 }
 
 }  // namespace

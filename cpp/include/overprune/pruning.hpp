@@ -54,6 +54,9 @@ void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen);
 Indices top_k_order(ConstVector scores, Index k);
 void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order);
 
+/// top_k of the scores |theta_i|, without an array of them.
+Indices top_k_magnitude(ConstVector theta, Index k);
+
 /// Keeps the rows of `theta` on `support` and zeroes the others.
 /// @param theta    (p, m)
 /// @param support  indices in [0, p)

@@ -32,10 +32,11 @@ struct Found {
 
 }  // namespace
 
-Size select_from(Size n, const double* x, double threshold, Size first, Size room, double* values,
-                 Size* indices, Size* end) {
+Size select_from(Size n, const double* x, bool magnitude, double threshold, Size first, Size room,
+                 double* values, Size* indices, Size* end) {
   constexpr Size step = 4 * kVector;
   const Real bound = all(threshold);
+  const Word kept_bits = all(magnitude ? ~std::uint64_t{0} >> 1 : ~std::uint64_t{0});  // all but the sign
   Found found{values, indices, 0};
   Size i = first;
 #if defined(__AVX512F__)
@@ -45,7 +46,7 @@ Size select_from(Size n, const double* x, double threshold, Size first, Size roo
   for (; i + step <= n && found.count + step <= room; i += step) {
 #if defined(__AVX512F__)
     for (int v = 0; v < 4; ++v, number += kVector) {
-      const Real value = load(x + i + v * kVector);
+      const Real value = real(bits(load(x + i + v * kVector)) & kept_bits);
       const unsigned mask = not_below(value, bound);
       _mm512_storeu_pd(values + found.count,
                        _mm512_maskz_compress_pd(static_cast<__mmask8>(mask), (__m512d)value));
@@ -55,16 +56,19 @@ Size select_from(Size n, const double* x, double threshold, Size first, Size roo
     }
 #else
     unsigned mask = 0;
-    for (int v = 0; v < 4; ++v) mask |= not_below(load(x + i + v * kVector), bound) << (v * kVector);
+    for (int v = 0; v < 4; ++v)
+      mask |= not_below(real(bits(load(x + i + v * kVector)) & kept_bits), bound) << (v * kVector);
     for (; mask != 0; mask &= mask - 1) {
       const Size at = i + __builtin_ctz(mask);
-      found.add(x[at], at);
+      found.add(magnitude ? __builtin_fabs(x[at]) : x[at], at);
     }
 #endif
   }
   if (i + step > n)
-    for (; i < n && found.count < room; ++i)
-      if (!(x[i] < threshold)) found.add(x[i], i);
+    for (; i < n && found.count < room; ++i) {
+      const double value = magnitude ? __builtin_fabs(x[i]) : x[i];
+      if (!(value < threshold)) found.add(value, i);
+    }
   *end = i;
   return found.count;
 }
