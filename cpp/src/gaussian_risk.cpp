@@ -15,6 +15,7 @@ namespace {
 
 constexpr Index kPanel = 128;
 constexpr double kCancelled = 1e-3;
+constexpr double kNothing = 1e-15;
 
 /// sum += value, with the rounding error in `rest`.
 struct Exact {
@@ -108,7 +109,11 @@ double GaussianRisk::signal_outside(const Models& models) const {
   if (models.count == p) return 0.0;
   Exact inside;
   for (Index i = 0; i < models.count; ++i) inside.add(signal_[models.support[i]]);
-  return std::max((after_[0] - inside.sum) + (after_[1] - inside.rest), 0.0);
+  const double outside = (after_[0] - inside.sum) + (after_[1] - inside.rest);
+  if (outside > kNothing * after_[0]) return outside;
+  std::vector<double> left = signal_;
+  for (Index i = 0; i < models.count; ++i) left[models.support[i]] = 0.0;
+  return std::accumulate(left.begin(), left.end(), 0.0);
 }
 
 void GaussianRisk::evaluate_diagonal(const Models& models, double* risk) {
