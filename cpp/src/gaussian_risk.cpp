@@ -79,13 +79,21 @@ void quadratic_forms(ConstBlock sigma, ConstBlock d, const Indices& heights, Buf
 
 }  // namespace
 
-GaussianRisk::GaussianRisk(const LinearGaussianProblem& problem) : problem_(problem) {
-  if (!problem.diagonal()) return;
-  const Index p = problem.features(), m = problem.targets();
-  const ConstMatrix beta = problem.beta();
+GaussianRisk::GaussianRisk(const LinearGaussianProblem& problem) : problem_(problem) {}
+
+void GaussianRisk::evaluate(const Models& models, double* risk) {
+  if (problem_.diagonal())
+    evaluate_diagonal(models, risk);
+  else
+    evaluate_dense(models, risk);
+}
+
+void GaussianRisk::add_up_signal() {
+  const Index p = problem_.features(), m = problem_.targets();
+  const ConstMatrix beta = problem_.beta();
   signal_.resize(p);
   for (Index i = 0; i < p; ++i)
-    for (Index t = 0; t < m; ++t) signal_[i] += problem.variances()(i) * beta(i, t) * beta(i, t);
+    for (Index t = 0; t < m; ++t) signal_[i] += problem_.variances()(i) * beta(i, t) * beta(i, t);
   // What features k, k + 1, ... carry, added up from the last.
   after_.resize(2 * (p + 1));
   Exact total;
@@ -96,17 +104,10 @@ GaussianRisk::GaussianRisk(const LinearGaussianProblem& problem) : problem_(prob
   }
 }
 
-void GaussianRisk::evaluate(const Models& models, double* risk) {
-  if (problem_.diagonal())
-    evaluate_diagonal(models, risk);
-  else
-    evaluate_dense(models, risk);
-}
-
-double GaussianRisk::signal_outside(const Models& models) const {
-  const Index p = problem_.features();
+double GaussianRisk::signal_outside(const Models& models) {
+  if (models.count == problem_.features()) return 0.0;
+  if (after_.empty()) add_up_signal();
   if (!models.support) return after_[2 * models.count] + after_[2 * models.count + 1];
-  if (models.count == p) return 0.0;
   Exact inside;
   for (Index i = 0; i < models.count; ++i) inside.add(signal_[models.support[i]]);
   const double outside = (after_[0] - inside.sum) + (after_[1] - inside.rest);

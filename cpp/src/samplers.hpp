@@ -14,13 +14,15 @@ class GaussianRisk {
   void evaluate(const Models& models, double* risk);
 
  private:
-  double signal_outside(const Models& models) const;
+  void add_up_signal();
+  double signal_outside(const Models& models);
   void evaluate_diagonal(const Models& models, double* risk);
   void evaluate_dense(const Models& models, double* risk);
   void from_differences(const Models& models, const Indices& which, double* risk);
 
   const LinearGaussianProblem& problem_;
-  std::vector<double> signal_, after_, forms_;  // diagonal: each feature's Sigma_ii beta_i^2 and their tails
+  std::vector<double> signal_, after_,
+      forms_;  // diagonal: each feature's Sigma_ii beta_i^2 and their tails, made at need
   Indices heights_;
   Buffer differences_, images_, gathered_, targets_;
 };
