@@ -39,6 +39,7 @@ function(overprune_add_kernels target)
     # allocated interleaves the chains of several vectors, which GCC otherwise leaves one after the other.
     if(NOT MSVC)
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/normals.cpp"
+        "${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/elementwise.cpp"
         PROPERTIES COMPILE_OPTIONS
         "-ffp-contract=off;-fno-math-errno;$<$<CXX_COMPILER_ID:GNU>:-fschedule-insns;-fsched-pressure>")
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/truncated.cpp"

@@ -91,7 +91,7 @@ class LinearGaussianProblem final : public Problem {
   ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }  ///< (p, p); dense only
   ConstMatrix covariance_beta() const {
     return column_major(image_.data(), p_, m_);
-  }                                          ///< Sigma beta; dense only
+  }  ///< Sigma beta; dense only
   double signal() const { return signal_; }  ///< tr beta' Sigma beta; dense only
   /// (p, p) F with F F' = Sigma; dense only. Lower triangular where Sigma is definite.
   ConstMatrix factor() const { return column_major(factor_.data(), p_, p_); }

@@ -5,13 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/level.hpp"
+#include "kernels/mills.hpp"
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
-
-#define OVERPRUNE_INLINE [[gnu::always_inline]] inline
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
