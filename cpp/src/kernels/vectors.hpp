@@ -28,7 +28,7 @@ using Mask [[gnu::vector_size(8 * kVector)]] = std::int64_t;  ///< what comparin
 
 OVERPRUNE_INLINE Real real(Word bits) { return (Real)bits; }
 OVERPRUNE_INLINE Word bits(Real value) { return (Word)value; }
-OVERPRUNE_INLINE Real all(double value) { return Real{} + value; }
+OVERPRUNE_INLINE Real all(double value) { return value - Real{}; }  // also of -0
 OVERPRUNE_INLINE Word all(std::uint64_t value) { return Word{} + value; }
 
 OVERPRUNE_INLINE Real load(const double* from) {
