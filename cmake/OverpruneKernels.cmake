@@ -4,7 +4,7 @@
 # another's: without it a program might run AVX-512 code on a processor that has none.
 # tests/cpp/check_symbols.py proves it from the finished library.
 set(OVERPRUNE_KERNEL_SOURCES append.cpp cholesky.cpp dense.cpp elementwise.cpp factor.cpp lq.cpp normals.cpp
-    resolvent.cpp scratch.cpp skinny.cpp table.cpp truncated.cpp)
+    resolvent.cpp scratch.cpp select.cpp skinny.cpp table.cpp truncated.cpp)
 
 if(NOT MSVC AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set(OVERPRUNE_LEVELS "v2;v3;v4" CACHE STRING "Instruction-set levels: v2, v3 and v4 of x86-64, or generic")
@@ -35,10 +35,13 @@ function(overprune_add_kernels target)
       target_compile_definitions(${target} PRIVATE OVERPRUNE_HAS_GENERIC)
     endif()
     # A contracted multiply-add rounds once where two operations round twice: every level must draw the same bits.
-    # A square root that may set errno keeps the loops from being vectorised.
+    # A square root that may set errno keeps the loops from being vectorised. Scheduling before registers are
+    # allocated interleaves the chains of several vectors, which GCC otherwise leaves one after the other.
     if(NOT MSVC)
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/normals.cpp"
-        PROPERTIES COMPILE_OPTIONS "-ffp-contract=off;-fno-math-errno")
+        "${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/elementwise.cpp"
+        PROPERTIES COMPILE_OPTIONS
+        "-ffp-contract=off;-fno-math-errno;$<$<CXX_COMPILER_ID:GNU>:-fschedule-insns;-fsched-pressure>")
       set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/truncated.cpp"
         PROPERTIES COMPILE_OPTIONS "-fno-math-errno;-fno-trapping-math")
     endif()

@@ -5,12 +5,13 @@
 #include "check.hpp"
 #include "features.hpp"
 #include "kernels/table.hpp"
+#include "path_solver.hpp"
 
 namespace overprune {
 namespace {
 
 constexpr const char* kNames[] = {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"};
-constexpr Index kColumns = 128;     // features per product, activated while they are in cache
+constexpr Index kColumns = 1024;    // columns per product: fewer, and packing the other factor shows
 constexpr Index kImages = 1 << 16;  // numbers that a caller's function gets at once
 
 /// X (m, n) = phi(X + 1 bias') for a function of the caller's.
@@ -22,6 +23,24 @@ void call_on(const ScalarFunction& phi, const double* bias, Block x) {
     return;
   }
   for (Index j = 0; j < x.cols; ++j) phi(x.col(j), x.rows);
+}
+
+/// A matrix (rows, cols) as the kernels take it: column-major, or the transpose of what is.
+struct Factor {
+  const double* data;
+  Index ld;
+  bool transposed;
+};
+
+/// `matrix` itself where rows or columns lie side by side, else a copy.
+Factor factor(ConstMatrix matrix, Buffer& buffer) {
+  if (matrix.row_stride == 1 && matrix.col_stride >= matrix.rows)
+    return {matrix.data, matrix.col_stride, false};
+  if (matrix.col_stride == 1 && matrix.row_stride >= matrix.cols)
+    return {matrix.data, matrix.row_stride, true};
+  const Block copy = buffer.block(matrix.rows, matrix.cols);
+  copy_strided(matrix, 1.0, copy);
+  return {copy.data, copy.ld, false};
 }
 
 }  // namespace
@@ -50,9 +69,11 @@ const char* name_of(Activation activation) { return kNames[static_cast<int>(acti
 void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,
                    const double* bias, Block out, const Poll& poll) {
   const auto& kernel = kernels::active();
-  for (Index first = 0; first < out.cols; first += kColumns) {
+  const Index width =
+      std::min(kColumns, std::max(Index{128}, columns_per_poll(2 * inputs.rows * inputs.cols)));
+  for (Index first = 0; first < out.cols; first += width) {
     poll_now(poll);
-    const Index count = std::min(kColumns, out.cols - first);
+    const Index count = std::min(width, out.cols - first);
     kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld,
                 weights.data + first, weights.ld, 0.0, out.col(first), out.ld);
     const double* shifts = bias ? bias + first : nullptr;
@@ -74,15 +95,33 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
   check::finite("weights", weights);
   check::finite("bias", bias);
   Buffer input_buffer, weight_buffer, out_buffer;
-  const Block a = input_buffer.block(inputs.rows, inputs.cols),
-              r = weight_buffer.block(weights.rows, weights.cols);
-  const Block x = out_buffer.block(out.rows, out.cols);
-  copy_strided(inputs, 1.0, a);
-  copy_strided(weights, 1.0, r);
+  const Factor a = factor(inputs, input_buffer), r = factor(weights, weight_buffer);
   std::vector<double> shifts(bias.size);
   for (Index i = 0; i < bias.size; ++i) shifts[i] = bias(i);
-  features_into(a, r, activation, shifts.empty() ? nullptr : shifts.data(), x, {});
-  copy_out(x, out);
+  // Row-major features are those of the transposed product, weights inputs', with a bias for every row.
+  const bool by_rows = out.col_stride == 1 && out.row_stride >= out.cols;
+  const bool by_columns = !by_rows && out.row_stride == 1 && out.col_stride >= out.rows;
+  const Index p = out.cols, n = out.rows, d = inputs.cols;
+  const Block x = by_rows      ? Block{out.data, p, n, out.row_stride}
+                  : by_columns ? Block{out.data, n, p, out.col_stride}
+                               : out_buffer.block(n, p);
+  const Factor &left = by_rows ? r : a, &right = by_rows ? a : r;
+  const auto& kernel = kernels::active();
+  for (Index first = 0; first < x.cols; first += kColumns) {
+    const Block part = x.columns(first, std::min(kColumns, x.cols - first));
+    kernel.gemm(left.transposed, !right.transposed, x.rows, part.cols, d, 1.0, left.data, left.ld,
+                right.data + first * (right.transposed ? right.ld : 1), right.ld, 0.0, part.data, part.ld);
+    const double* column_bias = shifts.empty() || by_rows ? nullptr : shifts.data() + first;
+    if (by_rows && !shifts.empty())
+      for (Index j = 0; j < part.cols; ++j)
+        for (Index i = 0; i < part.rows; ++i) part(i, j) += shifts[i];
+    if (activation.named())
+      kernel.activate(static_cast<int>(activation.activation()), part.rows, part.cols, column_bias, part.data,
+                      part.ld);
+    else
+      call_on(activation, column_bias, part);
+  }
+  if (!by_rows && !by_columns) copy_out(x, out);
 }
 
 }  // namespace overprune

@@ -76,6 +76,10 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covar
     : LinearGaussianProblem(beta, noise) {
   take_covariance("covariance", covariance, p_, covariance_, factor_);
   for (Index i = 0; i < p_; ++i) variances_.push_back(covariance(i, i));
+  image_.resize(p_ * m_);
+  kernels::active().gemm(false, false, p_, m_, p_, 1.0, covariance_.data(), p_, beta_.data(), p_, 0.0,
+                         image_.data(), p_);
+  for (Index i = 0; i < p_ * m_; ++i) signal_ += beta_[i] * image_[i];
 }
 
 double LinearGaussianProblem::null_risk() const {
@@ -90,10 +94,13 @@ void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
   check::same("theta (columns)", risk.size * m_, theta.cols);
   check::finite("theta", theta);
   Buffer buffer;
-  const Block coefficients = buffer.block(p_, theta.cols);
-  copy_strided(theta, 1.0, coefficients);
+  if (p_ > 1 && theta.row_stride != 1) {
+    const Block coefficients = buffer.block(p_, theta.cols);
+    copy_strided(theta, 1.0, coefficients);
+    theta = column_major(coefficients.data, p_, theta.cols);
+  }
   std::vector<double> values(risk.size);
-  GaussianRisk(*this).evaluate({nullptr, p_, column_major(coefficients.data, p_, theta.cols)}, values.data());
+  GaussianRisk(*this).evaluate({nullptr, p_, theta}, values.data());
   for (Index b = 0; b < risk.size; ++b) risk(b) = values[b];
 }
 

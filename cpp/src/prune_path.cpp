@@ -50,7 +50,7 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
   if (active == 0) return;
   const std::span<const Index> nonzeros(grid.nonzeros.data(), static_cast<std::size_t>(active));
   const Index count = nonzeros.back();
-  const Indices order = order_of(grid.rules[rule], size, k, theta, inputs, count);
+  const Indices& order = order_of(grid.rules[rule], size, k, theta, inputs, count);
   const Block pruned = pruned_.block(count, active * m);
   fill(pruned, 0.0);
   for (Index a = 0; a < active; ++a)
@@ -92,14 +92,18 @@ void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& i
   }
 }
 
-Indices GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
-                          Index count) {
-  if (rule == Rule::random) return top_k_order({uniform_.data(), k, 1}, count);
-  if (rule == Rule::oracle) return top_k_order({&inputs.truth(size, 0), k, inputs.truth.col_stride}, count);
-  const Vector scores{scores_.data(), k, 1};
-  rank_scores({theta.data, k, theta.cols, 1, theta.ld},
-              {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, scores);
-  return top_k_order(scores, count);
+const Indices& GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
+                                 Index count) {
+  ConstVector scores{scores_.data(), k, 1};
+  if (rule == Rule::random)
+    scores = {uniform_.data(), k, 1};
+  else if (rule == Rule::oracle)
+    scores = {&inputs.truth(size, 0), k, inputs.truth.col_stride};
+  else
+    rank_scores({theta.data, k, theta.cols, 1, theta.ld},
+                {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, {scores_.data(), k, 1});
+  top_k_order(scores, count, selection_, order_);
+  return order_;
 }
 
 namespace {

@@ -4,27 +4,140 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <limits>
 
 #include "check.hpp"
+#include "kernels/table.hpp"
 
 namespace overprune {
 namespace {
 
 constexpr const char* kNames[] = {"magnitude", "hessian", "oracle", "random"};
 
-/// The k-th largest score; k >= 1.
-double kth_largest(std::vector<double>& values, Index k) {
-  std::nth_element(values.begin(), values.begin() + (k - 1), values.end(), std::greater<>());
+/// The k-th largest of count values, which are reordered; k >= 1.
+double kth_largest(double* values, Index count, Index k) {
+  std::nth_element(values, values + (k - 1), values + count, std::greater<>());
   return values[k - 1];
 }
 
-/// |theta_i|, or the l2 norm of row i; scaled, so that no square overflows or underflows.
+[[noreturn]] void refuse_nan(ConstVector scores) {
+  Index i = 0;
+  while (!std::isnan(scores(i))) ++i;
+  check::fail("scores must not be NaN, got NaN at index ", i);
+}
+
+/// What a sample says of the k-th largest of many scores: it lies between the two, in all likelihood.
+struct Bracket {
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+};
+
+constexpr Index kSampled = 256;  // fewer scores than this are not worth a sample
+
+/// From about 4 sqrt(p) evenly spaced scores, `wide` times 3 standard deviations of the sample's rank away.
+Bracket bracket(ConstVector scores, bool magnitude, Index k, double wide, std::vector<double>& sample) {
+  const Index p = scores.size;
+  if (p < kSampled) return {};
+  const Index stride = static_cast<Index>(std::sqrt(static_cast<double>(p)) / 4.0), count = p / stride;
+  sample.resize(count);
+  for (Index j = 0; j < count; ++j) {
+    sample[j] = magnitude ? std::abs(scores(j * stride)) : scores(j * stride);
+    if (std::isnan(sample[j])) refuse_nan(scores);
+  }
+  const double rank = static_cast<double>(k) / static_cast<double>(stride);
+  const double slack =
+      wide * (3.0 + 3.0 * std::sqrt(rank * (1.0 - static_cast<double>(k) / static_cast<double>(p))));
+  Bracket found;
+  const auto below = static_cast<Index>(rank + slack), above = static_cast<Index>(rank - slack);
+  if (below < count) found.low = kth_largest(sample.data(), count, below);
+  // The largest ones now stand in front.
+  if (above >= 1) found.high = kth_largest(sample.data(), std::min(below, count), above);
+  return found;
+}
+
+/// The scores that are not below `low` and their indices, ascending.
+void collect(ConstVector scores, bool magnitude, double low, Index expected, SelectionSpace& space) {
+  constexpr Index margin = 64;  // the kernel wants room for a few registers
+  Index count = 0, next = 0;
+  while (true) {
+    const Index room = std::max(expected + margin, static_cast<Index>(space.values.size()));
+    space.values.resize(room);
+    space.indices.resize(room);
+    count += kernels::active().select_from(scores.size, scores.data, magnitude, low, next, room - count,
+                                           space.values.data() + count, space.indices.data() + count, &next);
+    if (next == scores.size) break;
+    expected = std::min(2 * room, scores.size);
+  }
+  space.values.resize(count);
+  space.indices.resize(count);
+}
+
+/// The l2 norm of row i; scaled, so that no square overflows or underflows.
 double row_norm(ConstMatrix theta, Index i) {
   double largest = 0.0, sum = 0.0;
   for (Index j = 0; j < theta.cols; ++j) largest = std::max(largest, std::abs(theta(i, j)));
-  if (theta.cols == 1 || largest == 0.0) return largest;
+  if (largest == 0.0) return largest;
   for (Index j = 0; j < theta.cols; ++j) sum += (theta(i, j) / largest) * (theta(i, j) / largest);
   return largest * std::sqrt(sum);
+}
+
+/// scores = f(theta, weight) of one target; contiguous loops are vectorised.
+template <class Function>
+void each(ConstMatrix theta, ConstVector weight, Vector scores, Function f) {
+  const Index p = theta.rows;
+  if (theta.row_stride == 1 && weight.stride == 1 && scores.stride == 1) {
+    for (Index i = 0; i < p; ++i) scores.data[i] = f(theta.data[i], weight.data[i]);
+  } else {
+    for (Index i = 0; i < p; ++i) scores(i) = f(theta(i, 0), weight(i));
+  }
+}
+
+// A threshold guessed from a sample leaves few scores in one pass over all. It is checked by counting them:
+// where fewer than k are left, the next guess is lower, and in the end none.
+void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, Indices& chosen) {
+  const Index p = scores.size;
+  if (k < 0 || k > p) check::fail("k must lie in [0, ", p, "], got ", k);
+  std::vector<double> copy;
+  if (scores.stride != 1) {
+    copy.resize(p);
+    for (Index i = 0; i < p; ++i) copy[i] = scores(i);
+    scores = vector_view(copy);
+  }
+  Bracket guess = bracket(scores, magnitude, std::max(k, Index{1}), 1.0, space.sorted);
+  collect(scores, magnitude, guess.low, k + k / 2, space);
+  for (double wide = 4.0; static_cast<Index>(space.indices.size()) < k; wide *= 4.0) {
+    guess = bracket(scores, magnitude, k, wide, space.sorted);
+    collect(scores, magnitude, guess.low, k + k / 2, space);
+  }
+  const auto count = static_cast<Index>(space.indices.size());
+  const double* values = space.values.data();
+  for (Index i = 0; i < count; ++i)
+    if (std::isnan(values[i])) check::fail("scores must not be NaN, got NaN at index ", space.indices[i]);
+  chosen.resize(k);
+  if (k == 0) return;
+
+  // Those above the bracket are chosen for sure; the k-th largest is sought among the others.
+  space.sorted.resize(count);
+  double* sorted = space.sorted.data();
+  Index middle = 0;
+  for (Index i = 0; i < count; ++i) {
+    sorted[middle] = values[i];
+    middle += values[i] <= guess.high;
+  }
+  Index wanted = k - (count - middle);
+  if (wanted < 1) {
+    std::copy_n(values, count, sorted);
+    middle = count;
+    wanted = k;
+  }
+  const double threshold = kth_largest(sorted, middle, wanted);
+  // Now the first `wanted` hold all scores above the threshold and as many equal to it as fit.
+  Index ties = std::count(sorted, sorted + wanted, threshold), written = 0;
+  for (Index i = 0; written < k; ++i) {
+    const bool taken = values[i] > threshold || (values[i] == threshold && ties > 0);
+    chosen[written] = space.indices[i];
+    written += taken;
+    ties -= values[i] == threshold;
+  }
 }
 
 }  // namespace
@@ -42,43 +155,61 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
     check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
   const bool hessian = rule == Rule::hessian;
   check::same("scores", theta.rows, scores.size);
-  if (hessian) check::same("curvature", theta.rows, curvature.size);
+  if (!hessian) return rank_scores(theta, {}, scores);
+  check::same("curvature", theta.rows, curvature.size);
+  if (theta.cols == 1) {
+    each(theta, curvature, scores, [](double value, double weight) { return value * value * weight; });
+    return;
+  }
   for (Index i = 0; i < theta.rows; ++i) {
     const double norm = row_norm(theta, i);
-    scores(i) = hessian ? norm * norm * curvature(i) : norm;
+    scores(i) = norm * norm * curvature(i);
   }
 }
 
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
   check::same("scores", theta.rows, scores.size);
   if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
+  if (theta.cols == 1) {
+    const ConstVector column{theta.data, theta.rows, theta.row_stride};
+    if (root_curvature.size == 0)
+      each(theta, column, scores, [](double value, double) { return std::abs(value); });
+    else
+      each(theta, root_curvature, scores, [](double value, double root) { return std::abs(value) * root; });
+    return;
+  }
   for (Index i = 0; i < theta.rows; ++i)
     scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
 }
 
+void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen) {
+  select(scores, false, k, space, chosen);
+}
+
+void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order) {
+  top_k(scores, k, space, order);
+  std::sort(order.begin(), order.end(),
+            [&](Index a, Index b) { return scores(a) != scores(b) ? scores(a) > scores(b) : a < b; });
+}
+
 Indices top_k(ConstVector scores, Index k) {
-  if (k < 0 || k > scores.size) check::fail("k must lie in [0, ", scores.size, "], got ", k);
-  std::vector<double> values(scores.size);
-  for (Index i = 0; i < scores.size; ++i) {
-    if (std::isnan(scores(i))) check::fail("scores must not be NaN, got NaN at index ", i);
-    values[i] = scores(i);
-  }
+  SelectionSpace space;
   Indices chosen;
-  if (k == 0) return chosen;
-  const double threshold = kth_largest(values, k);
-  // After nth_element the first k hold all scores above the threshold and as many equal to it as fit.
-  const auto above =
-      std::count_if(values.begin(), values.begin() + k, [=](double v) { return v > threshold; });
-  Index ties = k - static_cast<Index>(above);
-  chosen.reserve(k);
-  for (Index i = 0; i < scores.size; ++i)
-    if (scores(i) > threshold || (scores(i) == threshold && ties-- > 0)) chosen.push_back(i);
+  top_k(scores, k, space, chosen);
+  return chosen;
+}
+
+Indices top_k_magnitude(ConstVector theta, Index k) {
+  SelectionSpace space;
+  Indices chosen;
+  select(theta, true, k, space, chosen);
   return chosen;
 }
 
 Indices top_k_order(ConstVector scores, Index k) {
-  Indices order = top_k(scores, k);
-  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return scores(a) > scores(b); });
+  SelectionSpace space;
+  Indices order;
+  top_k_order(scores, k, space, order);
   return order;
 }
 

@@ -35,9 +35,9 @@ Indices sample_without_replacement(StreamKey key, Index population, Index count)
   Indices items(population);
   std::iota(items.begin(), items.end(), Index{0});
   for (Index i = 0; i < count; ++i) {
-    const Blocks<1> block(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
-                          static_cast<std::uint64_t>(i));
-    const std::uint64_t bits = (block.word[0][0] << 32) | block.word[1][0];
+    const PhiloxBlock block(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
+                            static_cast<std::uint64_t>(i));
+    const std::uint64_t bits = (block.word[0] << 32) | block.word[1];
     // The remainder favours small offsets by less than population / 2^64: not measurable.
     const auto offset = static_cast<Index>(bits % static_cast<std::uint64_t>(population - i));
     std::swap(items[i], items[i + offset]);

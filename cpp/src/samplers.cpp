@@ -10,56 +10,6 @@
 
 namespace overprune {
 
-void GaussianRisk::evaluate(const Models& models, double* risk) {
-  if (problem_.diagonal())
-    evaluate_diagonal(models, risk);
-  else
-    evaluate_dense(models, risk);
-}
-
-void GaussianRisk::evaluate_diagonal(const Models& models, double* risk) {
-  const ConstMatrix beta = problem_.beta();
-  const ConstVector variances = problem_.variances();
-  const Index p = problem_.features(), m = problem_.targets(), models_count = models.theta.cols / m;
-  const auto feature = [&](Index i) { return models.support ? models.support[i] : i; };
-  std::fill(on_support_.begin(), on_support_.end(), 0);
-  for (Index i = 0; i < models.count; ++i) on_support_[feature(i)] = 1;
-  double outside = problem_.noise_floor();
-  for (Index t = 0; t < m; ++t)
-    for (Index i = 0; i < p; ++i)
-      if (!on_support_[i]) outside += variances(i) * beta(i, t) * beta(i, t);
-  for (Index b = 0; b < models_count; ++b) {
-    double sum = outside;
-    for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < models.count; ++i) {
-        const double difference = models.theta(i, b * m + t) - beta(feature(i), t);
-        sum += variances(feature(i)) * difference * difference;
-      }
-    risk[b] = sum;
-  }
-}
-
-// All differences theta - beta in one product with Sigma.
-void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
-  const ConstMatrix beta = problem_.beta(), sigma = problem_.covariance();
-  const Index p = problem_.features(), m = problem_.targets(), columns = models.theta.cols;
-  const Block difference = differences_.block(p, columns), image = images_.block(p, columns);
-  for (Index c = 0; c < columns; ++c) {
-    for (Index i = 0; i < p; ++i) difference(i, c) = -beta(i, c % m);
-    for (Index i = 0; i < models.count; ++i)
-      difference(models.support ? models.support[i] : i, c) += models.theta(i, c);
-  }
-  kernels::active().gemm(false, false, p, columns, p, 1.0, sigma.data, p, difference.data, p, 0.0, image.data,
-                         p);
-  for (Index b = 0; b < columns / m; ++b) {
-    double sum = 0.0;
-    for (Index c = b * m; c < (b + 1) * m; ++c)
-      for (Index i = 0; i < p; ++i) sum += difference(i, c) * image(i, c);
-    // Rounding may take a quadratic form that is zero below it.
-    risk[b] = problem_.noise_floor() + std::max(sum, 0.0);
-  }
-}
-
 namespace {
 
 /// Calls body(first, count) over blocks of columns of so many operations each, polling in between.

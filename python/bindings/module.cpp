@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, module) {
     return facts;
   });
   bindings::register_features(module);
+  bindings::register_finite(module);
   bindings::register_laws(module);
   bindings::register_least_squares(module);
   bindings::register_problem(module);

@@ -21,6 +21,7 @@ namespace overprune::bindings {
 namespace py = pybind11;
 
 void register_features(py::module_& module);
+void register_finite(py::module_& module);
 void register_laws(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_phase(py::module_& module);
@@ -32,8 +33,9 @@ void register_schedule(py::module_& module);
 void register_simulate(py::module_& module);
 void register_theory(py::module_& module);
 
-/// A float64 array of any layout. pybind11 converts other dtypes; Python has already refused those that lose.
-using Array = py::array_t<double>;
+/// A float64 array of any layout, its strides whole elements (a field of a packed record is copied). pybind11
+/// converts other dtypes; Python has already refused those that lose.
+using Array = py::array_t<double, py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
 
 /// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore checked
 /// here.

@@ -1,12 +1,122 @@
 #include "overprune/pruning.hpp"
 
-#include "register.hpp"
+#include <cmath>
+
+#include "quick.hpp"
 
 namespace overprune::bindings {
 namespace {
 
 py::array_t<Index> as_array(const Indices& indices) {
   return py::array_t<Index>(static_cast<py::ssize_t>(indices.size()), indices.data());
+}
+
+py::array_t<Index> largest(ConstVector scores, Index k) {
+  Indices chosen;
+  {
+    const ReleaseForMany release(scores.size);
+    chosen = top_k(scores, k);
+  }
+  return as_array(chosen);
+}
+
+/// The same for a plain array of one dimension and a k that fits; None where anything needs a closer look.
+py::object quick_top_k(const py::object& scores, const py::object& k) {
+  const auto count = plain_unsigned(k);
+  if (!count || !is_plain(scores)) return py::none();
+  const auto array = py::reinterpret_borrow<Array>(scores);
+  if (array.ndim() != 1 || *count < 1 || *count > static_cast<std::uint64_t>(array.shape(0)))
+    return py::none();
+  return largest(as_vector(array, "scores"), static_cast<Index>(*count));
+}
+
+/// A new array of zeros; numpy's own where it is large, for the system then gives memory that is zero
+/// already.
+Array zeros(const std::vector<py::ssize_t>& shape, Index count) {
+  if (count > 10000) return py::module_::import("numpy").attr("zeros")(py::cast(shape));
+  Array out = new_array(shape);
+  std::fill_n(out.mutable_data(), count, 0.0);
+  return out;
+}
+
+/// The rows of theta with the k largest ranks of `ranked` and a curvature, or of `ranked` alone.
+Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked, ConstVector curvature,
+           Index k) {
+  const Index count = theta.rows * theta.cols;
+  Array out = zeros(shape, count);
+  const Matrix kept = row_major(out.mutable_data(), theta.rows, theta.cols);
+  const ReleaseForMany release(count);
+  Indices support;
+  if (ranked.cols == 1 && curvature.size == 0) {
+    support = top_k_magnitude({ranked.data, ranked.rows, ranked.row_stride}, k);
+  } else {
+    std::vector<double> ranks(theta.rows);  // first the roots, then the ranks
+    for (Index i = 0; i < curvature.size; ++i) ranks[i] = std::sqrt(curvature(i));
+    const Vector both = vector_view(ranks);
+    rank_scores(ranked, {both.data, curvature.size, 1}, both);
+    support = top_k(vector_view(ranks), k);
+  }
+  for (const Index i : support)
+    for (Index j = 0; j < theta.cols; ++j) kept(i, j) = theta(i, j);
+  return out;
+}
+
+Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& curvature, Index k) {
+  const ConstMatrix coefficients = as_matrix(theta, "theta");
+  return keep({coefficients.rows, coefficients.cols}, coefficients, as_matrix(ranked, "ranked"),
+              curvature ? as_vector(*curvature, "curvature") : ConstVector{}, k);
+}
+
+/// Plain arguments of the rules `magnitude` and `hessian`.
+struct Plain {
+  ConstMatrix theta;
+  ConstVector curvature;  // empty for magnitude
+};
+
+std::optional<Plain> plain_rule(const py::object& theta, const py::object& rule,
+                                const py::object& curvature) {
+  if (!PyUnicode_CheckExact(rule.ptr())) return {};
+  const bool hessian = PyUnicode_CompareWithASCIIString(rule.ptr(), "hessian") == 0;
+  if (!hessian && PyUnicode_CompareWithASCIIString(rule.ptr(), "magnitude") != 0) return {};
+  const auto coefficients = plain_finite(theta);
+  if (!coefficients) return {};
+  if (!hessian) return Plain{*coefficients, {}};
+  const auto weights = plain_finite(curvature);
+  if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 || weights->rows != coefficients->rows)
+    return {};
+  bool negative = false;  // no early way out and no stride, so that the loop is vectorised
+  if (weights->row_stride == 1) {
+    const double* values = weights->data;
+    for (Index i = 0, p = weights->rows; i < p; ++i) negative |= values[i] < 0.0;
+  } else {
+    for (Index i = 0; i < weights->rows; ++i) negative |= (*weights)(i, 0) < 0.0;
+  }
+  if (negative) return {};
+  return Plain{*coefficients, {weights->data, weights->rows, weights->row_stride}};
+}
+
+/// importance and prune by those rules; None where anything needs a closer look.
+py::object quick_importance(const py::object& theta, const py::object& rule, const py::object& curvature) {
+  const auto plain = plain_rule(theta, rule, curvature);
+  if (!plain) return py::none();
+  Array scores = new_array({plain->theta.rows});
+  const Vector view = as_mutable_vector(scores);
+  {
+    const ReleaseForMany release(plain->theta.rows * plain->theta.cols);
+    importance(plain->curvature.size > 0 ? Rule::hessian : Rule::magnitude, plain->theta, plain->curvature,
+               view);
+  }
+  return scores;
+}
+
+py::object quick_prune(const py::object& theta, const py::object& nonzeros, const py::object& rule,
+                       const py::object& curvature) {
+  const auto k = plain_unsigned(nonzeros);
+  const auto plain = plain_rule(theta, rule, curvature);
+  if (!k || !plain || *k < 1 || *k > static_cast<std::uint64_t>(plain->theta.rows)) return py::none();
+  std::vector<py::ssize_t> shape{plain->theta.rows};
+  if (py::reinterpret_borrow<Array>(theta).ndim() == 2) shape.push_back(plain->theta.cols);
+  return keep(std::move(shape), plain->theta, plain->theta, plain->curvature, static_cast<Index>(*k));
 }
 
 }  // namespace
@@ -20,13 +130,6 @@ void register_pruning(py::module_& module) {
                    curvature ? as_vector(*curvature, "curvature") : ConstVector{}, as_mutable_vector(scores));
         return scores;
       });
-  module.def("rank_scores", [](const Array& theta, const std::optional<Array>& root_curvature) {
-    const ConstMatrix coefficients = as_matrix(theta, "theta");
-    Array scores = new_array({coefficients.rows});
-    rank_scores(coefficients, root_curvature ? as_vector(*root_curvature, "root_curvature") : ConstVector{},
-                as_mutable_vector(scores));
-    return scores;
-  });
   module.def("compensate", [](const Array& theta, const Indices& support, const Array& hessian) {
     const ConstMatrix coefficients = as_matrix(theta, "theta"), metric = as_matrix(hessian, "hessian");
     Array out = new_array({coefficients.rows, coefficients.cols});
@@ -37,8 +140,11 @@ void register_pruning(py::module_& module) {
     }
     return out;
   });
-  module.def("top_k",
-             [](const Array& scores, Index k) { return as_array(top_k(as_vector(scores, "scores"), k)); });
+  module.def("top_k", [](const Array& scores, Index k) { return largest(as_vector(scores, "scores"), k); });
+  module.def("quick_top_k", &quick_top_k);
+  module.def("keep_largest", &keep_largest);
+  module.def("quick_importance", &quick_importance);
+  module.def("quick_prune", &quick_prune);
 }
 
 }  // namespace overprune::bindings

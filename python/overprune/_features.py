@@ -54,6 +54,9 @@ def random_features(
     >>> op.random_features([[1.0, -2.0]], [[1.0, 0.0], [0.0, 1.0]], lambda z: z**2)
     array([[1., 4.]])
     """
+    quick = _core.quick_features(inputs, weights, activation, bias)
+    if quick is not None:
+        return quick
     a = check.float_array(inputs, "inputs", ndim=2)
     r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
     phi = core_function(activation, "activation", probe=False)

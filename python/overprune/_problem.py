@@ -113,8 +113,9 @@ class Problem:
         if array.shape[len(outer) :] != inner:
             expected = ", ".join(str(length) for length in inner)
             raise ValueError(f"theta must have shape (..., {expected}), got {array.shape}")
-        models = array.reshape(-1, self.p, self.targets)
-        return np.moveaxis(models, 0, 1).reshape(self.p, -1), outer
+        if self.targets == 1:
+            return array.reshape(-1, self.p).T, outer
+        return array.reshape(-1, *inner).transpose(1, 0, 2).reshape(self.p, -1), outer
 
 
 def as_problem(value: Any) -> Problem:

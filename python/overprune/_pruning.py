@@ -59,7 +59,10 @@ def importance(
     >>> op.importance([1.0, -3.0], "hessian", curvature=[10.0, 1.0])
     array([10.,  9.])
     """
-    rows, weights = _subject(theta, rule, curvature, truth)
+    quick = _core.quick_importance(theta, rule, curvature)
+    if quick is not None:
+        return quick
+    _, rows, weights = _subject(theta, rule, curvature, truth)
     if rule == "random":
         return _random_scores(len(rows), seed)
     return _core.importance(rows, "magnitude" if weights is None else "hessian", weights)
@@ -67,22 +70,23 @@ def importance(
 
 def _subject(
     theta: npt.ArrayLike, rule: str, curvature: npt.ArrayLike | None, truth: npt.ArrayLike | None
-) -> tuple[FloatArray, FloatArray | None]:
-    """The coefficients (p, m) that a rule looks at, and their curvature (p,) where it has any."""
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """The coefficients, the rows (p, m) that a rule looks at, and their curvature (p,) where it has any."""
     check.choice(rule, "rule", check.RULES)
     coefficients = check.float_array(theta, "theta", ndim=(1, 2))
     p = coefficients.shape[0]
+    judged = coefficients
     if rule == "oracle":
         if truth is None:
             raise ValueError('truth must be given for rule "oracle": the coefficients beta of the problem')
-        coefficients = check.float_array(truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape)
+        judged = check.float_array(truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape)
         curvature = np.ones(p) if curvature is None else curvature
-    rows = coefficients.reshape(p, -1)
+    rows = judged if judged.ndim == 2 else judged[:, None]
     if rule not in ("hessian", "oracle"):
-        return rows, None
+        return coefficients, rows, None
     if curvature is None:
         raise ValueError('curvature must be given for rule "hessian": Sigma_ii, or (X * X).mean(axis=0)')
-    return rows, as_curvature(curvature, p)
+    return coefficients, rows, as_curvature(curvature, p)
 
 
 def _random_scores(p: int, seed: int | None) -> FloatArray:
@@ -128,6 +132,9 @@ def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
     >>> op.top_k([3.0, 5.0, 3.0, 1.0], 2)
     array([0, 1])
     """
+    quick = _core.quick_top_k(scores, k)
+    if quick is not None:
+        return quick
     array = check.real_array(scores, "scores")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"scores must be a non-empty array of one dimension, got shape {array.shape}")
@@ -187,16 +194,16 @@ def prune(
     >>> op.prune([1.0, -3.0, 2.0], 2)
     array([ 0., -3.,  2.])
     """
-    rows, weights = _subject(theta, rule, curvature, truth)
+    quick = _core.quick_prune(theta, nonzeros, rule, curvature)
+    if quick is not None:
+        return quick
+    coefficients, rows, weights = _subject(theta, rule, curvature, truth)
+    keep = check.integer(nonzeros, "nonzeros", lowest=1, highest=rows.shape[0])
     if rule == "random":
-        scores = _random_scores(len(rows), seed)
-    else:  # in the order of `importance`, but without its squares, which may overflow or underflow
-        scores = _core.rank_scores(rows, None if weights is None else np.sqrt(weights))
-    keep = top_k(scores, check.integer(nonzeros, "nonzeros", lowest=1, highest=scores.size))
-    coefficients = np.asarray(theta, dtype=np.float64)
-    pruned = np.zeros(coefficients.shape)
-    pruned[keep] = coefficients[keep]
-    return pruned
+        rows = _random_scores(len(rows), seed)[:, None]
+    columns = coefficients if coefficients.ndim == 2 else coefficients[:, None]
+    # In the order of `importance`, but without its squares, which may overflow or underflow.
+    return _core.keep_largest(columns, rows, weights, keep).reshape(coefficients.shape)
 
 
 def compensate(theta: npt.ArrayLike, support: npt.ArrayLike, hessian: npt.ArrayLike) -> FloatArray:

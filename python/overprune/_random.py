@@ -47,6 +47,9 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
+    quick = _core.quick_normals(shape, seed, stream)
+    if quick is not None:
+        return quick
     lengths = list(shape) if check.is_sequence(shape) else [shape]
     sizes = [check.integer(length, "shape", lowest=1) for length in lengths]
     values: FloatArray = _core.standard_normal(

@@ -15,6 +15,8 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -50,6 +52,17 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
+def _fits(
+    lengths: tuple[int, ...], ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None
+) -> bool:
+    if not (len(lengths) == ndim if isinstance(ndim, int) else len(lengths) in ndim):
+        return False
+    for expected, length in zip(shape or (), lengths, strict=False):
+        if expected is not None and expected != length:
+            return False
+    return True
+
+
 def float_array(
     value: Any, name: str, *, ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None = None
 ) -> FloatArray:
@@ -57,6 +70,9 @@ def float_array(
 
     `shape` gives the expected lengths of the leading dimensions; None leaves one open.
     """
+    if _core.finite_doubles(value) and _fits(value.shape, ndim, shape):
+        checked: FloatArray = value
+        return checked
     array = real_array(value, name)
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in allowed:
@@ -77,6 +93,8 @@ def float_array(
 
 def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -> int:
     """`value` as an int in [lowest, highest]."""
+    if type(value) is int and lowest <= value <= (_LARGEST if highest is None else highest):
+        return value
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     try:

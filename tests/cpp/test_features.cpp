@@ -28,6 +28,32 @@ TEST_CASE("features are the activation of the product, over several column block
       REQUIRE(out[j * n + i] == doctest::Approx(std::tanh(z[j * n + i] + bias[j])));
 }
 
+TEST_CASE("features of every layout of inputs, weights and result") {
+  const Index n = 6, d = 5, p = 8;
+  const Values a = normals(n * d, 1), r = normals(p * d, 2), bias = normals(p, 3);
+  const Values at = transpose(a, n, d), rt = transpose(r, p, d);
+  const Values z = product(a, rt, n, d, p);
+  Values apart(4 * n * d);  // every second row and column
+  for (Index j = 0; j < d; ++j)
+    for (Index i = 0; i < n; ++i) apart[2 * (2 * n * j + i)] = a[j * n + i];
+  const ConstMatrix inputs[] = {
+      column_major(a.data(), n, d), row_major(at.data(), n, d), {apart.data(), n, d, 2, 4 * n}};
+  const ConstMatrix weights[] = {column_major(r.data(), p, d), row_major(rt.data(), p, d)};
+  for (const ConstMatrix& left : inputs)
+    for (const ConstMatrix& right : weights)
+      for (const bool biased : {false, true}) {
+        Values columns(n * p), rows(n * p), wide(4 * n * p, 9.0);
+        const Matrix outs[] = {
+            column_major(columns.data(), n, p), row_major(rows.data(), n, p), {wide.data(), n, p, 2 * p, 2}};
+        for (const Matrix& out : outs) {
+          random_features(left, right, Activation::tanh, biased ? vector_view(bias) : ConstVector{}, out);
+          for (Index j = 0; j < p; ++j)
+            for (Index i = 0; i < n; ++i)
+              REQUIRE(out(i, j) == doctest::Approx(std::tanh(z[j * n + i] + (biased ? bias[j] : 0.0))));
+        }
+      }
+}
+
 TEST_CASE("second moments against Monte Carlo, for every activation with and without bias") {
   const Index d = 6, p = 5, draws = 200000;
   Values r = normals(p * d, 1);

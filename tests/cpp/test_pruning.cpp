@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 
 #include "reference.hpp"
 
@@ -35,6 +36,43 @@ TEST_CASE("top_k and top_k_order equal a stable sort, with many ties and infinit
       std::sort(expected.begin(), expected.end());
       REQUIRE(top_k(vector_view(scores), k) == expected);
     }
+  }
+}
+
+TEST_CASE("top_k of many scores, also where every sample misleads, and with one space for all") {
+  const Index p = 5000;
+  std::vector<double> smooth = reference::normals(p, 1), periodic(p), rising(p), spikes(p, 0.0), few = smooth;
+  for (Index i = 0; i < p; ++i) {
+    periodic[i] = i % 17 == 0 ? 100.0 + smooth[i] : smooth[i];  // 17 is the stride of the sample
+    rising[i] = static_cast<double>(i);
+    if (i % 17 == 1) spikes[i] = smooth[i];
+    few[i] = std::round(smooth[i]);
+  }
+  SelectionSpace space;
+  Indices found;
+  for (const auto& scores : {smooth, periodic, rising, spikes, few}) {
+    for (const Index k : {Index{0}, Index{1}, Index{50}, Index{290}, Index{300}, Index{2500}, p - 1, p}) {
+      INFO("k " << k);
+      Indices expected = by_sorting(scores, k);
+      top_k_order(vector_view(scores), k, space, found);
+      CHECK(found == expected);
+      std::sort(expected.begin(), expected.end());
+      top_k(vector_view(scores), k, space, found);
+      CHECK(found == expected);
+      std::vector<double> sizes = scores, apart(2 * p);
+      for (Index i = 0; i < p; ++i) {
+        sizes[i] = std::abs(scores[i]);
+        apart[2 * i] = scores[i];
+      }
+      CHECK(top_k({apart.data(), p, 2}, k) == expected);
+      CHECK(top_k_magnitude({apart.data(), p, 2}, k) == top_k(vector_view(sizes), k));
+    }
+  }
+  for (const Index where : {Index{0}, Index{16}, Index{17}, p - 1}) {
+    std::vector<double> scores = smooth;
+    scores[where] = std::numeric_limits<double>::quiet_NaN();
+    const std::string message = "scores must not be NaN, got NaN at index " + std::to_string(where);
+    CHECK_THROWS_WITH_AS(top_k(vector_view(scores), 50), message.c_str(), std::invalid_argument);
   }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
@@ -44,6 +45,25 @@ def test_elementary_functions_over_their_whole_range(activation):
         rtol=1e-12 if activation == "gelu" else 4e-15,
         atol=1e-15 if activation == "cos" else 0,
     )
+
+
+@pytest.mark.parametrize("activation", ["erf", "cos", "tanh", "gelu"])
+def test_elementary_functions_to_the_last_places(activation):
+    """Against 40 digits: a few units in the last place over the range that features have."""
+    exact = {
+        "erf": mpmath.erf,
+        "cos": mpmath.cos,
+        "tanh": mpmath.tanh,
+        "gelu": lambda z: z * mpmath.ncdf(z),
+    }[activation]
+    spread = np.geomspace(1e-12, 8, 150)
+    z = np.concatenate([problems.normal(200), 4 * problems.normal(100, seed=1), spread, -spread])
+    z = np.concatenate([z, np.linspace(0.98, 1.02, 41), [3e4, -7e5, np.pi / 2, 1001 * np.pi / 2]])
+    found = op.random_features(z[:, None], [[1.0]], activation)[:, 0]
+    with mpmath.workdps(40):
+        for value, at in zip(found.tolist(), z.tolist(), strict=True):
+            expected = exact(mpmath.mpf(at))
+            assert abs(value - expected) <= 1.5e-15 * abs(expected) + 1e-300, at
 
 
 def test_sign_of_zero_is_zero_and_relu_is_the_default():

@@ -136,3 +136,49 @@ def test_hessian_pruning_where_squares_leave_the_doubles(theta, curvature, kept)
 
 def test_integers_that_doubles_cannot_tell_apart():
     np.testing.assert_array_equal(op.top_k(np.array([2**53, 2**53 + 1]), 1), [1])
+
+
+def test_fields_of_packed_records_and_other_layouts():
+    """Strides that are no whole numbers of doubles, and what the quick ways must leave to the careful one."""
+    rng = np.random.default_rng(0)
+    records = np.zeros(500, dtype=[("id", "i4"), ("value", "f8")])
+    records["value"] = rng.standard_normal(500)
+    plain, packed, curvature = records["value"].copy(), records["value"], rng.random(500)
+    swapped = plain.astype(">f8")
+    padded = np.zeros((500, 3))
+    padded[:, 1] = plain
+    for theta in (packed, swapped, padded[:, 1], plain.tolist(), plain[::-1][::-1]):
+        np.testing.assert_array_equal(op.top_k(theta, 20), op.top_k(plain, 20))
+        for rule in ("magnitude", "hessian"):
+            expected = op.importance(plain, rule, curvature=curvature)
+            np.testing.assert_array_equal(op.importance(theta, rule, curvature=curvature), expected)
+            np.testing.assert_array_equal(
+                op.prune(theta, 20, rule=rule, curvature=curvature),
+                op.prune(plain, 20, rule=rule, curvature=curvature),
+            )
+    np.testing.assert_array_equal(
+        op.random_features(packed[:, None], [[1.0]], "tanh"),
+        op.random_features(plain[:, None], [[1.0]], "tanh"),
+    )
+
+
+@pytest.mark.parametrize("m", [None, 2])
+def test_prune_of_many_keeps_what_importance_ranks_first(m):
+    rng = np.random.default_rng(1)
+    shape = (20_011,) if m is None else (20_011, m)
+    theta, curvature = rng.standard_normal(shape), rng.random(20_011)
+    for rule in ("magnitude", "hessian"):
+        scores = op.importance(theta, rule, curvature=curvature)
+        for k in (1, 200, 15_000):
+            expected = np.zeros(shape)
+            keep = stable_top(scores, k)
+            expected[keep] = theta[keep]
+            np.testing.assert_array_equal(op.prune(theta, k, rule=rule, curvature=curvature), expected)
+
+
+@pytest.mark.parametrize("where", [0, 12, 4999])
+def test_nan_among_many_scores_is_found_where_it_is_first(where):
+    scores = np.random.default_rng(2).standard_normal(5000)
+    scores[[where, 4999]] = np.nan
+    with pytest.raises(ValueError, match=f"scores must not be NaN, got NaN at index {where}$"):
+        op.top_k(scores, 50)

@@ -89,6 +89,10 @@ class LinearGaussianProblem final : public Problem {
   ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }  ///< (p, m)
   ConstVector variances() const { return vector_view(variances_); }        ///< (p) Sigma_ii
   ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }  ///< (p, p); dense only
+  ConstMatrix covariance_beta() const {
+    return column_major(image_.data(), p_, m_);
+  }  ///< Sigma beta; dense only
+  double signal() const { return signal_; }  ///< tr beta' Sigma beta; dense only
   /// (p, p) F with F F' = Sigma; dense only. Lower triangular where Sigma is definite.
   ConstMatrix factor() const { return column_major(factor_.data(), p_, p_); }
   /// R(0) = tr N + tr beta' Sigma beta.
@@ -118,8 +122,8 @@ class LinearGaussianProblem final : public Problem {
   std::vector<double> unexplained(const Indices& features, ConstMatrix beta) const;
 
   Index p_ = 0, m_ = 1;
-  double noise_std_ = 0.0, noise_floor_ = 0.0;
-  std::vector<double> beta_, variances_, covariance_, factor_, noise_, noise_factor_;
+  double noise_std_ = 0.0, noise_floor_ = 0.0, signal_ = 0.0;
+  std::vector<double> beta_, variances_, covariance_, factor_, noise_, noise_factor_, image_;
 };
 
 /// x = phi(R a + bias), a ~ N(0, I_d), y = g(teacher'a) + noise_std z (docs/theory.md, section 7).

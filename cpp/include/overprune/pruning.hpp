@@ -35,15 +35,27 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
 /// @throws std::invalid_argument for lengths that do not match
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores);
 
+/// Memory that selections reuse from call to call.
+struct SelectionSpace {
+  std::vector<double> values, sorted;
+  Indices indices;
+};
+
 /// Indices of the k largest scores, ascending; of equal scores the lower index wins.
 /// @param scores  (p) may hold infinities
 /// @param k       0 <= k <= p
 /// @throws std::invalid_argument where a score is NaN or k is out of range
 Indices top_k(ConstVector scores, Index k);
+/// The same into `chosen`, of any length before and k after.
+void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen);
 
 /// The same indices in order of falling score (ties: rising index), so that the first s of them are the s
 /// largest for every s <= k.
 Indices top_k_order(ConstVector scores, Index k);
+void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order);
+
+/// top_k of the scores |theta_i|, without an array of them.
+Indices top_k_magnitude(ConstVector theta, Index k);
 
 /// Keeps the rows of `theta` on `support` and zeroes the others.
 /// @param theta    (p, m)

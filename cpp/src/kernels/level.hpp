@@ -42,5 +42,8 @@ void resolvent_sums(Size n, double tau, const double* lam, const double* weight,
 void truncated(Size n, double t, const double* r, const double* u, double* share, double* dropped,
                double* drift, double* excess, double* rest);
 void truncated_sums(Size n, double t, const double* r, const double* u, const double* weight, double* sums);
+Size select_from(Size n, const double* x, bool magnitude, double threshold, Size first, Size room,
+                 double* values, Size* indices, Size* end);
+bool all_finite(Size n, const double* x);
 
 OVERPRUNE_END_LEVEL

@@ -22,6 +22,8 @@ const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
                      activate,
                      resolvent_sums,
                      truncated,
-                     truncated_sums};
+                     truncated_sums,
+                     select_from,
+                     all_finite};
 
 OVERPRUNE_END_LEVEL

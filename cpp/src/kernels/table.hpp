@@ -75,6 +75,14 @@ struct Table {
   /// log T.
   void (*truncated_sums)(Size n, double t, const double* r, const double* u, const double* weight,
                          double* sums);
+
+  /// Values and indices of those x_i, or |x_i| for `magnitude`, i = first, first + 1, ..., that are not below
+  /// `threshold` (NaN never is), in order, until `room` of them may be full. Returns their count; `end`, at
+  /// most n, is where to go on.
+  Size (*select_from)(Size n, const double* x, bool magnitude, double threshold, Size first, Size room,
+                      double* values, Size* indices, Size* end);
+  /// Whether x (n) holds neither infinity nor NaN.
+  bool (*all_finite)(Size n, const double* x);
 };
 
 /// The table of the level in use: the highest the processor has, or the one OVERPRUNE_KERNEL names.

@@ -6,14 +6,7 @@
 // square into account, and phi(gamma) = phi(alpha) exp(-2 T u). Relative errors are a few 1e-15, also 38
 // standard deviations out, where phi underflows gently. Sums run over kLanes partial sums, the same at every
 // level.
-#include "kernels/level.hpp"
-
-// The loops vectorise only once everything in them is inlined.
-#if defined(__GNUC__)
-#define OVERPRUNE_INLINE [[gnu::always_inline]] inline
-#else
-#define OVERPRUNE_INLINE inline
-#endif
+#include "kernels/mills.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
@@ -26,15 +19,6 @@ std::uint64_t to_bits(double value) { return __builtin_bit_cast(std::uint64_t, v
 /// Adding it rounds to an integer k and leaves k + 1023, the exponent of 2^k, in the low bits.
 constexpr double kRound = 6755399441055744.0 + 1023.0;
 constexpr double kLargest = 52.0;  // phi(52) underflows
-
-/// c0 + c1 x + c2 x^2 + ...
-template <class... Rest>
-OVERPRUNE_INLINE double horner(double x, double c0, Rest... rest) {
-  if constexpr (sizeof...(rest) == 0)
-    return c0;
-  else
-    return c0 + x * horner(x, rest...);
-}
 
 struct Exponential {
   double value;  ///< exp(x)
@@ -58,22 +42,6 @@ OVERPRUNE_INLINE Exponential exponential(double high, double low) {
                second = from_bits(to_bits(rest + kRound) << 52);
   const double power = first * second;
   return {((1.0 + rise) * first) * second, (1.0 - power) - power * rise};
-}
-
-/// Mills' ratio Q(x) / phi(x), x >= 0.
-OVERPRUNE_INLINE double mills(double x) {
-  const double inverse = 1.0 / (x + 4.0), t = (x - 4.0) * inverse, t2 = t * t;
-  // Even and odd powers apart: two chains of half the length.
-  const double even =
-      horner(t2, 1.8932190633084853, 0.9704095548675884, 0.15139176231244347, -0.008722295274260125,
-             0.0003342446162328441, -4.783264259417208e-06, 1.7963971214040778e-06, -1.5787665654677373e-06,
-             6.829633831673466e-07, -2.1774195022039326e-07, 5.3711037651589576e-08, -9.35134044482434e-09,
-             8.53083886026053e-10);
-  const double odd =
-      horner(t2, -1.5237709108199835, -0.4675409629983325, -0.018900450861711257, 0.004087855681200072,
-             -0.0005792693046478719, 8.809573121072337e-05, -1.4843277679080294e-05, 2.568755311229722e-06,
-             -4.00493929251171e-07, 4.473060051450323e-08, -1.4722998923746307e-09, -3.0073979672398766e-10);
-  return (even + odd * t) * inverse;
 }
 
 OVERPRUNE_INLINE double smaller(double a, double b) { return a < b ? a : b; }

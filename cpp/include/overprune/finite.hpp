@@ -1,0 +1,12 @@
+// Whether numbers are finite: the check that every function makes of its arrays, at the speed of memory.
+#pragma once
+
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// Whether none of the numbers is NaN or infinite.
+/// @param values  any layout; quick where the rows or the columns lie side by side
+bool all_finite(ConstMatrix values);
+
+}  // namespace overprune
