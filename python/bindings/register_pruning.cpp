@@ -1,5 +1,6 @@
 #include "overprune/pruning.hpp"
 
+#include <bit>
 #include <cmath>
 
 #include "quick.hpp"
@@ -84,14 +85,14 @@ std::optional<Plain> plain_rule(const py::object& theta, const py::object& rule,
   const auto weights = plain_finite(curvature);
   if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 || weights->rows != coefficients->rows)
     return {};
-  bool negative = false;  // no early way out and no stride, so that the loop is vectorised
+  std::uint64_t signs = 0;  // any sign bit, also that of -0, is for the careful way
   if (weights->row_stride == 1) {
-    const double* values = weights->data;
-    for (Index i = 0, p = weights->rows; i < p; ++i) negative |= values[i] < 0.0;
+    const double* values = weights->data;  // without a stride the loop is vectorised
+    for (Index i = 0, p = weights->rows; i < p; ++i) signs |= std::bit_cast<std::uint64_t>(values[i]);
   } else {
-    for (Index i = 0; i < weights->rows; ++i) negative |= (*weights)(i, 0) < 0.0;
+    for (Index i = 0; i < weights->rows; ++i) signs |= std::bit_cast<std::uint64_t>((*weights)(i, 0));
   }
-  if (negative) return {};
+  if (signs >> 63 != 0) return {};
   return Plain{*coefficients, {weights->data, weights->rows, weights->row_stride}};
 }
 
