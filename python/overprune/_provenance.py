@@ -69,10 +69,22 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     digest = hashlib.sha256(f"{little.dtype.str}{little.shape}".encode())
     digest.update(little.data)
     facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": digest.hexdigest()}
-    packed = zlib.compress(little.data, 6) if little.nbytes <= 8 * _LARGEST else b""
-    if 0 < len(packed) <= _LARGEST:
+    packed = _pack(little) if little.nbytes <= 8 * _LARGEST else b""
+    if packed:
         facts["data"] = base64.b64encode(packed).decode("ascii")
     return facts
+
+
+def _pack(array: np.ndarray[Any, Any]) -> bytes:
+    """Compressed, or nothing as soon as that is too large: what does not shrink would cost a trial's time."""
+    compressor, packed, chunk = zlib.compressobj(6), bytearray(), 1 << 16
+    data = memoryview(array.reshape(-1)).cast("B")
+    for first in range(0, len(data), chunk):
+        packed += compressor.compress(data[first : first + chunk])
+        if len(packed) > _LARGEST:
+            return b""
+    packed += compressor.flush()
+    return bytes(packed) if len(packed) <= _LARGEST else b""
 
 
 def _decode(name: str, value: Any) -> Any:
