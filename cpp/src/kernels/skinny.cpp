@@ -37,6 +37,7 @@ void inner_tile(Size k, double alpha, const double* a, Size lda, const double* b
     for (int j = 0; j < N; ++j) x[j] = load(right + j * stride);
     for (int i = 0; i < M; ++i) {
       const Packet left = load(a + at + i * lda);
+      Eigen::internal::prefetch(a + at + (M + i) * lda);  // the next tile's, still far away where A is large
       for (int j = 0; j < N; ++j) sum[i][j] = add_product(sum[i][j], left, x[j]);
     }
   };
