@@ -87,27 +87,18 @@ def select_rows(options: Namespace) -> list[timing.Row]:
 
 
 def features_rows(options: Namespace) -> list[timing.Row]:
-    """relu(A R'), R drawn on the way: ours by a DataProblem, whose trial does that."""
+    """relu(A R'), R drawn on the way."""
     rows = []
     shapes = [(10, 10, 10), (100, 100, 100), (1000, 1000, 1000), (2000, 784, 8000)]
     for n, d, p in shapes[:2] if options.quick else shapes:
         A = op.standard_normal((n, d), seed=2)
         rng = np.random.default_rng(0)
-        problem = op.DataProblem(A, np.arange(n) * 1.0, A[:2], np.zeros(2), features=p)
-        # The weights of trial 0: what the identity of unit vectors makes of them, its rows put in order.
-        unit = op.DataProblem(
-            np.eye(d), np.arange(d) * 1.0, A[:2], np.zeros(2), features=p, activation="identity"
-        )
-        weights, row = unit.sample(d, seed=0)
-        weights = weights[np.argsort(row)]  # R', (d, p)
-        X, row = problem.sample(n, seed=0)
-        expected = np.maximum(A[row.astype(int)] @ weights, 0.0)
-        np.testing.assert_allclose(X, expected, atol=1e-12)
-        assert abs(weights.std() * d**0.5 - 1) < 5 / weights.size**0.5
-        del unit, weights, X, expected
+        R = op.standard_normal((p, d), seed=1) / d**0.5
+        np.testing.assert_allclose(op.random_features(A, R), np.maximum(A @ R.T, 0.0), atol=1e-12)
+        del R
 
-        def own(problem=problem, n=n) -> np.ndarray:
-            return problem.sample(n, seed=0)[0]
+        def own(A=A, d=d, p=p) -> np.ndarray:
+            return op.random_features(A, op.standard_normal((p, d), seed=1) / d**0.5)
 
         def by_numpy(A=A, d=d, p=p, rng=rng) -> np.ndarray:
             R = rng.standard_normal((p, d)) / d**0.5

@@ -36,16 +36,17 @@ class GridFit {
   void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid, const RuleInputs& inputs,
                  GridSink& sink, const Poll& poll);
   void prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs);
-  /// The first `count` features by falling score; valid until the next call.
-  const Indices& order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
-                          Index count);
+  /// The first `count` features by falling score.
+  void find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count,
+                  Indices& order);
 
   PathSolver path_;
   RetrainSolver retrainer_;
   Compensator compensator_;
   std::vector<double> root_curvature_, uniform_, scores_;
   SelectionSpace selection_;
-  Indices order_;
+  Indices order_, other_order_;
+  std::vector<char> done_;  // (rules, sizes) whether the sink has had the models
   Buffer dense_, pruned_, retrained_, compensated_;
 };
 

@@ -35,42 +35,54 @@ void GridFit::run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs
   if (fitting == grid.nonzeros.begin()) return;
   if (grid.retrain) retrainer_.start(x, y, *(fitting - 1));
   // Neighbouring sizes share most of a rule's support, and the retrainer what it knows of it.
+  done_.assign(grid.rules.size() * grid.sizes.size(), 0);
   for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r)
     for (Index i = 0; i < sizes; ++i) {
       poll_now(poll);
-      run_point(i, r, dense.columns(i * m, m).top(grid.sizes[i]), grid, inputs, sink, poll);
+      if (!done_[r * sizes + i])
+        run_point(i, r, dense.columns(i * m, m).top(grid.sizes[i]), grid, inputs, sink, poll);
     }
 }
 
+/// The models of one size and rule, and of the later rules that order the same support alike.
 void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& grid, const RuleInputs& inputs,
                         GridSink& sink, const Poll& poll) {
-  const Index k = theta.rows, m = theta.cols;
+  const Index k = theta.rows, m = theta.cols, sizes = static_cast<Index>(grid.sizes.size());
   const Index active =
       std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
   if (active == 0) return;
   const std::span<const Index> nonzeros(grid.nonzeros.data(), static_cast<std::size_t>(active));
   const Index count = nonzeros.back();
-  const Indices& order = order_of(grid.rules[rule], size, k, theta, inputs, count);
+  find_order(grid.rules[rule], size, k, theta, inputs, count, order_);
   const Block pruned = pruned_.block(count, active * m);
   fill(pruned, 0.0);
   for (Index a = 0; a < active; ++a)
     for (Index t = 0; t < m; ++t)
-      for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order[j], t);
-  Block retrained;
+      for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order_[j], t);
+  Block retrained, compensated;
   if (grid.retrain) {
     retrained = retrained_.block(count, active * m);
-    retrainer_.solve(order.data(), nonzeros, grid.retrain_ridge, retrained, poll);
+    retrainer_.solve(order_.data(), nonzeros, grid.retrain_ridge, retrained, poll);
   }
-  sink.pruned(size, rule, order, pruned, retrained);
-  if (!grid.compensate) return;
-  if (!inputs.covariance.data) {  // independent features know nothing of each other
-    sink.compensated(size, rule, order, pruned);
-    return;
+  if (grid.compensate) {
+    compensated = pruned;  // independent features know nothing of each other
+    if (inputs.covariance.data) {
+      poll_now(poll);
+      compensated = compensated_.block(count, active * m);
+      compensator_.solve(inputs.covariance, theta, order_, Indices(nonzeros.begin(), nonzeros.end()),
+                         compensated);
+    }
   }
-  poll_now(poll);
-  const Block compensated = compensated_.block(count, active * m);
-  compensator_.solve(inputs.covariance, theta, order, Indices(nonzeros.begin(), nonzeros.end()), compensated);
-  sink.compensated(size, rule, order, compensated);
+  for (Index r = rule; r < static_cast<Index>(grid.rules.size()); ++r) {
+    if (r > rule) {
+      if (done_[r * sizes + size]) continue;
+      find_order(grid.rules[r], size, k, theta, inputs, count, other_order_);
+      if (other_order_ != order_) continue;
+    }
+    done_[r * sizes + size] = 1;
+    sink.pruned(size, r, order_, pruned, retrained);
+    if (grid.compensate) sink.compensated(size, r, order_, compensated);
+  }
 }
 
 void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs) {
@@ -92,8 +104,8 @@ void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& i
   }
 }
 
-const Indices& GridFit::order_of(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
-                                 Index count) {
+void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
+                         Index count, Indices& order) {
   ConstVector scores{scores_.data(), k, 1};
   if (rule == Rule::random)
     scores = {uniform_.data(), k, 1};
@@ -102,8 +114,7 @@ const Indices& GridFit::order_of(Rule rule, Index size, Index k, ConstBlock thet
   else
     rank_scores({theta.data, k, theta.cols, 1, theta.ld},
                 {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, {scores_.data(), k, 1});
-  top_k_order(scores, count, selection_, order_);
-  return order_;
+  top_k_order(scores, count, selection_, order);
 }
 
 namespace {
