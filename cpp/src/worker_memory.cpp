@@ -8,7 +8,7 @@
 namespace overprune {
 namespace {
 
-constexpr Index kSkinny = 16;        // products with fewer columns are taken straight from memory
+constexpr Index kSkinny = 8;        // products with fewer columns are taken straight from memory
 constexpr Index kDepth = 256;        // a product's share of the nearest cache, in columns of the left factor
 constexpr Index kShare = 96 * 1024;  // numbers of the right factor that are packed at once
 constexpr Index kGroup = 8;          // supports that are corrected together
