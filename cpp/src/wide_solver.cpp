@@ -35,9 +35,9 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
   }
 }
 
-// The triangles take little more memory than X does.
+// The triangles take no more memory than X does.
 Index WideSolver::batch_of(Index n, Index p, Index sizes) {
-  return std::clamp<Index>(4 * p / (3 * n), 1, std::min(kBatch, sizes));
+  return std::clamp<Index>(p / n, 1, std::min(kBatch, sizes));
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {

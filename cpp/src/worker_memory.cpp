@@ -8,12 +8,20 @@
 namespace overprune {
 namespace {
 
-constexpr Index kSkinny = 8;        // products with fewer columns are taken straight from memory
+constexpr Index kSkinny = 8;         // products with fewer columns are taken straight from memory
 constexpr Index kDepth = 256;        // a product's share of the nearest cache, in columns of the left factor
 constexpr Index kShare = 96 * 1024;  // numbers of the right factor that are packed at once
 constexpr Index kGroup = 8;          // supports that are corrected together
 constexpr Index kPanel = 128;        // columns of a covariance in one step of a risk
-constexpr Index kReflectors = 32 * 384;
+
+/// Numbers of the reflectors of so many columns, at most 384 of which are taken in at once.
+Index reflectors(Index columns) { return 32 * std::min<Index>(columns, 384); }
+
+/// What the kernels' scratch grows to for so many numbers.
+Index whole_steps(Index count) {
+  constexpr Index step = 8192;
+  return (count + step - 1) / step * step;
+}
 
 /// Numbers that a product (rows, depth) (depth, columns) packs, about.
 Index packed(Index rows, Index columns, Index depth) {
@@ -36,7 +44,7 @@ Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge) {
     const Index most = sizes[tall - 1], pivots = whole_tiles(most), rows = pivots + whole_tiles(m);
     triangles = rows * std::max(n, pivots);
     path.numbers += 2 * most + (ridge > 0.0 ? rows * rows + n * m + most * m : 0);
-    path.work = kReflectors;
+    path.work = reflectors(std::max(n, pivots));
     if (m >= 4) path.packing = packed(most, m, 64);
   }
   if (tall < total) {
@@ -49,7 +57,7 @@ Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge) {
     }
     path.numbers += padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 2 * n +
                     sizes.back() * batch * m;
-    path.work = kReflectors;
+    path.work = std::max(path.work, reflectors(padded));
     path.packing = std::max(path.packing, packed(sizes.back(), batch * m, n));
   }
   path.numbers += triangles;
@@ -68,7 +76,8 @@ class Account {
   WorkerMemory memory() {
     const Index sampler = problem_.sampler_numbers(n_) + risk();
     const Index engine = models() + selection() + path(grid_.sizes, problem_.features()) +
-                         (grid_.retrain && count_ > 0 ? retraining() : 0) + packing_ + work_;
+                         (grid_.retrain && count_ > 0 ? retraining() : 0) + whole_steps(packing_) +
+                         whole_steps(work_);
     constexpr Index bytes = sizeof(double);
     return {bytes * n_ * problem_.features(), bytes * sampler, bytes * engine};
   }
@@ -83,7 +92,8 @@ class Account {
     const auto has = [this](Rule rule) {
       return std::find(grid_.rules.begin(), grid_.rules.end(), rule) != grid_.rules.end() ? 1 : 0;
     };
-    return largest_ * (1 + has(Rule::hessian) + has(Rule::random)) + 3 * (count_ + count_ / 2 + 64) + count_;
+    return largest_ * (1 + has(Rule::hessian) + has(Rule::random)) + 3 * largest_ + 2 * kSelectionMargin +
+           count_;
   }
 
   Index path(const Indices& sizes, Index p) {
@@ -106,7 +116,7 @@ class Account {
     const Index most = std::min(count_, n_), entering = std::max<Index>(most / 2, 1);
     const Index columns = std::min(kGroup, small) * m_, padded = whole_tiles(held);
     Index numbers = n_ * most + most * most + most * m_ + 4 * most + problem_.features();
-    if (grid_.sizes.size() * grid_.rules.size() > 1) numbers += n_ * entering + most * std::max(entering, m_);
+    numbers += n_ * entering + most * std::max(entering, m_);
     numbers += padded * padded + held * m_ + 2 * held + (n_ + 3 * held) * columns;
     packing_ = std::max({packing_, packed(held / 2, held / 2, n_), packed(held, entering, n_),
                          packed(held, columns, n_), packed(n_, columns, held)});

@@ -159,6 +159,8 @@ TEST_CASE("the peak is what worker_memory says") {
     const double ratio = static_cast<double>(seen.bytes) / static_cast<double>(told.total());
     INFO("n = ", n, ", p = ", problem.features(), ", m = ", problem.targets(), ": seen ", seen.bytes,
          ", told ", told.total(), ", X ", told.design);
+    MESSAGE("seen / told ", ratio, ", seen / X ",
+            static_cast<double>(seen.bytes) / static_cast<double>(told.design));
     CHECK(ratio > 0.85);
     CHECK(ratio < 1.15);
   };
