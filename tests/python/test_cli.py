@@ -196,7 +196,7 @@ def test_info_of_a_config_prints_the_memory_of_a_worker(config: Path) -> None:
 
 def test_info_of_a_bad_config_is_one_line(config: Path) -> None:
     config.write_text(CONFIG.replace("trials", "trails"))
-    assert fails("info", config).startswith("small.toml: run.trails: unknown key")
+    assert "small.toml: run.trails: unknown key" in fails("info", config)
     config.write_text(CONFIG.replace("30, 60]", "30, 61]"))
     assert "61" in fails("info", config)
     assert "none.toml" in fails("info", "none.toml")
