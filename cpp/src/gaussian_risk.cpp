@@ -142,8 +142,8 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
   const ConstBlock theta{models.theta.data, count, columns, models.theta.col_stride};
   const ConstMatrix covariance = problem_.covariance(), image = problem_.covariance_beta();
   heights_of(theta, heights_);
-  Indices open(columns / m);  // models whose risk is still to be found
-  std::iota(open.begin(), open.end(), Index{0});
+  open_.resize(columns / m);  // models whose risk is still to be found
+  std::iota(open_.begin(), open_.end(), Index{0});
   const double work = std::accumulate(heights_.begin(), heights_.end(), 0.0, [](double sum, Index h) {
     return sum + static_cast<double>(h) * static_cast<double>(h);
   });
@@ -163,7 +163,7 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
       for (Index i = 0; i < count; ++i) target(i, t) = image(models.support ? models.support[i] : i, t);
     forms_.resize(columns);
     quadratic_forms(sigma, theta, heights_, images_, forms_.data());
-    open.clear();
+    open_.clear();
     for (Index b = 0; b < columns / m; ++b) {
       double form = 0.0, cross = 0.0, size = 0.0;
       for (Index t = 0; t < m; ++t) {
@@ -174,10 +174,10 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
       }
       const double signal = problem_.signal(), excess = form - 2.0 * cross + signal;
       risk[b] = problem_.noise_floor() + excess;
-      if (!(risk[b] > kCancelled * (size + form + signal))) open.push_back(b);
+      if (!(risk[b] > kCancelled * (size + form + signal))) open_.push_back(b);
     }
   }
-  if (!open.empty()) from_differences(models, open, risk);
+  if (!open_.empty()) from_differences(models, open_, risk);
 }
 
 // All differences theta - beta in one product with Sigma.

@@ -113,6 +113,8 @@ class WideSolver {
  public:
   /// @param memory  for the triangles, until the call ends
   void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory);
+  /// How many of `sizes` sizes, at a design (n, p), keep their triangles until they are solved together.
+  static Index batch_of(Index n, Index p, Index sizes);
 
  private:
   void start(const PathProblem& problem, Index batch, Buffer& memory);

@@ -88,6 +88,10 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
 void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs) {
   const Index most = grid.sizes.back();
   scores_.resize(most);
+  // How many scores a selection collects depends on the data, and is at most this.
+  selection_.values.reserve(most + kSelectionMargin);
+  selection_.indices.reserve(most + kSelectionMargin);
+  selection_.sorted.reserve(most);
   for (const Rule rule : grid.rules) {
     if (rule == Rule::hessian) {
       root_curvature_.resize(most);

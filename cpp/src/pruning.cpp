@@ -56,10 +56,9 @@ Bracket bracket(ConstVector scores, bool magnitude, Index k, double wide, std::v
 
 /// The scores that are not below `low` and their indices, ascending.
 void collect(ConstVector scores, bool magnitude, double low, Index expected, SelectionSpace& space) {
-  constexpr Index margin = 64;  // the kernel wants room for a few registers
   Index count = 0, next = 0;
   while (true) {
-    const Index room = std::max(expected + margin, static_cast<Index>(space.values.size()));
+    const Index room = std::max(expected + kSelectionMargin, static_cast<Index>(space.values.size()));
     space.values.resize(room);
     space.indices.resize(room);
     count += kernels::active().select_from(scores.size, scores.data, magnitude, low, next, room - count,

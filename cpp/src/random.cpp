@@ -30,9 +30,9 @@ void uniform(StreamKey key, std::uint64_t first, Index count, double* out) {
                              out);
 }
 
-Indices sample_without_replacement(StreamKey key, Index population, Index count) {
+void sample_without_replacement(StreamKey key, Index population, Index count, Indices& items) {
   if (count < 0 || count > population) check::fail("count must lie in [0, ", population, "], got ", count);
-  Indices items(population);
+  items.resize(population);
   std::iota(items.begin(), items.end(), Index{0});
   for (Index i = 0; i < count; ++i) {
     const PhiloxBlock block(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
@@ -43,6 +43,11 @@ Indices sample_without_replacement(StreamKey key, Index population, Index count)
     std::swap(items[i], items[i + offset]);
   }
   items.resize(count);
+}
+
+Indices sample_without_replacement(StreamKey key, Index population, Index count) {
+  Indices items;
+  sample_without_replacement(key, population, count, items);
   return items;
 }
 

@@ -147,12 +147,12 @@ class DataSampler final : public BaseSampler {
 
   void draw(std::uint64_t seed, std::uint64_t trial, const Poll& poll) override {
     const Index n = x_.rows, d = problem_.d_, m = problem_.m_, rows = problem_.rows_;
-    const Indices chosen = sample_without_replacement({seed, trial, Purpose::rows}, rows, n);
+    sample_without_replacement({seed, trial, Purpose::rows}, rows, n, chosen_);
     const Block inputs = problem_.random_ ? inputs_.block(n, d) : x_;
     for (Index j = 0; j < d; ++j)
-      for (Index i = 0; i < n; ++i) inputs(i, j) = problem_.inputs_[j * rows + chosen[i]];
+      for (Index i = 0; i < n; ++i) inputs(i, j) = problem_.inputs_[j * rows + chosen_[i]];
     for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < n; ++i) y_(i, t) = problem_.targets_[t * rows + chosen[i]];
+      for (Index i = 0; i < n; ++i) y_(i, t) = problem_.targets_[t * rows + chosen_[i]];
     if (!problem_.random_) return;
     draw_weights(trial);
     features_into(inputs, weights(), problem_.activation_, phases_.empty() ? nullptr : phases_.data(), x_,
@@ -233,6 +233,7 @@ class DataSampler final : public BaseSampler {
   Buffer test_buffer_, inputs_, weights_, gathered_, predicted_;
   Block test_x_;
   std::vector<double> rows_, phases_;
+  Indices chosen_;
 };
 
 void DataProblem::test_features(std::uint64_t stream, Matrix out) const {
@@ -240,6 +241,17 @@ void DataProblem::test_features(std::uint64_t stream, Matrix out) const {
   check::same("out (columns)", p_, out.cols);
   DataSampler source(*this, 1);
   copy_out(source.test_features(stream), out);
+}
+
+// What the samplers above allocate to draw.
+Index LinearGaussianProblem::sampler_numbers(Index n) const {
+  const Index noise = noise_std_ > 0.0 ? n * m_ : 0;
+  return n * m_ + (diagonal() ? noise : n * p_);
+}
+Index RandomFeatureProblem::sampler_numbers(Index n) const { return n + n * d_ + (noise_std_ > 0.0 ? n : 0); }
+Index DataProblem::sampler_numbers(Index n) const {
+  const Index random = random_ ? n * d_ + 2 * p_ * d_ + (activation_.is(Activation::cos) ? p_ : 0) : 0;
+  return n * m_ + test_rows_ * p_ + rows_ + random;
 }
 
 std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n) {

@@ -23,7 +23,7 @@ class GaussianRisk {
   const LinearGaussianProblem& problem_;
   std::vector<double> signal_, after_,
       forms_;  // diagonal: each feature's Sigma_ii beta_i^2 and their tails, made at need
-  Indices heights_;
+  Indices heights_, open_;
   Buffer differences_, images_, gathered_, targets_;
 };
 

@@ -10,6 +10,10 @@ void SupportGram::start(ConstBlock x, ConstBlock y, Index most) {
   columns_ = column_buffer_.block(x.rows, most);
   gram_ = gram_buffer_.block(most, most);
   response_ = response_buffer_.block(most, y.cols);
+  // Whether features enter without the others depends on the data.
+  const Index entering = std::max<Index>(most / 2, 1);
+  entered_columns_.block(x.rows, entering);
+  products_.block(most, std::max(entering, y.cols));
   features_.resize(most);
   slots_.reserve(most);
   entered_.reserve(most);

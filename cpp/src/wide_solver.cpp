@@ -18,9 +18,7 @@ void each_cached_block(Index rows, Index columns, Body body) {
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory) {
   const Index total = static_cast<Index>(problem.sizes.size());
-  // The triangles take little more memory than X does.
-  const Index batch =
-      std::clamp<Index>(4 * problem.x.cols / (3 * problem.x.rows), 1, std::min(kBatch, total - first));
+  const Index batch = batch_of(problem.x.rows, problem.x.cols, total - first);
   start(problem, batch, memory);
   for (Index i = first; i < total; i += batch) {
     const Index count = std::min(batch, total - i);
@@ -35,6 +33,11 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
       finish(problem, i + s, s, fallback);
     }
   }
+}
+
+// The triangles take no more memory than X does.
+Index WideSolver::batch_of(Index n, Index p, Index sizes) {
+  return std::clamp<Index>(p / n, 1, std::min(kBatch, sizes));
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {

@@ -42,8 +42,19 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
   return out;
 }
 
+py::tuple bind_worker_memory(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
+                             const std::vector<std::string>& rules, bool retrain, double ridge,
+                             double retrain_ridge, bool compensate) {
+  const WorkerMemory memory =
+      worker_memory(problem, make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate), n);
+  return py::make_tuple(memory.design, memory.sampler, memory.engine);
+}
+
 }  // namespace
 
-void register_simulate(py::module_& module) { module.def("simulate", &bind_simulate); }
+void register_simulate(py::module_& module) {
+  module.def("simulate", &bind_simulate);
+  module.def("worker_memory", &bind_worker_memory);
+}
 
 }  // namespace overprune::bindings

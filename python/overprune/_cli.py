@@ -240,8 +240,16 @@ def advise(
 
 
 @app.command()
-def info() -> None:
-    """Print versions, the kernels in use and how the package was built."""
+def info(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG.toml]", help="A run whose memory is printed, too.")
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Print versions, the kernels in use and how the package was built.
+
+    With CONFIG.toml, also the memory that the simulation of `overprune run` takes.
+    """
     import os
 
     import numpy as np
@@ -251,11 +259,19 @@ def info() -> None:
 
     with _one_line_errors():
         facts = build_info()
+        needs = []
+        if config is not None:
+            from ._config import load
+            from ._memory import describe
+
+            needs = describe(load(config), workers)
     lines = {**facts, "cores": os.cpu_count(), "numpy": np.__version__, "xarray": xr.__version__}
     width = max(map(len, lines))
     for name, value in lines.items():
         shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
         typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+    if needs:
+        typer.echo("\n" + "\n".join(needs))
 
 
 def _simulate(experiment: Experiment, output: str, overwrite: bool, workers: int | None) -> None:

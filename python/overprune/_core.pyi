@@ -135,6 +135,20 @@ def simulate(
     progress: Callable[[int], None] | None,
     /,
 ) -> dict[str, _Floats]: ...
+def worker_memory(
+    problem: Problem,
+    n: int,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    rules: Sequence[str],
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    compensate: bool,
+    /,
+) -> tuple[int, int, int]:
+    """Bytes of one worker of `simulate`: X, what else its sampler holds, what its solvers hold."""
+
 def simulate_schedule(
     problem: Problem,
     n: int,

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import overprune as op
-from cli_tools import CONFIG, OURS, call, content
+from cli_tools import CONFIG, OURS, call, content, fails
 from overprune import _demo
 
 
@@ -169,6 +169,37 @@ def test_info() -> None:
     assert lines["numpy"].strip() == np.__version__
     assert op.build_info()["kernel_level"] in lines["kernel level"]
     assert int(lines["cores"]) >= 1
+
+
+def test_info_of_a_config_prints_the_memory_of_a_worker(config: Path) -> None:
+    config.write_text(CONFIG.replace("n = 20", "n = [20, 30]\nridge = [0.0, 0.1]"))
+    result = call("info", config, "--workers", "2")
+    assert result.exit_code == 0, result.output
+    facts, needs = result.stdout.split("\n\n")
+    assert facts == call("info").stdout.rstrip("\n")
+    lines = needs.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        f"memory at n = {n}, p = 60{ridge}" for n in (20, 30) for ridge in ("", ", ridge = 0.1")
+    ]
+    core = op.LinearGaussianProblem(np.full(60, 60**-0.5), np.ones(60), 0.3)._core
+    parts = op._core.worker_memory(
+        core, 20, [5, 10, 30, 60], [5, 10], ["magnitude", "oracle"], True, 0.0, 0.0, False
+    )
+    total = sum(parts)
+    assert parts[0] == 8 * 20 * 60 < total
+    assert lines[0].endswith(
+        f"X 0.0096 MB, a worker {total / 1e6:.3g} MB ({total / parts[0]:.2f} X), "
+        f"2 workers {2 * total / 1e6:.3g} MB"
+    )
+    assert content(config.parent) == {"small.toml"}
+
+
+def test_info_of_a_bad_config_is_one_line(config: Path) -> None:
+    config.write_text(CONFIG.replace("trials", "trails"))
+    assert "small.toml: run.trails: unknown key" in fails("info", config)
+    config.write_text(CONFIG.replace("30, 60]", "30, 61]"))
+    assert "61" in fails("info", config)
+    assert "none.toml" in fails("info", "none.toml")
 
 
 def test_version_and_folders() -> None:

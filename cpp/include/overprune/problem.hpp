@@ -54,6 +54,8 @@ class Problem {
   virtual void oracle_scores(Index k, double* scores) const = 0;
   /// A source of trials with n rows. @throws std::invalid_argument where n is out of range
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
+  /// Numbers that a sampler with n rows holds to draw a trial, besides its design; see worker_memory.
+  virtual Index sampler_numbers(Index n) const = 0;
 };
 
 /// Noise of m targets: independent of one standard deviation (at least 0), or of a covariance N (m, m),
@@ -114,6 +116,7 @@ class LinearGaussianProblem final : public Problem {
   const LinearGaussianProblem* population() const override { return this; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
+  Index sampler_numbers(Index n) const override;
 
  private:
   LinearGaussianProblem(ConstMatrix beta, Noise noise);
@@ -149,6 +152,7 @@ class RandomFeatureProblem final : public Problem {
   const LinearGaussianProblem* population() const override { return equivalent_.get(); }
   void oracle_scores(Index k, double* scores) const override { equivalent_->oracle_scores(k, scores); }
   std::unique_ptr<Sampler> sampler(Index n) const override;
+  Index sampler_numbers(Index n) const override;
 
  private:
   friend class FeatureSampler;
@@ -178,10 +182,12 @@ class DataProblem final : public Problem {
 
   Index features() const override { return p_; }
   Index targets() const override { return m_; }
-  Index rows() const { return rows_; }  ///< N
+  Index rows() const { return rows_; }            ///< N
+  Index test_rows() const { return test_rows_; }  ///< N_test
   bool has_classes() const override { return classes_; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
+  Index sampler_numbers(Index n) const override;
 
   /// The test inputs' features of trial `stream`. @param out (N_test, p)
   void test_features(std::uint64_t stream, Matrix out) const;

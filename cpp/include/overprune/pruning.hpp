@@ -35,6 +35,9 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
 /// @throws std::invalid_argument for lengths that do not match
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores);
 
+/// A selection of scores collects them with room for so many more: the kernel writes whole registers.
+inline constexpr Index kSelectionMargin = 64;
+
 /// Memory that selections reuse from call to call.
 struct SelectionSpace {
   std::vector<double> values, sorted;

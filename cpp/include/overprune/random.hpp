@@ -41,5 +41,7 @@ void uniform(StreamKey key, std::uint64_t first, Index count, double* out);
 /// `count` distinct integers of 0, ..., population - 1, in random order (partial Fisher-Yates shuffle).
 /// @throws std::invalid_argument unless 0 <= count <= population
 Indices sample_without_replacement(StreamKey key, Index population, Index count);
+/// The same into `items`, of any length before and `count` after.
+void sample_without_replacement(StreamKey key, Index population, Index count, Indices& items);
 
 }  // namespace overprune

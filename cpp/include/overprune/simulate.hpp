@@ -41,4 +41,19 @@ struct SimulateResult {
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
                         const std::function<void(Index done)>& monitor = {});
 
+/// What one worker of `simulate` keeps from trial to trial, in bytes.
+struct WorkerMemory {
+  Index design = 0;   ///< X (n, p)
+  Index sampler = 0;  ///< what else draws the data and judges the models
+  Index engine = 0;   ///< what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
+  Index total() const { return design + sampler + engine; }
+};
+
+/// The memory of one worker by the sizes of its buffers, without allocating them. It is that of
+/// well-conditioned data: what the rank-revealing path takes where a factor cannot be trusted, and what the
+/// risk takes where it nearly vanishes, is left out; the caches' share of a product is an estimate.
+/// @param n  training rows, at least 1
+/// @throws std::invalid_argument for a grid or n out of range
+WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n);
+
 }  // namespace overprune

@@ -13,6 +13,9 @@ struct Memory {
   ~Memory() { ::operator delete(data, kAlign); }
 };
 
+// Products whose sizes depend on the data would otherwise make it grow little by little.
+constexpr Size kStep = 8192;
+
 thread_local Memory packing, work;
 
 }  // namespace
@@ -20,6 +23,7 @@ thread_local Memory packing, work;
 double* scratch(Scratch holder, Size count) {
   Memory& own = holder == Scratch::packing ? packing : work;
   if (count > own.size) {
+    count = (count + kStep - 1) / kStep * kStep;
     ::operator delete(own.data, kAlign);
     own.data = nullptr;
     own.size = 0;
