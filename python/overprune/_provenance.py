@@ -78,7 +78,7 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 def _pack(array: np.ndarray[Any, Any]) -> bytes:
     """Compressed, or nothing as soon as that is too large: what does not shrink would cost a trial's time."""
     compressor, packed, chunk = zlib.compressobj(6), bytearray(), 1 << 16
-    data = memoryview(array.reshape(-1)).cast("B")
+    data = array.reshape(-1).data.cast("B")
     for first in range(0, len(data), chunk):
         packed += compressor.compress(data[first : first + chunk])
         if len(packed) > _LARGEST:
