@@ -13,6 +13,10 @@ inline constexpr double kSmallPivot = 1e-6;
 /// Below these ratios of the smallest singular value to the largest column likewise, for a triangle made
 /// orthogonally and for one from a Gram matrix, which squares the condition number.
 inline constexpr double kOrthogonalFloor = 1e-10, kGramFloor = 1e-7;
+/// A triangle from a Gram matrix is taken, for the half of the work that it costs, where its smallest
+/// singular value is above this times its largest column: a correction then makes good what squaring has
+/// lost.
+inline constexpr double kQuickFloor = 1e-4;
 /// A correction larger than this, relative to the solution, asks for a second one.
 inline constexpr double kLargeCorrection = 1e-8;
 /// A second correction larger than this times the first shows that the factor cannot be trusted.
@@ -41,6 +45,10 @@ class PivotMonitor {
  public:
   /// @param floor  smallest singular values below this times the largest column are not trusted
   explicit PivotMonitor(double floor) : floor_(floor) {}
+  void restart(double floor) {
+    floor_ = floor;
+    restart();
+  }
   void restart() {
     largest_ = sigma_ = 0.0;
     small_ = false;
@@ -119,8 +127,10 @@ class WideSolver {
  private:
   void start(const PathProblem& problem, Index batch, Buffer& memory);
   void begin(const PathProblem& problem, Index slot);
+  bool leap(const PathProblem& problem, Index upto, Index slot);
+  void count_norms(const PathProblem& problem, Index upto);
   void append(const PathProblem& problem, Index upto, Index slot);
-  bool is_sound(ConstBlock triangle);
+  bool is_sound(ConstBlock triangle, double floor = kOrthogonalFloor);
   void factor(const PathProblem& problem, Index i, Index slot);
   void form(const PathProblem& problem, Index i, Index count);
   void correct(const PathProblem& problem, Index i, Index slot, Index count);
@@ -134,13 +144,14 @@ class WideSolver {
     double step = 0.0;       // size of the last correction relative to theta
   };
 
-  Block triangles_;                // (n, batch n) of all slots, in whole tiles
-  Index newest_ = 0;               // slot of the triangle that has grown last
-  Index appended_ = 0;             // columns of X in it
-  std::vector<double> row_norm2_;  // (n) squared norms of the rows of X_k, plus lambda
-  double sound_norm_ = 0.0;        // largest row norm when the triangle was last found sound, or 0
-  std::vector<Slot> slots_;        // (batch)
-  Block duals_, residual_;         // (n, batch m) a, and the residuals y - X theta - lambda a
+  Block triangles_;                   // (n, batch n) of all slots, in whole tiles
+  Index newest_ = 0;                  // slot of the triangle that has grown last
+  Index appended_ = 0;                // columns of X in it
+  std::vector<double> norms_before_;  // (n) row_norm2_ before a leap
+  std::vector<double> row_norm2_;     // (n) squared norms of the rows of X_k, plus lambda
+  double sound_norm_ = 0.0;           // largest row norm when the triangle was last found sound, or 0
+  std::vector<Slot> slots_;           // (batch)
+  Block duals_, residual_;            // (n, batch m) a, and the residuals y - X theta - lambda a
   PivotMonitor monitor_{kOrthogonalFloor};
   ConditionEstimate condition_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;

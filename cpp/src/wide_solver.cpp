@@ -1,9 +1,12 @@
+#include <utility>
+
 #include "kernels/table.hpp"
 #include "path_solver.hpp"
 
 namespace overprune {
 namespace {
 
+constexpr Index kLeap = 2;            // times n columns at once are a large step
 constexpr Index kBatch = 8;           // sizes whose solutions and residuals are formed in one product
 constexpr Index kCached = 64 * 1024;  // numbers of X that are used for all of a step while in cache
 
@@ -57,42 +60,82 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
   residual_ = residual_buffer_.block(n, batch * m);
 }
 
+/// Squared norms of the rows of X, for the columns that come in now.
+void WideSolver::count_norms(const PathProblem& problem, Index upto) {
+  for (Index j = appended_; j < upto; ++j) {
+    const double* column = problem.x.col(j);
+    for (Index i = 0; i < problem.x.rows; ++i) row_norm2_[i] += column[i] * column[i];
+  }
+}
+
 /// Without ridge there is no triangle to begin with: that of the first n columns (there are more at every
 /// size).
 void WideSolver::begin(const PathProblem& problem, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(2 * n * n);
   const Block triangle = triangles_.columns(slot * padded, padded);
   fill(triangle, 0.0);
-  for (Index j = 0; j < n; ++j)
-    for (Index i = 0; i < n; ++i) {
-      triangle(i, j) = problem.x(i, j);
-      row_norm2_[i] += triangle(i, j) * triangle(i, j);
-    }
+  copy(problem.x.columns(0, n), triangle.columns(0, n));
   for (Index first = 0; first < padded; first += width) {
     poll_now(problem.poll);
     kernels::active().lq(padded, padded, first, std::min(first + width, padded), triangle.data, triangle.ld);
   }
   for (Index j = 0; j < padded; ++j) std::fill_n(triangle.col(j), j, 0.0);
+  count_norms(problem, n);
   newest_ = slot;
   appended_ = n;
+}
+
+/// A large step by the Gram matrix L L' + X_new X_new' and its Cholesky factor, half of the work of
+/// appending; false, with nothing changed, where the matrix is not conditioned well enough for that.
+bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
+  const auto& kernel = kernels::active();
+  const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(n * n);
+  const bool first = appended_ == 0;
+  if (!first && slot == newest_) return false;  // the old triangle must survive
+  const Block gram = triangles_.columns(slot * padded, padded);
+  const ConstBlock old = triangles_.columns(newest_ * padded, padded);
+  fill(gram, 0.0);
+  if (!first) kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+  for (Index done = appended_; done < upto; done += width) {
+    poll_now(problem.poll);
+    kernel.row_gram(n, std::min(width, upto - done), problem.x.col(done), problem.x.ld, gram.data, gram.ld);
+  }
+  for (Index j = 0; j < padded; ++j) {
+    if (first && j < n) gram(j, j) += problem.lambda;
+    if (j >= n) gram(j, j) = 1.0;
+  }
+  const bool definite = kernel.cholesky(padded, gram.data, gram.ld);
+  for (Index j = n; j < padded; ++j) gram(j, j) = 0.0;
+  norms_before_ = row_norm2_;
+  const double sound_before = std::exchange(sound_norm_, 0.0);  // look, whatever the triangle before was
+  count_norms(problem, upto);
+  if (definite && is_sound(gram.columns(0, n).top(n), kQuickFloor)) {
+    newest_ = slot;
+    appended_ = upto;
+    return true;
+  }
+  row_norm2_ = norms_before_;
+  sound_norm_ = sound_before;
+  fill(gram, 0.0);
+  if (first)
+    for (Index j = 0; j < n; ++j) gram(j, j) = std::sqrt(problem.lambda);
+  return false;
 }
 
 /// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is this one.
 void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
+  if (upto - appended_ >= kLeap * n && leap(problem, upto, slot)) return;
   if (appended_ == 0 && problem.lambda == 0.0) begin(problem, slot);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);
     Block columns = columns_.block(padded, count);
-    for (Index c = 0; c < count; ++c) {
-      const double* column = problem.x.col(appended_ + c);
-      std::copy_n(column, n, columns.col(c));
-      std::fill_n(columns.col(c) + n, padded - n, 0.0);
-      for (Index i = 0; i < n; ++i) row_norm2_[i] += column[i] * column[i];
-    }
+    copy(problem.x.columns(appended_, count), columns.top(n));
+    for (Index c = 0; c < count; ++c) std::fill_n(columns.col(c) + n, padded - n, 0.0);
     kernels::active().append_columns(padded, count, triangles_.col(newest_ * padded), padded, columns.data,
                                      columns.ld, triangles_.col(slot * padded), padded);
+    count_norms(problem, appended_ + count);
     newest_ = slot;
     appended_ += count;
   }
@@ -100,10 +143,10 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
 
 /// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
 /// another look only once the rows have grown.
-bool WideSolver::is_sound(ConstBlock triangle) {
+bool WideSolver::is_sound(ConstBlock triangle, double floor) {
   const double largest = std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
   if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
-  monitor_.restart();
+  monitor_.restart(floor);
   for (Index j = 0; j < triangle.cols; ++j)  // a row of L: a column of L'
     monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2_[j]));
   if (monitor_.sound()) sound_norm_ = largest;

@@ -77,6 +77,20 @@ TEST_CASE("gram adds A'A to the lower triangle and leaves the upper alone") {
   });
 }
 
+TEST_CASE("row_gram adds A A' to the lower triangle and leaves the upper alone") {
+  each_level([](const Table& kernel) {
+    for (const Index n : {Index{11}, Index{130}}) {
+      const Index k = 29;
+      const Values a = normals(n * k, 1), expected = product(a, transpose(a, n, k), n, k, n);
+      Values c(n * n, 5.0);
+      kernel.row_gram(n, k, a.data(), n, c.data(), n);
+      for (Index j = 0; j < n; ++j)
+        for (Index i = 0; i < n; ++i)
+          CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
+    }
+  });
+}
+
 TEST_CASE("triangular solves invert triangular products") {
   each_level([](const Table& kernel) {
     for (const Index n : {Index{40}, Index{130}})

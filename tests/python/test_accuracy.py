@@ -87,6 +87,26 @@ def test_as_accurate_as_pinv_at_both_ends_and_around_the_threshold(name, seed):
         assert max(errors.values()) <= allowed, (k, errors, allowed)
 
 
+@pytest.mark.parametrize("ridge", [0.0, 1e-6])
+@pytest.mark.parametrize("name", [*SPECTRA, "scaled rows"])
+def test_large_steps_are_as_accurate(name, ridge):
+    """Steps of more than 2 n columns go by a Gram matrix where that is good enough, and only there."""
+    p = 200
+    X, y = design("isotropic" if name == "scaled rows" else name, p=p)
+    if name == "scaled rows":  # conditions on both sides of what a Gram matrix may be trusted with
+        X = on_grid(X * np.logspace(0, -4.5, N)[:, None])
+    sizes = [N + 1, 100, p]
+    found = op.least_squares_path(X, y, sizes, ridge=ridge)
+    for i, k in enumerate(sizes):
+        wide, tall = X[:, :k], np.vstack([X[:, :k], np.sqrt(N * ridge) * np.eye(k)])
+        if ridge == 0.0:
+            exact = exact_least_squares(wide, y)
+            assert error(found[i, :k], exact) <= bar(wide, y, exact), k
+        else:
+            reference = np.linalg.lstsq(tall, np.append(y, np.zeros(k)), rcond=None)[0]
+            assert error(found[i, :k], reference) <= 1e-15 * np.linalg.cond(tall) + 1e-13, k
+
+
 def test_the_bar_tells_the_normal_equations_apart():
     """They lose the square of the condition number, of which the designs have enough."""
     for name, least in (("i^-2", 5e2), ("i^-4", 1e4), ("spiked 1e8", 2e5)):

@@ -75,6 +75,10 @@ void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc) {
   symmetric_product(true, n, k, 1.0, a, lda, c, ldc);
 }
 
+void row_gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc) {
+  symmetric_product(false, n, k, 1.0, a, lda, c, ldc);
+}
+
 namespace {
 
 template <class Right>

@@ -23,6 +23,7 @@ void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double
 void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda, double* c,
                        Size ldc);
 void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
+void row_gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
 void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
                       Size ldb);
 bool cholesky(Size n, double* a, Size lda);

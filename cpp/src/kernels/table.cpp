@@ -10,6 +10,7 @@ extern const Table table;
 const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
                      gemm,
                      gram,
+                     row_gram,
                      solve_triangular,
                      cholesky,
                      lq,

@@ -23,6 +23,8 @@ struct Table {
                Size lda, const double* b, Size ldb, double beta, double* c, Size ldc);
   /// Lower triangle of C (n, n) += A'A, A (k, n).
   void (*gram)(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
+  /// Lower triangle of C (n, n) += A A', A (n, k).
+  void (*row_gram)(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
   /// B (n, m) = op(T)^{-1} B for a lower or upper triangular T (n, n).
   void (*solve_triangular)(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
                            Size ldb);
