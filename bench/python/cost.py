@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-BATCH = 8  # sizes k > n whose products with X are formed together
+BATCH = 8  # sizes k > n whose products with X are formed together, where p is at least so many times n
 DOUBLE = 8  # bytes
 
 
-def qr(n: float, k: float) -> float:
-    """Householder QR of (n, k), k <= n: 2 n k^2 - 2/3 k^3."""
+def lq(n: float, k: float) -> float:
+    """Householder LQ of (k, n), k <= n: 2 n k^2 - 2/3 k^3."""
     return 2 * n * k**2 - 2 / 3 * k**3
 
 
 def triangle(n: float, p: float) -> float:
-    """R with R'R = X X', X (n, p), p > n: the first n columns like a QR, 2 n^2 for each one appended."""
-    return qr(n, n) + 2 * n**2 * (p - n)
+    """L with L L' = X X', X (n, p), p > n: an LQ of the first n columns, 2 n^2 for each one appended."""
+    return lq(n, n) + 2 * n**2 * (p - n)
 
 
 def gram(n: float, s: float, new: float = 1.0) -> float:
-    """Lower triangle of the Gram matrix of s columns: n s^2, less what old pairs of columns share."""
-    return n * s**2 * (1 - (1 - new) ** 2)
+    """Products of s columns: n s^2 for all pairs, or 2 n s for each new one if those are less than half."""
+    return n * s**2 * min(1.0, 2 * new)
 
 
 def cholesky(s: float) -> float:
@@ -54,10 +54,10 @@ class Trial:
         return [active for active in found if active for _ in range(self.rules)]
 
     def dense_flops(self) -> float:
-        """One QR for k <= n and one growing triangle for k > n; at every k > n theta = X'a, its residual
+        """One LQ for k <= n and one growing triangle for k > n; at every k > n theta = X'a, its residual
         y - X theta and a correction X'b: 6 n k, and 8 n^2 for the triangular solves."""
         wide = [k for k in self.sizes if k > self.n]
-        total = qr(self.n, self._tall) + (triangle(self.n, self.p) if wide else 0.0)
+        total = lq(self.n, self._tall) + (triangle(self.n, self.p) if wide else 0.0)
         return total + sum(6.0 * self.n * k + 8.0 * self.n**2 for k in wide)
 
     def retrain_flops(self) -> float:
@@ -78,22 +78,24 @@ class Trial:
 
     def bytes_moved(self) -> float:
         """Traffic that no cache of less than X avoids: X is written once, copied into the factors once, read
-        three times for every batch of sizes k > n; the triangle is read and copied at every such size; the
-        columns of every support are gathered, then read for the Gram matrix and the correction."""
+        twice for every batch of sizes k > n; the triangle is read and written at every such size; the new
+        columns of every support are gathered, all of them read for the products and the correction."""
         wide = [k for k in self.sizes if k > self.n]
         x = self.n * self.p
-        products = 3.0 * self.n * sum(wide[BATCH - 1 :: BATCH] + wide[-1:] * (len(wide) % BATCH > 0))
+        batch = self._batch()
+        products = 2.0 * self.n * sum(wide[batch - 1 :: batch] + wide[-1:] * (len(wide) % batch > 0))
         triangles = 2.0 * self.n**2 * len(wide)
         gathered = sum(4.0 * self.n * active[-1] for active in self._points())
         return DOUBLE * (3.0 * x + products + triangles + gathered)
 
+    def _batch(self) -> int:
+        return min(max(self.p // self.n, 1), BATCH)
+
     def memory(self) -> float:
-        """Bytes of one worker: X; the QR's copy of the first columns; the triangle and its copies, as many as
-        fit into the memory of X and at most eight; all thetas and one batch of corrections; one support's
-        columns and its Gram matrix."""
-        n, p, tall = self.n, self.p, self._tall
-        batch = min(max(p // n, 1), BATCH) if p > n else 0
+        """Bytes of one worker: X; the triangles of a batch, whose memory the LQ for k <= n had before; all
+        thetas and one batch of corrections; a support's columns and those entering, their products twice over
+        and the factor."""
+        n, p, batch = self.n, self.p, self._batch() if self.p > self.n else 0
         most = max((active[-1] for active in self._points()), default=0)
-        triangles = (1 + batch) * n**2 if p > n else 0
-        thetas = p * (len(self.sizes) + batch)
-        return DOUBLE * (n * p + n * tall + triangles + thetas + n * most + most**2)
+        triangles = max(n * self._tall, batch * n**2)
+        return DOUBLE * (n * p + triangles + p * (len(self.sizes) + batch) + 1.5 * n * most + 2.5 * most**2)
