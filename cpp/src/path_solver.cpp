@@ -72,7 +72,7 @@ void lengthen(std::vector<double>& direction, Index length) {
 
 }  // namespace
 
-double ConditionEstimate::of(ConstBlock matrix, double lambda, bool lower, ConstBlock triangle) {
+double ConditionEstimate::of(ConstBlock matrix, double lambda, ConstBlock triangle) {
   constexpr int at_first = 6, later = 2;
   const auto& kernel = kernels::active();
   const int iterations = large_.empty() ? at_first : later;
@@ -87,17 +87,16 @@ double ConditionEstimate::of(ConstBlock matrix, double lambda, bool lower, Const
     kernel.gemm(true, false, matrix.cols, 1, matrix.rows, 1.0, matrix.data, matrix.ld, image_.data(),
                 matrix.rows, 0.0, large_.data(), matrix.cols);
     largest = normalise(large_);
-    solve_normal(lower, triangle, {small_.data(), triangle.rows, 1, triangle.rows});
+    solve_normal(triangle, {small_.data(), triangle.rows, 1, triangle.rows});
     inverse = normalise(small_);
   }
   return std::max(1.0, std::sqrt((largest + lambda) * inverse));
 }
 
-void solve_normal(bool lower, ConstBlock triangle, Block b) {
+void solve_normal(ConstBlock triangle, Block b) {
   const auto& kernel = kernels::active();
-  for (const bool transpose : {!lower, lower})
-    kernel.solve_triangular(lower, transpose, triangle.rows, b.cols, triangle.data, triangle.ld, b.data,
-                            b.ld);
+  for (const bool transpose : {false, true})
+    kernel.solve_triangular(true, transpose, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
 }
 
 void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
@@ -148,8 +147,7 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
       for (Index j = 0; j < k; ++j) theta(j, t) = l(below + t, j);
     kernel.solve_triangular(true, true, k, m, l.data, l.ld, theta.data, theta.ld);
     if (problem.lambda > 0.0) correct(problem, i, triangle);
-    if (problem.info)
-      problem.note(i, k, condition_.of(problem.x.columns(0, k), problem.lambda, true, triangle));
+    if (problem.info) problem.note(i, k, condition_.of(problem.x.columns(0, k), problem.lambda, triangle));
   }
 }
 
@@ -181,8 +179,8 @@ Block TallSolver::factor(const PathProblem& problem, Index most, Buffer& memory)
   return l;
 }
 
-// theta += (R'R)^{-1} (X'(y - X theta) - lambda theta): the LQ of [X', sqrt(lambda) I] errs relative to |y| /
-// sqrt(lambda), which may be far above theta where the ridge is far above X'X.
+// theta += (L L')^{-1} (X'(y - X theta) - lambda theta): the LQ of [X', sqrt(lambda) I] errs relative to |y|
+// / sqrt(lambda), which may be far above theta where the ridge is far above X'X.
 void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangle) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, m = problem.y.cols, k = triangle.rows;
@@ -194,7 +192,7 @@ void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangl
     for (Index j = 0; j < k; ++j) step(j, t) = -problem.lambda * theta(j, t);
   kernel.gemm(true, false, k, m, n, 1.0, problem.x.data, problem.x.ld, residual.data, residual.ld, 1.0,
               step.data, step.ld);
-  solve_normal(true, triangle, step);
+  solve_normal(triangle, step);
   for (Index t = 0; t < m; ++t)
     for (Index j = 0; j < k; ++j) theta(j, t) += step(j, t);
 }

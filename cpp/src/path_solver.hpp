@@ -69,16 +69,16 @@ class PivotMonitor {
 class ConditionEstimate {
  public:
   void restart() { large_.clear(); }
-  /// @param matrix  (r, c) with matrix' matrix + lambda I = R'R, or the same of its transpose
-  /// @param lower   whether the triangle (k, k) is a lower one
-  double of(ConstBlock matrix, double lambda, bool lower, ConstBlock triangle);
+  /// @param matrix    (r, c) with matrix' matrix + lambda I = L L', or the same of its transpose
+  /// @param triangle  (k, k) L, lower
+  double of(ConstBlock matrix, double lambda, ConstBlock triangle);
 
  private:
   std::vector<double> large_, small_, image_;  // the directions that the largest and the smallest belong to
 };
 
-/// b = (L L')^{-1} b for a lower triangle L (k, k), or (R'R)^{-1} b for an upper one.
-void solve_normal(bool lower, ConstBlock triangle, Block b);
+/// b = (L L')^{-1} b for a lower triangle L (k, k).
+void solve_normal(ConstBlock triangle, Block b);
 
 /// numpy's threshold: singular values below this times the largest count as zero.
 double rcond_of(Index rows, Index cols);

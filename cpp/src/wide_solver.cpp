@@ -165,8 +165,8 @@ void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
     return;
   }
   copy(problem.y, dual);
-  solve_normal(true, own.triangle, dual);
-  if (problem.info) own.condition = condition_.of(own.triangle, 0.0, true, own.triangle);
+  solve_normal(own.triangle, dual);
+  if (problem.info) own.condition = condition_.of(own.triangle, 0.0, own.triangle);
 }
 
 /// theta = X_k' a for the sizes i, ..., i + count - 1 at once, and their residuals y - X theta, from the same
@@ -205,7 +205,7 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     if (problem.lambda > 0.0)
       for (Index c = 0; c < m; ++c)
         for (Index r = 0; r < n; ++r) own(r, c) -= problem.lambda * dual(r, c);
-    solve_normal(true, slots_[slot + s].triangle, own);
+    solve_normal(slots_[slot + s].triangle, own);
     for (Index c = 0; c < m; ++c)
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
   }
