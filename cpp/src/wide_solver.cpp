@@ -93,8 +93,9 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   const bool first = appended_ == 0;
   if (!first && slot == newest_) return false;  // the old triangle must survive
   const Block gram = triangles_.columns(slot * padded, padded);
-  const ConstBlock old = triangles_.columns(newest_ * padded, padded);
+  const Block old = triangles_.columns(newest_ * padded, padded);
   fill(gram, 0.0);
+  for (Index j = 0; j < n && !first; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
   if (!first) kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
   for (Index done = appended_; done < upto; done += width) {
     poll_now(problem.poll);
