@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._provenance import provenance
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -159,7 +161,12 @@ class Advice:
         }
         columns["rounds"] = column("rounds")
         columns["schedule"] = np.array([_schedule(c) for c in self.choices])
-        attributes = {"kind": "advise", "n": self.n, "nonzeros": self.nonzeros}
+        attributes = {
+            "kind": "advise",
+            "n": self.n,
+            "nonzeros": self.nonzeros,
+            "provenance": provenance(),
+        }
         return xr.Dataset({name: ("choice", values) for name, values in columns.items()}, attrs=attributes)
 
     def to_dict(self) -> dict[str, Any]:

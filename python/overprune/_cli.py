@@ -262,9 +262,9 @@ def info(
         needs = []
         if config is not None:
             from ._config import load
-            from ._memory import describe
+            from ._demo import memory
 
-            needs = describe(load(config), workers)
+            needs = memory(load(config), workers)
     lines = {**facts, "cores": os.cpu_count(), "numpy": np.__version__, "xarray": xr.__version__}
     width = max(map(len, lines))
     for name, value in lines.items():

@@ -9,9 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import _validate as check
+from ._blocks import Work
 from ._config import ConfigError, Experiment, build_problem, naming, parse
 from ._curves import Curve, Selection, collect
 from ._data_problem import DataProblem
+from ._grid import Grid
+from ._memory import describe
 from ._output import write_tables
 
 if TYPE_CHECKING:
@@ -97,6 +101,17 @@ def run(
         if result is not None:
             result.attrs["config"] = experiment.text
     return Results(simulated, predicted, notes)
+
+
+def memory(experiment: Experiment, workers: int | None = None) -> list[str]:
+    """The memory that the simulation of a config takes, in words."""
+    problem, table = build_problem(experiment), experiment.config.run
+    names = ("sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "compensate")
+    with naming(experiment, "run"):
+        grid = Grid.of(problem.p, table.n, **{name: getattr(table, name) for name in names})
+        problem.check_run(grid.n, grid.rules, grid.compensate)
+    work = Work(problem, grid, table.curvature == "sample", table.seed)
+    return describe(work, min(check.workers(workers or table.workers), table.trials))
 
 
 def _predictable(problem: Problem) -> bool:

@@ -71,29 +71,52 @@ class Grid(Generic[Number]):
         kind: str,
         block: Callable[[Number, float], Mapping[str, np.ndarray[Any, Any]]],
         attributes: Mapping[str, Any],
-        trials: np.ndarray[Any, Any] | None = None,
     ) -> xr.Dataset:
         """The table of all blocks.
 
         `block(n, ridge)` returns arrays named `<stage>_<quantity>` (`dense_risk`, `pruned_accuracy`, ...)
-        with the dimensions of the stage - (size,) or (rule, size, nonzeros) - and a last one over `trials`
-        where those are given.
+        with the dimensions of the stage: (size,) or (rule, size, nonzeros).
         """
+        blocks = [[dict(block(n, ridge)) for ridge in self.ridge] for n in self.n]
+        arrays = {name: np.array([[cell[name] for cell in row] for row in blocks]) for name in blocks[0][0]}
+        return self.dataset(kind, arrays, attributes)
+
+    def dims(self, name: str) -> tuple[str, ...]:
+        """The dimensions of a variable within a block of one n and one ridge."""
+        return _DIMS[name.partition("_")[0]]
+
+    def outer_dims(self) -> tuple[str, ...]:
+        """The dimensions that number the blocks: n, ridge, both or none."""
+        present = (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence))
+        return tuple(dim for dim, is_present in present if is_present)
+
+    def long_name(self, name: str) -> str:
+        """A variable in words."""
+        stage, _, quantity = name.partition("_")
+        return f"{_LONG_NAMES[quantity]} of the {stage} model" if quantity else "draws of the law"
+
+    def dataset(
+        self,
+        kind: str,
+        arrays: Mapping[str, np.ndarray[Any, Any]],
+        attributes: Mapping[str, Any],
+        trials: np.ndarray[Any, Any] | None = None,
+    ) -> xr.Dataset:
+        """The table of arrays that begin with the dimensions (n, ridge), whether they are sequences or not,
+        and end with one over `trials` where those are given."""
         import xarray as xr
 
-        blocks = [[dict(block(n, ridge)) for ridge in self.ridge] for n in self.n]
-        outer = [d for d, on in (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence)) if on]
+        tail = () if trials is None else ("trial",)
         variables = {}
-        for name in blocks[0][0]:
-            stage, _, quantity = name.partition("_")
-            array = np.array([[cell[name] for cell in row] for row in blocks])
-            if not self.ridge_is_sequence:
-                array = array[:, 0]
-            if not self.n_is_sequence:
-                array = array[0]
-            dims = (*outer, *_DIMS[stage], *(() if trials is None else ("trial",)))
-            text = f"{_LONG_NAMES[quantity]} of the {stage} model" if quantity else "draws of the law"
-            variables[name] = (dims, array, {"long_name": text})
+        for name, values in arrays.items():
+            array = values if self.ridge_is_sequence else values[:, 0]
+            array = array if self.n_is_sequence else array[0]
+            dims = (*self.outer_dims(), *self.dims(name), *tail)
+            variables[name] = (dims, array, {"long_name": self.long_name(name)})
+        return xr.Dataset(variables, self.coordinates(trials), {**self.attributes(kind), **attributes})
+
+    def coordinates(self, trials: np.ndarray[Any, Any] | None = None) -> dict[str, Any]:
+        """The coordinates of the table, each with its dimension."""
         dtype = np.int64 if isinstance(self.sizes[0], int) else np.float64
         coordinates: dict[str, Any] = {
             "rule": ("rule", list(self.rules)),
@@ -106,9 +129,9 @@ class Grid(Generic[Number]):
             coordinates["ridge"] = ("ridge", np.array(self.ridge))
         if trials is not None:
             coordinates["trial"] = ("trial", trials)
-        return xr.Dataset(variables, coordinates, {**self._attributes(kind), **attributes})
+        return coordinates
 
-    def _attributes(self, kind: str) -> dict[str, Any]:
+    def attributes(self, kind: str) -> dict[str, Any]:
         """What, with the problem, repeats the run. Only types that JSON and netCDF both hold."""
         return {
             "kind": kind,

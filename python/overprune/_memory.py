@@ -1,44 +1,112 @@
-"""The memory that the simulation of a config takes, in words: what `overprune info CONFIG.toml` prints."""
+"""What a simulation takes of the memory, and what there is."""
 
 from __future__ import annotations
 
-from . import _core
-from . import _validate as check
-from ._config import Experiment, build_problem, naming
-from ._grid import Grid
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ._blocks import Work
+
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
-def describe(experiment: Experiment, workers: int | None = None) -> list[str]:
-    """A line for each n and ridge of the config: X, one worker, their ratio, and all workers."""
-    problem, table = build_problem(experiment), experiment.config.run
-    names = ("sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "compensate")
-    with naming(experiment, "run"):
-        grid = Grid.of(problem.p, table.n, **{name: getattr(table, name) for name in names})
-        problem.check_run(grid.n, grid.rules, grid.compensate)
-    threads = min(check.workers(workers or table.workers), table.trials)
+def available() -> int | None:
+    """Bytes that this process may still take: what is free in the machine, in its control groups and below
+    its own limit of addresses, whichever is least; None where nothing tells."""
+    found = [*_free_of_machine(), *_free_of_cgroups(), *_free_of_addresses()]
+    return min(found) if found else None
+
+
+def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> int:
+    """How many workers, at most `workers`, fit into `limit` bytes (None: what is available) beside `kept`.
+
+    Raises
+    ------
+    MemoryError
+        If not even one does.
+    """
+    room = available() if limit is None else limit
+    if room is None:
+        return workers
+    needs = {cell: work.memory(*cell) for cell in work.cells()}
+    most = max(needs, key=lambda cell: needs[cell][1])
+    design, worker = needs[most]
+    fitting = (room - kept) // worker
+    if fitting < 1:
+        source = "is free" if limit is None else "memory_limit allows"
+        raise MemoryError(
+            f"one trial at n = {work.grid.n[most[0]]}, p = {work.problem.p} takes {megabytes(worker)} "
+            f"(X alone has {megabytes(design)}) and the results {megabytes(kept)}, more than the "
+            f"{megabytes(room)} that {source}; take fewer sizes, nonzeros, features or trials"
+        )
+    return int(min(workers, fitting))
+
+
+def describe(work: Work, workers: int) -> list[str]:
+    """A line for each n and ridge: X, one worker, their ratio, and all workers."""
     lines = []
-    for n in grid.n:
-        for ridge in grid.ridge:
-            design, sampler, engine = _core.worker_memory(
-                problem._core,
-                n,
-                grid.sizes,
-                grid.nonzeros,
-                grid.rules,
-                grid.retrain,
-                ridge,
-                grid.retrain_ridge,
-                grid.compensate,
-            )
-            total = design + sampler + engine
-            head = f"n = {n}, p = {problem.p}" + (f", ridge = {ridge!r}" if ridge else "")
-            lines.append(
-                f"memory at {head}: X {_megabytes(design)}, a worker {_megabytes(total)} "
-                f"({total / design:.2f} X), {threads} {'worker' if threads == 1 else 'workers'} "
-                f"{_megabytes(threads * total)}"
-            )
+    for n, ridge in work.cells():
+        design, total = work.memory(n, ridge)
+        strength = work.grid.ridge[ridge]
+        head = f"n = {work.grid.n[n]}, p = {work.problem.p}" + (f", ridge = {strength!r}" if strength else "")
+        lines.append(
+            f"memory at {head}: X {megabytes(design)}, a worker {megabytes(total)} "
+            f"({total / design:.2f} X), {workers} {'worker' if workers == 1 else 'workers'} "
+            f"{megabytes(workers * total)}"
+        )
     return lines
 
 
-def _megabytes(count: int) -> str:
+def megabytes(count: int) -> str:
+    """Bytes in words."""
     return f"{count / 1e6:.3g} MB" if count < 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _free_of_machine() -> Iterator[int]:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) * 1024
+                return
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_of_cgroups() -> Iterator[int]:
+    """Of every control group above this process, in both versions of their files."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "":
+                root, names = _CGROUPS, ("memory.max", "memory.current", "inactive_file")
+            elif "memory" in controllers.split(","):
+                root = _CGROUPS / "memory"
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            else:
+                continue
+            group = root / path.lstrip("/")
+            for directory in (group, *group.parents):
+                yield from _free_of_group(directory, *names)
+                if directory == root:
+                    break
+
+
+def _free_of_group(directory: Path, limit: str, usage: str, reclaimable: str) -> Iterator[int]:
+    with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+        most, used = int((directory / limit).read_text()), int((directory / usage).read_text())
+        with contextlib.suppress(OSError, ValueError):
+            facts = dict(line.split() for line in (directory / "memory.stat").read_text().splitlines())
+            used -= int(facts.get(reclaimable, 0))
+        yield max(most - used, 0)
+
+
+def _free_of_addresses() -> Iterator[int]:
+    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            yield max(limit - pages * os.sysconf("SC_PAGE_SIZE"), 0)

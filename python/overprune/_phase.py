@@ -162,7 +162,7 @@ def phase(
         "seed": str(options.seed),
     }
     if not callable(problem):
-        attributes |= describe(problem)
+        attributes |= describe(problem, options.seed)
     import xarray as xr
 
     return xr.Dataset(table, coordinates, attributes)

@@ -149,7 +149,7 @@ def predict(
     )
 
     attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
-    return grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem)})
+    return grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem, key)})
 
 
 def linear_gaussian(problem: Problem) -> LinearGaussianProblem:

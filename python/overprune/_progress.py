@@ -8,15 +8,15 @@ from typing import Any
 
 
 class Progress:
-    """Counts `total` units over several blocks of work; shows nothing before two seconds."""
+    """Counts `total` units over blocks of work, some of them `done` before; shows nothing for two seconds."""
 
-    def __init__(self, total: int, unit: str, show: bool) -> None:
+    def __init__(self, total: int, unit: str, show: bool, done: int = 0) -> None:
         self._bar: Any = None
-        self._before = 0
+        self._before = done
         if show:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, unit=f" {unit}", delay=2.0, mininterval=0.2)
+            self._bar = tqdm(total=total, initial=done, unit=f" {unit}", delay=2.0, mininterval=0.2)
 
     def __enter__(self) -> Progress:
         return self

@@ -1,15 +1,20 @@
-"""Attributes that make a table's problem again."""
+"""Where a table comes from: attributes that make its problem again, and by what and when it was made."""
 
 from __future__ import annotations
 
 import base64
+import datetime
+import functools
 import hashlib
 import json
+import os
+import subprocess
 import zlib
 from typing import Any
 
 import numpy as np
 
+from . import _core
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._functions import fingerprint, qualified_name
@@ -23,8 +28,8 @@ _CLASSES: dict[str, type[Problem | Spectrum]] = {
 _LARGEST = 2**20
 
 
-def describe(problem: Problem | Spectrum) -> dict[str, Any]:
-    """Attributes of a table: the problem as JSON, its hash, and the levels that plots draw.
+def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, Any]:
+    """Attributes of a table: the problem as JSON, its hash, the levels that plots draw, and `provenance`.
 
     The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a
     data set, a large dense covariance) are only hashed, and callables named and their values hashed: enough
@@ -47,6 +52,7 @@ def describe(problem: Problem | Spectrum) -> dict[str, Any]:
         "problem": json.dumps({"class": type(problem).__name__, "arguments": encoded}),
         "problem_hash": digest.hexdigest(),
         "null_risk": problem.null_risk,
+        "provenance": provenance(seed, digest.hexdigest()),
     }
     if isinstance(problem, LinearGaussianProblem):
         attributes["noise_floor"] = problem._core.noise_floor
@@ -55,6 +61,42 @@ def describe(problem: Problem | Spectrum) -> dict[str, Any]:
     elif isinstance(problem, Spectrum):
         attributes["noise_floor"] = problem.noise_std**2
     return attributes
+
+
+def provenance(seed: int | None = None, problem_hash: str | None = None) -> str:
+    """By what, when and where a table is made, as JSON; null for what does not apply."""
+    facts = _core.build_info()
+    return json.dumps(
+        {
+            "overprune_version": facts["version"],
+            "kernel_level": facts["kernel_level"],
+            "compiler": facts["compiler"],
+            "seed": None if seed is None else str(seed),
+            "problem_hash": problem_hash,
+            "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "git_commit": _commit(_here()),
+        }
+    )
+
+
+def _here() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # the directory has been removed
+        return None
+
+
+@functools.lru_cache(maxsize=8)
+def _commit(directory: str | None) -> str | None:
+    """The commit that a directory is at, ending in "-dirty" where tracked files have changed; or None."""
+    if directory is None:
+        return None
+    command = ["git", "-C", directory, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=2.0, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
 
 
 def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:

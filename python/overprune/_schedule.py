@@ -196,7 +196,7 @@ def simulate_schedule(
         )
         bar.finish_block(count)
     attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
-    attributes |= {"curvature": curvature or problem.curvature, **describe(problem)}
+    attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
     risks = {name: np.moveaxis(values, 0, -1) for name, values in found.items()}
     return plan.table("simulate_schedule", risks, attributes, np.arange(first, first + count))
 
@@ -305,5 +305,5 @@ def predict_schedule(
     )
     used = found.pop("draws")
     attributes: dict[str, Any] = {"draws": count or "auto", "draws_used": used, "rtol": tolerance}
-    attributes |= {"seed": str(key), **describe(problem)}
+    attributes |= {"seed": str(key), **describe(problem, key)}
     return plan.table("predict_schedule", found, attributes)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
+from . import _memory
 from . import _validate as check
+from ._blocks import Block, Result, Work, engine
+from ._engine import make_engine, run_blocks
 from ._grid import Grid
 from ._problem import Problem, as_problem
 from ._progress import Progress
 from ._provenance import describe
+from ._store import Store
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_SECONDS = 0.5  # of a block: long against what it costs to hand it out and to keep it
+_BYTES = 2**26  # of a block's results, at most
 
 
 def simulate(
@@ -33,7 +43,10 @@ def simulate(
     trials: int = 100,
     seed: int = 0,
     workers: int | None = None,
+    executor: Executor | None = None,
     progress: bool = False,
+    store: str | os.PathLike[str] | None = None,
+    memory_limit: int | None = None,
     curvature: str | None = None,
     first_trial: int = 0,
 ) -> xr.Dataset:
@@ -68,8 +81,19 @@ def simulate(
         In [0, 2**64). Trial t is a pure function of (problem, grid, n, seed, t).
     workers : int, optional
         Threads, at least 1; by default one per core that this process may use. Does not change the result.
+    executor : concurrent.futures.Executor, optional
+        Runs blocks of trials instead of threads of this process: a ProcessPoolExecutor, the executor of a
+        Dask client, mpi4py's, loky's. The problem is sent to each of its workers about once; blocks of lost
+        workers are run again. Does not change the result.
     progress : bool, default False
         Show a progress bar with the time left once the run has taken two seconds.
+    store : str or path, optional
+        Zarr group that receives each block of trials as it is finished; xarray opens it at any moment, with
+        NaN where nothing is yet. Where it exists, the run goes on with what is missing: after an interrupt,
+        or for more `trials` than before.
+    memory_limit : int, optional
+        Bytes that the run may take, at least 1: it uses fewer threads and shorter blocks to stay below. By
+        default what is free in the machine or its control group. Does not change the result.
     curvature : {None, "sample"}, default None
         What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it, "sample"
         is ``(X'X)_ii / n``, which a DataProblem always uses.
@@ -81,15 +105,25 @@ def simulate(
     xarray.Dataset
         dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with class labels
         also dense_accuracy, pruned_accuracy, retrained_accuracy; with compensate also compensated_risk (rule,
-        size, nonzeros, trial). Its attributes repeat the run.
+        size, nonzeros, trial). Its attributes repeat the run. A table of more than a quarter of the memory
+        stays in the `store` and is read when it is used.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or the rule "oracle" or compensate=True meets a
-        DataProblem.
+        DataProblem; or if the store holds anything but a part of this run: another problem, grid, seed,
+        version or kernel level. The message lists what differs, and the store is left as it is.
+    BlockingIOError
+        If another run has the store open.
+    OSError
+        If the store cannot be read or written; what was finished is kept.
+    MemoryError
+        If one trial does not fit into the memory.
+    RuntimeError
+        If the executor loses its workers for good, or they have another version or kernel level.
     KeyboardInterrupt
-        Within a second of Ctrl-C.
+        Within a second of Ctrl-C; what the store has is kept.
 
     References
     ----------
@@ -120,34 +154,118 @@ def simulate(
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = check.workers(workers)
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
     show = check.flag(progress, "progress")
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, got {type(store).__name__}")
+    limit = None if memory_limit is None else check.integer(memory_limit, "memory_limit", lowest=1)
     if curvature is not None:
         check.choice(curvature, "curvature", ("sample",))
     first = check.integer(first_trial, "first_trial", lowest=0, highest=2**62)
+    work = Work(problem, grid, curvature == "sample", key)
+    attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
+    attributes |= {"kernel_level": engine()[1]}
+    attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
+    run = _Run(work, first, count, threads, limit, attributes)
+    if store is None and executor is None:
+        return run.in_threads(show)
+    if store is None:
+        return run.on_executor(executor, show)
+    return run.into_store(store, executor, show)
 
-    with Progress(len(grid.n) * len(grid.ridge) * count, "trials", show) as bar:
 
-        def block(rows: int, strength: float) -> dict[str, FloatArray]:
-            found = _core.simulate(
-                problem._core,
-                rows,
-                grid.sizes,
-                grid.nonzeros,
-                grid.rules,
-                grid.retrain,
-                strength,
-                grid.retrain_ridge,
-                grid.compensate,
-                curvature == "sample",
-                first,
-                count,
-                key,
-                threads,
-                bar.callback(),
+@dataclass(frozen=True)
+class _Run:
+    """Checked arguments of `simulate`, and the three ways to carry them out."""
+
+    work: Work
+    first: int
+    count: int
+    threads: int
+    memory_limit: int | None
+    attributes: dict[str, Any]
+
+    def in_threads(self, show: bool) -> xr.Dataset:
+        """Whole cells one after the other, all threads at each: nothing is handed out or kept."""
+        threads = self._workers(2 * self._table_bytes())
+        with self._progress(show) as bar:
+
+            def results() -> Iterator[tuple[Block, Result]]:
+                for cell in self.work.cells():
+                    block = Block(*cell, self.first, self.count)
+                    result = self.work.run(block, threads, bar.callback())
+                    bar.finish_block(self.count)
+                    yield block, result
+
+            return self._table(results())
+
+    def on_executor(self, executor: Executor | None, show: bool) -> xr.Dataset:
+        """Blocks on somebody's executor, results in memory."""
+        self._workers(2 * self._table_bytes())
+        with closing(make_engine(self.work, executor, self.threads)) as runner:
+            length = self._block_length(runner.slots())
+            blocks = (
+                Block(*cell, self.first + done, min(length, self.count - done))
+                for cell in self.work.cells()
+                for done in range(0, self.count, length)
             )
-            bar.finish_block(count)
-            return {name: np.moveaxis(values, 0, -1) for name, values in found.items()}
+            with self._progress(show) as bar, closing(run_blocks(blocks, runner)) as results:
+                return self._table(self._counted(results, bar))
 
-        attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
-        attributes |= {"curvature": curvature or problem.curvature, **describe(problem)}
-        return grid.table("simulate", block, attributes, np.arange(first, first + count))
+    def into_store(self, store: str | os.PathLike[str], executor: Executor | None, show: bool) -> xr.Dataset:
+        """Blocks on threads or somebody's executor, results in a store."""
+        room = _memory.available() if self.memory_limit is None else self.memory_limit
+        lazy = room is not None and 4 * self._table_bytes() > room
+        threads = self._workers(0 if lazy else 2 * self._table_bytes())
+        with closing(make_engine(self.work, executor, threads)) as runner:
+            length = self._block_length(runner.slots())
+            with Store(store, self.work, self.attributes, self.count, length) as place:
+                pending = list(place.pending(self.count))
+                left = sum(block.trials for block in pending)
+                with self._progress(show, left) as bar, closing(run_blocks(pending, runner)) as results:
+                    for block, result in self._counted(results, bar):
+                        place.write(block, result)
+                return place.table(self.count, lazy=lazy)
+
+    def _progress(self, show: bool, left: int | None = None) -> Progress:
+        cells = len(self.work.grid.n) * len(self.work.grid.ridge)
+        return Progress(
+            cells * self.count, "trials", show, done=0 if left is None else cells * self.count - left
+        )
+
+    @staticmethod
+    def _counted(results: Iterable[tuple[Block, Result]], bar: Progress) -> Iterator[tuple[Block, Result]]:
+        for block, result in results:
+            yield block, result
+            bar.finish_block(block.trials)
+
+    def _table(self, results: Iterable[tuple[Block, Result]]) -> xr.Dataset:
+        """The table of all blocks."""
+        grid = self.work.grid
+        arrays: dict[str, FloatArray] = {}
+        for name in self.work.names():
+            shape = (len(grid.n), len(grid.ridge), *self.work.shape(name), self.count)
+            arrays[name] = np.empty(shape)
+        for block, result in results:
+            begin = block.first - self.first
+            for name, values in result.values.items():
+                arrays[name][block.n, block.ridge, ..., begin : begin + block.trials] = values
+        numbers = np.arange(self.first, self.first + self.count)
+        return grid.dataset("simulate", arrays, self.attributes, numbers)
+
+    def _table_bytes(self) -> int:
+        cells = len(self.work.grid.n) * len(self.work.grid.ridge)
+        return cells * self.count * self.work.bytes_per_trial()
+
+    def _workers(self, kept: int) -> int:
+        return _memory.workers_that_fit(self.work, min(self.threads, self.count), kept, self.memory_limit)
+
+    def _block_length(self, slots: int) -> int:
+        """Trials of a block: about half a second, but several blocks for each worker."""
+        cells = len(self.work.grid.n) * len(self.work.grid.ridge)
+        longest = min(_SECONDS / self.work.seconds_per_trial(), _BYTES / self.work.bytes_per_trial())
+        if self.memory_limit is not None:  # an eighth of it for the results under way
+            longest = min(longest, self.memory_limit / (16 * (slots + 1) * self.work.bytes_per_trial()))
+        even = -(-self.count * cells // (4 * slots))
+        return max(1, min(int(longest), even, self.count))

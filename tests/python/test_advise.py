@@ -199,7 +199,11 @@ def test_other_forms(found):
     assert len(data["choices"]) == len(found.choices)
     table = found.dataset()
     assert table.risk.values.tolist() == [c.risk for c in found.choices]
-    assert table.attrs == {"kind": "advise", "n": 90, "nonzeros": 30}
+    assert {name: table.attrs[name] for name in ("kind", "n", "nonzeros")} == {
+        "kind": "advise",
+        "n": 90,
+        "nonzeros": 30,
+    }
     heading, *rows = found.rows()
     assert heading[0] == "risk"
     assert all(len(row) == len(heading) for row in rows)

@@ -18,6 +18,7 @@ from scipy import integrate
 import overprune as op
 import problems
 from overprune._provenance import describe, problem_of
+from tables import assert_same
 from test_feature_problem import moments, problem_with
 from test_features import PHI
 
@@ -206,7 +207,7 @@ def test_workers_do_not_change_a_bit(kind):
         )
     tables = [op.simulate(problem, 30, [20, 60], [10], trials=12, seed=1, workers=w) for w in (1, 2, 5)]
     for table in tables[1:]:
-        assert tables[0].identical(table)
+        assert_same(tables[0], table)
 
 
 class Mine(Exception):

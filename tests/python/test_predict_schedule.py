@@ -7,6 +7,7 @@ import pytest
 
 import overprune as op
 from problems import correlated, diagonal, regression_data, relu_features, several_targets
+from tables import assert_same
 
 RULES = ("magnitude", "hessian", "oracle", "random")
 VARIABLES = ("pruned_risk", "retrained_risk")
@@ -265,7 +266,7 @@ def test_results_do_not_depend_on_workers():
             op.predict_schedule(problem, n, size, schedule, rules=RULES, draws=draws, workers=workers)
             for workers in (1, 3)
         ]
-        assert tables[0].identical(tables[1])
+        assert_same(tables[0], tables[1])
 
 
 def test_other_seeds_differ_by_the_standard_error():
