@@ -19,6 +19,7 @@ from ._problem import LinearGaussianProblem
 from ._prune_path import PrunePath, prune_path
 from ._pruning import compensate, importance, prune, top_k
 from ._random import standard_normal
+from ._reproduce import reproduce
 from ._schedule import predict_schedule, simulate_schedule
 from ._simulate import simulate
 from ._spectrum import Spectrum
@@ -52,6 +53,7 @@ __all__ = [
     "prune",
     "prune_path",
     "random_features",
+    "reproduce",
     "retrain_path",
     "sample_coefficients",
     "simulate",

@@ -1,4 +1,4 @@
-"""The command line: `overprune demo | run | predict | advise | info`; where the files for C++ are."""
+"""The command line: `overprune demo | run | status | predict | advise | ...`; where the files for C++ are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from ._config import Experiment
     from ._demo import Results
-    from ._output import OutputDirectory
+    from ._output import OutputDirectory, RunDirectory
 
 # The base of all errors of usage: of the package click, or of typer's own copy of it in newer versions.
 _UsageError: type[Exception] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
@@ -78,6 +78,18 @@ def _integer(lowest: int, highest: int) -> Callable[[str], int]:
     return parsed
 
 
+def _bytes(text: str) -> int:
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        size = 0
+    if size < 1:
+        raise typer.BadParameter(f'must be a number of bytes like "4GB" or "512MiB", got {text!r}')
+    return size
+
+
 app = typer.Typer(
     name="overprune",
     cls=_Commands,
@@ -92,6 +104,27 @@ ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to
 Output = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="DIR", help="Where the results go; must be new or empty."),
+]
+RunOutput = Annotated[Path, typer.Argument(metavar="DIR", help="What overprune run writes into, or a store.")]
+Table = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="A DIR of overprune run, a Zarr group or a netCDF file.")
+]
+MemoryLimit = Annotated[
+    int | None,
+    typer.Option(
+        "--memory-limit",
+        parser=_bytes,
+        metavar="SIZE",
+        help='The most memory to take, like "4GB"; what is free if not given. Changes no result.',
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Run on the workers of a Dask scheduler, or of local:N, N processes here.",
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results in DIR.")]
 Workers = Annotated[
@@ -152,28 +185,57 @@ def demo(
 ) -> None:
     """Simulate and predict a spiked problem: train 150 features directly, or up to 1500 and prune?
 
-    Writes risk.png and risk.zarr into DIR, overprune-demo if not given.
+    Writes risk.png and risk.zarr into DIR, overprune-demo if not given; goes on with what is there.
     """
     from ._demo import demo_experiment
 
     with _one_line_errors():
         experiment = demo_experiment(trials)
-    _simulate(experiment, "overprune-demo" if output is None else output, overwrite, workers)
+    _simulate(experiment, "overprune-demo" if output is None else output, overwrite, workers=workers)
 
 
 @app.command()
 def run(
-    config: ConfigFile, output: Output = None, workers: Workers = None, overwrite: Overwrite = False
+    config: ConfigFile,
+    output: Output = None,
+    workers: Workers = None,
+    memory_limit: MemoryLimit = None,
+    dask: Dask = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Simulate, and where there is a theory predict, what CONFIG.toml describes.
 
-    Writes risk.png, risk.zarr and a copy of the config into DIR, overprune-NAME for NAME.toml if not given.
+    Writes risk.zarr while it runs, then risk.png, and a copy of the config, into DIR, overprune-NAME for
+    NAME.toml if not given. After an interrupt, or with more trials in the config, the same command goes on.
     """
     from ._config import load
 
     with _one_line_errors():
         experiment = load(config)
-    _simulate(experiment, f"overprune-{config.stem}" if output is None else output, overwrite, workers)
+    place = f"overprune-{config.stem}" if output is None else output
+    _simulate(experiment, place, overwrite, workers=workers, memory_limit=memory_limit, dask=dask)
+
+
+@app.command()
+def status(directory: RunOutput) -> None:
+    """Show how much of a run is done, how long that took and what is left."""
+    from ._status import report
+
+    with _one_line_errors():
+        lines = report(directory)
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def reproduce(table: Table, workers: Workers = None) -> None:
+    """Run a table again from its attributes and report the largest difference; code 1 if there is any."""
+    from ._reproduce import report
+
+    with _one_line_errors():
+        lines, is_same = report(table, workers)
+    typer.echo("\n".join(lines))
+    if not is_same:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -274,19 +336,41 @@ def info(
         typer.echo("\n" + "\n".join(needs))
 
 
-def _simulate(experiment: Experiment, output: str, overwrite: bool, workers: int | None) -> None:
+def _simulate(
+    experiment: Experiment,
+    output: str,
+    overwrite: bool,
+    *,
+    workers: int | None,
+    memory_limit: int | None = None,
+    dask: str | None = None,
+) -> None:
     from . import _demo
-    from ._output import OutputDirectory
+    from ._engine import dask_executor
+    from ._output import RunDirectory
+    from ._store import StoreError
 
     with _one_line_errors():
-        place = OutputDirectory(output, overwrite=overwrite)
-    with place:
-        with _one_line_errors():
-            results = _demo.run(experiment, workers=workers, progress=True)
-        written = _write(place, experiment, results)
+        place = RunDirectory(output, overwrite=overwrite)
+    with (
+        _one_line_errors(place=place),
+        dask_executor(dask) as executor,
+        _one_line_errors(StoreError, code=1, place=place),
+    ):
+        results = _demo.run(
+            experiment,
+            workers=workers,
+            memory_limit=memory_limit,
+            executor=executor,
+            progress=True,
+            place=place,
+        )
+    with _one_line_errors(OSError, code=1, place=place), place.naming("written"):
+        place.finish(experiment.text)
+        _demo.draw(experiment, results, place.write)
     _print_notes(results)
     typer.echo(_demo.summary(results.tables, experiment.config.plot.statistic))
-    typer.echo(f"\nWrote {', '.join(written)} into {output}")
+    typer.echo(f"\nWrote {', '.join(place.written())} into {output}")
 
 
 def _print_notes(results: Results) -> None:
@@ -309,13 +393,18 @@ _BAD_INPUT = (ValueError, TypeError, OSError, ImportError, NotImplementedError, 
 
 
 @contextmanager
-def _one_line_errors(*kinds: type[Exception], code: int = 2) -> Iterator[None]:
+def _one_line_errors(
+    *kinds: type[Exception], code: int = 2, place: RunDirectory | None = None
+) -> Iterator[None]:
     """Errors as one line on stderr; by default those of bad input, code 2. An interrupt gives 130."""
     caught = kinds or _BAD_INPUT
     try:
         yield
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
+        left = "nothing was written"
+        if place is not None and place.has_begun:
+            left = f"what was finished is in {place.shown}, and the same command goes on with it"
+        _fail(f"interrupted; {left}", 130)
     except caught as error:
         _fail(str(error) or type(error).__name__, code)
 

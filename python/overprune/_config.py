@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ByteSize,
     ConfigDict,
     Discriminator,
     Field,
@@ -26,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from ._store import StoreError
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
@@ -209,6 +211,9 @@ class Run(_Table):
     trials: Count = 100
     seed: Seed = 0
     workers: int | None = Field(default=None, ge=1, le=1024, description="an integer from 1 to 1024")
+    memory_limit: ByteSize | None = Field(
+        default=None, gt=0, description='a number of bytes, or a text like "4 GB"'
+    )
     draws: Count | Literal["auto"] = Field(default=64, description=f'{_COUNT} or "auto"')
     rtol: float = Field(default=0.005, gt=0, description="a number above 0")
     predict: bool | Literal["auto"] = Field(default="auto", description='true, false or "auto"')
@@ -338,7 +343,7 @@ def naming(experiment: Experiment, table: str) -> Iterator[None]:
     fields = type(getattr(experiment.config, table)).model_fields
     try:
         yield
-    except ConfigError:
+    except (ConfigError, StoreError):
         raise
     except MemoryError as error:
         large = " or ".join(f"{table}.{name}" for name in _LARGE if name in fields)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,8 @@ from ._curves import Curve, Selection, collect
 from ._data_problem import DataProblem
 from ._grid import Grid
 from ._memory import describe
-from ._output import write_tables
+from ._output import RunDirectory, write_tables
+from ._simulate import plan
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,40 +70,55 @@ def demo_experiment(trials: int | None = None) -> Experiment:
 
 
 def run(
-    experiment: Experiment, *, simulate: bool = True, workers: int | None = None, progress: bool = False
+    experiment: Experiment,
+    *,
+    simulate: bool = True,
+    workers: int | None = None,
+    memory_limit: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+    place: RunDirectory | None = None,
 ) -> Results:
     """Predicts and simulates as the config says; its text goes into the tables' attributes.
 
-    `simulate=False` leaves the simulation out and asks for the prediction whatever `run.predict` says.
+    `simulate=False` leaves the simulation out and asks for the prediction whatever `run.predict` says. With a
+    `place` the simulation is kept there while it runs, and goes on with what is there already.
     """
-    from ._predict import predict
-    from ._simulate import simulate as simulate_
-
     problem, table = build_problem(experiment), experiment.config.run
     _check_quantity(experiment, problem)
     shared = ("n", "sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "compensate", "seed")
     grid: dict[str, Any] = {name: getattr(table, name) for name in shared}
     grid["workers"] = workers or table.workers
-    predicted = simulated = None
     notes: list[str] = []
+    predicted = simulated = None
     with naming(experiment, "run"):
-        if not simulate or table.predict is True or (table.predict == "auto" and _predictable(problem)):
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                predicted = predict(problem, **grid, draws=table.draws, rtol=table.rtol)
-            notes = [str(warning.message) for warning in caught]
         if simulate:
-            simulated = simulate_(
-                problem,
-                **grid,
-                trials=table.trials,
-                curvature=table.curvature,
-                progress=progress,
-            )
-    for result in (simulated, predicted):
-        if result is not None:
-            result.attrs["config"] = experiment.text
+            of_trials = {"trials": table.trials, "curvature": table.curvature}
+            limit = memory_limit or table.memory_limit
+            planned = plan(problem, **grid, **of_trials, memory_limit=limit)
+        if simulate and place is not None:
+            place.check(planned)
+        if not simulate or table.predict is True or (table.predict == "auto" and _predictable(problem)):
+            predicted = None if place is None else place.earlier(experiment.text)
+            if predicted is None:
+                predicted = _predict(problem, {**grid, "draws": table.draws, "rtol": table.rtol}, notes)
+            predicted.attrs["config"] = experiment.text
+        if simulate:
+            if place is not None:
+                place.begin(experiment.text, {} if predicted is None else {"predict": predicted})
+            simulated = planned.run(None if place is None else place.store, executor, progress)
+            simulated.attrs["config"] = experiment.text
     return Results(simulated, predicted, notes)
+
+
+def _predict(problem: Problem, arguments: dict[str, Any], notes: list[str]) -> xr.Dataset:
+    from ._predict import predict
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = predict(problem, **arguments)
+    notes += [str(warning.message) for warning in caught]
+    return table
 
 
 def memory(experiment: Experiment, workers: int | None = None) -> list[str]:
@@ -132,18 +150,26 @@ def _check_quantity(experiment: Experiment, problem: Problem) -> None:
 
 
 def write(directory: Path, experiment: Experiment, results: Results) -> None:
-    """Writes risk.zarr, risk.png and the config."""
+    """Writes risk.zarr, the figures and the config."""
+    from ._version import __version__
+
+    write_tables(directory, results.tables, {"overprune_version": __version__, "config": experiment.text})
+    (directory / "config.toml").write_text(experiment.text, encoding="utf-8", newline="")
+    draw(experiment, results, lambda name, save: save(directory / name))
+
+
+def draw(
+    experiment: Experiment, results: Results, place: Callable[[str, Callable[[Path], object]], object]
+) -> None:
+    """Draws the figures: `place` is given the name of each, and what saves it under a path."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
     from . import plot
-    from ._version import __version__
 
     tables = results.tables
-    write_tables(directory, tables, {"overprune_version": __version__, "config": experiment.text})
-    (directory / "config.toml").write_text(experiment.text, encoding="utf-8", newline="")
     wanted = experiment.config.plot
     quantity = wanted.quantity
     if quantity is None:
@@ -158,7 +184,7 @@ def write(directory: Path, experiment: Experiment, results: Results) -> None:
             logy=wanted.logy,
             logx=wanted.logx,
         )
-        figure.savefig(directory / f"risk{name}.png", dpi=150)
+        place(f"risk{name}.png", partial(figure.savefig, dpi=150, format="png"))
         plt.close(figure)
 
 

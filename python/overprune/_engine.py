@@ -8,20 +8,23 @@ import threading
 import time
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     ThreadPoolExecutor,
     wait,
 )
-from typing import Any, Protocol
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ._blocks import Block, Result, Work, engine
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _ATTEMPTS = 4  # at a block whose worker is lost again and again
 _KEPT = 4  # works that a process remembers
@@ -155,6 +158,8 @@ class _Pool:
 
     def recover(self, error: BaseException) -> bool:
         """A broken pool of processes stays broken: another takes its place until the call ends."""
+        from concurrent.futures import ProcessPoolExecutor
+
         executor = self._executor
         if not isinstance(executor, ProcessPoolExecutor):
             return False
@@ -260,3 +265,38 @@ def _lost(error: BaseException) -> RuntimeError:
         f"executor has lost its workers ({type(error).__name__}: {error}); what a store has got is kept, and "
         "the same call goes on with it"
     )
+
+
+@contextmanager
+def dask_executor(address: str | None) -> Iterator[Executor | None]:
+    """The executor of the Dask scheduler at an address, or of local:N, N processes of this machine; or None.
+
+    Raises
+    ------
+    ValueError
+        If the address is not one of these.
+    ImportError
+        If Dask is not installed.
+    OSError
+        If no scheduler answers.
+    """
+    if address is None:
+        yield None
+        return
+    try:
+        from dask import distributed
+    except ImportError:
+        raise ImportError("--dask needs the package distributed: pip install overprune[dask]") from None
+    dask: Any = distributed
+    scheme, _, count = address.partition(":")
+    with ExitStack() as stack:
+        if scheme == "local":
+            if not count.isdecimal() or not 1 <= int(count) <= 1024:
+                raise ValueError(f"--dask must be an address or local:N, N from 1 to 1024; got {address!r}")
+            cluster = dask.LocalCluster(
+                n_workers=int(count), threads_per_worker=1, dashboard_address=None, memory_limit=0
+            )
+            client = dask.Client(stack.enter_context(cluster))
+        else:
+            client = dask.Client(address, timeout=10)
+        yield stack.enter_context(client).get_executor()

@@ -6,67 +6,54 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._store_layout import check_codecs, codecs
+
 if TYPE_CHECKING:
     import xarray as xr
 
+    from ._simulate import Simulation
 
-_NAMES = {
+
+_NAMES = (
     "advice.csv",
     "advice.json",
     "advice.png",
     "config.toml",
     "phase.png",
     "risk.png",
+    "risk-*.png",  # with several n or ridge there is a figure for each
     "risk.zarr",
-}
+    "risk.zarr.simulate.lock",
+    ".risk*.part",  # what a killed run leaves
+    ".config.toml.*.part",
+)
 
 
 def _is_own(name: str) -> bool:
-    """Whether a file has a name that a run writes; with several n or ridge there is a figure for each."""
-    return name in _NAMES or fnmatch(name, "risk-*.png")
+    """Whether a file has a name that a command writes."""
+    return any(fnmatch(name, pattern) for pattern in _NAMES)
 
 
 class _Refused(FileExistsError):
     """The directory holds something that must not be lost; the message is for the user."""
 
 
-class OutputDirectory:
-    """A directory that receives all results of one run, or none.
+class _Target:
+    """A directory that a command writes into: made where it does not exist, refused where it is another's."""
 
-    Opening it checks that nothing there is lost, before any computation; the results are written into a
-    temporary sibling, `path`, and moved into place by `commit`. Without `commit` nothing is left behind.
-
-    Parameters
-    ----------
-    target : str or path
-        Made if it does not exist; its parents too.
-    overwrite : bool
-        Whether earlier results may be replaced. A directory with anything else in it is refused in any case.
-    """
-
-    def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def __init__(self, target: str | os.PathLike[str]) -> None:
         self.shown = os.fspath(target)
         if not self.shown:
             raise ValueError("output must be the name of a directory, got ''")
-        self.overwrite = overwrite
         with self.naming("made"):
             self.target = Path(target).expanduser().resolve()
-            self._check()
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            self.path = self._sibling("part")
-            self.path.mkdir()
-
-    def __enter__(self) -> OutputDirectory:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+            self._earlier()
 
     @contextmanager
     def naming(self, action: str) -> Iterator[None]:
@@ -80,6 +67,55 @@ class OutputDirectory:
             if isinstance(error, (FileExistsError, NotADirectoryError)):
                 reason = "a part of its path is a file"
             raise OSError(f"output directory {self.shown} cannot be {action}: {reason}") from error
+
+    def _earlier(self) -> bool:
+        """Whether there are earlier results; raises where there is anything else."""
+        if not self.target.exists():
+            return False
+        if not self.target.is_dir():
+            raise _Refused(f"output must be a directory, got the file {self.shown}")
+        names = sorted(entry.name for entry in self.target.iterdir())
+        other = [name for name in names if not _is_own(name)]
+        if names and not _is_our_store(self.target / "risk.zarr"):
+            other = names
+        if other:
+            raise _Refused(
+                f"output must be a new or empty directory, got {self.shown}, which holds {_some(other)}"
+            )
+        return bool(names)
+
+    def _sibling(self, purpose: str) -> Path:
+        return self.target.with_name(f".{self.target.name}.{purpose}-{secrets.token_hex(4)}")
+
+
+class OutputDirectory(_Target):
+    """A directory that receives all results of one command, or none.
+
+    Opening it checks that nothing there is lost, before any computation; the results are written into a
+    temporary sibling, `path`, and moved into place by `commit`. Without `commit` nothing is left behind.
+
+    Parameters
+    ----------
+    target : str or path
+        Made if it does not exist; its parents too.
+    overwrite : bool
+        Whether earlier results may be replaced. A directory with anything else in it is refused in any case.
+    """
+
+    def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        super().__init__(target)
+        self.overwrite = overwrite
+        with self.naming("made"):
+            self._check()
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self.path = self._sibling("part")
+            self.path.mkdir()
+
+    def __enter__(self) -> OutputDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def commit(self) -> Path:
         """Moves the results into place and returns the directory."""
@@ -107,27 +143,134 @@ class OutputDirectory:
         shutil.rmtree(old)
         return self.target
 
-    def _sibling(self, purpose: str) -> Path:
-        return self.target.with_name(f".{self.target.name}.{purpose}-{secrets.token_hex(4)}")
-
     def _check(self) -> None:
-        if not self.target.exists():
-            return
-        if not self.target.is_dir():
-            raise _Refused(f"output must be a directory, got the file {self.shown}")
-        names = sorted(entry.name for entry in self.target.iterdir())
-        other = [name for name in names if not _is_own(name)]
-        if names and not _is_our_store(self.target / "risk.zarr"):
-            other = names
-        if other:
-            raise _Refused(
-                f"output must be a new or empty directory, got {self.shown}, which holds {_some(other)}"
-            )
-        if names and not self.overwrite:
+        if self._earlier() and not self.overwrite:
             raise _Refused(
                 f"output must be a new or empty directory, got {self.shown}, which holds earlier results; "
                 "give another, or --overwrite"
             )
+
+
+class RunDirectory(_Target):
+    """A directory that keeps a run while it goes on, so that the same command goes on with it.
+
+    Opening it checks that nothing of anybody else's is there. `begin` makes the group risk.zarr, whose child
+    `simulate` is the store; every other file is written under another name and renamed.
+
+    Parameters
+    ----------
+    target : str or path
+        Made by `begin` if it does not exist; its parents too.
+    overwrite : bool
+        Whether `begin` removes earlier results first.
+    """
+
+    def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        super().__init__(target)
+        self._overwrite = overwrite
+        self.has_begun = False
+        with self.naming("made"):
+            is_run = "run" in _store_attributes(self.target / "risk.zarr")
+            if self._earlier() and not is_run and not overwrite:
+                raise _Refused(
+                    f"output must be a new or empty directory, or a run's, got {self.shown}, which holds "
+                    "other results; give another, or --overwrite"
+                )
+
+    @property
+    def store(self) -> str:
+        """Where the simulation is kept."""
+        return os.path.join(self.shown, "risk.zarr", "simulate")
+
+    def check(self, simulation: Simulation) -> None:
+        """Raises ValueError where there is another simulation, before anything is changed."""
+        if not self._overwrite:
+            simulation.check_store(self.store)
+
+    def earlier(self, config: str) -> xr.Dataset | None:
+        """The prediction that an earlier run of this very config has left here."""
+        import xarray as xr
+
+        from ._version import __version__
+
+        group = self.target / "risk.zarr" / "predict"
+        if self._overwrite or not group.is_dir():
+            return None
+        check_codecs(group, self.shown)
+        with xr.open_zarr(group, chunks=None, zarr_format=2) as stored:
+            attributes = stored.attrs
+            if (attributes.get("config"), attributes.get("overprune_version")) == (config, __version__):
+                table: xr.Dataset = stored.load()
+                return table
+        return None
+
+    def begin(self, config: str, tables: dict[str, xr.Dataset]) -> None:
+        """Makes the directory, with the config and the tables that are there already."""
+        import zarr
+
+        from ._version import __version__
+
+        with self.naming("made"):
+            self._earlier()
+            if self._overwrite:
+                self._remove_earlier()
+            self.target.mkdir(parents=True, exist_ok=True)
+        self.has_begun = True
+        root = self.target / "risk.zarr"
+        with self.naming("written"):
+            attributes: dict[str, Any] = {"overprune_version": __version__, "config": config, "run": 1}
+            if not root.exists():
+                with self._replacing(root) as temporary:
+                    zarr.open_group(temporary, mode="w-", zarr_format=2, attributes=attributes)
+            else:
+                zarr.open_group(root, mode="r+", use_consolidated=False).attrs.update(attributes)
+            for name, table in tables.items():
+                with self._replacing(root / name) as temporary:
+                    table.to_zarr(temporary, zarr_format=2, encoding=encoding(table))
+            self.write("config.toml", lambda path: path.write_text(config, encoding="utf-8", newline=""))
+
+    def write(self, name: str, save: Callable[[Path], object]) -> None:
+        """Lets `save` write a file under another name and puts it in place."""
+        with self._replacing(self.target / name) as temporary:
+            save(temporary)
+
+    def finish(self, config: str) -> None:
+        """Completes the metadata of risk.zarr."""
+        import zarr
+
+        root = self.target / "risk.zarr"
+        with self.naming("written"):
+            zarr.open_group(root / "simulate", mode="r+", use_consolidated=False).attrs["config"] = config
+            zarr.consolidate_metadata(root / "simulate", zarr_format=2)
+            zarr.consolidate_metadata(root, zarr_format=2)
+
+    def written(self) -> list[str]:
+        """Names of what is in the directory."""
+        return sorted(entry.name for entry in self.target.iterdir())
+
+    def _remove_earlier(self) -> None:
+        """The store last: without it the rest would not be known for ours."""
+        if not self.target.exists():
+            return
+        for entry in sorted(self.target.iterdir(), key=lambda e: e.name == "risk.zarr"):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+    @contextmanager
+    def _replacing(self, path: Path) -> Iterator[Path]:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            yield temporary
+            if path.is_dir():
+                shutil.rmtree(path)
+            temporary.replace(path)
+        finally:
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
+            else:
+                temporary.unlink(missing_ok=True)
 
 
 def write_tables(directory: Path, tables: dict[str, xr.Dataset], attributes: dict[str, Any]) -> None:
@@ -138,14 +281,25 @@ def write_tables(directory: Path, tables: dict[str, xr.Dataset], attributes: dic
     import xarray as xr
 
     nodes = {"/": xr.Dataset(attrs=attributes), **tables}
-    xr.DataTree.from_dict(nodes).to_zarr(directory / "risk.zarr", zarr_format=2)
+    encodings = {f"/{name}": encoding(table) for name, table in tables.items()}
+    xr.DataTree.from_dict(nodes).to_zarr(directory / "risk.zarr", zarr_format=2, encoding=encodings)
+
+
+def encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """How the variables of a table are kept: as those of a store, with a checksum in every chunk."""
+    return {str(name): codecs() for name in table.variables}
 
 
 def _is_our_store(path: Path) -> bool:
+    return "overprune_version" in _store_attributes(path)
+
+
+def _store_attributes(path: Path) -> dict[str, Any]:
     try:
-        return "overprune_version" in json.loads((path / ".zattrs").read_text(encoding="utf-8"))
+        attributes = json.loads((path / ".zattrs").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
+        return {}
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def _some(names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from ._problem import Problem, as_problem
 from ._progress import Progress
 from ._provenance import describe
 from ._store import Store
+from ._store_layout import check_store
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
@@ -138,9 +139,13 @@ def simulate(
     >>> dict(table.pruned_risk.sizes)
     {'rule': 1, 'size': 2, 'nonzeros': 1, 'trial': 5}
     """
-    as_problem(problem)
-    grid = Grid.of(
-        problem.p,
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, got {type(store).__name__}")
+    show = check.flag(progress, "progress")
+    planned = plan(
+        problem,
         n,
         sizes,
         nonzeros,
@@ -149,34 +154,50 @@ def simulate(
         ridge=ridge,
         retrain_ridge=retrain_ridge,
         compensate=compensate,
+        trials=trials,
+        seed=seed,
+        workers=workers,
+        memory_limit=memory_limit,
+        curvature=curvature,
+        first_trial=first_trial,
     )
+    return planned.run(store, executor, show)
+
+
+def plan(
+    problem: Problem,
+    n: Any,
+    sizes: Any,
+    nonzeros: Any,
+    *,
+    trials: Any,
+    seed: Any,
+    workers: Any,
+    memory_limit: Any,
+    curvature: Any,
+    first_trial: Any = 0,
+    **rest: Any,
+) -> Simulation:
+    """Checks the arguments of `simulate`."""
+    as_problem(problem)
+    grid = Grid.of(problem.p, n, sizes, nonzeros, **rest)
     problem.check_run(grid.n, grid.rules, grid.compensate)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = check.workers(workers)
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
-    show = check.flag(progress, "progress")
-    if store is not None and not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"store must be a path, got {type(store).__name__}")
     limit = None if memory_limit is None else check.integer(memory_limit, "memory_limit", lowest=1)
     if curvature is not None:
         check.choice(curvature, "curvature", ("sample",))
     first = check.integer(first_trial, "first_trial", lowest=0, highest=2**62)
-    work = Work(problem, grid, curvature == "sample", key)
     attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
     attributes |= {"kernel_level": engine()[1]}
     attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
-    run = _Run(work, first, count, threads, limit, attributes)
-    if store is None and executor is None:
-        return run.in_threads(show)
-    if store is None:
-        return run.on_executor(executor, show)
-    return run.into_store(store, executor, show)
+    work = Work(problem, grid, curvature == "sample", key)
+    return Simulation(work, first, count, threads, limit, attributes)
 
 
 @dataclass(frozen=True)
-class _Run:
+class Simulation:
     """Checked arguments of `simulate`, and the three ways to carry them out."""
 
     work: Work
@@ -185,6 +206,12 @@ class _Run:
     threads: int
     memory_limit: int | None
     attributes: dict[str, Any]
+
+    def run(self, store: str | os.PathLike[str] | None, executor: Executor | None, show: bool) -> xr.Dataset:
+        """The table, in whichever of the ways."""
+        if store is not None:
+            return self.into_store(store, executor, show)
+        return self.in_threads(show) if executor is None else self.on_executor(executor, show)
 
     def in_threads(self, show: bool) -> xr.Dataset:
         """Whole cells one after the other, all threads at each: nothing is handed out or kept."""
@@ -200,7 +227,7 @@ class _Run:
 
             return self._table(results())
 
-    def on_executor(self, executor: Executor | None, show: bool) -> xr.Dataset:
+    def on_executor(self, executor: Executor, show: bool) -> xr.Dataset:
         """Blocks on somebody's executor, results in memory."""
         self._workers(2 * self._table_bytes())
         with closing(make_engine(self.work, executor, self.threads)) as runner:
@@ -227,6 +254,10 @@ class _Run:
                     for block, result in self._counted(results, bar):
                         place.write(block, result)
                 return place.table(self.count, lazy=lazy)
+
+    def check_store(self, store: str | os.PathLike[str]) -> None:
+        """Raises ValueError where `into_store` would find something else than a part of this run."""
+        check_store(store, self.work, self.attributes)
 
     def _progress(self, show: bool, left: int | None = None) -> Progress:
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)

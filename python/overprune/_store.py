@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-import secrets
-import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,33 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._blocks import Block, Result, Work
+from ._store_layout import check_codecs, compare, create, grow, sweep
 
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMAT = 1  # of the ledger and the chunks
-# What has to be the same for a store to be continued, in the order in which differences are listed.
-_IDENTITY = (
-    "store_format",
-    "kind",
-    "overprune_version",
-    "kernel_level",
-    "problem_hash",
-    "n",
-    "sizes",
-    "nonzeros",
-    "rules",
-    "retrain",
-    "ridge",
-    "retrain_ridge",
-    "compensate",
-    "curvature",
-    "seed",
-    "first_trial",
-)
-_OF_STORE = ("store_format", "block")
-_ENTRIES = ("trials", "checksum", "seconds", "time")  # of the ledger; times in microseconds
-_TRIALS_AT_ONCE = 65536  # of the coordinate: one chunk for most runs
+
+class StoreError(OSError):
+    """A store that cannot be read or written."""
+
+
+class StoreInUseError(StoreError, BlockingIOError):
+    """A store that another run has open."""
 
 
 class Store:
@@ -71,9 +53,9 @@ class Store:
     ------
     ValueError
         If there is something else at `path`, or another run: the message lists what differs.
-    BlockingIOError
+    StoreInUseError
         If another run has the store open.
-    OSError
+    StoreError
         If the store cannot be read or written.
     """
 
@@ -85,7 +67,7 @@ class Store:
             raise ValueError("store must be the name of a directory, got ''")
         self.path = Path(path).expanduser().resolve()
         self._work = work
-        self._attributes = {**work.grid.attributes("simulate"), **attributes, "store_format": FORMAT}
+        self._attributes = {**work.grid.attributes("simulate"), **attributes}
         self._lock: Any = None
         self._group: Any = None
         self._refusal: OSError | None = None  # why the store can be read only
@@ -146,8 +128,7 @@ class Store:
         with self._naming("read"):
             if lazy:
                 stored = xr.open_zarr(self.path, chunks=None, zarr_format=2)
-                table: xr.Dataset = stored.isel(trial=slice(trials))
-                table.attrs = self._own_attributes(trials)
+                table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(trials=trials)
                 return table
             arrays = {
                 name: self._group[name][..., :trials].reshape(
@@ -156,22 +137,18 @@ class Store:
                 for name in self._work.names()
             }
             numbers = self._group["trial"][:trials]
-            return self._work.grid.dataset("simulate", arrays, self._own_attributes(trials), numbers)
-
-    def _own_attributes(self, trials: int) -> dict[str, Any]:
-        """The table's, without those of the store."""
-        stored = self._group.attrs.asdict()
-        return {name: value for name, value in stored.items() if name not in _OF_STORE} | {"trials": trials}
+            attributes = {**self._group.attrs.asdict(), "trials": trials}
+            return self._work.grid.dataset("simulate", arrays, attributes, numbers)
 
     def _take_lock(self) -> None:
         from filelock import FileLock, Timeout
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=0)
+        lock = FileLock(_lock_file(self.path), timeout=0)
         try:
             lock.acquire()
         except Timeout:
-            raise BlockingIOError(
+            raise StoreInUseError(
                 f"store {self.shown} is in use by another run; wait for it, or give another store"
             ) from None
         except OSError as error:
@@ -185,120 +162,65 @@ class Store:
         import zarr
 
         if self._refusal is None:
-            self._sweep()
+            sweep(self.path)
         is_new = not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
         if is_new:
-            self._create(trials, block)
+            create(self.path, self._work, self._attributes, trials, block)
         else:
-            self._compare()
+            compare(self.path, self.shown, self._attributes)
+        check_codecs(self.path, self.shown)
         mode: Any = "r+" if self._refusal is None else "r"
-        self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False)
-        self._first = int(self._group.attrs["first_trial"])
-        self.block = int(self._group.attrs["block"])
-        if int(self._group.attrs["trials"]) < trials:
-            self._need_to_write()
-            self._grow(trials)
-        self._ledger = np.array(self._group["ledger/blocks"][:])
+        try:
+            self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False)
+            self._first = int(self._group.attrs["first_trial"])
+            self.block = int(self._group["ledger"].attrs["block"])
+            has = int(self._group.attrs["trials"])
+            if has < trials:
+                self._need_to_write()
+                grow(self._group, self._work, trials)
+            self._ledger = self._read_ledger(max(has, trials))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = str(error) or type(error).__name__
+            raise StoreError(f"store {self.shown} is damaged: {reason}; remove it to begin anew") from error
         if not is_new:
+            self._mend_coordinates(max(has, trials))
             self._forget_damaged()
+        if self._refusal is None and (self.path.parent / ".zgroup").exists():
+            zarr.consolidate_metadata(self.path.parent, zarr_format=2)
 
     def _need_to_write(self) -> None:
         if self._refusal is not None:
             raise self._refusal
 
-    def _sweep(self) -> None:
-        """Removes what killed runs have left: stores and files under the names that precede renaming."""
-        for left in self.path.parent.glob(f".{self.path.name}.*.part"):
-            shutil.rmtree(left, ignore_errors=True)
-        if self.path.is_dir():
-            for partial in self.path.rglob("*.partial"):
-                partial.unlink(missing_ok=True)
-
-    def _create(self, trials: int, block: int) -> None:
-        """Makes the store under another name and renames it."""
-        import zarr
-
-        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+    def _read_ledger(self, trials: int) -> np.ndarray[Any, Any]:
+        """All entries; those that cannot be read count as none."""
+        stored = self._group["ledger/blocks"]
         try:
-            group = zarr.open_group(temporary, mode="w-", zarr_format=2)
-            grid = self._work.grid
-            for name in self._work.names():
-                dims = (*grid.outer_dims(), *grid.dims(name), "trial")
-                shape = (*self._outer_shape(), *self._work.shape(name), trials)
-                chunks = (*(1 for _ in grid.outer_dims()), *self._work.shape(name), block)
-                text = grid.long_name(name)
-                _array(group, name, dims, shape, chunks, np.dtype("<f8"), np.nan, long_name=text)
-            for name, (dim, values) in grid.coordinates(np.zeros(0, dtype=np.int64)).items():
-                array = np.array(values)
-                chunk = _TRIALS_AT_ONCE if name == "trial" else max(array.size, 1)
-                made = _array(group, name, (dim,), array.shape, (chunk,), array.dtype, None)
-                if array.size:
-                    made[:] = array
-            cells = (len(grid.n), len(grid.ridge))
-            ledger = group.create_group("ledger")
-            _array(
-                ledger,
-                "blocks",
-                ("cell_n", "cell_ridge", "block", "entry"),
-                (*cells, 0, len(_ENTRIES)),
-                (1, 1, 1, len(_ENTRIES)),
-                np.dtype("<i8"),
-                0,
-            )
-            entry = np.array(_ENTRIES)
-            _array(ledger, "entry", ("entry",), entry.shape, entry.shape, entry.dtype, None)[:] = entry
-            group.attrs.update({**self._attributes, "trials": 0, "block": block})
-            self._group = group
-            self._first, self.block = int(self._attributes["first_trial"]), block
-            self._grow(trials)
-            if self.path.exists():
-                self.path.rmdir()
-            temporary.rename(self.path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+            return np.array(stored[:])
+        except Exception:  # whatever a codec makes of damaged bytes
+            ledger = np.zeros(stored.shape, dtype=np.int64)
+            for position in np.ndindex(*stored.shape[:-1]):
+                try:
+                    ledger[position] = stored[position]
+                except Exception:
+                    self._need_to_write()
+                    name = ".".join(str(i) for i in (*position, 0))
+                    (self.path / "ledger" / "blocks" / name).unlink(missing_ok=True)
+            return ledger
 
-    def _grow(self, trials: int) -> None:
-        """Makes room for more trials. Readers go by the consolidated metadata, which come last."""
-        import zarr
-
-        blocks = -(-trials // self.block)
-        for name in self._work.names():
-            array = self._group[name]
-            array.resize((*array.shape[:-1], max(trials, array.shape[-1])))
-        numbers = self._group["trial"]
-        numbers.resize((max(trials, numbers.shape[0]),))
-        numbers[:trials] = np.arange(self._first, self._first + trials)
-        ledger = self._group["ledger/blocks"]
-        ledger.resize((*ledger.shape[:2], max(blocks, ledger.shape[2]), ledger.shape[3]))
-        self._group.attrs["trials"] = trials
-        zarr.consolidate_metadata(self._group.store, zarr_format=2)
-
-    def _compare(self) -> None:
-        """Raises ValueError unless the store holds the blocks of this very run."""
-        if not self.path.is_dir():
-            raise ValueError(f"store must be a directory, got the file {self.shown}")
-        try:
-            there = json.loads((self.path / ".zattrs").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            there = {}
-        except ValueError as error:
-            raise ValueError(f"store {self.shown} has damaged attributes: {error}") from None
-        if not isinstance(there, dict) or "store_format" not in there:
-            raise ValueError(
-                f"store must be new, empty or an earlier run's, got {self.shown}, which holds other files"
-            )
-        here = json.loads(json.dumps(self._attributes))
-        different = [name for name in _IDENTITY if there.get(name) != here.get(name)]
-        if different:
-            facts = "; ".join(
-                f"{name} is {_short(there.get(name))} there, {_short(here.get(name))} here"
-                for name in different
-            )
-            hint = ""
-            if "kernel_level" in different:
-                hint = f"; OVERPRUNE_KERNEL={there.get('kernel_level')} would use the kernels of the store"
-            raise ValueError(f"store {self.shown} holds another run and is left as it is: {facts}{hint}")
+    def _mend_coordinates(self, trials: int) -> None:
+        numbers = np.arange(self._first, self._first + trials)
+        for name, (_, values) in self._work.grid.coordinates(numbers).items():
+            expected, stored = np.array(values), self._group[name]
+            try:
+                is_right = np.array_equal(stored[:], expected)
+            except Exception:
+                is_right = False
+            if not is_right:
+                self._need_to_write()
+                for chunk in (self.path / name).glob("[0-9]*"):
+                    chunk.unlink()
+                stored[:] = expected
 
     def _forget_damaged(self) -> None:
         """Blocks that cannot be read, or not as they were written, are computed again."""
@@ -332,10 +254,6 @@ class Store:
                 stacklevel=5,
             )
 
-    def _outer_shape(self) -> tuple[int, ...]:
-        lengths = {"n": len(self._work.grid.n), "ridge": len(self._work.grid.ridge)}
-        return tuple(lengths[dim] for dim in self._work.grid.outer_dims())
-
     def _key(self, n: int, ridge: int, begin: int, end: int) -> tuple[Any, ...]:
         """Where trials begin, ..., end - 1 of one n and one ridge lie in the variables' arrays."""
         position = {"n": n, "ridge": ridge}
@@ -351,39 +269,33 @@ class Store:
         try:
             yield
         except OSError as error:
-            if isinstance(error, BlockingIOError):
+            if isinstance(error, StoreError):
                 raise
             reason = error.strerror or str(error)
             kept = "; what was finished is kept, and the same call goes on" if action == "written" else ""
-            raise OSError(error.errno, f"store {self.shown} cannot be {action}: {reason}{kept}") from error
+            raise StoreError(f"store {self.shown} cannot be {action}: {reason}{kept}") from error
 
 
-def _array(
-    group: Any,
-    name: str,
-    dims: tuple[str, ...],
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...],
-    dtype: np.dtype[Any],
-    fill: float | None,
-    **attributes: str,
-) -> Any:
-    """A new array of a Zarr group, compressed and with a checksum in every chunk.
+def in_use(path: Path) -> bool:
+    """Whether a run has the store open."""
+    from filelock import FileLock, Timeout
 
-    Not Zarr's own choice of Blosc, which takes whatever follows a truncated chunk in memory for its end.
-    """
-    from numcodecs import CRC32, Zstd
+    file = _lock_file(path.resolve())
+    if not file.exists():
+        return False
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
 
-    return group.create_array(
-        name,
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
-        fill_value=fill,
-        filters=[CRC32()],
-        compressors=Zstd(level=1),
-        attributes={"_ARRAY_DIMENSIONS": list(dims), **attributes},
-    )
+
+def _lock_file(path: Path) -> Path:
+    """Beside the store, or beside the outermost group that it is part of: no group holds other files."""
+    top = path
+    while (top.parent / ".zgroup").exists():
+        top = top.parent
+    return top.with_name(".".join([top.name, *path.relative_to(top).parts, "lock"]))
 
 
 def _checksum(values: Mapping[str, np.ndarray[Any, Any]]) -> int:
@@ -393,8 +305,3 @@ def _checksum(values: Mapping[str, np.ndarray[Any, Any]]) -> int:
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values[name], dtype="<f8").data)
     return int.from_bytes(digest.digest(), "big")
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,176 @@
+"""Tables made again from nothing but their attributes, and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._blocks import engine
+from ._problem import Problem
+from ._provenance import describe, problem_of
+from ._store_layout import check_codecs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
+    """Run a table again from its attributes: the same problem, grid and seed.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        Of `simulate`, `predict`, `simulate_schedule` or `predict_schedule`, with its attributes; of a run
+        that is still going on, the trials that are done so far are not told from the rest.
+    workers : int, optional
+        Threads, at least 1; by default one per core that this process may use. Does not change the result.
+
+    Returns
+    -------
+    xarray.Dataset
+        The new table: to the last bit the old one where version, kernel level and machine's arithmetic are
+        the same.
+
+    Raises
+    ------
+    ValueError
+        If the table is of another kind, or its attributes tell only the hash of an array or the name of a
+        function that the problem was made of, and no config that makes it again.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([0.5, 0.5, 0.0], [1.0, 1.0, 1.0], noise_std=0.1)
+    >>> table = op.simulate(problem, 10, [2, 3], [2], trials=3, seed=7)
+    >>> again = op.reproduce(table)
+    >>> bool((again.pruned_risk == table.pruned_risk).all())
+    True
+    """
+    from . import _predict, _schedule, _simulate
+
+    attributes = table.attrs
+    runs: dict[str, tuple[Callable[..., xr.Dataset], tuple[str, ...], tuple[str, ...]]] = {
+        "simulate": (_simulate.simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
+        "predict": (_predict.predict, _GRID, (*_GRID_OPTIONS, *_DRAWS)),
+        "simulate_schedule": (_schedule.simulate_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_TRIALS)),
+        "predict_schedule": (_schedule.predict_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_DRAWS)),
+    }
+    kind = attributes.get("kind")
+    if kind not in runs:
+        raise ValueError(f"table must be of one of the kinds {', '.join(runs)}; got {kind!r}")
+    function, arguments, options = runs[kind]
+    return function(
+        _problem(attributes),
+        *(attributes[name] for name in arguments),
+        **{name: _value(name, attributes[name]) for name in options if name in attributes},
+        workers=workers,
+    )
+
+
+def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
+    """Reproduces the tables at a path: a line for each variable, and whether all are the same."""
+    lines, is_same = [], True
+    for name, table in _open(path):
+        lines.append(f"{name}: {_made(table.attrs)}")
+        again = reproduce(table, workers=workers)
+        for variable in table.data_vars:
+            difference, scale, missing = _difference(table[variable].values, again[variable].values)
+            text = "the same to the last bit"
+            if missing:
+                text = f"{missing} values that only one of the two has"
+            elif difference > 0:
+                text = f"largest difference {difference:.3g} of values up to {scale:.3g}"
+            is_same &= not missing and difference == 0
+            lines.append(f"  {variable:<20}{text}")
+    return lines, is_same
+
+
+_GRID = ("n", "sizes", "nonzeros")
+_GRID_OPTIONS = ("rules", "retrain", "ridge", "retrain_ridge", "compensate", "seed")
+_ROUNDS = ("n", "size", "schedule")
+_ROUNDS_OPTIONS = ("rules", "ridge", "retrain_ridge", "seed")
+_TRIALS = ("trials", "first_trial", "curvature")
+_DRAWS = ("draws", "rtol")
+
+
+def _value(name: str, value: Any) -> Any:
+    """An argument as the functions take it, from an attribute."""
+    if name == "seed":
+        return int(value)
+    if name in ("retrain", "compensate"):
+        return bool(value)
+    if name == "curvature":
+        return value if value == "sample" else None
+    return value
+
+
+def _problem(attributes: dict[str, Any]) -> Any:
+    """The problem, from its arguments or, where they were too large to keep, from the config."""
+    try:
+        return problem_of(attributes)
+    except ValueError as error:
+        if "config" not in attributes:
+            raise ValueError(f"table cannot be made again: {error}") from None
+    from ._config import build_problem, parse
+
+    problem: Problem = build_problem(parse(attributes["config"], "config of the table", Path()))
+    found, kept = describe(problem)["problem_hash"], attributes["problem_hash"]
+    if found != kept:
+        raise ValueError(
+            f"table has the problem with the hash {kept[:12]}..., its config now makes {found[:12]}...: the "
+            "data have changed, or lie elsewhere than under the current directory"
+        )
+    return problem
+
+
+def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
+    """The tables at a path by name: of a run's directory or a Zarr group, or of a netCDF file."""
+    import xarray as xr
+
+    if path.is_file():
+        with xr.open_dataset(path) as table:
+            return [(path.name, table.load())]
+    groups = [
+        (name, group)
+        for root in (path / "risk.zarr", path)
+        for name, group in (
+            ("simulate", root / "simulate"),
+            ("predict", root / "predict"),
+            (root.name, root),
+        )
+        if (group / ".zattrs").is_file() and "kind" in json.loads((group / ".zattrs").read_text("utf-8"))
+    ]
+    if not groups:
+        raise ValueError(f"TABLE must be the output of a run, a Zarr group or a netCDF file, got {path}")
+    tables = []
+    for name, group in groups:
+        check_codecs(group, str(path))
+        with xr.open_zarr(group, chunks=None, zarr_format=2) as table:
+            tables.append((name, table.load()))
+    return tables
+
+
+def _made(attributes: dict[str, Any]) -> str:
+    """By what, when and where a table was made; and what makes it again, where that differs."""
+    facts = json.loads(attributes.get("provenance", "{}"))
+    version, level = engine()
+    text = f"made {facts.get('time', 'at an unknown time')} by overprune {facts.get('overprune_version')}"
+    text += f" with kernels {facts.get('kernel_level')}"
+    if facts.get("git_commit"):
+        text += f" at commit {facts['git_commit'][:12]}"
+    if (version, level) != (facts.get("overprune_version"), facts.get("kernel_level")):
+        text += f"; made again by overprune {version} with kernels {level}"
+    return text
+
+
+def _difference(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[float, float, int]:
+    """Largest difference, largest value, and how many values are NaN or infinite in one of the two alone."""
+    both = np.isfinite(old) & np.isfinite(new)
+    same = both | (old == new) | (np.isnan(old) & np.isnan(new))
+    if not both.any():
+        return 0.0, 0.0, int((~same).sum())
+    return float(abs(old[both] - new[both]).max()), float(abs(old[both]).max()), int((~same).sum())
