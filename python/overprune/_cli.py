@@ -353,6 +353,7 @@ def _simulate(
     with _one_line_errors():
         place = RunDirectory(output, overwrite=overwrite)
     with (
+        place,
         _one_line_errors(place=place),
         dask_executor(dask) as executor,
         _one_line_errors(StoreError, code=1, place=place),

@@ -90,22 +90,23 @@ def run(
     grid: dict[str, Any] = {name: getattr(table, name) for name in shared}
     grid["workers"] = workers or table.workers
     notes: list[str] = []
-    predicted = simulated = None
+    predicted = simulated = planned = None
     with naming(experiment, "run"):
         if simulate:
             of_trials = {"trials": table.trials, "curvature": table.curvature}
             limit = memory_limit or table.memory_limit
             planned = plan(problem, **grid, **of_trials, memory_limit=limit)
-        if simulate and place is not None:
-            place.check(planned)
+            if place is not None:
+                place.check(planned)
         if not simulate or table.predict is True or (table.predict == "auto" and _predictable(problem)):
             predicted = None if place is None else place.earlier(experiment.text)
             if predicted is None:
                 predicted = _predict(problem, {**grid, "draws": table.draws, "rtol": table.rtol}, notes)
             predicted.attrs["config"] = experiment.text
-        if simulate:
-            if place is not None:
-                place.begin(experiment.text, {} if predicted is None else {"predict": predicted})
+    if planned is not None:
+        if place is not None:
+            place.begin(experiment.text, {} if predicted is None else {"predict": predicted})
+        with naming(experiment, "run"):
             simulated = planned.run(None if place is None else place.store, executor, progress)
             simulated.attrs["config"] = experiment.text
     return Results(simulated, predicted, notes)

@@ -7,11 +7,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._store import refuse_if_in_use
 from ._store_layout import check_codecs, codecs
 
 if TYPE_CHECKING:
@@ -155,12 +156,13 @@ class RunDirectory(_Target):
     """A directory that keeps a run while it goes on, so that the same command goes on with it.
 
     Opening it checks that nothing of anybody else's is there. `begin` makes the group risk.zarr, whose child
-    `simulate` is the store; every other file is written under another name and renamed.
+    `simulate` is the store; every other file is written under another name and renamed. A directory in which
+    nothing was begun is removed again.
 
     Parameters
     ----------
     target : str or path
-        Made by `begin` if it does not exist; its parents too.
+        Made if it does not exist; its parents too.
     overwrite : bool
         Whether `begin` removes earlier results first.
     """
@@ -176,6 +178,16 @@ class RunDirectory(_Target):
                     f"output must be a new or empty directory, or a run's, got {self.shown}, which holds "
                     "other results; give another, or --overwrite"
                 )
+            self._is_new = not self.target.exists()
+            self.target.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_new and not self.has_begun:
+            with suppress(OSError):
+                self.target.rmdir()
 
     @property
     def store(self) -> str:
@@ -183,7 +195,11 @@ class RunDirectory(_Target):
         return os.path.join(self.shown, "risk.zarr", "simulate")
 
     def check(self, simulation: Simulation) -> None:
-        """Raises ValueError where there is another simulation, before anything is changed."""
+        """Raises ValueError where there is another simulation, before anything is changed.
+
+        Also, as StoreInUseError, where there is one that is still running.
+        """
+        refuse_if_in_use(self.target / "risk.zarr" / "simulate", self.store)
         if not self._overwrite:
             simulation.check_store(self.store)
 
@@ -210,14 +226,12 @@ class RunDirectory(_Target):
 
         from ._version import __version__
 
-        with self.naming("made"):
+        root = self.target / "risk.zarr"
+        with self.naming("written"):
             self._earlier()
             if self._overwrite:
                 self._remove_earlier()
-            self.target.mkdir(parents=True, exist_ok=True)
-        self.has_begun = True
-        root = self.target / "risk.zarr"
-        with self.naming("written"):
+            self.has_begun = True
             attributes: dict[str, Any] = {"overprune_version": __version__, "config": config, "run": 1}
             if not root.exists():
                 with self._replacing(root) as temporary:
@@ -250,8 +264,6 @@ class RunDirectory(_Target):
 
     def _remove_earlier(self) -> None:
         """The store last: without it the rest would not be known for ours."""
-        if not self.target.exists():
-            return
         for entry in sorted(self.target.iterdir(), key=lambda e: e.name == "risk.zarr"):
             if entry.is_dir():
                 shutil.rmtree(entry)

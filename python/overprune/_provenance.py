@@ -8,7 +8,6 @@ import functools
 import hashlib
 import json
 import os
-import subprocess
 import zlib
 from typing import Any
 
@@ -91,6 +90,8 @@ def _commit(directory: str | None) -> str | None:
     """The commit that a directory is at, ending in "-dirty" where tracked files have changed; or None."""
     if directory is None:
         return None
+    import subprocess
+
     command = ["git", "-C", directory, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=2.0, check=False)

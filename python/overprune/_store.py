@@ -148,9 +148,7 @@ class Store:
         try:
             lock.acquire()
         except Timeout:
-            raise StoreInUseError(
-                f"store {self.shown} is in use by another run; wait for it, or give another store"
-            ) from None
+            raise _in_use_error(self.shown) from None
         except OSError as error:
             if not self.path.is_dir():
                 raise
@@ -288,6 +286,16 @@ def in_use(path: Path) -> bool:
             return False
     except Timeout:
         return True
+
+
+def refuse_if_in_use(path: Path, shown: str) -> None:
+    """Raises StoreInUseError where a run has the store open."""
+    if in_use(path):
+        raise _in_use_error(shown)
+
+
+def _in_use_error(shown: str) -> StoreInUseError:
+    return StoreInUseError(f"store {shown} is in use by another run; wait for it, or give another store")
 
 
 def _lock_file(path: Path) -> Path:

@@ -77,16 +77,16 @@ def test_workers_change_nothing(config: Path) -> None:
 
 
 def test_workers_reach_the_simulation(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from overprune import _simulate
+    from overprune._simulate import Simulation
 
     seen = []
-    simulate = _simulate.simulate
+    run = Simulation.run
 
-    def spy(*arguments: object, **options: object) -> xr.Dataset:
-        seen.append((options["workers"], options["progress"]))
-        return simulate(*arguments, **options)  # type: ignore[arg-type]
+    def spy(self: Simulation, store: str, executor: None, show: bool) -> xr.Dataset:
+        seen.append((self.threads, show))
+        return run(self, store, executor, show)
 
-    monkeypatch.setattr(_simulate, "simulate", spy)
+    monkeypatch.setattr(Simulation, "run", spy)
     config.write_text(CONFIG + "workers = 2\n")
     assert call("run", config, "--output", "a").exit_code == 0
     assert call("run", config, "--output", "b", "--workers", "3").exit_code == 0

@@ -22,7 +22,7 @@ SIZES = f"expected {INTEGERS} or a table with start, stop, count, spacing"
 KINDS = "linear_gaussian, random_features"
 RUN_KEYS = (
     "n, sizes, nonzeros, rules, retrain, ridge, retrain_ridge, "
-    "compensate, curvature, trials, seed, workers, draws, rtol, predict"
+    "compensate, curvature, trials, seed, workers, memory_limit, draws, rtol, predict"
 )
 DATA = '[problem]\nkind = "data"\n'
 
@@ -358,7 +358,7 @@ def test_what_does_not_fit_into_memory_names_the_sizes(monkeypatch: pytest.Monke
         _config.build_problem(parse(PROBLEM + RUN))
     assert str(caught.value) == "c.toml: problem.p is too large for the memory: Unable to allocate 72.8 PiB"
     monkeypatch.undo()
-    monkeypatch.setattr("overprune._simulate.simulate", too_large)
+    monkeypatch.setattr("overprune._demo.plan", too_large)
     message = r"^c\.toml: run\.n or run\.sizes or run\.trials is too large for the memory: Unable"
     with pytest.raises(_config.ConfigError, match=message):
         run(parse(PROBLEM + RUN))

@@ -15,6 +15,7 @@ import xarray as xr
 from cli_tools import CONFIG, OURS, call, content, fails
 from overprune import _demo
 from overprune._output import OutputDirectory
+from tables import assert_same
 
 
 def never(*_: object, **__: object) -> None:
@@ -55,6 +56,7 @@ def test_directories_that_cannot_be_made(config: Path) -> None:
     blocked = "cannot be made: a part of its path is a file"
     for name in ("small.toml/sub", "small.toml/sub/deeper"):
         assert fails("run", config, "-o", name) == f"output directory {name} {blocked}"
+        assert fails("predict", config, "-o", name) == f"output directory {name} {blocked}"
     assert fails("run", config, "-o", "") == "output must be the name of a directory, got ''"
     assert fails("demo", "-o", "") == "output must be the name of a directory, got ''"
     long = "a" * 300
@@ -64,32 +66,68 @@ def test_directories_that_cannot_be_made(config: Path) -> None:
     assert content(config.parent) == {"small.toml"}
 
 
-@pytest.mark.parametrize("inside", [True, False])
-def test_directories_without_permission(config: Path, monkeypatch: pytest.MonkeyPatch, inside: bool) -> None:
+@pytest.mark.parametrize(
+    ("command", "refused"), [("predict", ".out.part-"), ("predict", "a"), ("run", "out")]
+)
+def test_directories_without_permission(
+    config: Path, monkeypatch: pytest.MonkeyPatch, command: str, refused: str
+) -> None:
     mkdir = Path.mkdir
 
     def refuses(path: Path, *arguments: object, **options: object) -> None:
-        if path.name.startswith(".out.part-") == inside:
+        if path.name.startswith(refused):
             raise PermissionError(13, "Permission denied", str(path))
         mkdir(path, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Path, "mkdir", refuses)
     message = "output directory a/out cannot be made: Permission denied"
-    assert fails("run", config, "-o", "a/out") == message
+    assert fails(command, config, "-o", "a/out") == message
 
 
-def test_earlier_results_are_replaced_only_on_demand(config: Path) -> None:
+def test_a_finished_run_is_not_run_again_and_another_not_begun_over_it(config: Path) -> None:
     assert call("run", config, "--output", "out").exit_code == 0
-    before = (config.parent / "out" / "risk.zarr" / ".zattrs").stat().st_mtime_ns
+    chunk = config.parent / "out" / "risk.zarr" / "simulate" / "pruned_risk" / "0.0.0.0"
+    before = chunk.stat().st_mtime_ns
+    assert call("run", config, "--output", "out").exit_code == 0
+    assert chunk.stat().st_mtime_ns == before
+    config.write_text(CONFIG.replace("n = 20", "n = 21"))
+    kept = (config.parent / "out" / "config.toml").read_text()
     message = fails("run", config, "--output", "out")
-    assert message.endswith("got out, which holds earlier results; give another, or --overwrite")
-    assert (config.parent / "out" / "risk.zarr" / ".zattrs").stat().st_mtime_ns == before
-    config.write_text(CONFIG.replace("trials = 4", "trials = 5"))
+    assert message == (
+        f"{config}: run: store out/risk.zarr/simulate holds another run and is left as it is: "
+        "n is 20 there, 21 here"
+    )
+    assert (config.parent / "out" / "config.toml").read_text() == kept
+    assert chunk.stat().st_mtime_ns == before
     assert call("run", config, "--output", "out", "--overwrite").exit_code == 0
     tree = xr.open_datatree(config.parent / "out" / "risk.zarr", engine="zarr")
-    assert tree["simulate"].sizes["trial"] == 5
+    assert tree["simulate"].attrs["n"] == tree["predict"].attrs["n"] == 21
     assert content(config.parent / "out") == OURS
     assert content(config.parent) == {"small.toml", "out"}
+
+
+def test_more_trials_are_added_to_those_there(config: Path) -> None:
+    assert call("run", config, "--output", "out").exit_code == 0
+    config.write_text(CONFIG.replace("trials = 4", "trials = 7"))
+    assert call("run", config, "--output", "out").exit_code == 0
+    assert call("run", config, "--output", "whole").exit_code == 0
+    one, other = (
+        xr.open_datatree(config.parent / name / "risk.zarr", engine="zarr") for name in ("out", "whole")
+    )
+    for group in ("simulate", "predict"):
+        assert_same(one[group].to_dataset(), other[group].to_dataset())
+        assert "trials = 7" in one[group].attrs["config"]
+
+
+def test_results_of_other_commands_are_replaced_only_on_demand(config: Path) -> None:
+    assert call("predict", config, "--output", "out").exit_code == 0
+    earlier = "which holds earlier results; give another, or --overwrite"
+    assert fails("predict", config, "--output", "out").endswith(earlier)
+    others = "or a run's, got out, which holds other results; give another, or --overwrite"
+    assert fails("run", config, "--output", "out").endswith(others)
+    assert call("run", config, "--output", "out", "--overwrite").exit_code == 0
+    assert fails("predict", config, "--output", "out").endswith(earlier)
+    assert content(config.parent / "out") == OURS
 
 
 def test_empty_and_nested_directories_are_fine(config: Path) -> None:
@@ -109,36 +147,63 @@ def test_a_failed_run_leaves_nothing(config: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-def test_ctrl_c_stops_a_long_run(config: Path) -> None:
-    config.write_text(CONFIG.replace("trials = 4", "trials = 100000000"))
-    command = [sys.executable, "-m", "overprune", "run", "small.toml"]
+def test_ctrl_c_keeps_what_was_finished(config: Path) -> None:
+    config.write_text(CONFIG.replace("trials = 4", "trials = 1000000"))
+    command = [sys.executable, "-m", "overprune", "run", "small.toml", "-o", "out"]
     with subprocess.Popen(command, cwd=config.parent, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
-        while len(content(config.parent)) == 1 and time.monotonic() < deadline:
-            time.sleep(0.05)  # until the temporary directory is there
-        time.sleep(1.5)
+        while not list(config.parent.glob("out/risk.zarr/simulate/ledger/blocks/0.*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert call("status", "out").stdout.splitlines()[1] == "state    running"
+        assert fails("run", config, "-o", "out", code=1) == (
+            "store out/risk.zarr/simulate is in use by another run; wait for it, or give another store"
+        )
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert errors.splitlines()[-1] == "overprune: interrupted; nothing was written"
-    assert content(config.parent) == {"small.toml"}
+    message = "interrupted; what was finished is in out, and the same command goes on with it"
+    assert errors.splitlines()[-1] == f"overprune: {message}"
+    assert content(config.parent / "out") == {"config.toml", "risk.zarr"}
+    lines = call("status", "out").stdout.splitlines()
+    assert lines[1] == "state    stopped; the same command goes on"
+    assert int(lines[2].split()[1]) > 0
+    stored = xr.open_zarr(config.parent / "out" / "risk.zarr", group="simulate")
+    assert stored.sizes["trial"] == 1000000
+    assert int(stored.dense_risk.notnull().sum()) > 0
 
 
-def test_a_failed_write_leaves_nothing_and_keeps_earlier_results(
-    config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert call("run", config, "--output", "out").exit_code == 0
+def test_a_failed_write_keeps_earlier_results(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("predict", config, "--output", "out").exit_code == 0
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", ".out.part-0123")
 
     monkeypatch.setattr(_demo, "write_tables", full)
     failure = "output directory out cannot be written: No space left on device"
-    assert fails("run", config, "--output", "out", "--overwrite", code=1) == failure
+    assert fails("predict", config, "--output", "out", "--overwrite", code=1) == failure
     assert content(config.parent) == {"small.toml", "out"}
     assert content(config.parent / "out") == OURS
     attributes = json.loads((config.parent / "out" / "risk.zarr" / ".zattrs").read_text())
     assert attributes["config"] == CONFIG
+
+
+def test_a_figure_that_cannot_be_written_costs_no_trial(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    failure = "output directory out cannot be written: No space left on device"
+    with monkeypatch.context() as patch:
+        patch.setattr(Figure, "savefig", full)
+        assert fails("run", config, "--output", "out", code=1) == failure
+    assert content(config.parent / "out") == {"config.toml", "risk.zarr"}
+    assert call("status", "out").stdout.splitlines()[1] == "state    finished"
+    assert call("run", config, "--output", "out").exit_code == 0
+    assert content(config.parent / "out") == OURS
 
 
 def test_results_survive_if_the_directory_was_taken_meanwhile(tmp_path: Path) -> None:
