@@ -124,7 +124,8 @@ class Work:
         n, sizes, m = max(self.grid.n), np.array(self.grid.sizes, dtype=np.float64), self.problem.targets
         p, flop, normal = float(self.problem.p), 5e-11, 3e-9
         kept = np.array(self.grid.nonzeros, dtype=np.float64)
-        seconds = n * p * normal + _drawing(self.problem, n) * flop
+        seconds = 1e-5 + 2e-6 * len(self.grid.rules) * sizes.size * kept.size
+        seconds += n * p * normal + _drawing(self.problem, n) * flop
         seconds += 2 * min(n, p) ** 2 * max(n, p) * flop + (6 * n * m * sizes).sum() * 4 * flop
         points = [kept[kept <= k] for k in sizes]
         supports = [active for active in points if active.size]

@@ -293,10 +293,12 @@ class Simulation:
         return _memory.workers_that_fit(self.work, min(self.threads, self.count), kept, self.memory_limit)
 
     def _block_length(self, slots: int) -> int:
-        """Trials of a block: about half a second, but several blocks for each worker."""
+        """Trials of a block: about half a second, less where each worker is to have several blocks."""
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)
-        longest = min(_SECONDS / self.work.seconds_per_trial(), _BYTES / self.work.bytes_per_trial())
-        if self.memory_limit is not None:  # an eighth of it for the results under way
-            longest = min(longest, self.memory_limit / (16 * (slots + 1) * self.work.bytes_per_trial()))
+        seconds, size = self.work.seconds_per_trial(), self.work.bytes_per_trial()
         even = -(-self.count * cells // (4 * slots))
-        return max(1, min(int(longest), even, self.count))
+        length = max(min(_SECONDS / seconds, even), _SECONDS / 10 / seconds)
+        room = _BYTES
+        if self.memory_limit is not None:  # an eighth of it for the results under way
+            room = min(room, self.memory_limit // (16 * (slots + 1)))
+        return max(1, int(min(length, room / size)))

@@ -115,10 +115,10 @@ class Store:
                 earlier = self._read(block.n, block.ridge, begin, begin + have)
                 values = {name: np.concatenate([earlier[name], values[name]], axis=-1) for name in values}
             for name, array in values.items():
-                self._group[name][self._key(block.n, block.ridge, begin, end)] = array
+                self._arrays[name][self._key(block.n, block.ridge, begin, end)] = array
             spent = int(self._ledger[block.n, block.ridge, b, 2]) + round(result.seconds * 1e6)
             entry = np.array([end - begin, _checksum(values), spent, time.time_ns() // 1000], dtype=np.int64)
-            self._group["ledger/blocks"][block.n, block.ridge, b] = entry
+            self._entries[block.n, block.ridge, b] = entry
             self._ledger[block.n, block.ridge, b] = entry
 
     def table(self, trials: int, *, lazy: bool = False) -> xr.Dataset:
@@ -131,7 +131,7 @@ class Store:
                 table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(trials=trials)
                 return table
             arrays = {
-                name: self._group[name][..., :trials].reshape(
+                name: self._arrays[name][..., :trials].reshape(
                     len(self._work.grid.n), len(self._work.grid.ridge), *self._work.shape(name), trials
                 )
                 for name in self._work.names()
@@ -176,7 +176,9 @@ class Store:
             if has < trials:
                 self._need_to_write()
                 grow(self._group, self._work, trials)
-            self._ledger = self._read_ledger(max(has, trials))
+            self._arrays = {name: self._group[name] for name in self._work.names()}
+            self._entries = self._group["ledger/blocks"]
+            self._ledger = self._read_ledger()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = str(error) or type(error).__name__
             raise StoreError(f"store {self.shown} is damaged: {reason}; remove it to begin anew") from error
@@ -190,9 +192,9 @@ class Store:
         if self._refusal is not None:
             raise self._refusal
 
-    def _read_ledger(self, trials: int) -> np.ndarray[Any, Any]:
+    def _read_ledger(self) -> np.ndarray[Any, Any]:
         """All entries; those that cannot be read count as none."""
-        stored = self._group["ledger/blocks"]
+        stored = self._entries
         try:
             return np.array(stored[:])
         except Exception:  # whatever a codec makes of damaged bytes
@@ -243,7 +245,7 @@ class Store:
                 chunk = ".".join(str(int(i)) for i in (*position, *inner, b))
                 (self.path / name / chunk).unlink(missing_ok=True)
             self._ledger[n, ridge, b] = 0
-            self._group["ledger/blocks"][int(n), int(ridge), int(b)] = self._ledger[n, ridge, b]
+            self._entries[int(n), int(ridge), int(b)] = self._ledger[n, ridge, b]
         if damaged:
             blocks = "block is" if damaged == 1 else "blocks are"
             warnings.warn(
@@ -259,7 +261,7 @@ class Store:
 
     def _read(self, n: int, ridge: int, begin: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
         key = self._key(n, ridge, begin, end)
-        return {name: np.asarray(self._group[name][key]) for name in self._work.names()}
+        return {name: np.asarray(self._arrays[name][key]) for name in self._work.names()}
 
     @contextmanager
     def _naming(self, action: str) -> Iterator[None]:
