@@ -69,10 +69,16 @@ def run_blocks(blocks: Iterable[Block], runner: Engine) -> Generator[tuple[Block
         while True:
             limit = 2 * runner.slots() + 2
             while len(under_way) < limit and (block := ahead.popleft() if ahead else next(todo, None)):
-                under_way[runner.submit(block)] = block
+                try:
+                    under_way[runner.submit(block)] = block
+                except BrokenExecutor as error:
+                    ahead.appendleft(block)
+                    if not runner.recover(error):
+                        raise _lost(error) from error
             if not under_way:
                 break
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            # A signal that another thread receives does not wake this one.
+            done, _ = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in done:
                 block = under_way.pop(future)
                 try:

@@ -363,7 +363,8 @@ def test_a_store_is_readable_while_it_fills(path, monkeypatch):
     assert len(set(looks)) > 2
 
 
-def test_a_table_larger_than_the_memory_stays_in_the_store(path):
+def test_a_table_larger_than_the_memory_stays_in_the_store(path, monkeypatch):
+    monkeypatch.undo()
     limit = 10**6
     table = run(trials=2000, store=path, memory_limit=limit, workers=1)
     assert table.nbytes > limit / 4
