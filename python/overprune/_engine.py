@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 4  # at a block whose worker is lost again and again
 _KEPT = 4  # works that a process remembers
+_LOSSES: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)
 
 
 class Engine(Protocol):
     """Takes blocks and returns futures; a future of None asks to submit its block once more."""
+
+    losses: tuple[type[BaseException], ...]
+    """Errors that say that a worker was lost."""
 
     def submit(self, block: Block) -> Future[Result | None]: ...
     def slots(self) -> int:
@@ -83,7 +87,7 @@ def run_blocks(blocks: Iterable[Block], runner: Engine) -> Generator[tuple[Block
                 block = under_way.pop(future)
                 try:
                     result = future.result()
-                except (BrokenExecutor, CancelledError) as error:
+                except runner.losses as error:
                     attempts[block] = attempts.get(block, 0) + 1
                     if attempts[block] == _ATTEMPTS or not runner.recover(error):
                         raise _lost(error) from error
@@ -105,6 +109,8 @@ class _Stopped(Exception):
 
 class _Threads:
     """Threads of this process, one block each."""
+
+    losses = _LOSSES
 
     def __init__(self, work: Work, threads: int) -> None:
         self._work, self._threads = work, threads
@@ -134,6 +140,8 @@ class _Threads:
 
 class _Pool:
     """Any executor. What the blocks share is sent with the first ones; a worker that has not got it asks."""
+
+    losses = _LOSSES
 
     def __init__(self, work: Work, executor: Executor) -> None:
         self._executor = executor
@@ -192,20 +200,25 @@ class _Pool:
 
 
 class _Dask:
-    """The executor of a Dask client. The scheduler runs the blocks of lost workers again by itself; what the
-    blocks share is scattered to the workers, once more if all that had it are lost."""
+    """The executor of a Dask client, whose scheduler runs the blocks of lost workers again by itself.
+
+    What the blocks share is the result of a task: Dask hands it from worker to worker, and makes it again if
+    all that had it are lost.
+    """
 
     _ASK_EVERY = 5.0  # seconds
 
     def __init__(self, work: Work, executor: Any) -> None:
-        self._executor, self._client = executor, executor._client
-        self._payload = _pickled(work)
-        self._token = hashlib.sha256(self._payload).hexdigest()
-        self._asked, self._slots = -self._ASK_EVERY, 1
-        self._scatter()
+        from distributed.scheduler import KilledWorker
 
-    def _scatter(self) -> None:
-        self._shared = self._client.scatter(self._payload, broadcast=True, hash=False)
+        self.losses = (*_LOSSES, KilledWorker)
+        self._executor, self._client = executor, executor._client
+        payload = _pickled(work)
+        self._token = hashlib.sha256(payload).hexdigest()
+        self._asked, self._slots = -self._ASK_EVERY, 1
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            self._shared = self._client.submit(_same, payload, pure=False)
 
     def submit(self, block: Block) -> Future[Result | None]:
         future: Future[Result | None] = self._executor.submit(run_remote, self._token, self._shared, block)
@@ -218,12 +231,14 @@ class _Dask:
         return self._slots
 
     def recover(self, error: BaseException) -> bool:
-        if self._shared.status != "finished":
-            self._scatter()
         return True
 
     def close(self) -> None:
         self._shared.release()
+
+
+def _same(payload: bytes) -> bytes:
+    return payload
 
 
 def run_remote(token: str, payload: bytes | None, block: Block) -> Result | None:
