@@ -130,7 +130,9 @@ class WideSolver {
   bool leap(const PathProblem& problem, Index upto, Index slot);
   void count_norms(const PathProblem& problem, Index upto);
   void append(const PathProblem& problem, Index upto, Index slot);
-  bool is_sound(ConstBlock triangle, double floor = kOrthogonalFloor);
+  bool looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor);
+  double largest_norm() const;
+  bool is_sound(ConstBlock triangle);
   void factor(const PathProblem& problem, Index i, Index slot);
   void form(const PathProblem& problem, Index i, Index count);
   void correct(const PathProblem& problem, Index i, Index slot, Index count);
@@ -144,14 +146,14 @@ class WideSolver {
     double step = 0.0;       // size of the last correction relative to theta
   };
 
-  Block triangles_;                   // (n, batch n) of all slots, in whole tiles
-  Index newest_ = 0;                  // slot of the triangle that has grown last
-  Index appended_ = 0;                // columns of X in it
-  std::vector<double> norms_before_;  // (n) row_norm2_ before a leap
-  std::vector<double> row_norm2_;     // (n) squared norms of the rows of X_k, plus lambda
-  double sound_norm_ = 0.0;           // largest row norm when the triangle was last found sound, or 0
-  std::vector<Slot> slots_;           // (batch)
-  Block duals_, residual_;            // (n, batch m) a, and the residuals y - X theta - lambda a
+  Block triangles_;                 // (n, batch n) of all slots, in whole tiles
+  Index newest_ = 0;                // slot of the triangle that has grown last
+  Index appended_ = 0;              // columns of X in it
+  std::vector<double> row_norm2_;   // (n) squared norms of the rows of X_k, plus lambda
+  std::vector<double> leap_norm2_;  // (n) the same at the end of a large step
+  double sound_norm_ = 0.0;         // largest row norm when the triangle was last found sound, or 0
+  std::vector<Slot> slots_;         // (batch)
+  Block duals_, residual_;          // (n, batch m) a, and the residuals y - X theta - lambda a
   PivotMonitor monitor_{kOrthogonalFloor};
   ConditionEstimate condition_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;

@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "kernels/table.hpp"
 #include "path_solver.hpp"
 
@@ -48,10 +46,7 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
   triangles_ = memory.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
-  newest_ = 0;
-  fill(problem.info ? triangles_ : triangles_.columns(0, padded),
-       0.0);  // only estimates look above a diagonal
-  for (Index j = 0; j < n; ++j) triangles_(j, j) = std::sqrt(problem.lambda);
+  if (problem.info) fill(triangles_, 0.0);  // only estimates look above a diagonal
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
   sound_norm_ = 0.0;
@@ -68,12 +63,17 @@ void WideSolver::count_norms(const PathProblem& problem, Index upto) {
   }
 }
 
-/// Without ridge there is no triangle to begin with: that of the first n columns (there are more at every
-/// size).
+/// The triangle before the first columns: with ridge that of none, else that of the first n (there are more
+/// at every size).
 void WideSolver::begin(const PathProblem& problem, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(2 * n * n);
   const Block triangle = triangles_.columns(slot * padded, padded);
   fill(triangle, 0.0);
+  newest_ = slot;
+  if (problem.lambda > 0.0) {
+    for (Index j = 0; j < n; ++j) triangle(j, j) = std::sqrt(problem.lambda);
+    return;
+  }
   copy(problem.x.columns(0, n), triangle.columns(0, n));
   for (Index first = 0; first < padded; first += width) {
     poll_now(problem.poll);
@@ -81,53 +81,47 @@ void WideSolver::begin(const PathProblem& problem, Index slot) {
   }
   for (Index j = 0; j < padded; ++j) std::fill_n(triangle.col(j), j, 0.0);
   count_norms(problem, n);
-  newest_ = slot;
   appended_ = n;
 }
 
 /// A large step by the Gram matrix L L' + X_new X_new' and its Cholesky factor, half of the work of
-/// appending; false, with nothing changed, where the matrix is not conditioned well enough for that.
+/// appending; false, with the newest triangle as it was, where the matrix is not conditioned well enough.
 bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(n * n);
-  const bool first = appended_ == 0;
-  if (!first && slot == newest_) return false;  // the old triangle must survive
   const Block gram = triangles_.columns(slot * padded, padded);
-  const Block old = triangles_.columns(newest_ * padded, padded);
-  fill(gram, 0.0);
-  for (Index j = 0; j < n && !first; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
-  if (!first) kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+  if (appended_ == 0) {
+    fill(gram, 0.0);
+    for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
+  } else {
+    if (slot == newest_) return false;  // the old triangle must survive
+    const Block old = triangles_.columns(newest_ * padded, padded);
+    for (Index j = 0; j < n; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
+    fill(gram, 0.0);
+    kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+  }
   for (Index done = appended_; done < upto; done += width) {
     poll_now(problem.poll);
     kernel.row_gram(n, std::min(width, upto - done), problem.x.col(done), problem.x.ld, gram.data, gram.ld);
   }
-  for (Index j = 0; j < padded; ++j) {
-    if (first && j < n) gram(j, j) += problem.lambda;
-    if (j >= n) gram(j, j) = 1.0;
-  }
+  leap_norm2_.resize(n);
+  for (Index j = 0; j < n; ++j) leap_norm2_[j] = gram(j, j);
+  for (Index j = n; j < padded; ++j) gram(j, j) = 1.0;
   const bool definite = kernel.cholesky(padded, gram.data, gram.ld);
   for (Index j = n; j < padded; ++j) gram(j, j) = 0.0;
-  norms_before_ = row_norm2_;
-  const double sound_before = std::exchange(sound_norm_, 0.0);  // look, whatever the triangle before was
-  count_norms(problem, upto);
-  if (definite && is_sound(gram.columns(0, n).top(n), kQuickFloor)) {
-    newest_ = slot;
-    appended_ = upto;
-    return true;
-  }
-  row_norm2_ = norms_before_;
-  sound_norm_ = sound_before;
-  fill(gram, 0.0);
-  if (first)
-    for (Index j = 0; j < n; ++j) gram(j, j) = std::sqrt(problem.lambda);
-  return false;
+  if (!definite || !looks_sound(gram.columns(0, n).top(n), leap_norm2_, kQuickFloor)) return false;
+  row_norm2_.swap(leap_norm2_);
+  sound_norm_ = largest_norm();
+  newest_ = slot;
+  appended_ = upto;
+  return true;
 }
 
 /// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is this one.
 void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
   if (upto - appended_ >= kLeap * n && leap(problem, upto, slot)) return;
-  if (appended_ == 0 && problem.lambda == 0.0) begin(problem, slot);
+  if (appended_ == 0) begin(problem, slot);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);
@@ -142,16 +136,26 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   }
 }
 
-/// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
-/// another look only once the rows have grown.
-bool WideSolver::is_sound(ConstBlock triangle, double floor) {
-  const double largest = std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
-  if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
+/// Whether a triangle of rows with these squared norms is far enough from singular.
+bool WideSolver::looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor) {
   monitor_.restart(floor);
   for (Index j = 0; j < triangle.cols; ++j)  // a row of L: a column of L'
-    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2_[j]));
-  if (monitor_.sound()) sound_norm_ = largest;
+    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2[j]));
   return monitor_.sound();
+}
+
+double WideSolver::largest_norm() const {
+  return std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
+}
+
+/// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
+/// another look only once the rows have grown.
+bool WideSolver::is_sound(ConstBlock triangle) {
+  const double largest = largest_norm();
+  if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
+  if (!looks_sound(triangle, row_norm2_, kOrthogonalFloor)) return false;
+  sound_norm_ = largest;
+  return true;
 }
 
 /// The triangle of size i and its duals.
