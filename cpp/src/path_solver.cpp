@@ -100,6 +100,7 @@ void solve_normal(ConstBlock triangle, Block b) {
 }
 
 void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
+  ++solved_;
   const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
   const double root = std::sqrt(problem.lambda);
   // Ridge is least squares on [X; root I] or, where that is larger, minimum norm on [X, root I].

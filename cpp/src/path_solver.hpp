@@ -94,8 +94,10 @@ Index columns_per_poll(Index flops_each);
 class OrthogonalSolver {
  public:
   void solve(const PathProblem& problem, Index i);
+  Index solved() const { return solved_; }  ///< how often `solve` has been called
 
  private:
+  Index solved_ = 0;
   Buffer matrix_, rhs_, solution_;
 };
 
@@ -164,6 +166,8 @@ class PathSolver {
   /// Fills `theta` (at least sizes.back(), K m); see PathProblem. Not for two threads at once.
   void solve(ConstBlock x, ConstBlock y, const Indices& sizes, double ridge, Block theta, SolveInfo* info,
              const Poll& poll);
+  /// How many sizes of all calls so far took the rank-revealing way.
+  Index redone() const { return orthogonal_.solved(); }
 
  private:
   Buffer triangles_;  // of the one, then of the other
