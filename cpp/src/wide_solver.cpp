@@ -4,17 +4,8 @@
 namespace overprune {
 namespace {
 
-constexpr Index kLeap = 2;            // times n columns at once are a large step
-constexpr Index kBatch = 8;           // sizes whose solutions and residuals are formed in one product
-constexpr Index kCached = 64 * 1024;  // numbers of X that are used for all of a step while in cache
-
-/// Calls body(first, count) over blocks of columns of X that stay in cache.
-template <class Body>
-void each_cached_block(Index rows, Index columns, Body body) {
-  const Index width = std::max<Index>(kCached / rows, 8);
-  for (Index first = 0; first < columns; first += width) body(first, std::min(width, columns - first));
-}
-
+constexpr Index kLeap = 2;   // times n columns at once are a large step
+constexpr Index kBatch = 8;  // sizes whose solutions and residuals are formed in one product
 }  // namespace
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory) {
@@ -41,6 +32,11 @@ Index WideSolver::batch_of(Index n, Index p, Index sizes) {
   return std::clamp<Index>(p / n, 1, std::min(kBatch, sizes));
 }
 
+// Where there is one slot, the old triangle is in the way of the new one.
+bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
+  return upto - from >= kLeap * n && (from == 0 || batch > 1);
+}
+
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {
   const Index n = problem.x.rows, m = problem.y.cols, padded = whole_tiles(n);
   triangles_ = memory.block(padded, batch * padded);
@@ -56,11 +52,9 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
 }
 
 /// Squared norms of the rows of X, for the columns that come in now.
-void WideSolver::count_norms(const PathProblem& problem, Index upto) {
-  for (Index j = appended_; j < upto; ++j) {
-    const double* column = problem.x.col(j);
-    for (Index i = 0; i < problem.x.rows; ++i) row_norm2_[i] += column[i] * column[i];
-  }
+void WideSolver::count_norms(ConstBlock columns) {
+  for (Index j = 0; j < columns.cols; ++j)
+    for (Index i = 0; i < columns.rows; ++i) row_norm2_[i] += columns(i, j) * columns(i, j);
 }
 
 /// The triangle before the first columns: with ridge that of none, else that of the first n (there are more
@@ -74,13 +68,13 @@ void WideSolver::begin(const PathProblem& problem, Index slot) {
     for (Index j = 0; j < n; ++j) triangle(j, j) = std::sqrt(problem.lambda);
     return;
   }
-  copy(problem.x.columns(0, n), triangle.columns(0, n));
+  problem.x.copy_columns(0, triangle.columns(0, n).top(n));
+  count_norms(triangle.columns(0, n).top(n));
   for (Index first = 0; first < padded; first += width) {
     poll_now(problem.poll);
     kernels::active().lq(padded, padded, first, std::min(first + width, padded), triangle.data, triangle.ld);
   }
   for (Index j = 0; j < padded; ++j) std::fill_n(triangle.col(j), j, 0.0);
-  count_norms(problem, n);
   appended_ = n;
 }
 
@@ -94,7 +88,6 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
     fill(gram, 0.0);
     for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
   } else {
-    if (slot == newest_) return false;  // the old triangle must survive
     const Block old = triangles_.columns(newest_ * padded, padded);
     for (Index j = 0; j < n; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
     fill(gram, 0.0);
@@ -102,7 +95,8 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   }
   for (Index done = appended_; done < upto; done += width) {
     poll_now(problem.poll);
-    kernel.row_gram(n, std::min(width, upto - done), problem.x.col(done), problem.x.ld, gram.data, gram.ld);
+    const ConstBlock x = problem.x.columns(done, std::min(width, upto - done), problem.space);
+    kernel.row_gram(n, x.cols, x.data, x.ld, gram.data, gram.ld);
   }
   leap_norm2_.resize(n);
   for (Index j = 0; j < n; ++j) leap_norm2_[j] = gram(j, j);
@@ -120,17 +114,17 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
 /// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is this one.
 void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
-  if (upto - appended_ >= kLeap * n && leap(problem, upto, slot)) return;
+  if (leaps(n, appended_, upto, static_cast<Index>(slots_.size())) && leap(problem, upto, slot)) return;
   if (appended_ == 0) begin(problem, slot);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);
     Block columns = columns_.block(padded, count);
-    copy(problem.x.columns(appended_, count), columns.top(n));
+    problem.x.copy_columns(appended_, columns.top(n));
+    count_norms(columns.top(n));
     for (Index c = 0; c < count; ++c) std::fill_n(columns.col(c) + n, padded - n, 0.0);
     kernels::active().append_columns(padded, count, triangles_.col(newest_ * padded), padded, columns.data,
                                      columns.ld, triangles_.col(slot * padded), padded);
-    count_norms(problem, appended_ + count);
     newest_ = slot;
     appended_ += count;
   }
@@ -181,8 +175,8 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
   const Block theta = problem.theta.columns(i * m, count * m).top(widest);
   for (Index s = 0; s < count; ++s) copy(problem.y, residual_.columns(s * m, m));
-  each_cached_block(n, widest, [&](Index first, Index width) {
-    const ConstBlock x = problem.x.columns(first, width);
+  each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    const Index width = x.cols;
     double* own = &theta(first, 0);
     kernel.gemm(true, false, width, count * m, n, 1.0, x.data, x.ld, duals_.data, duals_.ld, 0.0, own,
                 theta.ld);
@@ -214,29 +208,31 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     for (Index c = 0; c < m; ++c)
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
   }
-  const Block step = step_.block(widest, count * m);
-  kernels::active().gemm(true, false, widest, count * m, n, 1.0, problem.x.data, problem.x.ld, residual.data,
-                         residual.ld, 0.0, step.data, step.ld);
-  for (Index s = 0; s < count; ++s) {
-    const Index k = problem.sizes[i + s];
-    const Block own = theta.columns(s * m, m).top(k), change = step.columns(s * m, m).top(k);
-    const double moved = norm2(change);
-    slots_[slot + s].step = moved > 0.0 ? std::sqrt(moved / norm2(own)) : 0.0;
-    for (Index c = 0; c < m; ++c)
-      for (Index r = 0; r < k; ++r) own(r, c) += change(r, c);
-  }
+  moved_.assign(count, 0.0);
+  size_.assign(count, 0.0);
+  each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    const Block step = step_.block(x.cols, count * m);
+    kernels::active().gemm(true, false, x.cols, count * m, n, 1.0, x.data, x.ld, residual.data, residual.ld,
+                           0.0, step.data, step.ld);
+    for (Index s = 0; s < count; ++s) {
+      const Index has = std::clamp<Index>(problem.sizes[i + s] - first, 0, x.cols);
+      const Block own{&theta(first, s * m), has, m, theta.ld}, change = step.columns(s * m, m).top(has);
+      moved_[s] += norm2(change);
+      size_[s] += norm2(own);
+      for (Index c = 0; c < m; ++c)
+        for (Index r = 0; r < has; ++r) own(r, c) += change(r, c);
+    }
+  });
+  for (Index s = 0; s < count; ++s)
+    slots_[slot + s].step = moved_[s] > 0.0 ? std::sqrt(moved_[s] / size_[s]) : 0.0;
 }
 
 void WideSolver::finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback) {
-  const auto& kernel = kernels::active();
   Slot& own = slots_[slot];
   if (own.sound && !(own.step <= kLargeCorrection)) {
-    const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
+    const Index m = problem.y.cols;
     const double first_step = own.step;
-    const Block theta = problem.solution(i), residual = residual_.columns(slot * m, m);
-    copy(problem.y, residual);
-    kernel.gemm(false, false, n, m, k, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld, 1.0,
-                residual.data, residual.ld);
+    find_residual(problem, problem.sizes[i], problem.solution(i), residual_.columns(slot * m, m));
     correct(problem, i, slot, 1);
     own.sound = own.step <= kNoProgress * first_step;
   }

@@ -60,7 +60,7 @@ TEST_CASE("a large step after small ones, with nobody asking for conditions, equ
   PathSolver solver;
   for (const double ridge : {0.0, 0.1}) {
     Values path(static_cast<Index>(sizes.size()) * p);
-    solver.solve({x.data(), n, p, n}, {y.data(), n, 1, n}, sizes, ridge,
+    solver.solve(ConstBlock{x.data(), n, p, n}, {y.data(), n, 1, n}, sizes, ridge,
                  {path.data(), p, static_cast<Index>(sizes.size()), p}, nullptr, {});
     CHECK(solver.redone() == 0);
     for (std::size_t i = 0; i < sizes.size(); ++i) {

@@ -4,8 +4,6 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kColumns = 384;  // columns of W taken in at once, a multiple of kTile
-
 /// Reduces the first kTile rows of W (., m) against their own first columns, which become those of L.
 void reduce(Panel& panel, Size m, double* w, Size ldw) {
   panel.read(m, w, ldw);
@@ -51,8 +49,8 @@ void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
 }  // namespace
 
 void lq(Size pivots, Size rows, Size first, Size m, double* w, Size ldw) {
-  for (; first < m; first += kColumns) {
-    const Size count = m - first < kColumns ? m - first : kColumns;
+  for (; first < m; first += kReflectorColumns) {
+    const Size count = m - first < kReflectorColumns ? m - first : kReflectorColumns;
     double* columns = w + first * ldw;
     const Size done = first < pivots ? first : pivots;
     fold(done, rows, count, {w, ldw, w, ldw}, columns, ldw);

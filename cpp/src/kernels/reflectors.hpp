@@ -28,7 +28,9 @@ void fold(Size pivots, Size rows, Size m, const Triangle& l, double* w, Size ldw
 namespace {
 
 constexpr int kPackets = kTile / kWidth;
-constexpr Size kPanels = 4;  // reduced before the rows below follow
+constexpr Size kPanels = kReflectorRows / kTile;  // reduced before the rows below follow
+
+static_assert(kReflectorColumns % kTile == 0, "columns are taken in by whole panels");
 
 struct Panel {
   double d[kTile], tau[kTile];
