@@ -30,11 +30,12 @@ def describe(experiment: Experiment, workers: int | None = None) -> list[str]:
                 grid.retrain_ridge,
                 grid.compensate,
             )
-            total = design + sampler + engine
+            total, whole = design + sampler + engine, 8 * n * problem.p
             head = f"n = {n}, p = {problem.p}" + (f", ridge = {ridge!r}" if ridge else "")
+            drawn = "" if design else " drawn in blocks"
             lines.append(
-                f"memory at {head}: X {_megabytes(design)}, a worker {_megabytes(total)} "
-                f"({total / design:.2f} X), {threads} {'worker' if threads == 1 else 'workers'} "
+                f"memory at {head}: X {_megabytes(whole)}{drawn}, a worker {_megabytes(total)} "
+                f"({total / whole:.2f} X), {threads} {'worker' if threads == 1 else 'workers'} "
                 f"{_megabytes(threads * total)}"
             )
     return lines
