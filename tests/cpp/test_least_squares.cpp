@@ -106,6 +106,30 @@ TEST_CASE("exactly rank-deficient designs: minimum norm and the right rank") {
   }
 }
 
+TEST_CASE("columns of zeros have no coefficients, and the others those that they have alone") {
+  const Index n = 10, p = 40, kept = 7;
+  const Values columns = normals(n * kept, 1), y = normals(n, 2);
+  Values x(n * p, 0.0);
+  for (Index c = 0; c < kept; ++c) std::copy_n(columns.begin() + c * n, n, x.begin() + (3 + 5 * c) * n);
+  for (const double ridge : {0.0, 0.2}) {
+    Values theta(p), expected(p, 0.0);
+    SolveInfo info;
+    least_squares(column_major(x.data(), n, p), column_major(y.data(), n, 1), ridge,
+                  column_major(theta.data(), p, 1), &info);
+    const Values alone = minimum_norm(columns, y, n, kept, 1, ridge);
+    for (Index c = 0; c < kept; ++c) expected[3 + 5 * c] = alone[c];
+    CHECK(largest_difference(theta, expected) < 1e-12);
+    CHECK(info.rank[0] == (ridge > 0.0 ? p : kept));
+  }
+  const Values zeros(n * p, 0.0);
+  Values theta(p, 1.0);
+  SolveInfo info;
+  least_squares(column_major(zeros.data(), n, p), column_major(y.data(), n, 1), 0.0,
+                column_major(theta.data(), p, 1), &info);
+  CHECK(theta == Values(p, 0.0));
+  CHECK(info.rank[0] == 0);
+}
+
 TEST_CASE("retraining equals least squares on the gathered columns, for s on both sides of n") {
   const Index n = 20, p = 50;
   const Values x = normals(n * p, 1), y = normals(n, 2);
