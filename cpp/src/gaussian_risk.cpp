@@ -13,7 +13,6 @@
 namespace overprune {
 namespace {
 
-constexpr Index kPanel = 128;
 constexpr double kCancelled = 1e-3;
 constexpr double kNothing = 1e-15;
 
@@ -62,8 +61,8 @@ void quadratic_forms(ConstBlock sigma, ConstBlock d, const Indices& heights, Buf
   const auto& kernel = kernels::active();
   const Index columns = d.cols, highest = columns ? *std::max_element(heights.begin(), heights.end()) : 0;
   std::fill_n(forms, columns, 0.0);
-  for (Index first = 0, start = 0; first < highest; first += kPanel) {
-    const Index width = std::min(kPanel, highest - first), next = first + width;
+  for (Index first = 0, start = 0; first < highest; first += kRiskPanel) {
+    const Index width = std::min(kRiskPanel, highest - first), next = first + width;
     while (heights[start] <= first) ++start;
     const Block image = buffer.block(width, columns - start);
     const ConstBlock own = d.columns(start, columns - start);
@@ -155,7 +154,8 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
       for (Index j = 0; j < count; ++j)
         for (Index i = j; i < count; ++i) own(i, j) = covariance(models.support[i], models.support[j]);
       for (Index j = 0; j < count; ++j)  // the diagonal blocks are read whole
-        for (Index i = j + 1; i < std::min(count, (j / kPanel + 1) * kPanel); ++i) own(j, i) = own(i, j);
+        for (Index i = j + 1; i < std::min(count, (j / kRiskPanel + 1) * kRiskPanel); ++i)
+          own(j, i) = own(i, j);
       sigma = own;
     }
     const Block target = targets_.block(count, m);

@@ -3,6 +3,7 @@
 
 #include "block.hpp"
 #include "compensation.hpp"
+#include "design.hpp"
 #include "overprune/prune_path.hpp"
 #include "path_solver.hpp"
 #include "retraining.hpp"
@@ -29,13 +30,13 @@ class GridSink {
 class GridFit {
  public:
   /// @param x  (n, p)   @param y (n, m)
-  void run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
+  void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
            SolveInfo* info, const Poll& poll);
 
  private:
   void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid, const RuleInputs& inputs,
                  GridSink& sink, const Poll& poll);
-  void prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs);
+  void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs, const Poll& poll);
   /// The first `count` features by falling score.
   void find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count,
                   Indices& order);
@@ -47,7 +48,7 @@ class GridFit {
   SelectionSpace selection_;
   Indices order_, other_order_;
   std::vector<char> done_;  // (rules, sizes) whether the sink has had the models
-  Buffer dense_, pruned_, retrained_, compensated_;
+  Buffer space_, dense_, pruned_, retrained_, compensated_;
 };
 
 }  // namespace overprune

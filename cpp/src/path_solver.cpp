@@ -99,25 +99,45 @@ void solve_normal(ConstBlock triangle, Block b) {
     kernel.solve_triangular(true, transpose, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
 }
 
+void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual) {
+  copy(problem.y, residual);
+  each_block(problem.x.first(k), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    kernels::active().gemm(false, false, x.rows, theta.cols, x.cols, -1.0, x.data, x.ld, theta.data + first,
+                           theta.ld, 1.0, residual.data, residual.ld);
+  });
+}
+
 void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
+  ++solved_;
   const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
   const double root = std::sqrt(problem.lambda);
+  // Columns of zeros have no coefficients; there may be very many where k > n.
+  kept_.clear();
+  each_block(problem.x.first(k), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    for (Index j = 0; j < x.cols; ++j)
+      if (k <= n || std::any_of(x.col(j), x.col(j) + n, [](double value) { return value != 0.0; }))
+        kept_.push_back(first + j);
+  });
+  if (kept_.empty()) kept_.push_back(0);
   // Ridge is least squares on [X; root I] or, where that is larger, minimum norm on [X, root I].
+  const Index own = static_cast<Index>(kept_.size());
   const bool ridge = root > 0.0, stack = ridge && k <= n;
-  const Index rows = n + (stack ? k : 0), cols = k + (ridge && !stack ? n : 0);
+  const Index rows = n + (stack ? own : 0), cols = own + (ridge && !stack ? n : 0);
   Block matrix = matrix_.block(rows, cols), rhs = rhs_.block(rows, m), solution = solution_.block(cols, m);
   fill(matrix, 0.0);
   fill(rhs, 0.0);
-  copy(problem.x.columns(0, k), matrix);
+  for (Index c = 0; c < own; ++c) problem.x.copy_columns(kept_[c], matrix.columns(c, 1).top(n));
   copy(problem.y, rhs);
-  if (ridge)
-    for (Index j = 0; j < std::min(n, k); ++j) (stack ? matrix(n + j, j) : matrix(j, k + j)) = root;
-  if (ridge && !stack)
-    for (Index j = std::min(n, k); j < n; ++j) matrix(j, k + j) = root;
+  for (Index j = 0; ridge && j < (stack ? own : n); ++j)
+    (stack ? matrix(n + j, j) : matrix(j, own + j)) = root;
   double condition = 1.0;
-  const Index rank = kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld,
-                                                rcond_of(rows, cols), solution.data, solution.ld, &condition);
-  copy(solution.top(k), problem.solution(i));
+  const Index rank =
+      kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld,
+                                 rcond_of(n, ridge ? n + k : k), solution.data, solution.ld, &condition);
+  const Block theta = problem.solution(i);
+  fill(theta, 0.0);
+  for (Index t = 0; t < m; ++t)
+    for (Index c = 0; c < own; ++c) theta(kept_[c], t) = solution(c, t);
   problem.note(i, ridge ? k : rank, condition);
 }
 
@@ -126,9 +146,8 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
 void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback, Buffer& memory) {
   const auto& kernel = kernels::active();
   const Index m = problem.y.cols, most = problem.sizes[count - 1], below = whole_tiles(most);
-  const Block l = factor(problem, most, memory);
   norms_.resize(most);
-  for (Index j = 0; j < most; ++j) norms_[j] = std::sqrt(norm2(problem.x.columns(j, 1)) + problem.lambda);
+  const Block l = factor(problem, most, memory);
   monitor_.restart();
   condition_.restart();
   Index seen = 0;
@@ -147,7 +166,8 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
       for (Index j = 0; j < k; ++j) theta(j, t) = l(below + t, j);
     kernel.solve_triangular(true, true, k, m, l.data, l.ld, theta.data, theta.ld);
     if (problem.lambda > 0.0) correct(problem, i, triangle);
-    if (problem.info) problem.note(i, k, condition_.of(problem.x.columns(0, k), problem.lambda, triangle));
+    if (problem.info)
+      problem.note(i, k, condition_.of(problem.x.columns(0, k, problem.space), problem.lambda, triangle));
   }
 }
 
@@ -158,7 +178,10 @@ Block TallSolver::factor(const PathProblem& problem, Index most, Buffer& memory)
               rows = pivots + whole_tiles(m);
   const Block w = memory.block(rows, std::max(n, pivots));
   fill(w, 0.0);
-  transpose(problem.x.columns(0, most), w.top(most));
+  each_block(problem.x.first(most), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    transpose(x, {w.data + first, x.cols, n, w.ld});
+    for (Index j = 0; j < x.cols; ++j) norms_[first + j] = std::sqrt(norm2(x.columns(j, 1)) + problem.lambda);
+  });
   for (Index t = 0; t < m; ++t)
     for (Index i = 0; i < n; ++i) w(pivots + t, i) = problem.y(i, t);
   const bool ridge = problem.lambda > 0.0;
@@ -182,29 +205,28 @@ Block TallSolver::factor(const PathProblem& problem, Index most, Buffer& memory)
 // theta += (L L')^{-1} (X'(y - X theta) - lambda theta): the LQ of [X', sqrt(lambda) I] errs relative to |y|
 // / sqrt(lambda), which may be far above theta where the ridge is far above X'X.
 void TallSolver::correct(const PathProblem& problem, Index i, ConstBlock triangle) {
-  const auto& kernel = kernels::active();
   const Index n = problem.x.rows, m = problem.y.cols, k = triangle.rows;
   const Block theta = problem.solution(i), residual = residual_.block(n, m), step = step_.block(k, m);
-  copy(problem.y, residual);
-  kernel.gemm(false, false, n, m, k, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld, 1.0,
-              residual.data, residual.ld);
+  find_residual(problem, k, theta, residual);
   for (Index t = 0; t < m; ++t)
     for (Index j = 0; j < k; ++j) step(j, t) = -problem.lambda * theta(j, t);
-  kernel.gemm(true, false, k, m, n, 1.0, problem.x.data, problem.x.ld, residual.data, residual.ld, 1.0,
-              step.data, step.ld);
+  each_block(problem.x.first(k), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    kernels::active().gemm(true, false, x.cols, m, n, 1.0, x.data, x.ld, residual.data, residual.ld, 1.0,
+                           step.data + first, step.ld);
+  });
   solve_normal(triangle, step);
   for (Index t = 0; t < m; ++t)
     for (Index j = 0; j < k; ++j) theta(j, t) += step(j, t);
 }
 
-void PathSolver::solve(ConstBlock x, ConstBlock y, const Indices& sizes, double ridge, Block theta,
+void PathSolver::solve(const Design& x, ConstBlock y, const Indices& sizes, double ridge, Block theta,
                        SolveInfo* info, const Poll& poll) {
   if (info) {
     info->rank.assign(sizes.size(), 0);
     info->condition.assign(sizes.size(), 1.0);
   }
   fill(theta, 0.0);
-  const PathProblem problem{x, y, sizes, ridge * static_cast<double>(x.rows), theta, info, poll};
+  const PathProblem problem{x, y, sizes, ridge * static_cast<double>(x.rows), theta, info, poll, space_};
   const Index tall = std::upper_bound(sizes.begin(), sizes.end(), x.rows) - sizes.begin();
   if (tall > 0) tall_.solve(problem, tall, orthogonal_, triangles_);
   if (tall < static_cast<Index>(sizes.size())) wide_.solve(problem, tall, orthogonal_, triangles_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "block.hpp"
+#include "design.hpp"
 #include "overprune/least_squares.hpp"
 
 namespace overprune {
@@ -24,13 +25,14 @@ inline constexpr double kNoProgress = 0.1;
 
 /// One call's arguments, as all parts of the solver see them.
 struct PathProblem {
-  ConstBlock x;          ///< (n, p)
+  Design x;              ///< (n, p)
   ConstBlock y;          ///< (n, m)
   const Indices& sizes;  ///< (K) strictly increasing in [1, p]
   double lambda;         ///< n * ridge
   Block theta;           ///< (at least sizes.back(), K m): column i m + t is size i, target t, zero-padded
   SolveInfo* info;       ///< may be null
   const Poll& poll;
+  Buffer& space;  ///< for columns of X
 
   Block solution(Index i) const { return theta.columns(i * y.cols, y.cols); }
   void note(Index i, Index rank, double condition) const {
@@ -77,6 +79,9 @@ class ConditionEstimate {
   std::vector<double> large_, small_, image_;  // the directions that the largest and the smallest belong to
 };
 
+/// residual = y - X_k theta of the first k columns.
+void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual);
+
 /// b = (L L')^{-1} b for a lower triangle L (k, k).
 void solve_normal(ConstBlock triangle, Block b);
 
@@ -94,8 +99,11 @@ Index columns_per_poll(Index flops_each);
 class OrthogonalSolver {
  public:
   void solve(const PathProblem& problem, Index i);
+  Index solved() const { return solved_; }  ///< how often `solve` has been called
 
  private:
+  Index solved_ = 0;
+  Indices kept_;  // columns that are not zero
   Buffer matrix_, rhs_, solution_;
 };
 
@@ -123,14 +131,18 @@ class WideSolver {
   void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory);
   /// How many of `sizes` sizes, at a design (n, p), keep their triangles until they are solved together.
   static Index batch_of(Index n, Index p, Index sizes);
+  /// Whether the step from one size (0: the first) to the next is large enough for a Gram matrix.
+  static bool leaps(Index n, Index from, Index upto, Index batch);
 
  private:
   void start(const PathProblem& problem, Index batch, Buffer& memory);
   void begin(const PathProblem& problem, Index slot);
   bool leap(const PathProblem& problem, Index upto, Index slot);
-  void count_norms(const PathProblem& problem, Index upto);
+  void count_norms(ConstBlock columns);
   void append(const PathProblem& problem, Index upto, Index slot);
-  bool is_sound(ConstBlock triangle, double floor = kOrthogonalFloor);
+  bool looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor);
+  double largest_norm() const;
+  bool is_sound(ConstBlock triangle);
   void factor(const PathProblem& problem, Index i, Index slot);
   void form(const PathProblem& problem, Index i, Index count);
   void correct(const PathProblem& problem, Index i, Index slot, Index count);
@@ -144,15 +156,16 @@ class WideSolver {
     double step = 0.0;       // size of the last correction relative to theta
   };
 
-  Block triangles_;                   // (n, batch n) of all slots, in whole tiles
-  Index newest_ = 0;                  // slot of the triangle that has grown last
-  Index appended_ = 0;                // columns of X in it
-  std::vector<double> norms_before_;  // (n) row_norm2_ before a leap
-  std::vector<double> row_norm2_;     // (n) squared norms of the rows of X_k, plus lambda
-  double sound_norm_ = 0.0;           // largest row norm when the triangle was last found sound, or 0
-  std::vector<Slot> slots_;           // (batch)
-  Block duals_, residual_;            // (n, batch m) a, and the residuals y - X theta - lambda a
+  Block triangles_;                 // (n, batch n) of all slots, in whole tiles
+  Index newest_ = 0;                // slot of the triangle that has grown last
+  Index appended_ = 0;              // columns of X in it
+  std::vector<double> row_norm2_;   // (n) squared norms of the rows of X_k, plus lambda
+  std::vector<double> leap_norm2_;  // (n) the same at the end of a large step
+  double sound_norm_ = 0.0;         // largest row norm when the triangle was last found sound, or 0
+  std::vector<Slot> slots_;         // (batch)
+  Block duals_, residual_;          // (n, batch m) a, and the residuals y - X theta - lambda a
   PivotMonitor monitor_{kOrthogonalFloor};
+  std::vector<double> moved_, size_;  // (batch) squared norms of a correction and of what it corrects
   ConditionEstimate condition_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;
 };
@@ -160,11 +173,14 @@ class WideSolver {
 class PathSolver {
  public:
   /// Fills `theta` (at least sizes.back(), K m); see PathProblem. Not for two threads at once.
-  void solve(ConstBlock x, ConstBlock y, const Indices& sizes, double ridge, Block theta, SolveInfo* info,
+  void solve(const Design& x, ConstBlock y, const Indices& sizes, double ridge, Block theta, SolveInfo* info,
              const Poll& poll);
+  /// How many sizes of all calls so far took the rank-revealing way.
+  Index redone() const { return orthogonal_.solved(); }
 
  private:
   Buffer triangles_;  // of the one, then of the other
+  Buffer space_;
   TallSolver tall_;
   WideSolver wide_;
   OrthogonalSolver orthogonal_;

@@ -119,7 +119,17 @@ void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t st
 
 std::unique_ptr<Sampler> LinearGaussianProblem::sampler(Index n) const {
   check::at_least("n", n, 1);
-  return make_sampler(*this, n);
+  return make_sampler(*this, n, true);
+}
+
+std::unique_ptr<Sampler> LinearGaussianProblem::streaming_sampler(Index n) const {
+  check::at_least("n", n, 1);
+  if (!diagonal()) check::fail("streaming_sampler needs independent features, got a covariance");
+  return make_sampler(*this, n, false);
+}
+
+std::unique_ptr<Sampler> Problem::streaming_sampler(Index) const {
+  check::fail("streaming_sampler needs a problem that streams(), got one whose X must be held");
 }
 
 /// Whether every other feature has no coefficient.

@@ -24,13 +24,13 @@ void check_grid(const Grid& grid, Index p) {
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }
 
-void GridFit::run(ConstBlock x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
+void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
                   SolveInfo* info, const Poll& poll) {
   const Index m = y.cols, sizes = static_cast<Index>(grid.sizes.size());
   const Block dense = dense_.block(grid.sizes.back(), sizes * m);
-  path_.solve(x.columns(0, grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
+  path_.solve(x.first(grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
   sink.dense(dense);
-  prepare_scores(x, grid, inputs);
+  prepare_scores(x, grid, inputs, poll);
   const auto fitting = std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
   if (fitting == grid.nonzeros.begin()) return;
   if (grid.retrain) retrainer_.start(x, y, *(fitting - 1));
@@ -85,7 +85,7 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
   }
 }
 
-void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& inputs) {
+void GridFit::prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs, const Poll& poll) {
   const Index most = grid.sizes.back();
   scores_.resize(most);
   // How many scores a selection collects depends on the data, and is at most this.
@@ -95,10 +95,10 @@ void GridFit::prepare_scores(ConstBlock x, const Grid& grid, const RuleInputs& i
   for (const Rule rule : grid.rules) {
     if (rule == Rule::hessian) {
       root_curvature_.resize(most);
-      for (Index j = 0; j < most; ++j)
-        root_curvature_[j] =
-            std::sqrt(inputs.curvature.size > 0 ? inputs.curvature(j)
-                                                : norm2(x.columns(j, 1)) / static_cast<double>(x.rows));
+      if (inputs.curvature.size > 0)
+        for (Index j = 0; j < most; ++j) root_curvature_[j] = std::sqrt(inputs.curvature(j));
+      else
+        root_sample_curvature(x.first(most), space_, poll, root_curvature_.data());
     } else if (rule == Rule::random) {
       // One score a feature for all sizes: the support at size k is uniform among the first k whatever the
       // grid.

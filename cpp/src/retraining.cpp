@@ -3,13 +3,8 @@
 #include "kernels/table.hpp"
 
 namespace overprune {
-namespace {
 
-constexpr Index kGroup = 8;  // supports that are solved and corrected together
-
-}  // namespace
-
-void RetrainSolver::start(ConstBlock x, ConstBlock y, Index most) {
+void RetrainSolver::start(const Design& x, ConstBlock y, Index most) {
   x_ = x;
   y_ = y;
   gram_.start(x, y, std::min(most, x.rows));
@@ -29,8 +24,7 @@ void RetrainSolver::solve(const Index* order, Nonzeros nonzeros, double ridge, B
   if (redo_.empty()) return;
   redo_sizes_.clear();
   for (const Index i : redo_) redo_sizes_.push_back(nonzeros[i]);
-  const Block columns = columns_.block(x_.rows, redo_sizes_.back());
-  gather_columns(x_, order, columns.cols, columns);
+  const Design columns = x_.gathered(order, redo_sizes_.back(), columns_);
   const Block again = redo_theta_.block(columns.cols, static_cast<Index>(redo_.size()) * m);
   path_.solve(columns, y_, redo_sizes_, ridge, again, nullptr, poll);
   for (std::size_t r = 0; r < redo_.size(); ++r)
@@ -49,9 +43,9 @@ void RetrainSolver::solve_by_gram(Nonzeros nonzeros, double lambda, Block theta)
   for (Index t = 0; t < m; ++t)
     for (Index r = 0; r < most; ++r) forward(r, t) = gram_.response(gram_.slot(r), t);
   kernel.solve_triangular(true, false, most, m, factor_.data, factor_.ld, forward.data, forward.ld);
-  for (Index first = 0; first < total; first += kGroup) {
+  for (Index first = 0; first < total; first += kSupportGroup) {
     // Zeros below row s stay zeros on the way back up, so that a group shares the largest block.
-    const Index count = std::min(kGroup, total - first), s = nonzeros[first + count - 1];
+    const Index count = std::min(kSupportGroup, total - first), s = nonzeros[first + count - 1];
     const Block group = theta.columns(first * m, count * m);
     for (Index i = 0; i < count; ++i) copy(forward.top(nonzeros[first + i]), group.columns(i * m, m));
     kernel.solve_triangular(true, true, s, count * m, factor_.data, factor_.ld, group.data, group.ld);
@@ -100,7 +94,7 @@ void RetrainSolver::correct_points(Nonzeros nonzeros, double lambda, Block theta
   const Index total = static_cast<Index>(nonzeros.size());
   steps_.assign(total, 0.0);
   for (Index end = total; end > 0;) {
-    const Index count = std::min(kGroup, end);
+    const Index count = std::min(kSupportGroup, end);
     end -= count;
     correct(nonzeros, end, count, lambda, theta);
     if (*std::max_element(steps_.begin() + end, steps_.begin() + end + count) <= kTinyCorrection) return;

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "block.hpp"
+#include "design.hpp"
 #include "path_solver.hpp"
 
 namespace overprune {
@@ -13,13 +14,15 @@ namespace overprune {
 inline constexpr double kTinyCorrection = 1e-14;
 /// Above this it says that the support may be ill-conditioned.
 inline constexpr double kModestCorrection = 1e-10;
+/// Supports that are solved and corrected together.
+inline constexpr Index kSupportGroup = 8;
 
 /// The columns of a support with their products, kept from one support to the next: the supports of
 /// neighbouring sizes share most of their features, and only the products of those that enter are formed.
 class SupportGram {
  public:
   /// Forgets what is known. @param x (n, p), y (n, m)  @param most  largest number of features to hold
-  void start(ConstBlock x, ConstBlock y, Index most);
+  void start(const Design& x, ConstBlock y, Index most);
   /// Makes sure that the features order[0..count) are held; count is at most `most`.
   void hold(const Index* order, Index count, const Poll& poll);
 
@@ -33,7 +36,8 @@ class SupportGram {
   void form_all(const Poll& poll);
   void form_entered(const Poll& poll);
 
-  ConstBlock x_, y_;
+  Design x_;
+  ConstBlock y_;
   Index count_ = 0;
   Block columns_, gram_, response_;  // (n, most), (most, most) symmetric, (most, m)
   Indices features_, slots_, entered_, free_;
@@ -47,7 +51,7 @@ class SupportGram {
 class RetrainSolver {
  public:
   /// @param x  (n, p)   @param y (n, m)   @param most  largest support to come
-  void start(ConstBlock x, ConstBlock y, Index most);
+  void start(const Design& x, ConstBlock y, Index most);
   /// @param order     at least nonzeros.back() columns of X, the first s of which are support s
   /// @param nonzeros  (S) strictly increasing
   /// @param theta     (nonzeros.back(), S m): column i m + t receives s number i, target t, zero-padded
@@ -65,7 +69,8 @@ class RetrainSolver {
   void trust(Nonzeros nonzeros);
   bool is_settled(Nonzeros nonzeros, Index i, double lambda, Block theta);
 
-  ConstBlock x_, y_;
+  Design x_;
+  ConstBlock y_;
   SupportGram gram_;
   PathSolver path_;
   PivotMonitor monitor_{kGramFloor};

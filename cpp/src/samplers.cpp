@@ -1,14 +1,21 @@
 #include "samplers.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "check.hpp"
+#include "design.hpp"
 #include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
 #include "path_solver.hpp"
 
 namespace overprune {
+
+void Sampler::columns(Index first, Matrix out) const {
+  const ConstMatrix x = design();
+  copy({&x(0, first), x.rows, out.cols, x.col_stride}, {out.data, x.rows, out.cols, out.col_stride});
+}
 
 namespace {
 
@@ -24,20 +31,17 @@ void each_column_block(Index columns, Index operations, const Poll& poll, Body b
 
 constexpr Index kNormalCost = 100;  // operations of one normal, for the polling
 
-/// Columns first, ..., first + count - 1 of a matrix that takes a stream's normals column after column.
-void fill_normals(StreamKey key, Block out, Index first, Index count) {
-  standard_normal(key, static_cast<std::uint64_t>(first * out.rows), count * out.rows, out.col(first));
-}
-
+/// A matrix that takes a stream's normals column after column.
 void fill_normals(StreamKey key, Block out, const Poll& poll) {
-  each_column_block(out.cols, kNormalCost * out.rows, poll,
-                    [&](Index first, Index count) { fill_normals(key, out, first, count); });
+  each_column_block(out.cols, kNormalCost * out.rows, poll, [&](Index first, Index count) {
+    standard_normal(key, static_cast<std::uint64_t>(first * out.rows), count * out.rows, out.col(first));
+  });
 }
 
-/// y = x beta.
+/// y += x beta.
 void respond(ConstBlock x, ConstMatrix beta, Block y) {
   kernels::active().gemm(false, false, y.rows, y.cols, x.cols, 1.0, x.data, x.ld, beta.data, beta.col_stride,
-                         0.0, y.data, y.ld);
+                         1.0, y.data, y.ld);
 }
 
 /// y += noise_std z, one stream for all targets.
@@ -74,30 +78,20 @@ class BaseSampler : public Sampler {
   Buffer scratch_;
 };
 
-class GaussianSampler final : public BaseSampler {
+class DenseSampler final : public BaseSampler {
  public:
-  GaussianSampler(const LinearGaussianProblem& problem, Index n)
+  DenseSampler(const LinearGaussianProblem& problem, Index n)
       : BaseSampler(n, problem.features(), problem.targets()), problem_(problem), risk_(problem) {}
 
   void draw(std::uint64_t seed, std::uint64_t trial, const Poll& poll) override {
     const Index n = x_.rows, p = x_.cols;
-    const StreamKey key{seed, trial, Purpose::design};
-    if (problem_.diagonal()) {
-      each_column_block(p, kNormalCost * n, poll, [&](Index first, Index count) {
-        fill_normals(key, x_, first, count);
-        for (Index j = first; j < first + count; ++j) {
-          const double root = std::sqrt(problem_.variances()(j));
-          for (Index i = 0; i < n; ++i) x_(i, j) *= root;
-        }
-      });
-    } else {
-      const Block normals = scratch_.block(n, p);
-      fill_normals(key, normals, poll);
-      each_column_block(p, 2 * n * p, poll, [&](Index first, Index count) {
-        kernels::active().gemm(false, true, n, count, p, 1.0, normals.data, n, problem_.factor().data + first,
-                               p, 0.0, x_.col(first), x_.ld);
-      });
-    }
+    const Block normals = scratch_.block(n, p);
+    fill_normals({seed, trial, Purpose::design}, normals, poll);
+    each_column_block(p, 2 * n * p, poll, [&](Index first, Index count) {
+      kernels::active().gemm(false, true, n, count, p, 1.0, normals.data, n, problem_.factor().data + first,
+                             p, 0.0, x_.col(first), x_.ld);
+    });
+    fill(y_, 0.0);
     respond(x_, problem_.beta(), y_);
     add_noise(problem_, seed, trial, scratch_, y_);
   }
@@ -105,6 +99,54 @@ class GaussianSampler final : public BaseSampler {
 
  private:
   const LinearGaussianProblem& problem_;
+  GaussianRisk risk_;
+};
+
+/// Independent features: column j of X is sqrt(Sigma_jj) times normals j n, ..., j n + n - 1 of the trial's
+/// stream. Holds X, or draws its columns whenever they are asked for.
+class DiagonalSampler final : public BaseSampler {
+ public:
+  DiagonalSampler(const LinearGaussianProblem& problem, Index n, bool hold)
+      : BaseSampler(n, hold ? problem.features() : 0, problem.targets()),
+        problem_(problem),
+        hold_(hold),
+        risk_(problem) {}
+
+  void draw(std::uint64_t seed, std::uint64_t trial, const Poll& poll) override {
+    const Index n = y_.rows, p = problem_.features(), width = cached_columns(n);
+    const ConstMatrix beta = problem_.beta();
+    key_ = {seed, trial, Purpose::design};
+    fill(y_, 0.0);
+    for (Index first = 0; first < p; first += width) {
+      poll_now(poll);
+      const Index count = std::min(width, p - first);
+      const Block x = hold_ ? x_.columns(first, count) : scratch_.block(n, count);
+      draw_columns(first, x);
+      respond(x, {beta.data + first, count, beta.cols, 1, beta.col_stride}, y_);
+    }
+    add_noise(problem_, seed, trial, scratch_, y_);
+  }
+  void columns(Index first, Matrix out) const override {
+    if (hold_) return Sampler::columns(first, out);
+    draw_columns(first, {out.data, y_.rows, out.cols, out.col_stride});
+  }
+  void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
+
+ private:
+  void draw_columns(Index first, Block x) const {
+    // Side by side, and then apart from the last on, where they are to lie apart.
+    standard_normal(key_, static_cast<std::uint64_t>(first * x.rows), x.cols * x.rows, x.data);
+    for (Index j = x.cols - 1; x.ld > x.rows && j > 0; --j)
+      std::copy_backward(x.data + j * x.rows, x.data + (j + 1) * x.rows, x.col(j) + x.rows);
+    for (Index j = 0; j < x.cols; ++j) {
+      const double root = std::sqrt(problem_.variances()(first + j));
+      for (Index i = 0; i < x.rows; ++i) x(i, j) *= root;
+    }
+  }
+
+  const LinearGaussianProblem& problem_;
+  bool hold_;
+  StreamKey key_{};
   GaussianRisk risk_;
 };
 
@@ -122,6 +164,7 @@ class FeatureSampler final : public BaseSampler {
     fill_normals({seed, trial, Purpose::design}, inputs, poll);
     features_into(inputs, {problem_.weights_.data(), problem_.p_, d, problem_.p_}, problem_.activation_,
                   problem_.bias_.empty() ? nullptr : problem_.bias_.data(), x_, poll);
+    fill(y_, 0.0);
     respond(inputs, column_major(problem_.teacher_.data(), d, 1), y_);
     if (!problem_.link_.is(Activation::identity)) problem_.link_(y_.data, n);
     add_noise(problem_.noise_std_, seed, trial, scratch_, y_);
@@ -254,8 +297,9 @@ Index DataProblem::sampler_numbers(Index n) const {
   return n * m_ + test_rows_ * p_ + rows_ + random;
 }
 
-std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n) {
-  return std::make_unique<GaussianSampler>(problem, n);
+std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n, bool hold) {
+  if (problem.diagonal()) return std::make_unique<DiagonalSampler>(problem, n, hold);
+  return std::make_unique<DenseSampler>(problem, n);
 }
 std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n) {
   return std::make_unique<FeatureSampler>(problem, n);

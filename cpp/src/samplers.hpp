@@ -6,6 +6,9 @@
 
 namespace overprune {
 
+/// Columns of a covariance that are multiplied at once in the risk.
+inline constexpr Index kRiskPanel = 128;
+
 /// R(theta) of a linear Gaussian problem, with the memory it needs kept between calls.
 class GaussianRisk {
  public:
@@ -27,7 +30,7 @@ class GaussianRisk {
   Buffer differences_, images_, gathered_, targets_;
 };
 
-std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n);
+std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n, bool hold);
 std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n);
 std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "check.hpp"
+#include "design.hpp"
 #include "overprune/random.hpp"
 #include "path_solver.hpp"
 #include "retraining.hpp"
@@ -67,7 +68,7 @@ class ScheduleRun {
     PathSolver path;
     RetrainSolver retrainer;
     std::vector<double> root_curvature, scores;
-    Buffer dense, pruned, retrained;
+    Buffer space, dense, pruned, retrained;
   };
 
   /// A model as it is judged and scored: rows of theta belong to the features of `support`.
@@ -77,15 +78,15 @@ class ScheduleRun {
   };
 
   Task worker() {
-    auto own = std::make_shared<Worker>(problem_.sampler(trials_.n));
+    auto own = std::make_shared<Worker>(make_sampler(problem_, trials_.n, trials_.design_limit));
     return [this, own](Index i, const Poll& poll) { run_trial(i, *own, poll); };
   }
 
   void run_trial(Index i, Worker& worker, const Poll& poll) {
     const auto trial = static_cast<std::uint64_t>(trials_.first + i);
     worker.sampler->draw(trials_.seed, trial, poll);
-    const ConstMatrix design = worker.sampler->design(), response = worker.sampler->response();
-    const ConstBlock x{design.data, design.rows, schedule_.size, design.col_stride};
+    const ConstMatrix response = worker.sampler->response();
+    const Design x(*worker.sampler, schedule_.size);
     const ConstBlock y{response.data, response.rows, response.cols, response.col_stride};
     Fitted dense{{}, worker.dense.block(schedule_.size, y.cols)};
     for (Index j = 0; j < schedule_.size; ++j) dense.support.push_back(j);
@@ -98,11 +99,11 @@ class ScheduleRun {
   }
 
   /// @param first  where round 0 of this rule and trial goes in the results
-  void run_rounds(Rule rule, Index trial, Index first, ConstBlock x, ConstBlock y, const Fitted& dense,
+  void run_rounds(Rule rule, Index trial, Index first, const Design& x, ConstBlock y, const Fitted& dense,
                   Worker& worker, const Poll& poll) {
     copy_dense(trial, first, result_.pruned_risk, result_.pruned_accuracy);
     copy_dense(trial, first, result_.retrained_risk, result_.retrained_accuracy);
-    prepare_scores(rule, trial, x, worker);
+    prepare_scores(rule, trial, x, worker, poll);
     Fitted current = dense;
     for (Index t = 1; t < rounds_; ++t) {
       poll_now(poll);
@@ -128,7 +129,7 @@ class ScheduleRun {
   }
 
   /// What a rule needs once a trial: the scores themselves where they do not depend on the coefficients.
-  void prepare_scores(Rule rule, Index trial, ConstBlock x, Worker& worker) {
+  void prepare_scores(Rule rule, Index trial, const Design& x, Worker& worker, const Poll& poll) {
     worker.scores.resize(schedule_.size);
     if (rule == Rule::oracle) {
       worker.scores = truth_;
@@ -137,10 +138,10 @@ class ScheduleRun {
       uniform({trials_.seed, stream, Purpose::scores}, 0, schedule_.size, worker.scores.data());
     } else if (rule == Rule::hessian) {
       worker.root_curvature.resize(schedule_.size);
-      const auto* known = trials_.sample_curvature ? nullptr : problem_.curvature();
-      for (Index j = 0; j < schedule_.size; ++j)
-        worker.root_curvature[j] =
-            std::sqrt(known ? (*known)[j] : norm2(x.columns(j, 1)) / static_cast<double>(x.rows));
+      if (const auto* known = problem_.curvature(); known && !trials_.sample_curvature)
+        for (Index j = 0; j < schedule_.size; ++j) worker.root_curvature[j] = std::sqrt((*known)[j]);
+      else
+        root_sample_curvature(x, worker.space, poll, worker.root_curvature.data());
     }
   }
 

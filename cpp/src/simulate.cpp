@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "check.hpp"
+#include "design.hpp"
 #include "grid_fit.hpp"
 #include "workers.hpp"
 
@@ -105,7 +106,7 @@ class Run {
   /// One thread's sampler and solvers, kept from trial to trial.
   struct Worker {
     Worker(const Problem& problem, const Trials& trials, const Grid& grid)
-        : sampler(problem.sampler(trials.n)), sink(grid) {}
+        : sampler(make_sampler(problem, trials.n, trials.design_limit)), sink(grid) {}
     std::unique_ptr<Sampler> sampler;
     GridFit fit;
     RiskSink sink;
@@ -130,9 +131,9 @@ class Run {
     inputs.seed = trials_.seed;
     inputs.stream = trial;
     worker.sink.start(sampler, slots(i));
-    const ConstMatrix x = sampler.design(), y = sampler.response();
-    worker.fit.run({x.data, x.rows, x.cols, x.col_stride}, {y.data, y.rows, y.cols, y.col_stride}, grid_,
-                   inputs, worker.sink, nullptr, poll);
+    const ConstMatrix y = sampler.response();
+    worker.fit.run({sampler, problem_.features()}, {y.data, y.rows, y.cols, y.col_stride}, grid_, inputs,
+                   worker.sink, nullptr, poll);
   }
 
   TrialSlots slots(Index i) {
@@ -161,6 +162,7 @@ void check_trials(const Trials& trials) {
   check::at_least("first trial", trials.first, 0);
   check::at_least("trials", trials.count, 1);
   check::at_least("workers", trials.workers, 1);
+  check::at_least("design_limit", trials.design_limit, 0);
 }
 
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,

@@ -3,7 +3,7 @@
 
 namespace overprune {
 
-void SupportGram::start(ConstBlock x, ConstBlock y, Index most) {
+void SupportGram::start(const Design& x, ConstBlock y, Index most) {
   x_ = x;
   y_ = y;
   count_ = 0;
@@ -60,7 +60,7 @@ void SupportGram::place(const Index* order, Index count) {
     slots_[r] = slot;
     features_[slot] = feature;
     entered_.push_back(slot);
-    std::copy_n(x_.col(feature), x_.rows, columns_.col(slot));
+    x_.copy_columns(feature, columns_.columns(slot, 1));
   }
 }
 

@@ -1,22 +1,11 @@
-#include <utility>
-
 #include "kernels/table.hpp"
 #include "path_solver.hpp"
 
 namespace overprune {
 namespace {
 
-constexpr Index kLeap = 2;            // times n columns at once are a large step
-constexpr Index kBatch = 8;           // sizes whose solutions and residuals are formed in one product
-constexpr Index kCached = 64 * 1024;  // numbers of X that are used for all of a step while in cache
-
-/// Calls body(first, count) over blocks of columns of X that stay in cache.
-template <class Body>
-void each_cached_block(Index rows, Index columns, Body body) {
-  const Index width = std::max<Index>(kCached / rows, 8);
-  for (Index first = 0; first < columns; first += width) body(first, std::min(width, columns - first));
-}
-
+constexpr Index kLeap = 2;   // times n columns at once are a large step
+constexpr Index kBatch = 8;  // sizes whose solutions and residuals are formed in one product
 }  // namespace
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory) {
@@ -43,15 +32,17 @@ Index WideSolver::batch_of(Index n, Index p, Index sizes) {
   return std::clamp<Index>(p / n, 1, std::min(kBatch, sizes));
 }
 
+// Where there is one slot, the old triangle is in the way of the new one.
+bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
+  return upto - from >= kLeap * n && (from == 0 || batch > 1);
+}
+
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {
   const Index n = problem.x.rows, m = problem.y.cols, padded = whole_tiles(n);
   triangles_ = memory.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
-  newest_ = 0;
-  fill(problem.info ? triangles_ : triangles_.columns(0, padded),
-       0.0);  // only estimates look above a diagonal
-  for (Index j = 0; j < n; ++j) triangles_(j, j) = std::sqrt(problem.lambda);
+  if (problem.info) fill(triangles_, 0.0);  // only estimates look above a diagonal
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
   sound_norm_ = 0.0;
@@ -61,97 +52,104 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
 }
 
 /// Squared norms of the rows of X, for the columns that come in now.
-void WideSolver::count_norms(const PathProblem& problem, Index upto) {
-  for (Index j = appended_; j < upto; ++j) {
-    const double* column = problem.x.col(j);
-    for (Index i = 0; i < problem.x.rows; ++i) row_norm2_[i] += column[i] * column[i];
-  }
+void WideSolver::count_norms(ConstBlock columns) {
+  for (Index j = 0; j < columns.cols; ++j)
+    for (Index i = 0; i < columns.rows; ++i) row_norm2_[i] += columns(i, j) * columns(i, j);
 }
 
-/// Without ridge there is no triangle to begin with: that of the first n columns (there are more at every
-/// size).
+/// The triangle before the first columns: with ridge that of none, else that of the first n (there are more
+/// at every size).
 void WideSolver::begin(const PathProblem& problem, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(2 * n * n);
   const Block triangle = triangles_.columns(slot * padded, padded);
   fill(triangle, 0.0);
-  copy(problem.x.columns(0, n), triangle.columns(0, n));
+  newest_ = slot;
+  if (problem.lambda > 0.0) {
+    for (Index j = 0; j < n; ++j) triangle(j, j) = std::sqrt(problem.lambda);
+    return;
+  }
+  problem.x.copy_columns(0, triangle.columns(0, n).top(n));
+  count_norms(triangle.columns(0, n).top(n));
   for (Index first = 0; first < padded; first += width) {
     poll_now(problem.poll);
     kernels::active().lq(padded, padded, first, std::min(first + width, padded), triangle.data, triangle.ld);
   }
   for (Index j = 0; j < padded; ++j) std::fill_n(triangle.col(j), j, 0.0);
-  count_norms(problem, n);
-  newest_ = slot;
   appended_ = n;
 }
 
 /// A large step by the Gram matrix L L' + X_new X_new' and its Cholesky factor, half of the work of
-/// appending; false, with nothing changed, where the matrix is not conditioned well enough for that.
+/// appending; false, with the newest triangle as it was, where the matrix is not conditioned well enough.
 bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(n * n);
-  const bool first = appended_ == 0;
-  if (!first && slot == newest_) return false;  // the old triangle must survive
   const Block gram = triangles_.columns(slot * padded, padded);
-  const Block old = triangles_.columns(newest_ * padded, padded);
-  fill(gram, 0.0);
-  for (Index j = 0; j < n && !first; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
-  if (!first) kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+  if (appended_ == 0) {
+    fill(gram, 0.0);
+    for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
+  } else {
+    const Block old = triangles_.columns(newest_ * padded, padded);
+    for (Index j = 0; j < n; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
+    fill(gram, 0.0);
+    kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+  }
   for (Index done = appended_; done < upto; done += width) {
     poll_now(problem.poll);
-    kernel.row_gram(n, std::min(width, upto - done), problem.x.col(done), problem.x.ld, gram.data, gram.ld);
+    const ConstBlock x = problem.x.columns(done, std::min(width, upto - done), problem.space);
+    kernel.row_gram(n, x.cols, x.data, x.ld, gram.data, gram.ld);
   }
-  for (Index j = 0; j < padded; ++j) {
-    if (first && j < n) gram(j, j) += problem.lambda;
-    if (j >= n) gram(j, j) = 1.0;
-  }
+  leap_norm2_.resize(n);
+  for (Index j = 0; j < n; ++j) leap_norm2_[j] = gram(j, j);
+  for (Index j = n; j < padded; ++j) gram(j, j) = 1.0;
   const bool definite = kernel.cholesky(padded, gram.data, gram.ld);
   for (Index j = n; j < padded; ++j) gram(j, j) = 0.0;
-  norms_before_ = row_norm2_;
-  const double sound_before = std::exchange(sound_norm_, 0.0);  // look, whatever the triangle before was
-  count_norms(problem, upto);
-  if (definite && is_sound(gram.columns(0, n).top(n), kQuickFloor)) {
-    newest_ = slot;
-    appended_ = upto;
-    return true;
-  }
-  row_norm2_ = norms_before_;
-  sound_norm_ = sound_before;
-  fill(gram, 0.0);
-  if (first)
-    for (Index j = 0; j < n; ++j) gram(j, j) = std::sqrt(problem.lambda);
-  return false;
+  if (!definite || !looks_sound(gram.columns(0, n).top(n), leap_norm2_, kQuickFloor)) return false;
+  row_norm2_.swap(leap_norm2_);
+  sound_norm_ = largest_norm();
+  newest_ = slot;
+  appended_ = upto;
+  return true;
 }
 
 /// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is this one.
 void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
-  if (upto - appended_ >= kLeap * n && leap(problem, upto, slot)) return;
-  if (appended_ == 0 && problem.lambda == 0.0) begin(problem, slot);
+  if (leaps(n, appended_, upto, static_cast<Index>(slots_.size())) && leap(problem, upto, slot)) return;
+  if (appended_ == 0) begin(problem, slot);
   while (appended_ < upto) {
     poll_now(problem.poll);
     const Index count = std::min(most, upto - appended_);
     Block columns = columns_.block(padded, count);
-    copy(problem.x.columns(appended_, count), columns.top(n));
+    problem.x.copy_columns(appended_, columns.top(n));
+    count_norms(columns.top(n));
     for (Index c = 0; c < count; ++c) std::fill_n(columns.col(c) + n, padded - n, 0.0);
     kernels::active().append_columns(padded, count, triangles_.col(newest_ * padded), padded, columns.data,
                                      columns.ld, triangles_.col(slot * padded), padded);
-    count_norms(problem, appended_ + count);
     newest_ = slot;
     appended_ += count;
   }
 }
 
-/// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
-/// another look only once the rows have grown.
-bool WideSolver::is_sound(ConstBlock triangle, double floor) {
-  const double largest = std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
-  if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
+/// Whether a triangle of rows with these squared norms is far enough from singular.
+bool WideSolver::looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor) {
   monitor_.restart(floor);
   for (Index j = 0; j < triangle.cols; ++j)  // a row of L: a column of L'
-    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2_[j]));
-  if (monitor_.sound()) sound_norm_ = largest;
+    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2[j]));
   return monitor_.sound();
+}
+
+double WideSolver::largest_norm() const {
+  return std::sqrt(*std::max_element(row_norm2_.begin(), row_norm2_.end()));
+}
+
+/// Appending columns raises every pivot and the smallest singular value, so that a sound triangle needs
+/// another look only once the rows have grown.
+bool WideSolver::is_sound(ConstBlock triangle) {
+  const double largest = largest_norm();
+  if (sound_norm_ > 0.0 && largest <= 2.0 * sound_norm_) return true;
+  if (!looks_sound(triangle, row_norm2_, kOrthogonalFloor)) return false;
+  sound_norm_ = largest;
+  return true;
 }
 
 /// The triangle of size i and its duals.
@@ -177,8 +175,8 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
   const Block theta = problem.theta.columns(i * m, count * m).top(widest);
   for (Index s = 0; s < count; ++s) copy(problem.y, residual_.columns(s * m, m));
-  each_cached_block(n, widest, [&](Index first, Index width) {
-    const ConstBlock x = problem.x.columns(first, width);
+  each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    const Index width = x.cols;
     double* own = &theta(first, 0);
     kernel.gemm(true, false, width, count * m, n, 1.0, x.data, x.ld, duals_.data, duals_.ld, 0.0, own,
                 theta.ld);
@@ -210,29 +208,31 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     for (Index c = 0; c < m; ++c)
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
   }
-  const Block step = step_.block(widest, count * m);
-  kernels::active().gemm(true, false, widest, count * m, n, 1.0, problem.x.data, problem.x.ld, residual.data,
-                         residual.ld, 0.0, step.data, step.ld);
-  for (Index s = 0; s < count; ++s) {
-    const Index k = problem.sizes[i + s];
-    const Block own = theta.columns(s * m, m).top(k), change = step.columns(s * m, m).top(k);
-    const double moved = norm2(change);
-    slots_[slot + s].step = moved > 0.0 ? std::sqrt(moved / norm2(own)) : 0.0;
-    for (Index c = 0; c < m; ++c)
-      for (Index r = 0; r < k; ++r) own(r, c) += change(r, c);
-  }
+  moved_.assign(count, 0.0);
+  size_.assign(count, 0.0);
+  each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
+    const Block step = step_.block(x.cols, count * m);
+    kernels::active().gemm(true, false, x.cols, count * m, n, 1.0, x.data, x.ld, residual.data, residual.ld,
+                           0.0, step.data, step.ld);
+    for (Index s = 0; s < count; ++s) {
+      const Index has = std::clamp<Index>(problem.sizes[i + s] - first, 0, x.cols);
+      const Block own{&theta(first, s * m), has, m, theta.ld}, change = step.columns(s * m, m).top(has);
+      moved_[s] += norm2(change);
+      size_[s] += norm2(own);
+      for (Index c = 0; c < m; ++c)
+        for (Index r = 0; r < has; ++r) own(r, c) += change(r, c);
+    }
+  });
+  for (Index s = 0; s < count; ++s)
+    slots_[slot + s].step = moved_[s] > 0.0 ? std::sqrt(moved_[s] / size_[s]) : 0.0;
 }
 
 void WideSolver::finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback) {
-  const auto& kernel = kernels::active();
   Slot& own = slots_[slot];
   if (own.sound && !(own.step <= kLargeCorrection)) {
-    const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
+    const Index m = problem.y.cols;
     const double first_step = own.step;
-    const Block theta = problem.solution(i), residual = residual_.columns(slot * m, m);
-    copy(problem.y, residual);
-    kernel.gemm(false, false, n, m, k, -1.0, problem.x.data, problem.x.ld, theta.data, theta.ld, 1.0,
-                residual.data, residual.ld);
+    find_residual(problem, problem.sizes[i], problem.solution(i), residual_.columns(slot * m, m));
     correct(problem, i, slot, 1);
     own.sound = own.step <= kNoProgress * first_step;
   }

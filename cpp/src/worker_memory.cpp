@@ -2,30 +2,32 @@
 #include <algorithm>
 
 #include "check.hpp"
+#include "design.hpp"
+#include "kernels/table.hpp"
 #include "overprune/simulate.hpp"
-#include "path_solver.hpp"
+#include "retraining.hpp"
+#include "samplers.hpp"
 
 namespace overprune {
 namespace {
 
-constexpr Index kSkinny = 8;         // products with fewer columns are taken straight from memory
 constexpr Index kDepth = 256;        // a product's share of the nearest cache, in columns of the left factor
 constexpr Index kShare = 96 * 1024;  // numbers of the right factor that are packed at once
-constexpr Index kGroup = 8;          // supports that are corrected together
-constexpr Index kPanel = 128;        // columns of a covariance in one step of a risk
 
-/// Numbers of the reflectors of so many columns, at most 384 of which are taken in at once.
-Index reflectors(Index columns) { return 32 * std::min<Index>(columns, 384); }
+/// Numbers of the reflectors of so many columns.
+Index reflectors(Index columns) {
+  return kernels::kReflectorRows * std::min<Index>(columns, kernels::kReflectorColumns);
+}
 
 /// What the kernels' scratch grows to for so many numbers.
 Index whole_steps(Index count) {
-  constexpr Index step = 8192;
+  constexpr Index step = kernels::kScratchStep;
   return (count + step - 1) / step * step;
 }
 
 /// Numbers that a product (rows, depth) (depth, columns) packs, about.
 Index packed(Index rows, Index columns, Index depth) {
-  if (columns <= kSkinny || std::max({rows, columns, depth}) < 48) return 0;
+  if (columns <= kernels::kSkinny || std::max({rows, columns, depth}) < 48) return 0;
   const Index kept = std::min(depth, kDepth);
   return rows * kept + std::min(kShare, kept * columns);
 }
@@ -35,11 +37,13 @@ struct Path {
   Index numbers = 0, packing = 0, work = 0;
 };
 
-Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge) {
+/// @param streamed  whether the columns of X are drawn into space of the solver's own
+Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge, bool streamed) {
   Path path;
   const Index total = static_cast<Index>(sizes.size());
   const Index tall = std::upper_bound(sizes.begin(), sizes.end(), n) - sizes.begin();
-  Index triangles = 0;
+  const Index cached = std::min(cached_columns(n), sizes.back());
+  Index triangles = 0, drawn = cached;
   if (tall > 0) {
     const Index most = sizes[tall - 1], pivots = whole_tiles(most), rows = pivots + whole_tiles(m);
     triangles = rows * std::max(n, pivots);
@@ -50,36 +54,44 @@ Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge) {
   if (tall < total) {
     const Index batch = WideSolver::batch_of(n, p, total - tall), padded = whole_tiles(n);
     triangles = std::max(triangles, padded * padded * batch);
-    Index before = ridge > 0.0 ? 0 : n, step = 0;
-    for (Index i = tall; i < total; ++i) {
-      step = std::max(step, sizes[i] - before);
-      before = sizes[i];
+    Index before = 0, step = 0;
+    for (Index i = tall; i < total; before = sizes[i++]) {
+      if (WideSolver::leaps(n, before, sizes[i], batch))
+        drawn = std::max(drawn, std::min(sizes[i] - before, columns_per_poll(n * n)));
+      else
+        step = std::max(step, sizes[i] - (before == 0 && ridge == 0.0 ? n : before));
     }
-    path.numbers += padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 2 * n +
-                    sizes.back() * batch * m;
+    path.numbers +=
+        padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 2 * n + cached * batch * m;
     path.work = std::max(path.work, reflectors(padded));
-    path.packing = std::max(path.packing, packed(sizes.back(), batch * m, n));
+    path.packing = std::max(path.packing, packed(cached, batch * m, n));
   }
-  path.numbers += triangles;
+  path.numbers += triangles + (streamed ? n * drawn : 0);
   return path;
 }
 
 class Account {
  public:
-  Account(const Problem& problem, const Grid& grid, Index n)
-      : problem_(problem), grid_(grid), n_(n), m_(problem.targets()), largest_(grid.sizes.back()) {
+  Account(const Problem& problem, const Grid& grid, Index n, bool streamed)
+      : problem_(problem),
+        grid_(grid),
+        n_(n),
+        m_(problem.targets()),
+        largest_(grid.sizes.back()),
+        streamed_(streamed) {
     for (const Index s : grid.nonzeros)
       if (s <= largest_) fitting_.push_back(s);
     if (!fitting_.empty()) count_ = fitting_.back();
   }
 
   WorkerMemory memory() {
-    const Index sampler = problem_.sampler_numbers(n_) + risk();
-    const Index engine = models() + selection() + path(grid_.sizes, problem_.features()) +
+    const Index p = problem_.features(), block = streamed_ ? std::min(cached_columns(n_), p) : 0;
+    const Index sampler = problem_.sampler_numbers(n_) + n_ * block + risk();
+    const Index engine = models() + selection() + path(grid_.sizes, largest_) +
                          (grid_.retrain && count_ > 0 ? retraining() : 0) + whole_steps(packing_) +
                          whole_steps(work_);
     constexpr Index bytes = sizeof(double);
-    return {bytes * n_ * problem_.features(), bytes * sampler, bytes * engine};
+    return {streamed_ ? 0 : bytes * n_ * p, bytes * sampler, bytes * engine};
   }
 
  private:
@@ -98,7 +110,7 @@ class Account {
 
   Index path(const Indices& sizes, Index p) {
     const double ridge = &sizes == &grid_.sizes ? grid_.ridge : grid_.retrain_ridge;
-    const Path path = path_of(n_, p, m_, sizes, ridge);
+    const Path path = path_of(n_, p, m_, sizes, ridge, streamed_);
     packing_ = std::max(packing_, path.packing);
     work_ = std::max(work_, path.work);
     return path.numbers;
@@ -114,14 +126,14 @@ class Account {
         held = s, ++small;
     }
     const Index most = std::min(count_, n_), entering = std::max<Index>(most / 2, 1);
-    const Index columns = std::min(kGroup, small) * m_, padded = whole_tiles(held);
+    const Index columns = std::min(kSupportGroup, small) * m_, padded = whole_tiles(held);
     Index numbers = n_ * most + most * most + most * m_ + 4 * most + problem_.features();
     numbers += n_ * entering + most * std::max(entering, m_);
     numbers += padded * padded + held * m_ + 2 * held + (n_ + 3 * held) * columns;
     packing_ = std::max({packing_, packed(held / 2, held / 2, n_), packed(held, entering, n_),
                          packed(held, columns, n_), packed(n_, columns, held)});
     if (large.empty()) return numbers;
-    numbers += n_ * count_ + count_ * static_cast<Index>(large.size()) * m_;
+    numbers += (streamed_ ? 0 : n_ * count_) + count_ * static_cast<Index>(large.size()) * m_;
     return numbers + path(large, count_);
   }
 
@@ -137,12 +149,13 @@ class Account {
       return rows * (count_ + std::max(sizes, columns));
     }
     if (population->diagonal()) return 3 * p + 2 + count_ * (m_ + 1);
-    packing_ = std::max({packing_, packed(kPanel, sizes, largest_), packed(kPanel, columns, count_)});
+    packing_ = std::max({packing_, packed(kRiskPanel, sizes, largest_), packed(kRiskPanel, columns, count_)});
     if (&problem_ == population) packing_ = std::max(packing_, packed(n_, std::min<Index>(p, 512), p));
     double work = 0.0;
     for (const Index k : grid_.sizes) work += static_cast<double>(k) * static_cast<double>(k);
     const bool whole = work >= 0.5 * static_cast<double>(grid_.sizes.size() * p) * static_cast<double>(p);
-    Index numbers = kPanel * std::max(sizes, columns) + count_ * count_ + (whole ? p * sizes : largest_ * m_);
+    Index numbers =
+        kRiskPanel * std::max(sizes, columns) + count_ * count_ + (whole ? p * sizes : largest_ * m_);
     if (grid_.compensate) numbers += count_ * count_ + largest_ * m_ + count_ * (m_ + columns);
     return numbers;
   }
@@ -150,15 +163,17 @@ class Account {
   const Problem& problem_;
   const Grid& grid_;
   Index n_, m_, largest_, count_ = 0, packing_ = 0, work_ = 0;
+  bool streamed_;
   Indices fitting_;  // nonzeros that are at most the largest size
 };
 
 }  // namespace
 
-WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n) {
+WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n, Index design_limit) {
   check_grid(grid, problem.features());
   check::at_least("n", n, 1);
-  return Account(problem, grid, n).memory();
+  check::at_least("design_limit", design_limit, 0);
+  return Account(problem, grid, n, is_streamed(problem, n, design_limit)).memory();
 }
 
 }  // namespace overprune

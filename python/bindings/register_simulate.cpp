@@ -8,9 +8,9 @@ namespace {
 py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
                        const std::vector<std::string>& rules, bool retrain, double ridge,
                        double retrain_ridge, bool compensate, bool sample_curvature, Index first, Index count,
-                       std::uint64_t seed, Index workers, const py::object& progress) {
+                       std::uint64_t seed, Index workers, const py::object& progress, Index design_limit) {
   const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate);
-  const Trials trials{n, first, count, seed, workers, sample_curvature};
+  const Trials trials{n, first, count, seed, workers, sample_curvature, design_limit};
   const auto monitor = [&](Index done) {
     // The calling thread alone comes here; the workers touch Python only to call an activation or link.
     const py::gil_scoped_acquire acquire;
@@ -44,17 +44,23 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
 
 py::tuple bind_worker_memory(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
                              const std::vector<std::string>& rules, bool retrain, double ridge,
-                             double retrain_ridge, bool compensate) {
-  const WorkerMemory memory =
-      worker_memory(problem, make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate), n);
+                             double retrain_ridge, bool compensate, Index design_limit) {
+  const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge, compensate);
+  const WorkerMemory memory = worker_memory(problem, grid, n, design_limit);
   return py::make_tuple(memory.design, memory.sampler, memory.engine);
 }
 
 }  // namespace
 
 void register_simulate(py::module_& module) {
-  module.def("simulate", &bind_simulate);
-  module.def("worker_memory", &bind_worker_memory);
+  const auto limit = py::arg("design_limit") = kDesignLimit;
+  module.def("simulate", &bind_simulate, py::arg("problem"), py::arg("n"), py::arg("sizes"),
+             py::arg("nonzeros"), py::arg("rules"), py::arg("retrain"), py::arg("ridge"),
+             py::arg("retrain_ridge"), py::arg("compensate"), py::arg("sample_curvature"), py::arg("first"),
+             py::arg("count"), py::arg("seed"), py::arg("workers"), py::arg("progress"), limit);
+  module.def("worker_memory", &bind_worker_memory, py::arg("problem"), py::arg("n"), py::arg("sizes"),
+             py::arg("nonzeros"), py::arg("rules"), py::arg("retrain"), py::arg("ridge"),
+             py::arg("retrain_ridge"), py::arg("compensate"), limit);
 }
 
 }  // namespace overprune::bindings

@@ -49,6 +49,8 @@ class Work:
     grid: Grid[int]
     sample_curvature: bool
     seed: int
+    design_limit: int | None = None
+    """Bytes beyond which X is drawn in blocks of columns, where that is possible; changes no bit."""
 
     def names(self) -> list[str]:
         """The variables of the table."""
@@ -99,12 +101,16 @@ class Work:
             self.seed,
             workers,
             monitor,
+            **self._limits(),
         )
         values = {name: np.moveaxis(found[name], 0, -1) for name in self.names()}
         return Result(values, time.perf_counter() - began, engine())
 
+    def _limits(self) -> dict[str, int]:
+        return {} if self.design_limit is None else {"design_limit": self.design_limit}
+
     def memory(self, n: int, ridge: int) -> tuple[int, int]:
-        """Bytes of X (n, p), and of all that one worker holds, X included."""
+        """Bytes of X (n, p), 0 where it is drawn in blocks, and of all that one worker holds, X included."""
         grid = self.grid
         design, sampler, solvers = _core.worker_memory(
             self.problem._core,
@@ -116,6 +122,7 @@ class Work:
             grid.ridge[ridge],
             grid.retrain_ridge,
             grid.compensate,
+            **self._limits(),
         )
         return int(design), int(design + sampler + solvers)
 

@@ -134,6 +134,8 @@ def simulate(
     workers: int,
     progress: Callable[[int], None] | None,
     /,
+    *,
+    design_limit: int = ...,
 ) -> dict[str, _Floats]: ...
 def worker_memory(
     problem: Problem,
@@ -146,8 +148,11 @@ def worker_memory(
     retrain_ridge: float,
     compensate: bool,
     /,
+    *,
+    design_limit: int = ...,
 ) -> tuple[int, int, int]:
-    """Bytes of one worker of `simulate`: X, what else its sampler holds, what its solvers hold."""
+    """Bytes of one worker of `simulate`: X (0 where its columns are drawn anew), what else its sampler
+    holds, what its solvers hold."""
 
 def simulate_schedule(
     problem: Problem,

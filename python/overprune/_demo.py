@@ -17,7 +17,7 @@ from ._config import ConfigError, Experiment, build_problem, naming, parse
 from ._curves import Curve, Selection, collect
 from ._data_problem import DataProblem
 from ._grid import Grid
-from ._memory import describe
+from ._memory import describe, within
 from ._output import RunDirectory, write_tables
 from ._simulate import plan
 
@@ -130,7 +130,8 @@ def memory(experiment: Experiment, workers: int | None = None) -> list[str]:
         grid = Grid.of(problem.p, table.n, **{name: getattr(table, name) for name in names})
         problem.check_run(grid.n, grid.rules, grid.compensate)
     work = Work(problem, grid, table.curvature == "sample", table.seed)
-    return describe(work, min(check.workers(workers or table.workers), table.trials))
+    threads = min(check.workers(workers or table.workers), table.trials)
+    return describe(within(work, threads, table.memory_limit), threads)
 
 
 def _predictable(problem: Problem) -> bool:

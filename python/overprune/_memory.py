@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ._blocks import Work
@@ -17,6 +18,14 @@ def available() -> int | None:
     its own limit of addresses, whichever is least; None where nothing tells."""
     found = [*_free_of_machine(), *_free_of_cgroups(), *_free_of_addresses()]
     return min(found) if found else None
+
+
+def within(work: Work, workers: int, limit: int | None) -> Work:
+    """`work`, with X drawn in blocks of columns where that many workers would not fit otherwise."""
+    room = available() if limit is None else limit
+    if room is None or workers * max(work.memory(*cell)[1] for cell in work.cells()) <= room:
+        return work
+    return replace(work, design_limit=0)
 
 
 def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> int:
@@ -33,12 +42,13 @@ def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> 
     needs = {cell: work.memory(*cell) for cell in work.cells()}
     most = max(needs, key=lambda cell: needs[cell][1])
     design, worker = needs[most]
+    held = f"X alone has {megabytes(design)}" if design else "X is drawn in blocks"
     fitting = (room - kept) // worker
     if fitting < 1:
         source = "is free" if limit is None else "memory_limit allows"
         raise MemoryError(
             f"one trial at n = {work.grid.n[most[0]]}, p = {work.problem.p} takes {megabytes(worker)} "
-            f"(X alone has {megabytes(design)}) and the results {megabytes(kept)}, more than the "
+            f"({held}) and the results {megabytes(kept)}, more than the "
             f"{megabytes(room)} that {source}; take fewer sizes, nonzeros, features or trials"
         )
     return int(min(workers, fitting))
@@ -49,11 +59,13 @@ def describe(work: Work, workers: int) -> list[str]:
     lines = []
     for n, ridge in work.cells():
         design, total = work.memory(n, ridge)
+        drawn = "" if design else " drawn in blocks"
+        whole = 8 * work.grid.n[n] * work.problem.p
         strength = work.grid.ridge[ridge]
         head = f"n = {work.grid.n[n]}, p = {work.problem.p}" + (f", ridge = {strength!r}" if strength else "")
         lines.append(
-            f"memory at {head}: X {megabytes(design)}, a worker {megabytes(total)} "
-            f"({total / design:.2f} X), {workers} {'worker' if workers == 1 else 'workers'} "
+            f"memory at {head}: X {megabytes(whole)}{drawn}, a worker {megabytes(total)} "
+            f"({total / whole:.2f} X), {workers} {'worker' if workers == 1 else 'workers'} "
             f"{megabytes(workers * total)}"
         )
     return lines

@@ -192,7 +192,7 @@ def plan(
     attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
     attributes |= {"kernel_level": engine()[1]}
     attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
-    work = Work(problem, grid, curvature == "sample", key)
+    work = _memory.within(Work(problem, grid, curvature == "sample", key), min(threads, count), limit)
     return Simulation(work, first, count, threads, limit, attributes)
 
 

@@ -96,10 +96,10 @@ struct Seen {
   long calls, bytes;
 };
 
-Seen run(const Problem& problem, const Grid& grid, Index n, Index trials) {
+Seen run(const Problem& problem, const Grid& grid, Index n, Index trials, Index design_limit = kDesignLimit) {
   const long calls_before = calls, live_before = live;
   peak = live_before;
-  const SimulateResult result = simulate(problem, grid, {n, 0, trials, 3, 1, false});
+  const SimulateResult result = simulate(problem, grid, {n, 0, trials, 3, 1, false, design_limit});
   const long results =
       8 * static_cast<long>(result.dense_risk.size() + result.pruned_risk.size() +
                             result.retrained_risk.size() + result.dense_accuracy.size() +
@@ -124,43 +124,47 @@ Grid forty(Index n, Index p, Indices nonzeros) {
 
 void check_steady(const Problem& problem) {
   for (const double ridge : {0.0, 0.1}) {
-    const Grid grid = grid_of({10, 25, 70, 90}, {5, 8, 20, 60}, ridge);
-    run(problem, grid, 40, 1);  // what is made once in a process
-    CHECK(run(problem, grid, 40, 2).calls == run(problem, grid, 40, 8).calls);
+    const Grid grid = grid_of({10, 25, 70, 90, 200, 300}, {5, 8, 20, 60}, ridge);
+    for (const Index limit : {kDesignLimit, Index{0}}) {
+      run(problem, grid, 40, 1, limit);  // what is made once in a process
+      CHECK(run(problem, grid, 40, 2, limit).calls == run(problem, grid, 40, 8, limit).calls);
+    }
   }
 }
 
 }  // namespace
 
 TEST_CASE("the steady state allocates nothing: Gaussian features") {
-  check_steady(gaussian(90));
-  check_steady(gaussian(90, 3));
-  Values beta = normals(90, 1), covariance(90 * 90, 0.2);
-  for (Index i = 0; i < 90; ++i) covariance[i * 91] = 1.0 + 0.01 * static_cast<double>(i);
-  check_steady(
-      LinearGaussianProblem(column_major(beta.data(), 90, 1), column_major(covariance.data(), 90, 90), 0.3));
+  check_steady(gaussian(300));
+  check_steady(gaussian(300, 3));
+  Values beta = normals(300, 1), covariance(300 * 300, 0.2);
+  for (Index i = 0; i < 300; ++i) covariance[i * 301] = 1.0 + 0.01 * static_cast<double>(i);
+  check_steady(LinearGaussianProblem(column_major(beta.data(), 300, 1),
+                                     column_major(covariance.data(), 300, 300), 0.3));
 }
 
 TEST_CASE("the steady state allocates nothing: random features and data") {
-  const Values weights = normals(90 * 30, 1), teacher = normals(30, 2), inputs = normals(120 * 90, 3),
+  const Values weights = normals(300 * 30, 1), teacher = normals(30, 2), inputs = normals(120 * 300, 3),
                targets = normals(120 * 2, 4);
-  check_steady(RandomFeatureProblem(column_major(weights.data(), 90, 30), vector_view(teacher), 0.1,
+  check_steady(RandomFeatureProblem(column_major(weights.data(), 300, 30), vector_view(teacher), 0.1,
                                     Activation::relu, {}));
   const ConstMatrix y = column_major(targets.data(), 120, 2);
-  const ConstMatrix all = column_major(inputs.data(), 120, 90), few = column_major(inputs.data(), 120, 30);
+  const ConstMatrix all = column_major(inputs.data(), 120, 300), few = column_major(inputs.data(), 120, 30);
   check_steady(DataProblem({all, y, all, y}, false, 0, Activation::relu, 0));
-  check_steady(DataProblem({few, y, few, y}, false, 90, Activation::relu, 0));
+  check_steady(DataProblem({few, y, few, y}, false, 300, Activation::relu, 0));
 }
 
 TEST_CASE("the peak is what worker_memory says") {
-  const auto check = [](const Problem& problem, const Grid& grid, Index n) {
-    const WorkerMemory told = worker_memory(problem, grid, n);
-    const Seen seen = run(problem, grid, n, 2);
+  const auto check = [](const Problem& problem, const Grid& grid, Index n,
+                        Index design_limit = kDesignLimit) {
+    const WorkerMemory told = worker_memory(problem, grid, n, design_limit);
+    const Seen seen = run(problem, grid, n, 2, design_limit);
+    CHECK((told.design == 0) == (design_limit == 0));
     const double ratio = static_cast<double>(seen.bytes) / static_cast<double>(told.total());
     INFO("n = ", n, ", p = ", problem.features(), ", m = ", problem.targets(), ": seen ", seen.bytes,
          ", told ", told.total(), ", X ", told.design);
     MESSAGE("seen / told ", ratio, ", seen / X ",
-            static_cast<double>(seen.bytes) / static_cast<double>(told.design));
+            static_cast<double>(seen.bytes) / static_cast<double>(8 * n * problem.features()));
     CHECK(ratio > 0.85);
     CHECK(ratio < 1.15);
   };
@@ -168,6 +172,10 @@ TEST_CASE("the peak is what worker_memory says") {
   check(gaussian(3000), forty(300, 3000, {50, 100, 150}), 300);
   check(gaussian(400, 5), forty(100, 400, {20, 40}), 100);
   check(gaussian(60), grid_of({10, 30, 60}, {5, 10, 20}), 100);
+  check(gaussian(3000), forty(300, 3000, {50, 100, 150}), 300, 0);
+  check(gaussian(400, 5), forty(100, 400, {20, 40}), 100, 0);
+  check(gaussian(100000), grid_of({100, 1000, 10000, 100000}, {100}), 100, 0);
+  check(gaussian(100000), grid_of({50, 20000, 100000}, {50, 400, 20000}, 0.1), 100, 0);
 }
 
 TEST_CASE("a worker needs at most three times the memory of its X") {

@@ -25,7 +25,12 @@ class Sampler {
   /// Draws trial `trial` of `seed`: a pure function of both.
   /// @param poll  called now and then; may throw to stop
   virtual void draw(std::uint64_t seed, std::uint64_t trial, const std::function<void()>& poll = {}) = 0;
-  virtual ConstMatrix design() const = 0;    ///< (n, p), unit row stride
+  /// (n, p), unit row stride; null data where the sampler holds no X (`streaming_sampler`).
+  virtual ConstMatrix design() const = 0;
+  /// Columns number first, ..., first + out.cols - 1 of X: the same numbers whoever holds X and however often
+  /// they are asked for. By default a copy out of design().
+  /// @param out  (n, columns), unit row stride, col_stride at least n
+  virtual void columns(Index first, Matrix out) const;
   virtual ConstMatrix response() const = 0;  ///< (n, m), unit row stride
 
   /// Test risk of each of B models.
@@ -54,6 +59,11 @@ class Problem {
   virtual void oracle_scores(Index k, double* scores) const = 0;
   /// A source of trials with n rows. @throws std::invalid_argument where n is out of range
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
+  /// Whether the columns of X can be drawn on their own, so that a sampler need not hold X.
+  virtual bool streams() const { return false; }
+  /// The same trials from a sampler that holds no X and draws `columns` anew whenever they are asked for.
+  /// @throws std::invalid_argument where n is out of range or the problem does not stream
+  virtual std::unique_ptr<Sampler> streaming_sampler(Index n) const;
   /// Numbers that a sampler with n rows holds to draw a trial, besides its design; see worker_memory.
   virtual Index sampler_numbers(Index n) const = 0;
 };
@@ -116,6 +126,8 @@ class LinearGaussianProblem final : public Problem {
   const LinearGaussianProblem* population() const override { return this; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
+  bool streams() const override { return diagonal(); }
+  std::unique_ptr<Sampler> streaming_sampler(Index n) const override;
   Index sampler_numbers(Index n) const override;
 
  private:

@@ -8,6 +8,9 @@
 
 namespace overprune {
 
+/// The most memory in bytes that a worker's X takes where the problem streams: see Trials::design_limit.
+inline constexpr Index kDesignLimit = Index{256} << 20;
+
 /// Which trials, and how.
 struct Trials {
   Index n = 0;      ///< training rows
@@ -16,6 +19,10 @@ struct Trials {
   std::uint64_t seed = 0;
   Index workers = 1;              ///< threads; the result does not depend on it
   bool sample_curvature = false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
+  /// Bytes of X (n, p) above which its columns are drawn anew, block by block, at every pass of the solvers
+  /// instead of being held, where the problem streams() (independent Gaussian features); at least 0. The
+  /// result does not depend on it.
+  Index design_limit = kDesignLimit;
 };
 
 /// @throws std::invalid_argument where a number is out of range
@@ -43,7 +50,7 @@ SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& 
 
 /// What one worker of `simulate` keeps from trial to trial, in bytes.
 struct WorkerMemory {
-  Index design = 0;   ///< X (n, p)
+  Index design = 0;   ///< X (n, p), or 0 where its columns are drawn anew
   Index sampler = 0;  ///< what else draws the data and judges the models
   Index engine = 0;   ///< what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
   Index total() const { return design + sampler + engine; }
@@ -52,8 +59,10 @@ struct WorkerMemory {
 /// The memory of one worker by the sizes of its buffers, without allocating them. It is that of
 /// well-conditioned data: what the rank-revealing path takes where a factor cannot be trusted, and what the
 /// risk takes where it nearly vanishes, is left out; the caches' share of a product is an estimate.
-/// @param n  training rows, at least 1
-/// @throws std::invalid_argument for a grid or n out of range
-WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n);
+/// @param n             training rows, at least 1
+/// @param design_limit  as in Trials; `design` is 0 where X is not held
+/// @throws std::invalid_argument for a grid, n or design_limit out of range
+WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n,
+                           Index design_limit = kDesignLimit);
 
 }  // namespace overprune

@@ -1,12 +1,10 @@
 // Folding columns into a triangle: [L, W] Q = [new L, 0], LAPACK's TPLQT. The pivot of row c is L(c, c).
 #include "kernels/reflectors.hpp"
-#include "kernels/scratch.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kPanels = 4;     // reduced before the rows below follow, where W has many columns;
-constexpr Size kMany = 128;     // where it has few, it is the triangle that passes through the caches
+constexpr Size kMany = 128;     // columns of W; with fewer it is the triangle that passes through the caches
 constexpr Size kColumns = 256;  // columns of W folded in at once
 
 /// Reduces rows 0, ..., kTile - 1 of W (., m) against the diagonal block of L.
@@ -40,8 +38,7 @@ void apply(const Panel* panels, Size count, Size rows, Size m, Triangle l, doubl
 
 void fold(Size pivots, Size rows, Size m, const Triangle& l, double* w, Size ldw) {
   Panel panels[kPanels];
-  double* packed = scratch(Scratch::work, kPanels * kTile * m);
-  for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
+  place(panels, m);
   const Size together = (m < kMany ? 1 : kPanels) * kTile;
   for (Size first = 0; first < pivots; first += together) {
     const Size end = pivots - first < together ? pivots : first + together;

@@ -15,7 +15,6 @@ OVERPRUNE_BEGIN_LEVEL
 void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a, Size lda,
           const double* b, Size ldb, double beta, double* c, Size ldc);
 /// C += alpha op(A) B for at most kSkinny columns, where `is_skinny` says so.
-constexpr Size kSkinny = 8;
 bool is_skinny(bool transpose_a, Size m, Size n, Size k);
 void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double* a, Size lda,
             const double* b, Size ldb, double* c, Size ldc);

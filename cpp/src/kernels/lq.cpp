@@ -1,12 +1,8 @@
 // W = L Q by Householder reflectors from the right. The pivot of row c is W(c, c).
 #include "kernels/reflectors.hpp"
-#include "kernels/scratch.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
-
-constexpr Size kPanels = 4;     // reduced before the rows below follow
-constexpr Size kColumns = 384;  // columns of W taken in at once, a multiple of kTile
 
 /// Reduces the first kTile rows of W (., m) against their own first columns, which become those of L.
 void reduce(Panel& panel, Size m, double* w, Size ldw) {
@@ -32,8 +28,7 @@ void reduce(Panel& panel, Size m, double* w, Size ldw) {
 /// Rows 0, ..., pivots - 1 of W (rows, m) against pivots of their own, and the rows below.
 void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
   Panel panels[kPanels];
-  double* packed = scratch(Scratch::work, kPanels * kTile * m);
-  for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
+  place(panels, m);
   for (Size first = 0; first < pivots; first += kPanels * kTile) {
     const Size end = pivots - first < kPanels * kTile ? pivots : first + kPanels * kTile;
     for (Size c = first; c < end; c += kTile) {
@@ -54,8 +49,8 @@ void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
 }  // namespace
 
 void lq(Size pivots, Size rows, Size first, Size m, double* w, Size ldw) {
-  for (; first < m; first += kColumns) {
-    const Size count = m - first < kColumns ? m - first : kColumns;
+  for (; first < m; first += kReflectorColumns) {
+    const Size count = m - first < kReflectorColumns ? m - first : kReflectorColumns;
     double* columns = w + first * ldw;
     const Size done = first < pivots ? first : pivots;
     fold(done, rows, count, {w, ldw, w, ldw}, columns, ldw);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "kernels/packet.hpp"
+#include "kernels/scratch.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 
@@ -27,6 +28,9 @@ void fold(Size pivots, Size rows, Size m, const Triangle& l, double* w, Size ldw
 namespace {
 
 constexpr int kPackets = kTile / kWidth;
+constexpr Size kPanels = kReflectorRows / kTile;  // reduced before the rows below follow
+
+static_assert(kReflectorColumns % kTile == 0, "columns are taken in by whole panels");
 
 struct Panel {
   double d[kTile], tau[kTile];
@@ -84,6 +88,12 @@ struct Panel {
     }
   }
 };
+
+/// Gives each of kPanels panels its part of this thread's scratch, for W of m columns.
+void place(Panel* panels, Size m) {
+  double* packed = scratch(Scratch::work, kPanels * kTile * m);
+  for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
+}
 
 /// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those of `l`,
 /// at its first row and the panel's first column; else they are among W's, and d is part of v.

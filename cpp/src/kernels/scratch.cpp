@@ -13,9 +13,6 @@ struct Memory {
   ~Memory() { ::operator delete(data, kAlign); }
 };
 
-// Products whose sizes depend on the data would otherwise make it grow little by little.
-constexpr Size kStep = 8192;
-
 thread_local Memory packing, work;
 
 }  // namespace
@@ -23,7 +20,8 @@ thread_local Memory packing, work;
 double* scratch(Scratch holder, Size count) {
   Memory& own = holder == Scratch::packing ? packing : work;
   if (count > own.size) {
-    count = (count + kStep - 1) / kStep * kStep;
+    // Products whose sizes depend on the data would otherwise make it grow little by little.
+    count = (count + kScratchStep - 1) / kScratchStep * kScratchStep;
     ::operator delete(own.data, kAlign);
     own.data = nullptr;
     own.size = 0;

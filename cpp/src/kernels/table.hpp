@@ -15,6 +15,12 @@ using Size = std::ptrdiff_t;
 /// `lq` and `append_columns` take rows in whole tiles of so many.
 constexpr Size kRowPadding = 8;
 
+// What worker_memory knows of the kernels' scratch.
+constexpr Size kSkinny = 8;              // products with at most so many columns on the right pack nothing
+constexpr Size kReflectorRows = 32;      // rows reduced together by `lq` and `append_columns`,
+constexpr Size kReflectorColumns = 384;  // and the most columns of W at a time
+constexpr Size kScratchStep = 8192;      // numbers that scratch grows by
+
 struct Table {
   const char* level;
 
