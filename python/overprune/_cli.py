@@ -106,9 +106,7 @@ Output = Annotated[
     typer.Option("--output", "-o", metavar="DIR", help="Where the results go; must be new or empty."),
 ]
 RunOutput = Annotated[Path, typer.Argument(metavar="DIR", help="What overprune run writes into, or a store.")]
-Table = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="A DIR of overprune run, a Zarr group or a netCDF file.")
-]
+Table = Annotated[Path, typer.Argument(metavar="TABLE", help="A DIR of overprune run, or a Zarr group.")]
 MemoryLimit = Annotated[
     int | None,
     typer.Option(

@@ -405,5 +405,6 @@ def _table(
 ) -> xr.Dataset:
     import xarray as xr
 
-    facts = {"kind": kind, "overprune_version": __version__, **attributes, **describe(problem)}
+    seed = int(attributes["seed"]) if "seed" in attributes else None
+    facts = {"kind": kind, "overprune_version": __version__, **attributes, **describe(problem, seed)}
     return xr.Dataset(variables, coordinates, facts)

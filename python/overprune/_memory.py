@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ._blocks import Work
 
-_CGROUPS = Path("/sys/fs/cgroup")
+_CGROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def available() -> int | None:
@@ -89,7 +89,7 @@ def _free_of_machine() -> Iterator[int]:
 def _free_of_cgroups() -> Iterator[int]:
     """Of every control group above this process, in both versions of their files."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        for line in _OWN_GROUPS.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers == "":
                 root, names = _CGROUPS, ("memory.max", "memory.current", "inactive_file")

@@ -128,12 +128,9 @@ def _problem(attributes: dict[str, Any]) -> Any:
 
 
 def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
-    """The tables at a path by name: of a run's directory or a Zarr group, or of a netCDF file."""
+    """The tables of a run's directory or of a Zarr group, by name."""
     import xarray as xr
 
-    if path.is_file():
-        with xr.open_dataset(path) as table:
-            return [(path.name, table.load())]
     groups = [
         (name, group)
         for root in (path / "risk.zarr", path)
@@ -145,7 +142,7 @@ def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
         if (group / ".zattrs").is_file() and "kind" in json.loads((group / ".zattrs").read_text("utf-8"))
     ]
     if not groups:
-        raise ValueError(f"TABLE must be the output of a run, a Zarr group or a netCDF file, got {path}")
+        raise ValueError(f"TABLE must be the output of a run or the Zarr group of a table, got {path}")
     tables = []
     for name, group in groups:
         check_codecs(group, str(path))
