@@ -21,6 +21,7 @@ _CLASSES: dict[str, type[Problem | Spectrum]] = {
 }
 # Arrays that take more than this, compressed (eight times as much before), are named by their hash instead.
 _LARGEST = 2**20
+_HASHED = 2**26
 
 
 def describe(problem: Problem | Spectrum) -> dict[str, Any]:
@@ -67,7 +68,9 @@ def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
 def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     digest = hashlib.sha256(f"{little.dtype.str}{little.shape}".encode())
-    digest.update(little.data)
+    data = little.reshape(-1).data.cast("B")
+    for first in range(0, len(data), _HASHED):  # in parts, between which Ctrl-C is seen
+        digest.update(data[first : first + _HASHED])
     facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": digest.hexdigest()}
     packed = _pack(little) if little.nbytes <= 8 * _LARGEST else b""
     if packed:
