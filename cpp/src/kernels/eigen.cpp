@@ -275,13 +275,20 @@ double length(double x, double y) {
   return square > 1e-280 && square < 1e280 ? Eigen::numext::sqrt(square) : std::hypot(x, y);
 }
 
-/// The end of the part of T from row l on that no negligible entry divides.
+/// The end of the part of T from row l on that no negligible entry divides: negligible beside its neighbours,
+/// or beside the largest entry up to the next such one. Rounding keeps an entry above its neighbours where
+/// these are rounding errors of zero themselves.
 Size end_of_part(const Vector& d, const Vector& e, Size l) {
   constexpr double epsilon = std::numeric_limits<double>::epsilon();
+  Size end = l;
+  double largest = Eigen::numext::abs(d(l));
+  for (; end + 1 < d.size(); ++end) {
+    const double own = Eigen::numext::abs(e(end)), next = Eigen::numext::abs(d(end + 1));
+    if (own <= epsilon * (Eigen::numext::abs(d(end)) + next)) break;
+    largest = Eigen::numext::maxi(largest, Eigen::numext::maxi(own, next));
+  }
   Size m = l;
-  while (m + 1 < d.size() && !(Eigen::numext::abs(e(m)) <=
-                               epsilon * (Eigen::numext::abs(d(m)) + Eigen::numext::abs(d(m + 1)))))
-    ++m;
+  while (m < end && !(Eigen::numext::abs(e(m)) <= epsilon * largest)) ++m;
   return m;
 }
 
