@@ -38,6 +38,7 @@ Features::Features(ConstVector eigenvalues, ConstVector beta, double noise_std) 
     pace(1);
     // What equals the last feature, which was checked, needs no check.
     if (i > 0 && eigenvalues(i) == lam && std::abs(beta(i)) == coefficient) continue;
+    pace(64);  // a place in the hash table is found in memory, not in cache
     check_feature(eigenvalues(i), beta(i), i, "beta");
     if (i > start) add(lam, coefficient, false, static_cast<double>(i - start));
     start = i;
@@ -136,7 +137,7 @@ void Growing::grow(double k, Atoms& atoms) {
     total += more;
   };
   Pace pace;
-  for (; run_ < f.end_.size() && f.end_[run_] <= k; ++run_, pace(1))
+  for (; run_ < f.end_.size() && f.end_[run_] <= k; ++run_, pace(8))
     count(count_, total_, f.run_atom_[run_], f.count_[run_]);
   look();
   atoms.count = count_;
