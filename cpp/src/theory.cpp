@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "check.hpp"
-#include "pace.hpp"
 #include "overprune/interrupt.hpp"
+#include "pace.hpp"
 #include "survival.hpp"
 
 namespace overprune {

@@ -30,9 +30,9 @@ void multiply(Size m, Size n, Size k, double alpha, const double* a, Size lda, c
                                                                           alpha, packing);
 }
 
-constexpr Size kWorthALook = 1'000'000;       // multiplications
-constexpr Size kLongest = 400'000'000;        // a few tens of milliseconds
-constexpr Size kNarrowest = 256;              // rows or columns of a part of a product
+constexpr Size kWorthALook = 1'000'000;  // multiplications
+constexpr Size kLongest = 400'000'000;   // a few tens of milliseconds
+constexpr Size kNarrowest = 256;         // rows or columns of a part of a product
 
 void product(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
              Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {

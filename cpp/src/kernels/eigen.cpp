@@ -1,9 +1,9 @@
 // Eigenvalues and eigenvectors of symmetric matrices, in steps between which the caller may stop.
 //
 // A = H T H' with a tridiagonal T by Householder reflectors, panel by panel (Dongarra, Sorensen, Hammarling,
-// 1989), then the implicit QL method on T (Martin and Wilkinson, 1968). Its rotations are not applied to H one
-// by one, which would go through memory each time, but recorded and applied many sweeps at a time to a few
-// rows of H that stay in cache (Van Zee, van de Geijn, Quintana-Orti, 2014).
+// 1989), then the implicit QL method on T (Martin and Wilkinson, 1968). Its rotations are not applied to H
+// one by one, which would go through memory each time, but recorded and applied many sweeps at a time to a
+// few rows of H that stay in cache (Van Zee, van de Geijn, Quintana-Orti, 2014).
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -58,7 +58,8 @@ double reflect(double* x, Size count, double& tau) {
   return beta;
 }
 
-/// Lower triangle of A (n, n) -= left right', both (n, depth) and the product symmetric. Spoils the upper one.
+/// Lower triangle of A (n, n) -= left right', both (n, depth) and the product symmetric. Spoils the upper
+/// one.
 void subtract_symmetric(Size n, Size depth, const Matrix& left, const Matrix& right, double* a, Size lda) {
   constexpr Size block = 128;
   for (Size first = 0; first < n; first += block)
@@ -97,7 +98,8 @@ Reduced reduce(Size n, double* a, Size lda) {
       own -= 0.5 * t.tau(j) * own.dot(v) * v;
     }
     const Size next = first + width, rest = n - next;
-    left.block(0, 0, rest, width) = right.block(0, width, rest, width) = matrix.block(next, first, rest, width);
+    left.block(0, 0, rest, width) = right.block(0, width, rest, width) =
+        matrix.block(next, first, rest, width);
     left.block(0, width, rest, width) = right.block(0, 0, rest, width) = w.block(next, 0, rest, width);
     subtract_symmetric(rest, 2 * width, left, right, a + next * (lda + 1), lda);
   }
@@ -119,8 +121,7 @@ struct Together {
     for (Size c = 0; c < width; ++c) {
       t(c, c) = tau(first + c);
       t.col(c).head(c) =
-          -t(c, c) *
-          (t.topLeftCorner(c, c).triangularView<Eigen::Upper>() * overlap.col(c).head(c)).eval();
+          -t(c, c) * (t.topLeftCorner(c, c).triangularView<Eigen::Upper>() * overlap.col(c).head(c)).eval();
     }
   }
 
@@ -150,14 +151,13 @@ void form(Size n, double* a, Size lda, const Vector& tau) {
   for (Size block = blocks; block-- > 0;) {
     look();
     const Size first = block * kReflectors, width = n - 1 - first < kReflectors ? n - 1 - first : kReflectors;
-    Together(n, a, lda, tau, first, width)
-        .apply(false, h.data() + (first + 1) * (n + 1), n, n - first - 1);
+    Together(n, a, lda, tau, first, width).apply(false, h.data() + (first + 1) * (n + 1), n, n - first - 1);
   }
   map(a, n, n, lda) = h;
 }
 
-/// Rotations of columns i and i + 1 by (x_i, x_{i+1}) = (c x_i - s x_{i+1}, s x_i + c x_{i+1}), recorded sweep
-/// by sweep, every sweep for falling i, and applied to the columns of a matrix.
+/// Rotations of columns i and i + 1 by (x_i, x_{i+1}) = (c x_i - s x_{i+1}, s x_i + c x_{i+1}), recorded
+/// sweep by sweep, every sweep for falling i, and applied to the columns of a matrix.
 class Rotations {
  public:
   Rotations(Size n, double* a, Size lda)

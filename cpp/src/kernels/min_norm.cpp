@@ -127,8 +127,8 @@ class Qr {
 }  // namespace
 
 // A = Q1 R P1', then R' = Q2 L' P2' with pivoting again. One pivoted QR may hide a small singular value
-// (Kahan's matrix); the diagonal of L follows them closely. What is below the threshold is dropped from L, and
-// the least-squares solution in the space of the rest has the smallest norm.
+// (Kahan's matrix); the diagonal of L follows them closely. What is below the threshold is dropped from L,
+// and the least-squares solution in the space of the rest has the smallest norm.
 Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
               double* x, Size ldx, double* condition) {
   const Size least = m < n ? m : n;

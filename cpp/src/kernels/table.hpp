@@ -1,9 +1,10 @@
 // The dense kernels as one plain table of function pointers per instruction-set level.
 //
 // Matrices are column-major doubles with a leading dimension (`ld`), as in BLAS. The functions check nothing:
-// the algorithms above them do. Those that may take long look up now and then (look.hpp): they may leave by an
-// exception, with what they were to overwrite half done. This header is included at every level, so it holds no inline function and no
-// template: a copy compiled for AVX-512 must never stand in for one compiled for the baseline.
+// the algorithms above them do. Those that may take long look up now and then (look.hpp): they may leave by
+// an exception, with what they were to overwrite half done. This header is included at every level, so it
+// holds no inline function and no template: a copy compiled for AVX-512 must never stand in for one compiled
+// for the baseline.
 #pragma once
 
 #include <cstddef>
