@@ -71,6 +71,7 @@ void collect(ConstVector scores, bool magnitude, double low, Index expected, Sel
   while (true) {
     const Index room = std::max(expected + kSelectionMargin, static_cast<Index>(space.values.size()));
     space.values.resize(room);
+    if (room > kStretch) look();
     space.indices.resize(room);
     const Index end = std::min(scores.size, next + kStretch);
     count += kernels::active().select_from(end, scores.data, magnitude, low, next, room - count,
@@ -136,10 +137,12 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
   space.sorted.resize(count);
   double* sorted = space.sorted.data();
   Index middle = 0;
-  for (Index i = 0; i < count; ++i) {
-    sorted[middle] = values[i];
-    middle += values[i] <= guess.high;
-  }
+  in_parts(count, [&](Index first, Index some) {
+    for (Index i = first; i < first + some; ++i) {
+      sorted[middle] = values[i];
+      middle += values[i] <= guess.high;
+    }
+  });
   Index wanted = k - (count - middle);
   if (wanted < 1) {
     std::copy_n(values, count, sorted);
@@ -150,12 +153,14 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
   look();
   // Now the first `wanted` hold all scores above the threshold and as many equal to it as fit.
   Index ties = std::count(sorted, sorted + wanted, threshold), written = 0;
-  for (Index i = 0; written < k; ++i) {
-    const bool taken = values[i] > threshold || (values[i] == threshold && ties > 0);
-    chosen[written] = space.indices[i];
-    written += taken;
-    ties -= values[i] == threshold;
-  }
+  in_parts(count, [&](Index first, Index some) {
+    for (Index i = first; i < first + some && written < k; ++i) {
+      const bool taken = values[i] > threshold || (values[i] == threshold && ties > 0);
+      chosen[written] = space.indices[i];
+      written += taken;
+      ties -= values[i] == threshold;
+    }
+  });
 }
 
 }  // namespace
