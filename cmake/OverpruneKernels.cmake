@@ -3,8 +3,8 @@
 # Eigen's namespace is renamed per level, so that no weak symbol of one level can be linked in place of
 # another's: without it a program might run AVX-512 code on a processor that has none.
 # tests/cpp/check_symbols.py proves it from the finished library.
-set(OVERPRUNE_KERNEL_SOURCES append.cpp cholesky.cpp dense.cpp elementwise.cpp factor.cpp lq.cpp normals.cpp
-    resolvent.cpp scratch.cpp select.cpp skinny.cpp table.cpp truncated.cpp)
+set(OVERPRUNE_KERNEL_SOURCES append.cpp cholesky.cpp dense.cpp eigen.cpp elementwise.cpp lq.cpp min_norm.cpp
+    normals.cpp resolvent.cpp scratch.cpp select.cpp skinny.cpp table.cpp truncated.cpp)
 
 if(NOT MSVC AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set(OVERPRUNE_LEVELS "v2;v3;v4" CACHE STRING "Instruction-set levels: v2, v3 and v4 of x86-64, or generic")

@@ -9,7 +9,9 @@
 #include <new>
 #include <string>
 
+#include "overprune/interrupt.hpp"
 #include "overprune/types.hpp"
+#include "pace.hpp"
 
 namespace overprune {
 
@@ -82,17 +84,20 @@ class Buffer {
 };
 
 inline void fill(Block block, double value) {
-  for (Index j = 0; j < block.cols; ++j) std::fill_n(block.col(j), block.rows, value);
+  Pace pace;
+  for (Index j = 0; j < block.cols; ++j, pace(block.rows)) std::fill_n(block.col(j), block.rows, value);
 }
 
 inline void copy(ConstBlock from, Block to) {
-  for (Index j = 0; j < from.cols; ++j) std::copy_n(from.col(j), from.rows, to.col(j));
+  Pace pace;
+  for (Index j = 0; j < from.cols; ++j, pace(from.rows)) std::copy_n(from.col(j), from.rows, to.col(j));
 }
 
 /// to = from', in squares that stay in cache.
 inline void transpose(ConstBlock from, Block to) {
   constexpr Index square = 32;
-  for (Index first = 0; first < from.cols; first += square)
+  Pace pace;
+  for (Index first = 0; first < from.cols; first += square, pace(square * from.rows))
     for (Index i = 0; i < from.rows; ++i)
       for (Index j = first; j < std::min(first + square, from.cols); ++j) to(j, i) = from(i, j);
 }
@@ -106,23 +111,26 @@ inline double norm2(ConstBlock block) {
 
 /// The columns order[0..count) of `from`, side by side.
 inline void gather_columns(ConstBlock from, const Index* order, Index count, Block to) {
-  for (Index j = 0; j < count; ++j) std::copy_n(from.col(order[j]), from.rows, to.col(j));
+  Pace pace;
+  for (Index j = 0; j < count; ++j, pace(from.rows)) std::copy_n(from.col(order[j]), from.rows, to.col(j));
 }
 
 /// `from` times `factor`, as a column-major block; walks whichever dimension of `from` is contiguous.
 inline void copy_strided(ConstMatrix from, double factor, Block to) {
+  Pace pace;
   if (from.col_stride == 1 && from.row_stride != 1) {
-    for (Index i = 0; i < from.rows; ++i)
+    for (Index i = 0; i < from.rows; ++i, pace(from.cols))
       for (Index j = 0; j < from.cols; ++j) to(i, j) = factor * from(i, j);
   } else {
-    for (Index j = 0; j < from.cols; ++j)
+    for (Index j = 0; j < from.cols; ++j, pace(from.rows))
       for (Index i = 0; i < from.rows; ++i) to(i, j) = factor * from(i, j);
   }
 }
 
 /// `from` into a view of any layout.
 inline void copy_out(ConstBlock from, Matrix to) {
-  for (Index j = 0; j < from.cols; ++j)
+  Pace pace;
+  for (Index j = 0; j < from.cols; ++j, pace(from.rows))
     for (Index i = 0; i < from.rows; ++i) to(i, j) = from(i, j);
 }
 

@@ -18,8 +18,11 @@ bool definite_cholesky(Block sigma) {
 std::vector<double> principal_block(ConstMatrix sigma, const Indices& features) {
   std::vector<double> block;
   block.reserve(features.size() * features.size());
-  for (const Index j : features)
+  Pace pace;
+  for (const Index j : features) {
     for (const Index i : features) block.push_back(sigma(i, j));
+    pace(static_cast<Index>(features.size()));
+  }
   return block;
 }
 

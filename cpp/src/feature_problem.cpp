@@ -57,6 +57,7 @@ RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teac
       weights_(weights.rows * weights.cols),
       teacher_(copy_of(teacher)),
       bias_(copy_of(bias)) {
+  const Interruptible interruptible(poll);
   check::at_least("weights (rows)", p_, 1);
   check::at_least("weights (columns)", d_, 1);
   check::nonnegative("noise_std", noise_std);

@@ -16,13 +16,25 @@ constexpr Index kImages = 1 << 16;  // numbers that a caller's function gets at 
 
 /// X (m, n) = phi(X + 1 bias') for a function of the caller's.
 void call_on(const ScalarFunction& phi, const double* bias, Block x) {
-  for (Index j = 0; bias && j < x.cols; ++j)
+  Pace pace;
+  for (Index j = 0; bias && j < x.cols; ++j, pace(x.rows))
     for (Index i = 0; i < x.rows; ++i) x(i, j) += bias[j];
   if (x.ld == x.rows) {
     phi(x.data, x.rows * x.cols);
     return;
   }
   for (Index j = 0; j < x.cols; ++j) phi(x.col(j), x.rows);
+}
+
+/// The same for any function: of a named one in columns that take some milliseconds, looking up in between.
+void apply(const ScalarFunction& phi, const double* bias, Block x) {
+  if (!phi.named()) return call_on(phi, bias, x);
+  const Index width = std::clamp<Index>((Index{1} << 20) / std::max<Index>(x.rows, 1), 1, x.cols);
+  for (Index first = 0; first < x.cols; first += width) {
+    if (first > 0) look();
+    kernels::active().activate(static_cast<int>(phi.activation()), x.rows, std::min(width, x.cols - first),
+                               bias ? bias + first : nullptr, x.col(first), x.ld);
+  }
 }
 
 /// A matrix (rows, cols) as the kernels take it: column-major, or the transpose of what is.
@@ -77,11 +89,7 @@ void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& 
     kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld,
                 weights.data + first, weights.ld, 0.0, out.col(first), out.ld);
     const double* shifts = bias ? bias + first : nullptr;
-    if (activation.named())
-      kernel.activate(static_cast<int>(activation.activation()), inputs.rows, count, shifts, out.col(first),
-                      out.ld);
-    else
-      call_on(activation, shifts, out.columns(first, count));
+    apply(activation, shifts, out.columns(first, count));
   }
 }
 
@@ -115,11 +123,7 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
     if (by_rows && !shifts.empty())
       for (Index j = 0; j < part.cols; ++j)
         for (Index i = 0; i < part.rows; ++i) part(i, j) += shifts[i];
-    if (activation.named())
-      kernel.activate(static_cast<int>(activation.activation()), part.rows, part.cols, column_bias, part.data,
-                      part.ld);
-    else
-      call_on(activation, column_bias, part);
+    apply(activation, column_bias, part);
   }
   if (!by_rows && !by_columns) copy_out(x, out);
 }

@@ -94,6 +94,7 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
 
 ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPoint& point, Index nonzeros,
                            bool retrain, const LawDraws& options, const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
   theory::check_point(problem, point, {nonzeros}, options);
   const theory::FirstStage first(problem, point);
   const theory::DrawnModels models(first, point, nonzeros, retrain, options, poll);

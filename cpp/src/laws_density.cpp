@@ -216,6 +216,7 @@ CoefficientDensity coefficient_density(const LinearGaussianProblem& problem, con
                                        Index nonzeros, bool retrain, ConstVector edges,
                                        const Indices& features, const LawDraws& options,
                                        const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
   theory::check_point(problem, point, {nonzeros}, options);
   check::finite("edges", edges);
   if (edges.size < 2) check::fail("edges must have length at least 2, got ", edges.size);

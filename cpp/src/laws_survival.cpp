@@ -176,6 +176,7 @@ class DrawnSurvival {
 
 Survival survival(const LinearGaussianProblem& problem, const PruningPoint& point, const Indices& nonzeros,
                   const LawDraws& options, const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
   theory::check_point(problem, point, nonzeros, options);
   const theory::FirstStage first(problem, point);
   const Index k = point.size, levels = static_cast<Index>(nonzeros.size());

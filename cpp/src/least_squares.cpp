@@ -18,6 +18,7 @@ void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, Sol
 
 void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge, double* theta,
                         SolveInfo* info, const Poll& poll) {
+  const Interruptible interruptible(poll);
   const ScaledData data(x, y, ridge);
   check::increasing("sizes", sizes, 1, x.cols);
   const Index m = y.cols, most = sizes.back(), count = static_cast<Index>(sizes.size());
@@ -34,6 +35,7 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
 
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros, double ridge,
                   double* theta, const Poll& poll) {
+  const Interruptible interruptible(poll);
   const ScaledData data(x, y, ridge);
   check::increasing("nonzeros", nonzeros, 1, static_cast<Index>(order.size()));
   check::distinct("order", order, x.cols);

@@ -26,7 +26,8 @@ std::vector<double> copy_of(ConstVector from) {
 }
 
 void check_one_hot(const char* name, ConstMatrix rows) {
-  for (Index i = 0; i < rows.rows; ++i) {
+  Pace pace;
+  for (Index i = 0; i < rows.rows; ++i, pace(rows.cols)) {
     Index ones = 0, others = 0;
     for (Index t = 0; t < rows.cols; ++t) (rows(i, t) == 1.0 ? ones : others) += rows(i, t) != 0.0;
     if (ones != 1 || others != 0) check::fail(name, " must be one-hot where they are classes, got row ", i);
@@ -159,8 +160,9 @@ std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& featur
   const std::vector<double> block = principal_block(sigma, features);
   Buffer cross_buffer;
   const Block cross = cross_buffer.block(k, m_);
+  Pace pace;
   for (Index t = 0; t < m_; ++t)
-    for (Index i = 0; i < k; ++i) {
+    for (Index i = 0; i < k; ++i, pace(p_)) {
       double sum = 0.0;
       for (Index j = 0; j < p_; ++j) sum += sigma(j, features[i]) * beta_[t * p_ + j];
       cross(i, t) = sum;

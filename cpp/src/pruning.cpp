@@ -8,15 +8,26 @@
 
 #include "check.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 
 namespace overprune {
 namespace {
 
 constexpr const char* kNames[] = {"magnitude", "hessian", "oracle", "random"};
 
+constexpr Index kStretch = Index{1} << 23;  // scores that are read before looking up
+
 /// The k-th largest of count values, which are reordered; k >= 1.
 double kth_largest(double* values, Index count, Index k) {
-  std::nth_element(values, values + (k - 1), values + count, std::greater<>());
+  if (count < kStretch) {
+    std::nth_element(values, values + (k - 1), values + count, std::greater<>());
+  } else {
+    Pace pace;
+    std::nth_element(values, values + (k - 1), values + count, [&](double a, double b) {
+      pace(1);
+      return a > b;
+    });
+  }
   return values[k - 1];
 }
 
@@ -60,10 +71,16 @@ void collect(ConstVector scores, bool magnitude, double low, Index expected, Sel
   while (true) {
     const Index room = std::max(expected + kSelectionMargin, static_cast<Index>(space.values.size()));
     space.values.resize(room);
+    if (room > kStretch) look();
     space.indices.resize(room);
-    count += kernels::active().select_from(scores.size, scores.data, magnitude, low, next, room - count,
+    const Index end = std::min(scores.size, next + kStretch);
+    count += kernels::active().select_from(end, scores.data, magnitude, low, next, room - count,
                                            space.values.data() + count, space.indices.data() + count, &next);
     if (next == scores.size) break;
+    if (next == end) {
+      look();
+      continue;
+    }
     expected = std::min(2 * room, scores.size);
   }
   space.values.resize(count);
@@ -109,19 +126,23 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
   }
   const auto count = static_cast<Index>(space.indices.size());
   const double* values = space.values.data();
+  look();
   for (Index i = 0; i < count; ++i)
     if (std::isnan(values[i])) check::fail("scores must not be NaN, got NaN at index ", space.indices[i]);
   chosen.resize(k);
   if (k == 0) return;
 
   // Those above the bracket are chosen for sure; the k-th largest is sought among the others.
+  look();
   space.sorted.resize(count);
   double* sorted = space.sorted.data();
   Index middle = 0;
-  for (Index i = 0; i < count; ++i) {
-    sorted[middle] = values[i];
-    middle += values[i] <= guess.high;
-  }
+  in_parts(count, [&](Index first, Index some) {
+    for (Index i = first; i < first + some; ++i) {
+      sorted[middle] = values[i];
+      middle += values[i] <= guess.high;
+    }
+  });
   Index wanted = k - (count - middle);
   if (wanted < 1) {
     std::copy_n(values, count, sorted);
@@ -129,14 +150,17 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
     wanted = k;
   }
   const double threshold = kth_largest(sorted, middle, wanted);
+  look();
   // Now the first `wanted` hold all scores above the threshold and as many equal to it as fit.
   Index ties = std::count(sorted, sorted + wanted, threshold), written = 0;
-  for (Index i = 0; written < k; ++i) {
-    const bool taken = values[i] > threshold || (values[i] == threshold && ties > 0);
-    chosen[written] = space.indices[i];
-    written += taken;
-    ties -= values[i] == threshold;
-  }
+  in_parts(count, [&](Index first, Index some) {
+    for (Index i = first; i < first + some && written < k; ++i) {
+      const bool taken = values[i] > threshold || (values[i] == threshold && ties > 0);
+      chosen[written] = space.indices[i];
+      written += taken;
+      ties -= values[i] == threshold;
+    }
+  });
 }
 
 }  // namespace

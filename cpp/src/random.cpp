@@ -6,6 +6,7 @@
 #include "check.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 
 namespace overprune {
 namespace {
@@ -21,13 +22,18 @@ void check_range(std::uint64_t first, Index count) {
 
 void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out) {
   check_range(first, count);
-  kernels::active().normals(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose), first, count, out);
+  in_parts(count, [&](Index offset, Index some) {
+    kernels::active().normals(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
+                              first + static_cast<std::uint64_t>(offset), some, out + offset);
+  });
 }
 
 void uniform(StreamKey key, std::uint64_t first, Index count, double* out) {
   check_range(first, count);
-  kernels::active().uniforms(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose), first, count,
-                             out);
+  in_parts(count, [&](Index offset, Index some) {
+    kernels::active().uniforms(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
+                               first + static_cast<std::uint64_t>(offset), some, out + offset);
+  });
 }
 
 void sample_without_replacement(StreamKey key, Index population, Index count, Indices& items) {

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "check.hpp"
+#include "pace.hpp"
 
 namespace overprune {
 namespace theory {
@@ -32,9 +33,12 @@ Features::Features(ConstVector eigenvalues, ConstVector beta, double noise_std) 
   finite_ = true;
   double lam = 0.0, coefficient = 0.0;
   Index start = 0;
+  Pace pace;
   for (Index i = 0; i < eigenvalues.size; ++i) {
+    pace(1);
     // What equals the last feature, which was checked, needs no check.
     if (i > 0 && eigenvalues(i) == lam && std::abs(beta(i)) == coefficient) continue;
+    pace(64);  // a place in the hash table is found in memory, not in cache
     check_feature(eigenvalues(i), beta(i), i, "beta");
     if (i > start) add(lam, coefficient, false, static_cast<double>(i - start));
     start = i;
@@ -92,7 +96,9 @@ Index Features::atom(double eigenvalue, double coefficient, bool gaussian) {
 
 void Features::rehash(std::size_t slots) {
   slots_.assign(slots, -1);
+  Pace pace;
   for (std::size_t a = 0; a < signal_.size(); ++a) {
+    pace(16);
     std::size_t slot = hash_of(eigenvalue_[a], coefficient_[a], gaussian_[a] != 0) & (slots - 1);
     while (slots_[slot] >= 0) slot = (slot + 1) & (slots - 1);
     slots_[slot] = static_cast<Index>(a);
@@ -102,6 +108,7 @@ void Features::rehash(std::size_t slots) {
 void Features::finish(double noise_std) {
   slots_ = {};
   noise_.resize(end_.size());
+  look();
   // From the tail, so that the smallest noise is a sum of few terms and never a difference.
   double noise = noise_std * noise_std;
   for (std::size_t run = end_.size(); run-- > 0;) {
@@ -109,10 +116,14 @@ void Features::finish(double noise_std) {
     noise += count_[run] * energy_[run];
   }
   null_risk_ = noise;
+  look();
   by_signal_.resize(signal_.size());
   std::iota(by_signal_.begin(), by_signal_.end(), Index{0});
-  std::stable_sort(by_signal_.begin(), by_signal_.end(),
-                   [&](Index a, Index b) { return signal_[a] > signal_[b]; });
+  Pace pace;
+  std::stable_sort(by_signal_.begin(), by_signal_.end(), [&](Index a, Index b) {
+    pace(4);
+    return signal_[a] > signal_[b];
+  });
 }
 
 Growing::Growing(const Features& features) : features_(features) {}
@@ -125,8 +136,10 @@ void Growing::grow(double k, Atoms& atoms) {
     counts[atom] += more;
     total += more;
   };
-  for (; run_ < f.end_.size() && f.end_[run_] <= k; ++run_)
+  Pace pace;
+  for (; run_ < f.end_.size() && f.end_[run_] <= k; ++run_, pace(8))
     count(count_, total_, f.run_atom_[run_], f.count_[run_]);
+  look();
   atoms.count = count_;
   atoms.total = total_;
   atoms.noise = run_ > 0 ? f.noise_[run_ - 1] : f.null_risk_;

@@ -6,6 +6,7 @@
 
 #include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
+#include "pace.hpp"
 
 namespace overprune::theory {
 
@@ -51,7 +52,8 @@ class Features {
   template <class Visit>
   void each_run(double k, const Visit& visit) const {
     double start = 0.0;
-    for (std::size_t run = 0; run < end_.size() && start < k; start = end_[run++])
+    Pace pace;
+    for (std::size_t run = 0; run < end_.size() && start < k; start = end_[run++], pace(1))
       visit(run_atom_[run], end_[run] <= k ? count_[run] : k - start);
   }
 

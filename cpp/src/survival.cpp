@@ -7,6 +7,7 @@
 
 #include "falling_root.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -42,7 +43,9 @@ double half_normal_quantile(double kept, double dropped) {
 
 Range range_of(std::size_t size, const double* count, const double* u, const double* r, double total) {
   Range range;
+  Pace pace;
   for (std::size_t i = 0; i < size; ++i) {
+    pace(1);
     if (count[i] == 0.0) continue;
     const double inverse = 1.0 / r[i];
     range.weighted += count[i] * r[i];
@@ -117,7 +120,9 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
   std::vector<Group> groups;
   std::vector<double> spread_count, inverse;  // Gaussian atoms
   double fixed = 0.0, gaussians = 0.0;
+  Pace pace;
   for (const Index a : order) {
+    pace(2);
     if (a >= size) continue;
     if (gaussian && gaussian[a]) {
       spread_count.push_back(count[a]);
@@ -140,7 +145,7 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
   }
   const auto beyond_count = [&](double threshold) {
     double number = 0.0;
-    for (std::size_t i = 0; i < inverse.size(); ++i)
+    for (std::size_t i = 0; i < inverse.size(); ++i, pace(8))
       number += spread_count[i] * std::erfc(threshold * inverse[i] * std::sqrt(0.5));
     return number;
   };
@@ -166,7 +171,8 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
 
 /// Fills `kept` from a cut, except for atoms at the threshold.
 void apply(const Cut& cut, const Atoms& atoms, const double* score, Kept& kept) {
-  for (std::size_t i = 0; i < atoms.size(); ++i) {
+  Pace pace;
+  for (std::size_t i = 0; i < atoms.size(); ++i, pace(1)) {
     if (atoms.gaussian && atoms.gaussian[i]) {
       const Beyond part = beyond(cut.threshold / score[i]);
       kept.share[i] = part.share;
@@ -196,6 +202,7 @@ void copy_shares(const Atoms& atoms, Kept& kept) {
 void Kept::reset(const Atoms& atoms) {
   share.assign(atoms.size(), 0.0);
   dropped.assign(atoms.size(), 1.0);
+  look();
   drift.assign(atoms.size(), 0.0);
   excess.assign(atoms.size(), 0.0);
   energy_kept.clear();
@@ -211,6 +218,7 @@ void Kept::reset(const Atoms& atoms) {
 
 void keep_share(const Atoms& atoms, double s, double k, Kept& kept) {
   kept.reset(atoms);
+  look();
   std::fill(kept.share.begin(), kept.share.end(), s / k);
   std::fill(kept.dropped.begin(), kept.dropped.end(), (k - s) / k);
   if (atoms.gaussian) {
@@ -261,7 +269,9 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
   r_.resize(atoms.size());
   const double inverse = 1.0 / scale_;
   if (atoms.gaussian) spread_.assign(atoms.size(), 0.0);
+  Pace pace;
   for (std::size_t i = 0; i < atoms.size(); ++i) {
+    pace(2);
     r_[i] = (rule == Rule::magnitude ? std::sqrt(atoms.eigenvalue[i]) : 1.0) / law.a[i];
     const double u = atoms.signal[i] == 0.0 ? 0.0 : atoms.signal[i] * inverse;
     if (atoms.gaussian && atoms.gaussian[i]) {
@@ -295,11 +305,15 @@ void Selection::keep_largest(double s, Kept& kept) const {
   if (noiseless_) {  // v = u
     kept.reset(atoms_);
     std::vector<double> score(size);
-    for (std::size_t i = 0; i < size; ++i)
+    Pace pace;
+    for (std::size_t i = 0; i < size; ++i, pace(1))
       score[i] = law_.a[i] * (rule_ == Rule::magnitude ? atoms_.coefficient[i] : atoms_.signal[i]);
     Indices order(size);
     std::iota(order.begin(), order.end(), Index{0});
-    std::sort(order.begin(), order.end(), [&](Index a, Index b) { return score[a] > score[b]; });
+    std::sort(order.begin(), order.end(), [&](Index a, Index b) {
+      pace(4);
+      return score[a] > score[b];
+    });
     const Cut found = cut(atoms_.count, score.data(), atoms_.gaussian, order, 0.0, s, 1e-12);
     apply(found, atoms_, score.data(), kept);
     for (std::size_t i = 0; i < size; ++i) {
@@ -317,6 +331,7 @@ void Selection::keep_largest(double s, Kept& kept) const {
   kept.drift.resize(size);
   kept.excess.resize(size);
   kept.rest.resize(size);
+  look();
   kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(), kept.share.data(),
                               kept.dropped.data(), kept.drift.data(), kept.excess.data(), kept.rest.data());
   kept.selected = true;
@@ -340,7 +355,9 @@ void Selection::add_gaussians(double t, Kept& kept) const {
   kept.energy_kept.resize(atoms_.size());
   kept.energy_dropped.resize(atoms_.size());
   copy_shares(atoms_, kept);
+  Pace pace;
   for (std::size_t i = 0; i < atoms_.size(); ++i) {
+    pace(8);
     if (!atoms_.gaussian[i]) continue;
     const double square = spread_[i] * spread_[i], noise = 1.0 / (1.0 + square),
                  signal = 1.0 / (1.0 + 1.0 / square);

@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "check.hpp"
+#include "overprune/interrupt.hpp"
+#include "pace.hpp"
 #include "survival.hpp"
 
 namespace overprune {
@@ -34,7 +36,9 @@ void check_samples(double n) {
 template <std::size_t Count, class Add>
 std::array<double, Count> block_sums(std::size_t size, const Add& add) {
   std::array<double, Count> total{};
+  Pace pace;
   for (std::size_t first = 0; first < size; first += 256) {
+    pace(256);
     std::array<double, Count> part{};
     const std::size_t last = std::min(size, first + 256);
     for (std::size_t i = first; i < last; ++i) add(i, part);
@@ -193,7 +197,8 @@ double fixed_point(ConstVector eigenvalues, Index n, double ridge) {
   check::at_least("n", n, 1);
   check::nonnegative("ridge", ridge);
   std::vector<double> positive;
-  for (Index i = 0; i < eigenvalues.size; ++i)
+  Pace pace;
+  for (Index i = 0; i < eigenvalues.size; ++i, pace(1))
     if (eigenvalues(i) > 0.0) positive.push_back(eigenvalues(i));
   const std::vector<double> weight(positive.size(), 1.0);
   return theory::solve_tau(positive.size(), positive.data(), weight.data(),
@@ -223,6 +228,7 @@ CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double
 
 PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                       const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
   check_samples(n);
   check_grid(grid, features.total());
   const std::size_t K = grid.sizes.size(), S = grid.nonzeros.size(), R = grid.rules.size();
@@ -251,6 +257,7 @@ PredictResult predict(const GroupedFeatures& features, double n, const RealGrid&
 
 PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n, const Grid& grid,
                       const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
   const GroupedFeatures features(eigenvalues, beta, noise_std);
   check::at_least("n", n, 1);
   check_grid(grid, eigenvalues.size);

@@ -14,8 +14,9 @@ namespace {
 
 /// C (m, m) = A' diag(weights) B of (r, m) blocks.
 void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock b, Block out) {
+  Pace pace;
   for (Index j = 0; j < b.cols; ++j)
-    for (Index i = 0; i < a.cols; ++i) {
+    for (Index i = 0; i < a.cols; ++i, pace(a.rows)) {
       double sum = 0.0;
       for (Index l = 0; l < a.rows; ++l) sum += a(l, i) * weights[l] * b(l, j);
       out(i, j) = sum;
@@ -68,7 +69,8 @@ Eigenbasis::Eigenbasis(const LinearGaussianProblem& problem) : problem_(problem)
 void Eigenbasis::decompose() {
   const Index k = features();
   if (diagonal()) {
-    for (Index i = 0; i < k; ++i) {
+    Pace pace;
+    for (Index i = 0; i < k; ++i, pace(1)) {
       if (problem_.variances()(i) == 0.0) continue;
       where_.push_back(i);
       values_.push_back(problem_.variances()(i));
@@ -103,7 +105,8 @@ void Eigenbasis::combine(const std::vector<double>& weights, Block g, Block out)
 void Eigenbasis::principal_block(const Indices& support, Block out) const {
   const ConstMatrix sigma = problem_.covariance();
   if (diagonal()) fill(out, 0.0);
-  for (std::size_t j = 0; j < support.size(); ++j) {
+  Pace pace;
+  for (std::size_t j = 0; j < support.size(); ++j, pace(static_cast<Index>(support.size()))) {
     if (diagonal()) {
       out(j, j) = problem_.variances()(support[j]);
     } else {
@@ -114,7 +117,9 @@ void Eigenbasis::principal_block(const Indices& support, Block out) const {
 
 std::vector<double> Eigenbasis::weighted_diagonal(const std::vector<double>& weights) const {
   std::vector<double> result(features(), 0.0);
+  Pace pace;
   for (Index j = 0; j < rank(); ++j) {
+    pace(diagonal() ? 1 : features());
     if (diagonal()) {
       result[where_[j]] = weights[j];
     } else {
@@ -128,7 +133,8 @@ void Eigenbasis::weighted_block(const Indices& support, const std::vector<double
   const Index s = static_cast<Index>(support.size()), r = rank();
   Buffer left_buffer, right_buffer;
   const Block left = left_buffer.block(s, r), right = right_buffer.block(s, r);
-  for (Index j = 0; j < r; ++j)
+  Pace pace;
+  for (Index j = 0; j < r; ++j, pace(4 * s))
     for (Index i = 0; i < s; ++i) {
       left(i, j) = diagonal() ? (where_[j] == support[i] ? 1.0 : 0.0) : vectors_(support[i], j);
       right(i, j) = left(i, j) * weights[j];
@@ -145,7 +151,9 @@ MatrixLaw::MatrixLaw(const Eigenbasis& basis, double n, double ridge) {
   tau = solve_tau(values, ones, total, n, ridge);
   double share = spare_fraction(total - n, n, ridge, tau);
   std::vector<double> d(r), d2(r), a(r);
+  Pace pace;
   for (Index j = 0; j < r; ++j) {
+    pace(8);
     const double sum = values[j] + tau;
     a[j] = values[j] / sum;
     d[j] = tau / sum;

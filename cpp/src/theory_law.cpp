@@ -6,6 +6,7 @@
 
 #include "falling_root.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -45,7 +46,9 @@ double solve_tau(std::size_t size, const double* eigenvalue, const double* weigh
                  double ridge) {
   if (ridge == 0.0 && over <= 0.0) return 0.0;
   double sum = 0.0, smallest = kInfinity;
+  Pace pace;
   for (std::size_t i = 0; i < size; ++i) {
+    pace(1);
     if (weight[i] == 0.0) continue;
     sum += weight[i] * eigenvalue[i];
     smallest = std::min(smallest, eigenvalue[i]);
@@ -75,10 +78,13 @@ DenseLaw dense_law(const Atoms& atoms, double n, double ridge) {
   DenseLaw law;
   law.tau = solve_tau(size, atoms.eigenvalue, atoms.count.data(), atoms.total - n, n, ridge);
   law.a.assign(size, 1.0);
+  look();
   law.d.assign(size, 0.0);
   double error = 0.0, share = 0.0;
   if (law.tau > 0.0) {
+    Pace pace;
     for (std::size_t i = 0; i < size; ++i) {
+      pace(1);
       const double sum = atoms.eigenvalue[i] + law.tau;
       law.a[i] = atoms.eigenvalue[i] / sum;
       law.d[i] = law.tau / sum;

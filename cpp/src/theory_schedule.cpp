@@ -159,6 +159,7 @@ std::unique_ptr<ScheduleMethod> method_for(const LinearGaussianProblem& problem,
 PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Index n,
                                        const Schedule& schedule, const ScheduleDraws& draws,
                                        const std::function<void()>& monitor) {
+  const Interruptible interruptible(monitor);
   check::at_least("n", n, 1);
   check_schedule(schedule, problem.features());
   if (draws.draws != 0) check::at_least("draws", draws.draws, kLeastDraws);

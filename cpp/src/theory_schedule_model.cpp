@@ -57,7 +57,8 @@ SmallMatrix DenseModel::image() const {
 
 void DenseModel::gather(const Indices& rows, const Indices& columns, Block out) const {
   const ConstMatrix sigma = problem->covariance();
-  for (std::size_t j = 0; j < columns.size(); ++j) {
+  Pace pace;
+  for (std::size_t j = 0; j < columns.size(); ++j, pace(static_cast<Index>(rows.size()))) {
     const double* column = &sigma(0, columns[j]);
     for (std::size_t i = 0; i < rows.size(); ++i)
       out(static_cast<Index>(i), static_cast<Index>(j)) = column[rows[i]];

@@ -56,8 +56,9 @@ class Paths {
  public:
   Paths(const ScheduleAtoms& atoms, const Indices& points, Index rounds, Evolution evolution)
       : atoms_(atoms), points_(points), rounds_(rounds), evolution_(std::move(evolution)) {
+    Pace pace;
     for (std::size_t a = 0; a < atoms.size(); ++a)
-      for (Index j = 0; j < points[a]; ++j) {
+      for (Index j = 0; j < points[a]; ++j, pace(4)) {
         mean_.push_back(atoms.signal[a]);
         weight_.push_back(atoms.count[a] / static_cast<double>(points[a]));
       }
@@ -118,6 +119,7 @@ class Paths {
     SmallMatrix own(columns, columns);
     std::vector<double> constant(columns);
     std::size_t i = 0;
+    Pace pace;
     for (std::size_t a = 0; a < atoms_.size(); ++a) {
       const double lam = atoms_.eigenvalue[a], u = atoms_.signal[a];
       const double g = lam / (lam + tau), gf = lam / (lam + field_tau), df = field_tau / (lam + field_tau);
@@ -125,6 +127,7 @@ class Paths {
       double number = 0.0;
       total.pruned += atoms_.count[a] * u * u;
       for (Index j = 0; j < points_[a]; ++j, ++i) {
+        pace(64);
         const Outside z(mean_[i], deviation_, t * ratio[a]);
         const double M0 = weight_[i] * z.probability(), M1 = weight_[i] * z.first * deviation_,
                      M2 = weight_[i] * z.second * deviation_ * deviation_;
@@ -197,8 +200,9 @@ class Paths {
   template <class Body>
   void each_path(const Body& body) const {
     std::size_t i = 0;
+    Pace pace;
     for (std::size_t a = 0; a < points_.size(); ++a)
-      for (Index j = 0; j < points_[a]; ++j, ++i) body(i, a, j);
+      for (Index j = 0; j < points_[a]; ++j, ++i, pace(64)) body(i, a, j);
   }
 
   /// A law without noise gets a little, so that equal scores survive in equal shares.

@@ -55,6 +55,7 @@ struct Board {
       const Poll poll = [this] {
         if (stop) throw Stopped{};
       };
+      const Interruptible interruptible(poll);
       const Task task = start();
       for (Index i = next++; i < count; i = next++) {
         poll();
@@ -104,6 +105,7 @@ void parallel_for(Index count, Index workers, const Task& body, const Poll& poll
     run_tasks(count, workers, [&] { return body; }, [&](Index) { poll_now(poll); });
     return;
   }
+  const Interruptible interruptible(poll);
   for (Index i = 0; i < count; ++i) {
     poll_now(poll);
     body(i, poll);

@@ -7,15 +7,15 @@
 
 namespace overprune::bindings {
 
-/// Releases the GIL where the work is worth it: handing it over costs more than a few thousand numbers do.
+/// LongWork where the work is worth it: handing the GIL over costs more than a few thousand numbers do.
 class ReleaseForMany {
  public:
   explicit ReleaseForMany(Index count) {
-    if (count > 10000) release_.emplace();
+    if (count > 10000) work_.emplace();
   }
 
  private:
-  std::optional<py::gil_scoped_release> release_;
+  std::optional<LongWork> work_;
 };
 
 /// Whether `value` is exactly a numpy array of aligned doubles, not empty.

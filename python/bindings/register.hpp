@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "overprune/interrupt.hpp"
 #include "overprune/prune_path.hpp"
 #include "overprune/types.hpp"
 
@@ -95,6 +96,20 @@ inline std::function<void()> interruptible() {
     raise_if_interrupted();
   };
 }
+
+/// While it lives the GIL is free, and the library's work in this thread looks for Ctrl-C. The arrays that
+/// the work reads outlive it, being held by the caller.
+class LongWork {
+ public:
+  LongWork() = default;
+  LongWork(const LongWork&) = delete;
+  LongWork& operator=(const LongWork&) = delete;
+
+ private:
+  std::function<void()> poll_ = interruptible();
+  Interruptible scope_{poll_};
+  py::gil_scoped_release release_;
+};
 
 /// A grid from its Python arguments.
 inline Grid make_grid(const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,

@@ -51,7 +51,7 @@ void register_features(py::module_& module) {
     const Matrix view = as_mutable_matrix(out);
     {
       // The arrays outlive the call; a callable takes the GIL itself.
-      const py::gil_scoped_release release;
+      const LongWork work;
       random_features(a, r, phi, shifts, view);
     }
     return out;

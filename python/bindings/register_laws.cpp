@@ -12,7 +12,7 @@ PruningPoint make_point(Index n, Index size, const std::string& rule, double rid
 py::tuple bound_model_law(const LinearGaussianProblem& problem, Index n, double ridge) {
   ModelLaw law;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     law = model_law(problem, n, ridge);
   }
   const auto p = static_cast<py::ssize_t>(problem.features()),
@@ -29,7 +29,7 @@ py::dict bound_survival(const LinearGaussianProblem& problem, Index n, Index siz
   const PruningPoint point = make_point(n, size, rule, ridge);
   Survival found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = survival(problem, point, nonzeros, {draws, seed, workers}, interruptible());
   }
   const auto S = static_cast<py::ssize_t>(nonzeros.size()), k = static_cast<py::ssize_t>(size);
@@ -53,7 +53,7 @@ py::dict bound_sample_models(const LinearGaussianProblem& problem, Index n, Inde
   const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
   ModelSamples found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = sample_models(problem, point, nonzeros, retrain, {draws, seed, workers}, interruptible());
   }
   const auto D = static_cast<py::ssize_t>(draws), k = static_cast<py::ssize_t>(size);
@@ -73,7 +73,7 @@ py::dict bound_coefficient_density(const LinearGaussianProblem& problem, Index n
   const ConstVector cells = as_vector(edges, "edges");
   CoefficientDensity found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = coefficient_density(problem, point, nonzeros, retrain, cells, features, {draws, seed, workers},
                                 interruptible());
   }

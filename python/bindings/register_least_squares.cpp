@@ -11,7 +11,7 @@ py::tuple bind_path(const Array& x, const Array& y, const Indices& sizes, double
   double* out = theta.mutable_data();
   SolveInfo info;
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     least_squares_path(design, response, sizes, ridge, out, want_info ? &info : nullptr, interruptible());
   }
   return py::make_tuple(theta, info.rank, info.condition);
@@ -23,7 +23,7 @@ Array bind_retrain(const Array& x, const Array& y, const Indices& order, const I
   Array theta = new_array({static_cast<py::ssize_t>(nonzeros.size()), design.cols, response.cols});
   double* out = theta.mutable_data();
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     retrain_path(design, response, order, nonzeros, ridge, out, interruptible());
   }
   return theta;

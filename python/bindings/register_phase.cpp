@@ -16,7 +16,7 @@ py::dict bound_phase(const std::vector<GroupedFeatures>& problems, const Indices
   for (const std::string& rule : rules) options.rules.push_back(rule_from_name(rule));
   PhaseResult found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = phase(problems, points, options, interruptible());
   }
   const auto P = static_cast<py::ssize_t>(points.size()), R = static_cast<py::ssize_t>(rules.size());

@@ -15,10 +15,11 @@ std::shared_ptr<Linear> make_linear(const Array& beta, const Array& covariance, 
       noise_covariance ? Noise(as_matrix(*noise_covariance, "noise_covariance")) : Noise(noise_std);
   if (covariance.ndim() == 1) {
     const ConstVector variances = as_vector(covariance, "covariance");
+    const LongWork work;
     return std::make_shared<Linear>(coefficients, variances, noise);
   }
   const ConstMatrix sigma = as_matrix(covariance, "covariance");
-  const py::gil_scoped_release release;
+  const LongWork work;
   return std::make_shared<Linear>(coefficients, sigma, noise);
 }
 
@@ -27,9 +28,13 @@ Array to_array(ConstMatrix values) {
   constexpr py::ssize_t size = sizeof(double);
   Array out({values.rows, values.cols}, {size, size * values.rows});
   double* to = out.mutable_data();
+  Index since = 0;
   for (Index j = 0; j < values.cols; ++j) {
     std::copy_n(&values(0, j), values.rows, to + j * values.rows);
-    if (j % 64 == 63 && PyErr_CheckSignals() != 0) throw py::error_already_set();
+    // Every few million numbers: the memory is touched for the first time, which takes its time.
+    if ((since += values.rows) < (Index{1} << 22)) continue;
+    since = 0;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   }
   return out;
 }
@@ -44,7 +49,7 @@ Array to_array(ConstVector values) {
 py::tuple sample(const Problem& problem, Index n, std::uint64_t seed, std::uint64_t stream) {
   std::unique_ptr<Sampler> source;
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     source = problem.sampler(n);
     source->draw(seed, stream, interruptible());
   }
@@ -56,7 +61,7 @@ Array linear_risk(const Linear& problem, const Array& theta) {
   Array out = new_array({coefficients.cols / problem.targets()});
   const Vector risk = as_mutable_vector(out);
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     problem.risk(coefficients, risk);
   }
   return out;
@@ -64,8 +69,22 @@ Array linear_risk(const Linear& problem, const Array& theta) {
 
 Array oracle_scores(const Problem& problem, Index k) {
   Array out = new_array({k});
-  problem.oracle_scores(k, out.mutable_data());
+  double* scores = out.mutable_data();
+  {
+    const LongWork work;
+    problem.oracle_scores(k, scores);
+  }
   return out;
+}
+
+Linear restricted(const Linear& problem, const Indices& features) {
+  const LongWork work;
+  return problem.restrict(features);
+}
+
+double null_risk(const Linear& problem) {
+  const LongWork work;
+  return problem.null_risk();
 }
 
 std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const Array& teacher,
@@ -76,7 +95,7 @@ std::shared_ptr<RandomFeatureProblem> make_features(const Array& weights, const 
   const ConstVector w = as_vector(teacher, "teacher");
   const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
   const ScalarFunction phi = as_function(activation, "activation"), g = as_function(link, "link");
-  const py::gil_scoped_release release;
+  const LongWork work;
   return std::make_shared<RandomFeatureProblem>(r, w, noise_std, phi, shifts, g, interruptible());
 }
 
@@ -92,7 +111,7 @@ std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets
                                as_matrix(test_inputs, "test_inputs"),
                                as_matrix(test_targets, "test_targets")};
   const ScalarFunction phi = as_function(activation, "activation");
-  const py::gil_scoped_release release;
+  const LongWork work;
   return std::make_shared<DataProblem>(data, classes, features, phi, seed);
 }
 
@@ -100,7 +119,7 @@ Array test_features(const DataProblem& problem, std::uint64_t stream, Index test
   Array out = new_array({test_rows, problem.features()});
   const Matrix view = as_mutable_matrix(out);
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     problem.test_features(stream, view);
   }
   return out;
@@ -125,8 +144,8 @@ void register_problem(py::module_& module) {
       .def_property_readonly("variances", [](const Linear& problem) { return to_array(problem.variances()); })
       .def_property_readonly("covariance",
                              [](const Linear& problem) { return to_array(problem.covariance()); })
-      .def_property_readonly("null_risk", &Linear::null_risk)
-      .def("restrict", &Linear::restrict)
+      .def_property_readonly("null_risk", &null_risk)
+      .def("restrict", &restricted)
       .def("risk", &linear_risk);
   py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(module,
                                                                                    "RandomFeatureProblem")

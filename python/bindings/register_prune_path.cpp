@@ -18,7 +18,7 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Indices& sizes, c
   inputs.stream = stream;
   PrunePathResult result;
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     result = prune_path(design, response, grid, inputs, interruptible());
   }
   const auto k = static_cast<py::ssize_t>(sizes.size()), s = static_cast<py::ssize_t>(nonzeros.size());

@@ -136,7 +136,7 @@ void register_pruning(py::module_& module) {
     Array out = new_array({coefficients.rows, coefficients.cols});
     const Matrix view = as_mutable_matrix(out);
     {
-      const py::gil_scoped_release release;
+      const LongWork work;
       compensate(coefficients, support, metric, view);
     }
     return out;

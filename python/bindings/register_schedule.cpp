@@ -26,7 +26,7 @@ py::dict bind_simulate_schedule(const Problem& problem, Index n, Index size, con
   };
   SimulateScheduleResult found;
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     found = simulate_schedule(problem, schedule, trials, monitor);
   }
   const auto r = static_cast<py::ssize_t>(rules.size()), t = static_cast<py::ssize_t>(nonzeros.size()) + 1;
@@ -54,7 +54,7 @@ py::dict bind_predict_schedule(const LinearGaussianProblem& problem, Index n, In
   const Schedule schedule = make_schedule(size, nonzeros, rules, ridge, retrain_ridge);
   PredictScheduleResult found;
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     found = predict_schedule(problem, n, schedule, {draws, rtol, seed, workers}, interruptible());
   }
   const auto r = static_cast<py::ssize_t>(rules.size()), t = static_cast<py::ssize_t>(nonzeros.size()) + 1;

@@ -19,7 +19,7 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
   };
   SimulateResult result;
   {
-    const py::gil_scoped_release release;
+    const LongWork work;
     result = simulate(problem, grid, trials, monitor);
   }
   const auto k = static_cast<py::ssize_t>(sizes.size()), s = static_cast<py::ssize_t>(nonzeros.size());

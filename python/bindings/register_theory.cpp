@@ -6,7 +6,7 @@ namespace {
 
 double bound_fixed_point(const Array& eigenvalues, Index n, double ridge) {
   const ConstVector view = as_vector(eigenvalues, "eigenvalues");
-  py::gil_scoped_release release;
+  const LongWork work;
   return fixed_point(view, n, ridge);
 }
 
@@ -15,7 +15,7 @@ py::tuple bound_coefficient_law(const Array& eigenvalues, const Array& beta, dou
   const ConstVector lam = as_vector(eigenvalues, "eigenvalues"), truth = as_vector(beta, "beta");
   CoefficientLaw law;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     law = coefficient_law(lam, truth, noise_std, n, ridge);
   }
   return py::make_tuple(to_array(law.mean, {lam.size}), to_array(law.variance, {lam.size}));
@@ -23,7 +23,7 @@ py::tuple bound_coefficient_law(const Array& eigenvalues, const Array& beta, dou
 
 GroupedFeatures bound_group(const Array& eigenvalues, const Array& beta, double noise_std) {
   const ConstVector lam = as_vector(eigenvalues, "eigenvalues"), truth = as_vector(beta, "beta");
-  py::gil_scoped_release release;
+  const LongWork work;
   return GroupedFeatures(lam, truth, noise_std);
 }
 
@@ -34,7 +34,7 @@ GroupedFeatures bound_blocks(const Array& eigenvalues, const Array& weights, con
                           as_vector(signal, "signal"),
                           {gaussian.begin(), gaussian.end()},
                           noise_std};
-  py::gil_scoped_release release;
+  const LongWork work;
   return GroupedFeatures(spectrum);
 }
 
@@ -45,7 +45,7 @@ py::dict bound_predict(const GroupedFeatures& features, double n, const std::vec
   for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
   PredictResult found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = predict(features, n, grid, interruptible());
   }
   const auto K = static_cast<py::ssize_t>(sizes.size()), S = static_cast<py::ssize_t>(nonzeros.size());
@@ -88,7 +88,7 @@ py::tuple bound_grouped_survival(const GroupedFeatures& features, double n, doub
                                  const std::string& rule, double ridge) {
   GroupedSurvival found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = survival(features, n, size, nonzeros, rule_from_name(rule), ridge);
   }
   const auto length = static_cast<py::ssize_t>(found.probability.size());
@@ -114,7 +114,7 @@ py::list bound_predict_drawn(const LinearGaussianProblem& problem, const Indices
   }
   std::vector<DrawnResult> found;
   {
-    py::gil_scoped_release release;
+    const LongWork work;
     found = predict(problem, trainings, grid, options, interruptible());
   }
   py::list tables;

@@ -85,7 +85,7 @@ def advise(
     TypeError, ValueError
         If an argument is of the wrong type or out of range.
     KeyboardInterrupt
-        Within a second of Ctrl-C, but for the decomposition of a large covariance.
+        Within a second of Ctrl-C.
 
     References
     ----------

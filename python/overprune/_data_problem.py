@@ -132,7 +132,7 @@ class DataProblem(Problem):
 
         def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
             models, outer = self._models(theta)
-            outputs = (features @ models).reshape(len(features), *outer, self.targets)
+            outputs = _product(features, models).reshape(len(features), *outer, self.targets)
             outputs = np.moveaxis(outputs, 0, -2)  # (..., N_test, m)
             found = {"risk": ((outputs - targets) ** 2).sum(axis=-1).mean(axis=-1)}
             if self.classes is not None:
@@ -260,7 +260,7 @@ class DataProblem(Problem):
                 stacklevel=2,
             )
         a = _ledoit_wolf(Z) if mixed is None else mixed
-        covariance = (1 - a) * (Z.T @ Z) / rows
+        covariance = (1 - a) * _gram(Z) / rows
         ridge = a * float((Z**2).mean())
         covariance[np.diag_indices(p)] += ridge
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of squares.
@@ -271,6 +271,29 @@ class DataProblem(Problem):
         if chosen.shape[1] == 1:
             return LinearGaussianProblem(beta[:, 0], covariance, math.sqrt(noise[0, 0]))
         return LinearGaussianProblem(beta, covariance, noise_covariance=noise)
+
+
+# Multiplications of one product: a few tenths of a second, after which Ctrl-C is seen.
+_PRODUCT = 5 * 10**9
+
+
+def _gram(features: FloatArray) -> FloatArray:
+    """X'X, in parts of the rows of X (n, p)."""
+    rows, p = features.shape
+    step = max(256, _PRODUCT // p**2)
+    result: FloatArray = features[:step].T @ features[:step]
+    for first in range(step, rows, step):
+        result += features[first : first + step].T @ features[first : first + step]
+    return result
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """The matrix product, in parts of the columns on the right."""
+    step = max(16, _PRODUCT // left.size)
+    result = np.empty((left.shape[0], right.shape[1]))
+    for first in range(0, right.shape[1], step):
+        np.matmul(left, right[:, first : first + step], out=result[:, first : first + step])
+    return result
 
 
 def _shrinkage(value: float | str | None) -> float | None:

@@ -95,7 +95,7 @@ def predict(
     TypeError, ValueError
         If an argument is of the wrong type or out of range.
     KeyboardInterrupt
-        Within a second of Ctrl-C (of the current step in the decomposition of a large covariance).
+        Within a second of Ctrl-C.
 
     Warns
     -----

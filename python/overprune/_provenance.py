@@ -25,6 +25,7 @@ _CLASSES: dict[str, type[Problem | Spectrum]] = {
 }
 # Arrays that take more than this, compressed (eight times as much before), are named by their hash instead.
 _LARGEST = 2**20
+_HASHED = 2**26
 
 
 def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, Any]:
@@ -108,11 +109,13 @@ def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
 
 
 def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    digest = hashlib.sha256(f"{little.dtype.str}{little.shape}".encode())
-    digest.update(little.data)
-    facts = {"dtype": little.dtype.str, "shape": list(little.shape), "sha256": digest.hexdigest()}
-    packed = _pack(little) if little.nbytes <= 8 * _LARGEST else b""
+    dtype = array.dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{dtype.str}{array.shape}".encode())
+    step = max(1, _HASHED * len(array) // max(array.nbytes, 1))
+    for first in range(0, len(array), step):  # in parts, between which Ctrl-C is seen
+        digest.update(np.ascontiguousarray(array[first : first + step], dtype=dtype).data)
+    facts = {"dtype": dtype.str, "shape": list(array.shape), "sha256": digest.hexdigest()}
+    packed = _pack(np.ascontiguousarray(array, dtype=dtype)) if array.nbytes <= 8 * _LARGEST else b""
     if packed:
         facts["data"] = base64.b64encode(packed).decode("ascii")
     return facts

@@ -249,20 +249,6 @@ TEST_CASE("min_norm: rank, and the solution orthogonal to the null space") {
   });
 }
 
-TEST_CASE("symmetric_eigen: A V = V diag(values), ascending") {
-  each_level([](const Table& kernel) {
-    const Index n = 20;
-    const Values a = normals(n * n, 1), gram = product(transpose(a, n, n), a, n, n, n);
-    Values v = gram, values(n);
-    REQUIRE(kernel.symmetric_eigen(n, v.data(), n, values.data()));
-    CHECK(std::is_sorted(values.begin(), values.end()));
-    Values scaled = v;
-    for (Index j = 0; j < n; ++j)
-      for (Index i = 0; i < n; ++i) scaled[j * n + i] *= values[j];
-    CHECK(largest_difference(product(gram, v, n, n, n), scaled) < 1e-11);
-  });
-}
-
 TEST_CASE("activations at hand-picked points") {
   using overprune::Activation;
   each_level([](const Table& kernel) {

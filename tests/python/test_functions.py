@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import pickle
-import signal
-import sys
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -241,27 +236,6 @@ def test_exceptions_of_a_callable_propagate_as_they_are():
                 call()
         function.fails = False
     assert op.simulate(problem, 5, [10], [5], trials=2).dense_risk.notnull().all()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_interrupt_stops_slow_callables(workers):
-    started = threading.Event()
-
-    def slow(z):
-        if started.is_set():
-            time.sleep(0.02)
-        return np.tanh(z)
-
-    problem = op.RandomFeatureProblem.draw(20, 5, noise_std=0.1, activation=slow, seed=0)
-    started.set()
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    begin = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt):
-        op.simulate(problem, 20, [10], [5], trials=10_000, workers=workers)
-    timer.join()
-    assert time.perf_counter() - begin < 3
 
 
 def noise(z):

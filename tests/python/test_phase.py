@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
 from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
@@ -172,18 +168,6 @@ def test_sizes_lie_above_s_up_to_p(s, p, count):
     assert all(s < a for a in sizes)
     assert all(a < b for a, b in pairwise(sizes))
     assert sizes[-1:] == ([p] if s < p else [])
-
-
-def test_ctrl_c_stops_it():
-    p = 1000
-    problem = op.LinearGaussianProblem(problems.normal(p) / np.sqrt(p), op.spectra.power_law(p, 0.7), 0.3)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    start = time.perf_counter()
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        op.phase(problem, ("n", np.arange(50, 1050, 5)), ("nonzeros", np.arange(5, 500, 5)))
-    assert time.perf_counter() - start < 3.0
-    timer.join()
 
 
 X, Y = ("n", [10, 20]), ("nonzeros", [4, 8])

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -377,18 +373,6 @@ def test_auto_reaches_its_tolerance(rtol):
 def test_bad_input(arguments, error, message):
     with pytest.raises(error, match=message):
         op.predict(dense("AR"), **({"n": 10, "sizes": [48], "nonzeros": [5]} | arguments))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c(workers):
-    problem = op.LinearGaussianProblem(normal(400) / 20, autoregressive(400), 0.3)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        op.predict(problem, 150, [200, 400], [50, 180], draws=10**6, workers=workers)
-    timer.join()
-    assert time.monotonic() - start < 1.5
 
 
 # --- printed numbers

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -238,43 +231,6 @@ def test_progress_counts_every_trial_of_every_block(monkeypatch):
     assert bar.n == bar.total == 2 * 3 * GRID["trials"]
     assert bar.closed
     assert bar.options["delay"] == 2.0
-
-
-INTERRUPTED = {
-    "simulate": "op.simulate(op.LinearGaussianProblem(ones(1500), ones(1500)), 400, range(10, 1500, 10),"
-    " [5, 50], trials=2000, workers=2)",
-    "least_squares_path": "op.least_squares_path(op.standard_normal((600, 9000), seed=0), ones(600),"
-    " range(600, 9000))",
-    "retrain_path": "op.retrain_path(op.standard_normal((600, 9000), seed=0), ones(600), range(9000),"
-    " range(600, 9000))",
-}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("call", INTERRUPTED)
-def test_ctrl_c_stops_a_long_call(call):
-    code = f"""
-        import overprune as op
-        from numpy import ones
-        print("started", flush=True)
-        try:
-            {INTERRUPTED[call]}
-        except KeyboardInterrupt:
-            print("interrupted", flush=True)
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
-        try:
-            assert process.stdout.readline() == "started\n"
-            time.sleep(1.0)
-            assert process.poll() is None, "the call was meant to be long"
-            start = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            rest, _ = process.communicate(timeout=30)
-            assert rest == "interrupted\n"
-            assert time.monotonic() - start < 3
-        finally:
-            process.kill()
 
 
 def test_repeated_ridges_are_refused_and_the_curvature_used_is_told():

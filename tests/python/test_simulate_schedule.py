@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
-
 import numpy as np
 import pytest
 
@@ -183,39 +176,3 @@ def test_bad_trials_are_named(change, error, message):
 def test_the_oracle_needs_a_truth():
     with pytest.raises(ValueError, match="oracle"):
         op.simulate_schedule(labelled_data(), 20, 25, [10, 5], rules=["oracle"])
-
-
-INTERRUPTED = {
-    "simulate": "op.simulate_schedule(problem, 400, 1500, range(700, 10, -10), trials=5000)",
-    "predict": "op.predict_schedule(problem, 400, 1500, [300, 200, 100], draws=2**16)",
-    "predict correlated": "op.predict_schedule(op.LinearGaussianProblem(ones(400), eye(400)), 200, 400,"
-    " [150, 100, 50], draws=2**15)",
-}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-@pytest.mark.parametrize("call", INTERRUPTED)
-def test_ctrl_c_stops_a_long_call(call):
-    code = f"""
-        import overprune as op
-        from numpy import eye, ones, arange
-        problem = op.LinearGaussianProblem(ones(1500), arange(1, 1501) ** -0.5)
-        print("started", flush=True)
-        try:
-            {INTERRUPTED[call]}
-        except KeyboardInterrupt:
-            print("interrupted", flush=True)
-    """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
-        try:
-            assert process.stdout.readline() == "started\n"
-            time.sleep(0.5)
-            assert process.poll() is None, "the call was meant to be long"
-            start = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            rest, _ = process.communicate(timeout=30)
-            assert rest == "interrupted\n"
-            assert time.monotonic() - start < 3
-        finally:
-            process.kill()

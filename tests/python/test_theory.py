@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -243,18 +239,6 @@ def test_table_has_a_dimension_for_every_sequence():
 def test_without_retraining():
     table = op.predict(demo(), 450, [150, 1500], 20, retrain=False)
     assert set(table.data_vars) == {"dense_risk", "pruned_risk"}
-
-
-def test_predict_can_be_interrupted():
-    rng = np.random.default_rng(0)
-    problem = op.LinearGaussianProblem(rng.standard_normal(3000), rng.uniform(0.5, 2, 3000), 0.3)
-    start = time.monotonic()
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        op.predict(problem, 1000, range(500, 3001, 10), range(1, 3001))
-    timer.join()
-    assert time.monotonic() - start < 1.5
 
 
 def test_predict_wants_a_problem():

@@ -4,6 +4,7 @@
 #include "overprune/build_info.hpp"
 #include "overprune/features.hpp"
 #include "overprune/finite.hpp"
+#include "overprune/interrupt.hpp"
 #include "overprune/laws.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/phase.hpp"

@@ -30,10 +30,12 @@ void multiply(Size m, Size n, Size k, double alpha, const double* a, Size lda, c
                                                                           alpha, packing);
 }
 
-}  // namespace
+constexpr Size kWorthALook = 1'000'000;  // multiplications
+constexpr Size kLongest = 400'000'000;   // a few tens of milliseconds
+constexpr Size kNarrowest = 256;         // rows or columns of a part of a product
 
-void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a, Size lda,
-          const double* b, Size ldb, double beta, double* c, Size ldc) {
+void product(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
+             Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
   constexpr int rows = Eigen::RowMajor, columns = Eigen::ColMajor;
   MatrixMap out = map(c, m, n, ldc);
   if (beta == 0.0)
@@ -50,6 +52,29 @@ void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alp
     multiply<columns, rows>(m, n, k, alpha, a, lda, b, ldb, c, ldc);
   } else {
     multiply<columns, columns>(m, n, k, alpha, a, lda, b, ldb, c, ldc);
+  }
+}
+
+}  // namespace
+
+// A long product is one of columns after columns, or rows after rows, of the result.
+void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a, Size lda,
+          const double* b, Size ldb, double beta, double* c, Size ldc) {
+  const Size work = m * n * k, side = m > n ? m : n;
+  if (work < kWorthALook)
+    return product(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  const Size width = side / (work / kLongest + 1) / kNarrowest * kNarrowest;
+  const Size step = width < kNarrowest ? kNarrowest : width;
+  for (Size first = 0; first < side; first += step) {
+    look();
+    const Size part = work < kLongest || side - first < step ? side - first : step;
+    if (m > n)
+      product(transpose_a, transpose_b, part, n, k, alpha, a + first * (transpose_a ? lda : 1), lda, b, ldb,
+              beta, c + first, ldc);
+    else
+      product(transpose_a, transpose_b, m, part, k, alpha, a, lda, b + first * (transpose_b ? 1 : ldb), ldb,
+              beta, c + first * ldc, ldc);
+    if (part == side) return;
   }
 }
 
@@ -100,6 +125,7 @@ void solve_small(bool lower, bool transpose, Size n, const double* t, Size ldt, 
 void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
                       Size ldb) {
   constexpr Size block = 64, most = 64;
+  if (n * n >= kWorthALook) look();
   if (m < 4) {  // one by one is faster
     for (Size j = 0; j < m; ++j)
       solve_small(lower, transpose, n, t, ldt, Eigen::Map<Eigen::VectorXd>(b + j * ldb, n));

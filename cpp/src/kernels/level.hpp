@@ -1,6 +1,7 @@
 // What the kernel sources of one level share: their namespace, Eigen's maps, and each other's functions.
 #pragma once
 
+#include "kernels/look.hpp"
 #include "kernels/table.hpp"
 
 #define OVERPRUNE_BEGIN_LEVEL    \

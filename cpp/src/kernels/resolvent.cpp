@@ -6,6 +6,7 @@ OVERPRUNE_BEGIN_LEVEL
 namespace {
 
 constexpr int kLanes = 16;
+constexpr Size kBetweenLooks = kLanes << 18;  // some milliseconds
 
 /// Compensated sums, lane by lane.
 struct Lanes {
@@ -36,6 +37,7 @@ void resolvent_sums(Size n, double tau, const double* lam, const double* weight,
   Lanes small;
   double below[kLanes] = {}, above[kLanes] = {}, product[kLanes] = {}, rest[kLanes] = {};
   for (Size first = 0; first < n; first += kLanes) {
+    if (first % kBetweenLooks == 0) look();
     double x[kLanes], w[kLanes];
     const Size count = n - first < kLanes ? n - first : kLanes;
     if (count == kLanes) {

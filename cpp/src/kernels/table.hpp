@@ -1,8 +1,10 @@
 // The dense kernels as one plain table of function pointers per instruction-set level.
 //
 // Matrices are column-major doubles with a leading dimension (`ld`), as in BLAS. The functions check nothing:
-// the algorithms above them do. This header is included at every level, so it holds no inline function and no
-// template: a copy compiled for AVX-512 must never stand in for one compiled for the baseline.
+// the algorithms above them do. Those that may take long look up now and then (look.hpp): they may leave by
+// an exception, with what they were to overwrite half done. This header is included at every level, so it
+// holds no inline function and no template: a copy compiled for AVX-512 must never stand in for one compiled
+// for the baseline.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +54,8 @@ struct Table {
   /// ratio of the largest to the smallest pivot kept.
   Size (*min_norm)(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
                    double* x, Size ldx, double* condition);
-  /// Eigenvalues (n, ascending) and eigenvectors (n, n, over A) of a symmetric A given by its lower triangle.
+  /// Eigenvalues (n, ascending) and eigenvectors (n, n, over A) of a symmetric A given by its lower triangle;
+  /// false where they do not converge.
   bool (*symmetric_eigen)(Size n, double* a, Size lda, double* values);
   /// A = H T H' of a symmetric A (n, n) given by its lower triangle: diagonal (n) and off (n - 1) of T, its
   /// eigenvalues (n, ascending), and B (n, m) = H'B. A is overwritten. A third of the work of

@@ -103,6 +103,8 @@ Moments truncated_series(double u, double T) {
           scale * excess,        scale * rest,    scale * (u * drift + excess)};
 }
 
+constexpr Size kBetweenLooks = kChunk << 12;  // some milliseconds
+
 /// Moments of n <= kChunk coordinates.
 struct Chunk {
   double share[kChunk], dropped[kChunk], drift[kChunk], excess[kChunk], rest[kChunk], slope[kChunk];
@@ -145,6 +147,7 @@ void truncated(Size n, double t, const double* r, const double* u, double* share
                double* drift, double* excess, double* rest) {
   Chunk chunk;
   for (Size first = 0; first < n; first += kChunk) {
+    if (first % kBetweenLooks == 0) look();
     const Size count = n - first < kChunk ? n - first : kChunk;
     chunk.compute(count, t, r + first, u + first);
     for (Size i = 0; i < count; ++i) {
@@ -161,6 +164,7 @@ void truncated_sums(Size n, double t, const double* r, const double* u, const do
   double total[3][kLanes] = {};
   Chunk chunk;
   for (Size first = 0; first < n; first += kChunk) {
+    if (first % kBetweenLooks == 0) look();
     const Size count = n - first < kChunk ? n - first : kChunk;
     chunk.compute(count, t, r + first, u + first);
     double w[kChunk] = {};

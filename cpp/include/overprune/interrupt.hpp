@@ -1,0 +1,26 @@
+// Interruption: how long work is stopped from outside.
+#pragma once
+
+#include <functional>
+
+namespace overprune {
+
+/// While it lives, long work of the library in this thread calls `poll` now and then: at least several times
+/// a second, and up to thousands of times, so that a costly poll should count time itself. What the poll
+/// throws ends the work and leaves through the function that does it; nothing of the library is left in a
+/// wrong state. Functions that take a poll do this on their own; it is for those that take none, as the
+/// problems' constructors. One inside another takes its place; an empty poll leaves the outer one.
+class Interruptible {
+ public:
+  /// @param poll  held by reference
+  explicit Interruptible(const std::function<void()>& poll);
+  explicit Interruptible(std::function<void()>&&) = delete;
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+  ~Interruptible();
+
+ private:
+  const std::function<void()>* outer_;
+};
+
+}  // namespace overprune
