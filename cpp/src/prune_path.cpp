@@ -162,7 +162,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
                            const Poll& poll) {
   const ScaledData data(x, y, std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
-  if (inputs.curvature.size > 0) check::same("curvature", x.cols, inputs.curvature.size);
+  if (inputs.curvature.size != 0) check::same("curvature", x.cols, inputs.curvature.size);
   check::finite("curvature", inputs.curvature);
   check::not_negative("curvature", inputs.curvature);
   if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end()) {
@@ -181,8 +181,10 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   scaled.ridge = data.ridge(grid.ridge);
   scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
   GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
-  for (double& coefficient : result.dense) coefficient *= data.unscale;
-  for (double& coefficient : result.retrained) coefficient *= data.unscale;
+  for (double& coefficient : result.dense) coefficient = data.unscaled(coefficient);
+  for (double& coefficient : result.retrained) coefficient = data.unscaled(coefficient);
+  check::solved(result.dense);
+  check::solved(result.retrained);
   return result;
 }
 
