@@ -118,13 +118,18 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
     if (by_rows && !shifts.empty())
       for (Index j = 0; j < part.cols; ++j)
         for (Index i = 0; i < part.rows; ++i) part(i, j) += shifts[i];
-    if (activation.named())
+    const auto check_finite = [&part] {
+      if (!all_finite({part.data, part.rows, part.cols, 1, part.ld}))
+        check::fail("inputs must have finite features: their products with the weights overflow");
+    };
+    if (activation.named()) {
       kernel.activate(static_cast<int>(activation.activation()), part.rows, part.cols, column_bias, part.data,
                       part.ld);
-    else
+      check_finite();
+    } else {
+      check_finite();
       call_on(activation, column_bias, part);
-    if (!all_finite({part.data, part.rows, part.cols, 1, part.ld}))
-      check::fail("inputs must have finite features: their products with the weights overflow");
+    }
   }
   if (!by_rows && !by_columns) copy_out(x, out);
 }

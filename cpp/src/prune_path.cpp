@@ -137,6 +137,7 @@ class StoringSink final : public GridSink {
       for (Index j = 0; j < grid_.sizes[i]; ++j)
         for (Index t = 0; t < result_.m; ++t)
           result_.dense[(i * result_.p + j) * result_.m + t] = theta(j, i * result_.m + t);
+    check::solved(result_.dense);
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock, ConstBlock retrained) override {
     const Index sizes = static_cast<Index>(grid_.sizes.size()),
@@ -183,7 +184,6 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
   for (double& coefficient : result.dense) coefficient = data.unscaled(coefficient);
   for (double& coefficient : result.retrained) coefficient = data.unscaled(coefficient);
-  check::solved(result.dense);
   check::solved(result.retrained);
   return result;
 }

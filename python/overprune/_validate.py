@@ -230,7 +230,7 @@ def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
     """Distinct pruning rules, at least one; a lone string is a tuple of one."""
     if isinstance(values, str):
         values = (values,)
-    if not isinstance(values, Iterable):
+    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {shown(values)}")
     result = tuple(choice(v, f"{name}[{i}]", RULES) for i, v in enumerate(values))
     if not result:

@@ -172,7 +172,7 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     ((4, 6), (2, 6))
     >>> problem = op.DataProblem(*parts)
     """
-    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    inputs, targets = check.plain_array(inputs, "inputs"), check.plain_array(targets, "targets")
     if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         raise ValueError(
             "inputs and targets must have equally many rows, "

@@ -329,7 +329,8 @@ def tune_ridge(draw: st.DrawFn) -> Call:
 
 @target
 def advise(draw: st.DrawFn) -> Call:
-    problem = op.LinearGaussianProblem(np.ones(6), draw(arrays(6, positive=True)), 0.5)
+    variances = draw(st.sampled_from([np.ones(6), np.arange(6), np.geomspace(1e-3, 1e3, 6), np.zeros(6)]))
+    problem = op.LinearGaussianProblem(np.ones(6), variances, 0.5)
     arguments = {
         "problem": problem, "n": draw(lengths), "nonzeros": draw(lengths), "sizes": draw(st.none() | increasing(6)),
         "rules": ["magnitude"], "retrain": draw(st.booleans()), "ridge": draw(st.sampled_from(["none", 0.1])),
