@@ -48,7 +48,9 @@ def core_function(value: Any, name: str, *, probe: bool = True) -> str | Checked
         return function
     if not isinstance(value, str) or value not in check.ACTIVATIONS:
         error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; got {check.shown(value)}")
+        raise error(
+            f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; got {check.shown(value)}"
+        )
     return value
 
 

@@ -106,7 +106,9 @@ def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -
     try:
         result = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {shown(value)} of type {type(value).__name__}") from None
+        raise TypeError(
+            f"{name} must be an integer, got {shown(value)} of type {type(value).__name__}"
+        ) from None
     if highest is None and result < lowest:
         raise ValueError(f"{name} must be at least {lowest}, got {result}")
     most = _LARGEST if highest is None else highest
@@ -231,7 +233,9 @@ def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
     if isinstance(values, str):
         values = (values,)
     if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
-        raise TypeError(f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {shown(values)}")
+        raise TypeError(
+            f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {shown(values)}"
+        )
     result = tuple(choice(v, f"{name}[{i}]", RULES) for i, v in enumerate(values))
     if not result:
         raise ValueError(f"{name} must not be empty; allowed: {', '.join(RULES)}")

@@ -132,8 +132,13 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
         raise FileNotFoundError(f"path must be a file of numpy.savez, got {name}, which is not a file")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}, which is not one")
-    with np.load(path, allow_pickle=False) as file:
-        _check_names(file.files, name)
+    try:
+        archive = np.load(path, allow_pickle=False)
+        found = archive.files
+    except Exception as error:  # whatever the bytes of a damaged file lead to
+        raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}: {_line(error)}") from None
+    with archive as file:
+        _check_names(found, name)
         arrays = {key: _read(file, key, name) for key in file.files}
     return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
 
@@ -258,6 +263,10 @@ def missing(what: str, package: str) -> str:
     return f"{what} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
 
 
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _check_names(found: list[str], path: str) -> None:
     missing = [key for key in _NAMES[:2] if key not in found]
     if missing:
@@ -276,8 +285,8 @@ def _check_names(found: list[str], path: str) -> None:
 def _read(file: Any, key: str, path: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(file[key])
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{key} of {path} cannot be read as an array of numbers: {error}") from None
+    except Exception as error:  # whatever the bytes of a damaged file lead to
+        raise ValueError(f"{key} of {path} cannot be read as an array of numbers: {_line(error)}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{key} of {path} must be an array of real numbers, got dtype {array.dtype}")
     return array

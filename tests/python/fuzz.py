@@ -57,7 +57,9 @@ def main() -> int:
         calls, good = fuzz_calls.called[name], fuzz_calls.succeeded[name]
         print(f"{name:30} {calls:8} calls {good:8} succeeded {took:7.1f} s", flush=True)
     total, good = sum(fuzz_calls.called.values()), sum(fuzz_calls.succeeded.values())
-    print(f"{total} calls, {good} succeeded, {time.perf_counter() - start:.0f} s; failed: {', '.join(failed) or 'none'}")
+    print(
+        f"{total} calls, {good} succeeded, {time.perf_counter() - start:.0f} s; failed: {', '.join(failed) or 'none'}"
+    )
     return 1 if failed else 0
 
 

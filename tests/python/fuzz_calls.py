@@ -124,7 +124,12 @@ def same(a: Any, b: Any) -> bool:
 def frozen(value: Any) -> Any:
     """A copy to compare with after the call."""
     if isinstance(value, np.ndarray):
-        return (value.dtype, value.shape, value.strides, value.copy().tobytes() if value.dtype != object else None)
+        return (
+            value.dtype,
+            value.shape,
+            value.strides,
+            value.copy().tobytes() if value.dtype != object else None,
+        )
     return copy.deepcopy(value) if isinstance(value, (list, dict, set)) else None
 
 
@@ -162,7 +167,9 @@ def judge(name: str, call: Call) -> None:
     sound(result, call.infinite or extreme, name)
     if call.honest and call.plain:
         plain = {
-            key: np.array(value, dtype=np.float64, order="C") if key in call.plain and value is not None else value
+            key: np.array(value, dtype=np.float64, order="C")
+            if key in call.plain and value is not None
+            else value
             for key, value in call.arguments.items()
         }
         again = call.function(**plain)

@@ -106,10 +106,14 @@ def data_problem(draw: st.DrawFn) -> Call:
         if np.asarray(arguments[name]).dtype.kind in "iub" and arguments["targets"] is not arguments[name]:
             arguments[name] = np.asarray(arguments[name], dtype=np.float64)
     if np.asarray(arguments["targets"]).dtype.kind in "iub":
-        arguments["test_targets"] = np.full(len(arguments["test_inputs"]), np.asarray(arguments["targets"]).flat[0])
+        arguments["test_targets"] = np.full(
+            len(arguments["test_inputs"]), np.asarray(arguments["targets"]).flat[0]
+        )
         if np.ndim(arguments["targets"]) == 2:
             arguments["targets"] = np.asarray(arguments["targets"], dtype=np.float64)
-            arguments["test_targets"] = np.zeros((len(arguments["test_inputs"]), arguments["targets"].shape[1]))
+            arguments["test_targets"] = np.zeros(
+                (len(arguments["test_inputs"]), arguments["targets"].shape[1])
+            )
     return Call(op.DataProblem, arguments, nothing)
 
 
@@ -129,7 +133,8 @@ DATA = [
     op.DataProblem(INPUTS, INPUTS[:, :2], INPUTS[::-1], INPUTS[:, :2], features=5, seed=3),
 ]
 FEATURES = [
-    op.RandomFeatureProblem.draw(5, 3, noise_std=0.2, activation=name, seed=1) for name in ("relu", "cos", "tanh")
+    op.RandomFeatureProblem.draw(5, 3, noise_std=0.2, activation=name, seed=1)
+    for name in ("relu", "cos", "tanh")
 ]
 SPECTRUM = op.Spectrum([25.0, 1.0], [0.1, 0.9], [1.0, 1.0], noise_std=0.3, gaussian=[True, False])
 problems = st.one_of(linears(), linears(), st.sampled_from(FEATURES), st.sampled_from(DATA))
@@ -271,7 +276,11 @@ def survival(draw: st.DrawFn) -> Call:
 
 @target
 def sample_coefficients(draw: st.DrawFn) -> Call:
-    arguments = {**_point(draw, draw(linears())), "retrain": draw(st.booleans()), "retrain_ridge": draw(ridges)}
+    arguments = {
+        **_point(draw, draw(linears())),
+        "retrain": draw(st.booleans()),
+        "retrain_ridge": draw(ridges),
+    }
     return Call(op.sample_coefficients, arguments, tabled, subject=arguments["problem"])
 
 

@@ -58,7 +58,12 @@ def least_squares(draw: st.DrawFn) -> Call:
 def least_squares_path(draw: st.DrawFn) -> Call:
     n, p, m = draw(lengths), draw(lengths), draw(targets)
     sizes = draw(increasing(p))
-    arguments = {"X": draw(arrays(n, p)), "y": draw(arrays(n, *tail(m))), "sizes": sizes, "ridge": draw(ridges)}
+    arguments = {
+        "X": draw(arrays(n, p)),
+        "y": draw(arrays(n, *tail(m))),
+        "sizes": sizes,
+        "ridge": draw(ridges),
+    }
     return Call(op.least_squares_path, arguments, shaped(len(sizes), p, *tail(m)), ("X", "y"))
 
 
@@ -67,7 +72,12 @@ def retrain_path(draw: st.DrawFn) -> Call:
     n, p, m = draw(lengths), draw(lengths), draw(targets)
     order = draw(distinct(p))
     nonzeros = draw(increasing(len(order)))
-    arguments = {"X": draw(arrays(n, p)), "y": draw(arrays(n, *tail(m))), "order": order, "nonzeros": nonzeros}
+    arguments = {
+        "X": draw(arrays(n, p)),
+        "y": draw(arrays(n, *tail(m))),
+        "order": order,
+        "nonzeros": nonzeros,
+    }
     check = shaped(len(nonzeros), p, *tail(m))
     return Call(op.retrain_path, {**arguments, "ridge": draw(ridges)}, check, ("X", "y"))
 

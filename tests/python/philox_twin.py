@@ -14,7 +14,10 @@ ROWS = 4  # Purpose::rows
 COUNT, POPULATION = 6, 9
 KEYS = [  # (seed, stream, purpose)
     *((0, 0, purpose) for purpose in range(10)),
-    *((seed, stream, 0) for seed, stream in [(1, 0), (0, 1), (42, 7), (2**32, 2**32), (2**64 - 1, 2**64 - 1)]),
+    *(
+        (seed, stream, 0)
+        for seed, stream in [(1, 0), (0, 1), (42, 7), (2**32, 2**32), (2**64 - 1, 2**64 - 1)]
+    ),
     (2**63 + 12345, 3, 3),
     (7, 2**40 + 5, 9),
 ]

@@ -38,7 +38,9 @@ def numbers(draw: st.DrawFn, shape: tuple[int, ...], *, positive: bool = False) 
     elif kind == "ties":
         values = random.integers(-2, 3, shape).astype(float)
     elif kind == "rough":
-        values = np.where(random.random(shape) < 0.5, random.standard_normal(shape), random.choice(_ROUGH, shape))
+        values = np.where(
+            random.random(shape) < 0.5, random.standard_normal(shape), random.choice(_ROUGH, shape)
+        )
     else:
         values = random.standard_normal(shape)
         if kind == "scaled":
@@ -113,13 +115,24 @@ def spoilt(array: Any) -> st.SearchStrategy[Any]:
         kind = draw(st.sampled_from(["number", "shape", "dtype", "sign"]))
         if kind == "number" and plain.size:
             values = plain.copy()
-            values.flat[draw(st.integers(0, plain.size - 1))] = draw(st.sampled_from([np.nan, np.inf, -np.inf]))
+            values.flat[draw(st.integers(0, plain.size - 1))] = draw(
+                st.sampled_from([np.nan, np.inf, -np.inf])
+            )
             return values
         if kind == "shape":
-            changes = [plain[None], plain[:0], plain[:-1], np.concatenate([plain, plain]), plain.ravel(), plain.T]
+            changes = [
+                plain[None],
+                plain[:0],
+                plain[:-1],
+                np.concatenate([plain, plain]),
+                plain.ravel(),
+                plain.T,
+            ]
             return draw(st.sampled_from([*changes, plain[..., None], plain.reshape(-1, 1)]))
         if kind == "dtype":
-            return draw(st.sampled_from([plain * 1j, plain.astype(object), plain.astype(str), plain.astype("S8")]))
+            return draw(
+                st.sampled_from([plain * 1j, plain.astype(object), plain.astype(str), plain.astype("S8")])
+            )
         return -plain - 1.0
 
     return changed()
@@ -161,7 +174,9 @@ def distinct(most: int) -> st.SearchStrategy[Any]:
     """Distinct indices in [0, most), in any order, as a list or an array of some integer dtype."""
     order = st.permutations(range(most)).flatmap(lambda o: st.integers(1, most).map(lambda k: list(o[:k])))
     dtypes = st.sampled_from([None, "<i8", ">i4", "u1", "<u8"])
-    return st.tuples(order, dtypes).map(lambda pair: pair[0] if pair[1] is None else np.array(pair[0], pair[1]))
+    return st.tuples(order, dtypes).map(
+        lambda pair: pair[0] if pair[1] is None else np.array(pair[0], pair[1])
+    )
 
 
 RULES = ("magnitude", "hessian", "oracle", "random")
