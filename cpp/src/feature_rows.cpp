@@ -22,7 +22,8 @@ FeatureRows::FeatureRows(ConstMatrix weights, ConstVector shifts, ConstVector te
     teacher_.push_back(teacher(j));
     teacher_norm = std::hypot(teacher_norm, teacher(j));
   }
-  if (!(teacher_norm < 1e150)) check::fail("teacher must have a length below 1e150, got ", teacher_norm);
+  if (teacher_norm != 0.0 && !(teacher_norm > 1e-150 && teacher_norm < 1e150))
+    check::fail("teacher must have a length of 0 or 1e-150 to 1e150, got ", teacher_norm);
   for (Index i = 0; i < p; ++i) {
     norm.push_back(std::sqrt(inner_(i, i)));
     bias.push_back(shifts.size > 0 ? shifts(i) : 0.0);

@@ -132,14 +132,16 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
         raise FileNotFoundError(f"path must be a file of numpy.savez, got {name}, which is not a file")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}, which is not one")
-    try:
-        archive = np.load(path, allow_pickle=False)
-        found = archive.files
-    except Exception as error:  # whatever the bytes of a damaged file lead to
-        raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}: {_line(error)}") from None
-    with archive as file:
+    with open(path, "rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            found = archive.files
+        except Exception as error:  # whatever the bytes of a damaged file lead to
+            raise ValueError(
+                f"path must be a file of numpy.savez (.npz), got {name}: {_line(error)}"
+            ) from None
         _check_names(found, name)
-        arrays = {key: _read(file, key, name) for key in file.files}
+        arrays = {key: _read(archive, key, name) for key in found}
     return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
 
 

@@ -143,7 +143,7 @@ void moments(Call& call) {
   if (p > 0 && call.flip()) bias = call.vector(p);
   const ConstVector teacher = call.vector(call.extent(d));
   Numbers &covariance = call.output(p, call.extent(p)), &cross = call.output(call.extent(p), 1);
-  call.may_refuse = true;  // a row of zeros
+  call.may_refuse = true;  // a row of zeros, or a bias that dwarfs its row
   double square = 0.0;
   const ScalarFunction link = call.one_in(4) ? call.function() : ScalarFunction(Activation::identity);
   if (!call([&] {

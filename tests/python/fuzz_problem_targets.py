@@ -330,7 +330,8 @@ def tune_ridge(draw: st.DrawFn) -> Call:
     size = draw(st.integers(1, problem.p))
     arguments = {
         "problem": problem, "n": draw(lengths), "size": size, "nonzeros": draw(st.integers(1, size)),
-        "minimise": draw(st.sampled_from(["dense", "pruned", "retrained"])), "rule": draw(st.sampled_from(RULES)),
+        "minimise": draw(st.sampled_from(["dense", "pruned", "retrained"])),
+        "rule": draw(st.sampled_from(RULES)),
         "bounds": draw(st.sampled_from([None, (0.1, 10.0)])), "draws": 4, "workers": 1,
     }  # fmt: skip
     return Call(op.tune_ridge, arguments, nothing, infinite=True, subject=problem)
@@ -341,7 +342,8 @@ def advise(draw: st.DrawFn) -> Call:
     variances = draw(st.sampled_from([np.ones(6), np.arange(6), np.geomspace(1e-3, 1e3, 6), np.zeros(6)]))
     problem = op.LinearGaussianProblem(np.ones(6), variances, 0.5)
     arguments = {
-        "problem": problem, "n": draw(lengths), "nonzeros": draw(lengths), "sizes": draw(st.none() | increasing(6)),
+        "problem": problem, "n": draw(lengths), "nonzeros": draw(lengths),
+        "sizes": draw(st.none() | increasing(6)),
         "rules": ["magnitude"], "retrain": draw(st.booleans()), "ridge": draw(st.sampled_from(["none", 0.1])),
         "schedules": False, "draws": 2, "workers": 1,
     }  # fmt: skip

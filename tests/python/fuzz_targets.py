@@ -15,7 +15,6 @@ from strategies import (
     RULES,
     arrays,
     covariances,
-    disguised,
     distinct,
     increasing,
     ridges,

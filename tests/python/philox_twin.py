@@ -1,7 +1,7 @@
-"""The generator again in plain Python: Philox4x32-10 of Salmon et al. (2011), word by word, and what is made of it.
+"""The generator again in plain Python: Philox4x32-10 of Salmon et al. (2011), and what is made of it.
 
-`python tests/python/philox_twin.py` prints tests/golden/random.json: uniforms and permutations are the twin's own;
-normals, whose last bits depend on how log, sin and cos are computed, are the package's and checked against the twin.
+`python tests/python/philox_twin.py` prints tests/golden/random.json: uniforms and permutations are the twin's
+own; normals, whose last bits depend on how log, sin and cos are computed, are the package's, checked by it.
 """
 
 from __future__ import annotations

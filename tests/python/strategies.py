@@ -1,7 +1,7 @@
 """Hypothesis strategies for fuzzing: numbers of every size, arrays of every layout and dtype, and junk.
 
-Numbers come from a drawn seed, so that an example is drawn in microseconds and shrinks to a small seed and shape.
-`HYPOTHESIS_PROFILE=long` draws many more examples than the default, "ci", which draws the same ones every time.
+Numbers come from a drawn seed, so that an example is drawn in microseconds and shrinks to a small shape.
+`HYPOTHESIS_PROFILE=long` draws many more examples than the default, "ci", which draws the same every time.
 """
 
 from __future__ import annotations
@@ -156,9 +156,12 @@ JUNK: list[Any] = [
     [], [[]], [1], [2, 1], [1, 1], [1, 2], [[1.0, 2.0], [3.0]], ["magnitude", "random"], [None], [1, 10**30],
     (), (1, 2), {}, {1: 2}, {3, 4}, range(1, 3), object(), Unusable(), abs, lambda *_: None, slice(None), ...,
     np.float64(np.nan), np.float32(0.5), np.int8(2), np.uint64(2**64 - 1), np.bool_(True), np.str_("random"),
-    np.array(2), np.array(0.5), np.array([]), np.zeros((2, 0)), np.zeros((0, 3)), np.ones((1,) * 5), np.arange(3),
-    np.array(["a", "b"]), np.array([None, 1]), np.array([1j]), np.array(["2020-01-01"], dtype="datetime64[D]"),
-    np.zeros(2, dtype=[("a", "f8")]), np.ma.masked_array([1.0, 2.0], mask=[True, False]), np.array([np.nan] * 3),
+    np.array(2), np.array(0.5), np.array([]), np.zeros((2, 0)), np.zeros((0, 3)), np.ones((1,) * 5),
+    np.arange(3),
+    np.array(["a", "b"]), np.array([None, 1]), np.array([1j]),
+    np.array(["2020-01-01"], dtype="datetime64[D]"),
+    np.zeros(2, dtype=[("a", "f8")]), np.ma.masked_array([1.0, 2.0], mask=[True, False]),
+    np.array([np.nan] * 3),
     np.array([2**63], dtype=np.uint64), np.longdouble("1e4000") * np.ones(3), np.ones(4, dtype=np.float16),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Random calls of every public function, good and bad; `python tests/python/fuzz.py` makes many more of them."""
+"""Random calls of every public function, good and bad; `python tests/python/fuzz.py` makes many more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configs and files of data are data: whatever they hold, one line says what is wrong, and nothing is executed."""
+"""Configs and files of data are data: nothing in them is executed, and one line says what is wrong."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from overprune import _config, datasets
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
 TEXTS = [CONFIG, *(path.read_text() for path in EXAMPLES)]
 VALUES = [
-    "1" + "0" * 400, "9" * 5000, "-1", "0x" + "f" * 40, "nan", "-inf", "1e999", "-0.0", "5e-324", "1979-05-27",
+    "1" + "0" * 400, "9" * 5000, "-1", "0x" + "f" * 40, "nan", "-inf", "1e999", "-0.0", "5e-324",
+    "1979-05-27",
     "07:32:00", "1979-05-27T07:32:00Z", "true", '""', '"../../../etc/passwd"', '"/etc/passwd"', '"a\\u0000b"',
     '"__import__(\'os\').system(\'false\')"', "[]", "[[]]", "{}", "[nan]", "[1, 'a']", "{kind = 1}",
-    "[" * 3000 + "]" * 3000, "{a = " * 500 + "1" + "}" * 500, "'''\n'''", "[1, 2,", "=", "'" + "x" * 10000 + "'",
+    "[" * 3000 + "]" * 3000, "{a = " * 500 + "1" + "}" * 500, "'''\n'''",
+    "[1, 2,", "=", "'" + "x" * 10000 + "'",
 ]  # fmt: skip
 KEYS = ["__class__", "__init__", "output", "name", "'../x'", '"\\u0000"', "a.b.c.d", "kind", "exec", "path"]
 
