@@ -32,7 +32,8 @@ class Checked:
                 f"{name} must return an array of the shape that it is given, {given.shape}; "
                 f"got {images.shape}"
             )
-        result = np.asarray(images, dtype=np.float64)
+        with np.errstate(over="ignore"):  # a long double may become infinite, which is refused
+            result = np.asarray(images, dtype=np.float64)
         if not np.isfinite(result).all():
             i = int(np.argmin(np.isfinite(result)))
             raise ValueError(f"{name} must return finite numbers, got {result[i]} at z = {given[i]}")
