@@ -54,6 +54,23 @@ inline void not_negative(const char* name, ConstVector values) {
     if (values(i) < 0.0) fail(name, " must not be negative, got ", values(i), " at index ", i);
 }
 
+/// Throws where a model that was solved for overflowed on the way.
+template <class Coefficients>
+void solved(const Coefficients& theta) {
+  for (const double coefficient : theta)
+    if (std::isnan(coefficient))
+      fail(
+          "X must have entries of less different size, or y or the ridge be nearer to them: a solution "
+          "leaves ",
+          "the range of double precision");
+}
+
+/// Where numbers of very different size overflowed on the way to a result.
+[[noreturn]] inline void out_of_range(const char* result, double size) {
+  fail("problem must have variances and coefficients of less different size: its ", result, " at size ", size,
+       " leaves the range of double precision");
+}
+
 /// Symmetric up to rounding, compared with the largest diagonal entry.
 inline void symmetric(const char* name, ConstMatrix values) {
   double largest = 0.0;

@@ -4,6 +4,7 @@
 #include "covariance.hpp"
 #include "kernels/table.hpp"
 #include "overprune/pruning.hpp"
+#include "scaled_data.hpp"
 
 namespace overprune {
 namespace {
@@ -40,12 +41,18 @@ void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, 
   if (support.empty()) check::fail("support must not be empty");
   check::distinct("support", support, theta.rows);
   const Index s = static_cast<Index>(support.size());
-  Buffer buffer;
-  const Block found = buffer.block(s, theta.cols);
-  project(hessian, theta, support, found);
+  // Powers of two, under which the result scales as theta, so that products of large numbers do not overflow.
+  Buffer buffer, theta_buffer, hessian_buffer;
+  const Block found = buffer.block(s, theta.cols), model = theta_buffer.block(theta.rows, theta.cols),
+              metric = hessian_buffer.block(theta.rows, theta.rows);
+  const double scale = safe_scale(theta);
+  copy_strided(theta, scale, model);
+  copy_strided(hessian, safe_scale(hessian), metric);
+  project(column_major(metric.data, metric.rows, metric.cols),
+          column_major(model.data, model.rows, model.cols), support, found);
   for (Index t = 0; t < theta.cols; ++t) {
     for (Index i = 0; i < theta.rows; ++i) compensated(i, t) = 0.0;
-    for (Index i = 0; i < s; ++i) compensated(support[i], t) = found(i, t);
+    for (Index i = 0; i < s; ++i) compensated(support[i], t) = found(i, t) / scale;
   }
 }
 

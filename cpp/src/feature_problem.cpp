@@ -49,18 +49,16 @@ void make_semidefinite(Block sigma) {
 RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
                                            const ScalarFunction& activation, ConstVector bias,
                                            const ScalarFunction& link, const std::function<void()>& poll)
-    : p_(weights.rows),
-      d_(weights.cols),
-      noise_std_(noise_std),
-      activation_(activation),
-      link_(link),
-      weights_(weights.rows * weights.cols),
-      teacher_(copy_of(teacher)),
-      bias_(copy_of(bias)) {
+    : p_(weights.rows), d_(weights.cols), noise_std_(noise_std), activation_(activation), link_(link) {
   const Interruptible interruptible(poll);
   check::at_least("weights (rows)", p_, 1);
   check::at_least("weights (columns)", d_, 1);
+  check::same("teacher", d_, teacher.size);
+  if (bias.size != 0) check::same("bias", p_, bias.size);
   check::nonnegative("noise_std", noise_std);
+  weights_.resize(p_ * d_);
+  teacher_ = copy_of(teacher);
+  bias_ = copy_of(bias);
   copy_strided(weights, 1.0, {weights_.data(), p_, d_, p_});
   Buffer moments;
   const Block sigma = moments.block(p_, p_);

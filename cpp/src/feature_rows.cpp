@@ -22,12 +22,15 @@ FeatureRows::FeatureRows(ConstMatrix weights, ConstVector shifts, ConstVector te
     teacher_.push_back(teacher(j));
     teacher_norm = std::hypot(teacher_norm, teacher(j));
   }
+  if (teacher_norm != 0.0 && !(teacher_norm > 1e-150 && teacher_norm < 1e150))
+    check::fail("teacher must have a length of 0 or 1e-150 to 1e150, got ", teacher_norm);
   for (Index i = 0; i < p; ++i) {
     norm.push_back(std::sqrt(inner_(i, i)));
     bias.push_back(shifts.size > 0 ? shifts(i) : 0.0);
     double sum = 0.0;
     for (Index j = 0; j < d; ++j) sum += rows_(j, i) * teacher(j);
     along.push_back(sum);
+    if (!(std::abs(bias[i]) < 1e150)) check::fail("bias must be below 1e150, got ", bias[i], " at index ", i);
     if (norm[i] == 0.0) check::fail("weights must have no zero row, got one at index ", i);
     if (!(norm[i] > 1e-150 && norm[i] < 1e150))
       check::fail("weights must have rows of length 1e-150 to 1e150, got ", norm[i], " at index ", i);

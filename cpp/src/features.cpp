@@ -95,8 +95,11 @@ void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& 
 
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out) {
+  check::at_least("inputs (rows)", inputs.rows, 0);
+  check::at_least("inputs (columns)", inputs.cols, 0);
+  check::at_least("weights (rows)", weights.rows, 0);
   check::same("weights (columns)", inputs.cols, weights.cols);
-  if (bias.size > 0) check::same("bias", weights.rows, bias.size);
+  if (bias.size != 0) check::same("bias", weights.rows, bias.size);
   check::same("out (rows)", inputs.rows, out.rows);
   check::same("out (columns)", weights.rows, out.cols);
   check::finite("inputs", inputs);
@@ -123,7 +126,13 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
     if (by_rows && !shifts.empty())
       for (Index j = 0; j < part.cols; ++j)
         for (Index i = 0; i < part.rows; ++i) part(i, j) += shifts[i];
+    const auto check_finite = [&part] {
+      if (!all_finite({part.data, part.rows, part.cols, 1, part.ld}))
+        check::fail("inputs must have finite features: their products with the weights overflow");
+    };
+    if (!activation.named()) check_finite();  // a function of the caller's sees finite numbers only
     apply(activation, column_bias, part);
+    if (activation.named()) check_finite();
   }
   if (!by_rows && !by_columns) copy_out(x, out);
 }

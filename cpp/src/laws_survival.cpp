@@ -5,6 +5,7 @@
 #include <limits>
 #include <mutex>
 
+#include "check.hpp"
 #include "overprune/theory.hpp"
 #include "workers.hpp"
 
@@ -213,6 +214,8 @@ Survival survival(const LinearGaussianProblem& problem, const PruningPoint& poin
     drawn.run(options.workers, poll);
     drawn.write(result);
   }
+  for (const double probability : result.probability)
+    if (std::isnan(probability)) check::out_of_range("survival", static_cast<double>(k));
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "overprune/least_squares.hpp"
 
+#include <span>
+
 #include "check.hpp"
 #include "path_solver.hpp"
 #include "retraining.hpp"
@@ -8,6 +10,8 @@
 namespace overprune {
 
 void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info) {
+  check::at_least("X (columns)", x.cols, 1);
+  check::at_least("y (targets)", y.cols, 1);
   check::same("theta", x.cols, theta.rows);
   check::same("theta (targets)", y.cols, theta.cols);
   std::vector<double> solution(x.cols * y.cols);
@@ -30,7 +34,8 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
   for (Index k = 0; k < count; ++k)
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < sizes[k]; ++i)
-        theta[(k * x.cols + i) * m + t] = data.unscale * solutions(i, k * m + t);
+        theta[(k * x.cols + i) * m + t] = data.unscaled(solutions(i, k * m + t));
+  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
 }
 
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros, double ridge,
@@ -49,7 +54,8 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
   for (Index s = 0; s < count; ++s)
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < nonzeros[s]; ++i)
-        theta[(s * x.cols + order[i]) * m + t] = data.unscale * solutions(i, s * m + t);
+        theta[(s * x.cols + order[i]) * m + t] = data.unscaled(solutions(i, s * m + t));
+  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
 }
 
 }  // namespace overprune

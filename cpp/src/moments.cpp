@@ -156,8 +156,10 @@ double feature_moments(ConstMatrix weights, const ScalarFunction& activation, Co
                        ConstVector teacher, Matrix covariance, Vector cross, const ScalarFunction& link,
                        const Poll& poll) {
   const Index p = weights.rows;
+  check::at_least("weights (rows)", p, 1);
+  check::at_least("weights (columns)", weights.cols, 1);
   check::same("teacher", weights.cols, teacher.size);
-  if (bias.size > 0) check::same("bias", p, bias.size);
+  if (bias.size != 0) check::same("bias", p, bias.size);
   check::same("covariance (rows)", p, covariance.rows);
   check::same("covariance (columns)", p, covariance.cols);
   check::same("cross", p, cross.size);

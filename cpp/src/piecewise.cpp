@@ -93,6 +93,8 @@ PiecewisePolynomial::PiecewisePolynomial(const ScalarFunction& f, double lowest,
   for (const double tolerance : kTolerances) {
     tolerance_ = tolerance;
     if (!refine(f, grid, typical, poll)) continue;
+    if (std::all_of(pieces_.begin(), pieces_.end(), [](const Piece& p) { return p.degree == kUnresolved; }))
+      continue;  // also where there is no piece, because the ends are the same number
     merge();
     return;
   }
@@ -147,7 +149,8 @@ bool PiecewisePolynomial::refine(const ScalarFunction& f, const std::vector<doub
         continue;
       }
       const double middle = 0.5 * (left + right);
-      if (right - left <= kNarrowest * std::max({std::abs(left), std::abs(right), typical})) {
+      if (right - left <= kNarrowest * std::max({std::abs(left), std::abs(right), typical}) ||
+          middle <= left || middle >= right) {
         piece.degree = kUnresolved;
         pieces_.push_back(piece);
       } else {

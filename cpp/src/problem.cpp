@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "block.hpp"
 #include "check.hpp"
@@ -23,6 +24,15 @@ std::vector<double> copy_of(ConstVector from) {
   std::vector<double> to(from.size);
   for (Index i = 0; i < from.size; ++i) to[i] = from(i);
   return to;
+}
+
+/// Finite, and so that squares are finite, too.
+void check_data(const char* name, ConstMatrix values) {
+  check::finite(name, values);
+  for (Index j = 0; j < values.cols; ++j)
+    for (Index i = 0; i < values.rows; ++i)
+      if (std::abs(values(i, j)) > 1e150)
+        check::fail(name, " must be at most 1e150 in size, got ", values(i, j), " at (", i, ", ", j, ")");
 }
 
 void check_one_hot(const char* name, ConstMatrix rows) {
@@ -49,10 +59,11 @@ void take_covariance(const char* name, ConstMatrix from, Index size, std::vector
 }  // namespace
 
 LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, Noise noise)
-    : p_(beta.rows), m_(beta.cols), noise_std_(noise.std), beta_(dense_copy(beta)) {
+    : p_(beta.rows), m_(beta.cols), noise_std_(noise.std) {
   check::at_least("beta (length)", p_, 1);
   check::at_least("beta (targets)", m_, 1);
   check::finite("beta", beta);
+  beta_ = dense_copy(beta);
   if (noise.covariance.data) {
     take_covariance("noise_covariance", noise.covariance, m_, noise_, noise_factor_);
     for (Index t = 0; t < m_; ++t) noise_floor_ += noise_[t * m_ + t];
@@ -63,6 +74,14 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, Noise noise)
   noise_.assign(m_ * m_, 0.0);
   for (Index t = 0; t < m_; ++t) noise_[t * m_ + t] = noise.std * noise.std;
   noise_floor_ = static_cast<double>(m_) * noise.std * noise.std;
+  if (!std::isfinite(noise_floor_)) check::fail("noise_std must have a finite square, got ", noise.std);
+}
+
+/// A problem whose risks overflow has nothing to say.
+void LinearGaussianProblem::check_risk() const {
+  const double risk = null_risk();
+  if (!std::isfinite(risk))
+    check::fail("beta must have a finite risk of theta = 0 under the covariance and noise, got ", risk);
 }
 
 LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector variances, Noise noise)
@@ -71,6 +90,7 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstVector varia
   check::finite("covariance", variances);
   check::not_negative("covariance", variances);
   variances_ = copy_of(variances);
+  check_risk();
 }
 
 LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, Noise noise)
@@ -81,6 +101,7 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, ConstMatrix covar
   kernels::active().gemm(false, false, p_, m_, p_, 1.0, covariance_.data(), p_, beta_.data(), p_, 0.0,
                          image_.data(), p_);
   for (Index i = 0; i < p_ * m_; ++i) signal_ += beta_[i] * image_[i];
+  check_risk();
 }
 
 double LinearGaussianProblem::null_risk() const {
@@ -102,7 +123,9 @@ void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
   }
   std::vector<double> values(risk.size);
   GaussianRisk(*this).evaluate({nullptr, p_, theta}, values.data());
-  for (Index b = 0; b < risk.size; ++b) risk(b) = values[b];
+  // The numbers are finite: NaN is a difference of terms that overflow.
+  for (Index b = 0; b < risk.size; ++b)
+    risk(b) = std::isnan(values[b]) ? std::numeric_limits<double>::infinity() : values[b];
 }
 
 void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x,
@@ -234,11 +257,7 @@ DataProblem::DataProblem(const Data& data, bool classes, Index features, const S
       classes_(classes),
       random_(features > 0),
       activation_(activation),
-      seed_(seed),
-      inputs_(dense_copy(data.inputs)),
-      targets_(dense_copy(data.targets)),
-      test_inputs_(dense_copy(data.test_inputs)),
-      test_targets_(dense_copy(data.test_targets)) {
+      seed_(seed) {
   check::at_least("inputs (rows)", rows_, 1);
   check::at_least("inputs (columns)", d_, 1);
   check::at_least("targets (columns)", m_, 1);
@@ -248,14 +267,18 @@ DataProblem::DataProblem(const Data& data, bool classes, Index features, const S
   check::same("test_inputs (columns)", d_, data.test_inputs.cols);
   check::same("test_targets", test_rows_, data.test_targets.rows);
   check::same("test_targets (columns)", m_, data.test_targets.cols);
-  check::finite("inputs", data.inputs);
-  check::finite("targets", data.targets);
-  check::finite("test_inputs", data.test_inputs);
-  check::finite("test_targets", data.test_targets);
+  check_data("inputs", data.inputs);
+  check_data("targets", data.targets);
+  check_data("test_inputs", data.test_inputs);
+  check_data("test_targets", data.test_targets);
   if (classes) {
     check_one_hot("targets", data.targets);
     check_one_hot("test_targets", data.test_targets);
   }
+  inputs_ = dense_copy(data.inputs);
+  targets_ = dense_copy(data.targets);
+  test_inputs_ = dense_copy(data.test_inputs);
+  test_targets_ = dense_copy(data.test_targets);
 }
 
 void DataProblem::oracle_scores(Index, double*) const {

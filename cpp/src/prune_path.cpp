@@ -137,6 +137,7 @@ class StoringSink final : public GridSink {
       for (Index j = 0; j < grid_.sizes[i]; ++j)
         for (Index t = 0; t < result_.m; ++t)
           result_.dense[(i * result_.p + j) * result_.m + t] = theta(j, i * result_.m + t);
+    check::solved(result_.dense);
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock, ConstBlock retrained) override {
     const Index sizes = static_cast<Index>(grid_.sizes.size()),
@@ -163,7 +164,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   const Interruptible interruptible(poll);
   const ScaledData data(x, y, std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
-  if (inputs.curvature.size > 0) check::same("curvature", x.cols, inputs.curvature.size);
+  if (inputs.curvature.size != 0) check::same("curvature", x.cols, inputs.curvature.size);
   check::finite("curvature", inputs.curvature);
   check::not_negative("curvature", inputs.curvature);
   if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end()) {
@@ -182,8 +183,9 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   scaled.ridge = data.ridge(grid.ridge);
   scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
   GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
-  for (double& coefficient : result.dense) coefficient *= data.unscale;
-  for (double& coefficient : result.retrained) coefficient *= data.unscale;
+  for (double& coefficient : result.dense) coefficient = data.unscaled(coefficient);
+  for (double& coefficient : result.retrained) coefficient = data.unscaled(coefficient);
+  check::solved(result.retrained);
   return result;
 }
 

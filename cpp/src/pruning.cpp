@@ -181,18 +181,19 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
   if (!hessian) return rank_scores(theta, {}, scores);
   check::same("curvature", theta.rows, curvature.size);
   if (theta.cols == 1) {
-    each(theta, curvature, scores, [](double value, double weight) { return value * value * weight; });
+    // In this order a square that overflows meets no weight of 0.
+    each(theta, curvature, scores, [](double value, double weight) { return value * weight * value; });
     return;
   }
   for (Index i = 0; i < theta.rows; ++i) {
     const double norm = row_norm(theta, i);
-    scores(i) = norm * norm * curvature(i);
+    scores(i) = norm * curvature(i) * norm;
   }
 }
 
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
   check::same("scores", theta.rows, scores.size);
-  if (root_curvature.size > 0) check::same("root_curvature", theta.rows, root_curvature.size);
+  if (root_curvature.size != 0) check::same("root_curvature", theta.rows, root_curvature.size);
   if (theta.cols == 1) {
     const ConstVector column{theta.data, theta.rows, theta.row_stride};
     if (root_curvature.size == 0)

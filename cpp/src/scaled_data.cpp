@@ -5,10 +5,7 @@
 #include "check.hpp"
 
 namespace overprune {
-namespace {
 
-/// A power of two that brings the largest entry (or `least`, if that is larger) near one, where squares might
-/// overflow or underflow; else 1.
 double safe_scale(ConstMatrix values, double least) {
   double largest = least;
   for (Index j = 0; j < values.cols; ++j)
@@ -16,8 +13,6 @@ double safe_scale(ConstMatrix values, double least) {
   if (largest == 0.0 || (largest > 1e-100 && largest < 1e100)) return 1.0;
   return std::exp2(-std::clamp(std::ilogb(largest), -1000, 1000));
 }
-
-}  // namespace
 
 ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge) {
   check::at_least("X (rows)", x.rows, 1);
@@ -33,7 +28,10 @@ ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge) {
   response = response_buffer_.block(y.rows, y.cols);
   copy_strided(x, x_scale_, design);
   copy_strided(y, y_scale, response);
-  unscale = x_scale_ / y_scale;
+  // In two factors: their product may overflow where theta does not, and 0 times infinity is NaN.
+  const int exponent = std::ilogb(x_scale_) - std::ilogb(y_scale);
+  unscale_ = std::exp2(exponent / 2);
+  unscale_rest_ = std::exp2(exponent - exponent / 2);
 }
 
 }  // namespace overprune

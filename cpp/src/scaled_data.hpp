@@ -5,6 +5,10 @@
 
 namespace overprune {
 
+/// A power of two that brings the largest entry (or `least`, if that is larger) near one, where squares might
+/// overflow or underflow; else 1.
+double safe_scale(ConstMatrix values, double least = 0.0);
+
 class ScaledData {
  public:
   /// @param x      (n, p)
@@ -15,14 +19,15 @@ class ScaledData {
 
   /// The scaled problem's ridge for one of the caller's.
   double ridge(double value) const { return value * x_scale_ * x_scale_; }
+  /// A coefficient of the caller's problem for one of the scaled one; infinite where it overflows.
+  double unscaled(double coefficient) const { return coefficient * unscale_ * unscale_rest_; }
 
  private:
   Buffer design_buffer_, response_buffer_;
-  double x_scale_ = 1.0;
+  double x_scale_ = 1.0, unscale_ = 1.0, unscale_rest_ = 1.0;
 
  public:
   Block design, response;
-  double unscale = 1.0;  ///< theta of the caller's problem over theta of the scaled one
 };
 
 }  // namespace overprune

@@ -117,6 +117,10 @@ void Features::finish(double noise_std) {
   }
   null_risk_ = noise;
   look();
+  if (!std::isfinite(noise_std * noise_std))
+    check::fail("noise_std must have a finite square, got ", noise_std);
+  if (!std::isfinite(null_risk_))
+    check::fail("eigenvalues must have a finite risk of theta = 0 with these coefficients, got ", null_risk_);
   by_signal_.resize(signal_.size());
   std::iota(by_signal_.begin(), by_signal_.end(), Index{0});
   Pace pace;

@@ -241,11 +241,14 @@ PredictResult predict(const GroupedFeatures& features, double n, const RealGrid&
     if (poll) poll();
     trained.train(grid.sizes[k]);
     result.dense_risk[k] = trained.dense();
+    if (std::isnan(trained.dense())) check::out_of_range("dense risk", grid.sizes[k]);
     for (std::size_t r = 0; r < R; ++r) {
       if (grid.nonzeros[0] <= grid.sizes[k]) trained.select(grid.rules[r]);
       for (std::size_t s = 0; s < S && grid.nonzeros[s] <= grid.sizes[k]; ++s) {
         if (poll) poll();
         const auto [pruned, retrained] = trained.prune(grid.nonzeros[s]);
+        if (std::isnan(pruned) || (grid.retrain && std::isnan(retrained)))
+          check::out_of_range("pruned or retrained risk", grid.sizes[k]);
         const std::size_t at = (r * K + k) * S + s;
         result.pruned_risk[at] = pruned;
         if (grid.retrain) result.retrained_risk[at] = retrained;

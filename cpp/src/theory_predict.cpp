@@ -56,9 +56,11 @@ class Table {
   DrawnResult finish() { return std::move(result_); }
 
  private:
-  static void put(const theory::Estimate& estimate, Index at, std::vector<double>& values,
-                  std::vector<double>& errors) {
+  void put(const theory::Estimate& estimate, Index at, std::vector<double>& values,
+           std::vector<double>& errors) const {
     if (values.empty()) return;
+    if (std::isnan(estimate.value))
+      check::out_of_range("risk", static_cast<double>(grid_.sizes[at / nonzeros_ % sizes_]));
     values[at] = estimate.value;
     errors[at] = estimate.error;
   }

@@ -182,6 +182,9 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
     append(result.retrained_risk_stderr, found.error.retrained);
     result.draws.push_back(found.draws);
   }
+  for (const auto* risks : {&result.pruned_risk, &result.retrained_risk})
+    for (const double risk : *risks)
+      if (std::isnan(risk)) check::out_of_range("risk", static_cast<double>(schedule.size));
   return result;
 }
 

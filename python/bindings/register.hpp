@@ -111,6 +111,15 @@ class LongWork {
   py::gil_scoped_release release_;
 };
 
+/// Throws where a dense risk is NaN: numbers of very different size overflowed on the way.
+inline void refuse_nan(const std::vector<double>& dense_risk) {
+  for (const double risk : dense_risk)
+    if (risk != risk)
+      throw std::invalid_argument(
+          "problem must have variances and coefficients of less different size: a simulated risk leaves the "
+          "range of double precision");
+}
+
 /// A grid from its Python arguments.
 inline Grid make_grid(const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
                       bool retrain, double ridge, double retrain_ridge, bool compensate = false) {

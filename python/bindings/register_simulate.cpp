@@ -22,6 +22,7 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
     const LongWork work;
     result = simulate(problem, grid, trials, monitor);
   }
+  refuse_nan(result.dense_risk);
   const auto k = static_cast<py::ssize_t>(sizes.size()), s = static_cast<py::ssize_t>(nonzeros.size());
   const auto r = static_cast<py::ssize_t>(rules.size());
   py::dict out;

@@ -269,8 +269,8 @@ def parse(text: str, name: str, folder: Path) -> Experiment:
     """Checks the text of a config; `name` begins the messages, and paths are relative to `folder`."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name}: not valid TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # also for integers of thousands of digits and deep nesting
+        raise ConfigError(f"{name}: not valid TOML: {' '.join(str(error).split())}") from None
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:

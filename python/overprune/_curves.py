@@ -195,7 +195,8 @@ def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
         for value in wanted or ():
             if value not in held:
                 raise ValueError(
-                    f"{name} must be in the tables, which hold {', '.join(map(str, held))}; got {value!r}"
+                    f"{name} must be in the tables, which hold {', '.join(map(str, held))}; "
+                    f"got {check.shown(value)}"
                 )
 
 

@@ -132,9 +132,11 @@ class DataProblem(Problem):
 
         def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
             models, outer = self._models(theta)
-            outputs = _product(features, models).reshape(len(features), *outer, self.targets)
-            outputs = np.moveaxis(outputs, 0, -2)  # (..., N_test, m)
-            found = {"risk": ((outputs - targets) ** 2).sum(axis=-1).mean(axis=-1)}
+            with np.errstate(over="ignore", invalid="ignore"):  # the risk of huge coefficients is infinite
+                outputs = _product(features, models).reshape(len(features), *outer, self.targets)
+                outputs = np.moveaxis(outputs, 0, -2)  # (..., N_test, m)
+                risk = ((outputs - targets) ** 2).sum(axis=-1).mean(axis=-1)
+            found = {"risk": np.where(np.isnan(risk), np.inf, risk)}
             if self.classes is not None:
                 found["accuracy"] = (outputs.argmax(axis=-1) == right).mean(axis=-1)
             return found

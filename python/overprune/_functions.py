@@ -32,7 +32,8 @@ class Checked:
                 f"{name} must return an array of the shape that it is given, {given.shape}; "
                 f"got {images.shape}"
             )
-        result = np.asarray(images, dtype=np.float64)
+        with np.errstate(over="ignore"):  # a long double may become infinite, which is refused
+            result = np.asarray(images, dtype=np.float64)
         if not np.isfinite(result).all():
             i = int(np.argmin(np.isfinite(result)))
             raise ValueError(f"{name} must return finite numbers, got {result[i]} at z = {given[i]}")
@@ -48,7 +49,9 @@ def core_function(value: Any, name: str, *, probe: bool = True) -> str | Checked
         return function
     if not isinstance(value, str) or value not in check.ACTIVATIONS:
         error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; got {value!r}")
+        raise error(
+            f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; got {check.shown(value)}"
+        )
     return value
 
 

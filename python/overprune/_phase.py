@@ -179,7 +179,7 @@ def spread_sizes(s: float, p: float, count: int, *, whole: bool = True) -> list[
 
 def _axis(value: Any, side: str) -> tuple[str, list[float]]:
     if not isinstance(value, (tuple, list)) or len(value) != 2 or not isinstance(value[0], str):
-        raise TypeError(f"{side} must be a pair of a name and values, got {value!r}")
+        raise TypeError(f"{side} must be a pair of a name and values, got {check.shown(value)}")
     name, values = value
     if not name.isidentifier():
         raise ValueError(f"{side} must have a name that Python can have, got {name!r}")
@@ -198,7 +198,7 @@ def _check_axes(problem: Any, names: Mapping[str, str], n: Any, nonzeros: Any) -
             raise ValueError(f"x and y must not both give {kind}, got {names['x']!r} and {names['y']!r}")
         if given and value is not None:
             raise ValueError(
-                f"{kind} must not be given where {given[0]} is {names[given[0]]!r}, got {value!r}"
+                f"{kind} must not be given where {given[0]} is {names[given[0]]!r}, got {check.shown(value)}"
             )
         if not given and value is None:
             raise ValueError(
@@ -254,7 +254,7 @@ def _rows(
 def _made(family: Callable[..., Any], own: dict[str, float]) -> Problem | Spectrum:
     model = family(**own)
     if not isinstance(model, (Problem, Spectrum)):
-        call = ", ".join(f"{name}={value!r}" for name, value in own.items())
+        call = ", ".join(f"{name}={check.shown(value)}" for name, value in own.items())
         raise TypeError(f"problem must return a problem, got {type(model).__name__} from problem({call})")
     return model
 

@@ -164,7 +164,7 @@ def number_of_draws(value: Any, lowest: int = 1) -> int:
     """At least that many; 0 for "auto"."""
     if isinstance(value, str):
         if value != "auto":
-            raise TypeError(f'draws must be an integer or "auto", got {value!r}')
+            raise TypeError(f'draws must be an integer or "auto", got {check.shown(value)}')
         return 0
     return check.integer(value, "draws", lowest=lowest)
 

@@ -132,8 +132,10 @@ class PrunePath:
 
 
 def _position(name: str, value: Any, axis: tuple[Any, ...]) -> int:
-    if value not in axis:
-        raise ValueError(f"{name} must be one of {', '.join(str(v) for v in axis)}; got {value!r}")
+    kinds = (str,) if isinstance(axis[0], str) else (int, np.integer)
+    if not isinstance(value, kinds) or isinstance(value, bool) or value not in axis:
+        expected = ", ".join(str(v) for v in axis)
+        raise ValueError(f"{name} must be one of {expected}; got {check.shown(value)}")
     return axis.index(value)
 
 
@@ -255,4 +257,8 @@ def _oracle_scores(
         roots = largest * np.sqrt(((design / largest) ** 2).mean(axis=0))
     else:
         roots = np.sqrt(curvature)
-    return np.ascontiguousarray(np.broadcast_to(norms * roots, (sizes, p)))
+    with np.errstate(over="ignore"):
+        scores = norms * roots
+    if not np.isfinite(scores).all():  # their order is what counts
+        scores = (norms / norms.max()) * (roots / roots.max())
+    return np.ascontiguousarray(np.broadcast_to(scores, (sizes, p)))

@@ -138,6 +138,9 @@ def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
     array = check.real_array(scores, "scores")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"scores must be a non-empty array of one dimension, got shape {array.shape}")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):  # infinities are scores, too
+            array = array.astype(np.float64)
     if array.dtype.kind in "iu" and abs(array.astype(np.float64)).max() >= 2**53:
         array = np.unique(array, return_inverse=True)[1]  # as doubles such integers may tie
     values = array.astype(np.float64, copy=False)

@@ -259,7 +259,7 @@ def best_ridge(found: Found) -> float:
 
 def _bounds(value: Any) -> tuple[float, float]:
     if not check.is_sequence(value) or len(value) != 2:
-        raise TypeError(f"bounds must be a pair of numbers, got {value!r}")
+        raise TypeError(f"bounds must be a pair of numbers, got {check.shown(value)}")
     low, high = (check.positive(v, f"bounds[{i}]") for i, v in enumerate(value))
     if low >= high:
         raise ValueError(f"bounds must be increasing, got {low} before {high}")

@@ -27,6 +27,12 @@ RULES = ("magnitude", "hessian", "oracle", "random")
 ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh", "gelu")
 
 
+def shown(value: Any) -> str:
+    """`value` in one short line, for messages."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 200 else f"{line[:197]}..."
+
+
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     """`value` as an array of any dtype; ValueError for sequences of unequal lengths."""
     if isinstance(value, np.ma.MaskedArray):
@@ -96,11 +102,13 @@ def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -
     if type(value) is int and lowest <= value <= (_LARGEST if highest is None else highest):
         return value
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {shown(value)}")
     try:
         result = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}") from None
+        raise TypeError(
+            f"{name} must be an integer, got {shown(value)} of type {type(value).__name__}"
+        ) from None
     if highest is None and result < lowest:
         raise ValueError(f"{name} must be at least {lowest}, got {result}")
     most = _LARGEST if highest is None else highest
@@ -126,7 +134,7 @@ def nonnegative(value: Any, name: str) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
+        raise TypeError(f"{name} must be a real number, got {shown(value)} of type {type(value).__name__}")
     try:
         result = float(value)
     except OverflowError:
@@ -162,7 +170,7 @@ def increasing_reals(values: Any, name: str, *, highest: float = math.inf) -> li
 def flag(value: Any, name: str) -> bool:
     """`value` as a bool; numbers and strings are refused."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
@@ -188,7 +196,7 @@ def _integers(values: Any, name: str, lowest: int, highest: int | None) -> list[
     if not is_sequence(values) and isinstance(values, (int, np.integer, np.ndarray)):
         values = [values]
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence of integers, got {values!r}")
+        raise TypeError(f"{name} must be a sequence of integers, got {shown(values)}")
     result = [integer(v, f"{name}[{i}]", lowest=lowest, highest=highest) for i, v in enumerate(values)]
     if not result:
         raise ValueError(f"{name} must not be empty")
@@ -214,9 +222,9 @@ def indices(values: Any, name: str, *, size: int) -> IntArray:
 def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     """`value` if it is one of the allowed strings."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, one of {', '.join(allowed)}; got {value!r}")
+        raise TypeError(f"{name} must be a string, one of {', '.join(allowed)}; got {shown(value)}")
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {shown(value)}")
     return value
 
 
@@ -224,8 +232,10 @@ def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
     """Distinct pruning rules, at least one; a lone string is a tuple of one."""
     if isinstance(values, str):
         values = (values,)
-    if not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {values!r}")
+    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+        raise TypeError(
+            f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {shown(values)}"
+        )
     result = tuple(choice(v, f"{name}[{i}]", RULES) for i, v in enumerate(values))
     if not result:
         raise ValueError(f"{name} must not be empty; allowed: {', '.join(RULES)}")

@@ -132,9 +132,16 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
         raise FileNotFoundError(f"path must be a file of numpy.savez, got {name}, which is not a file")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}, which is not one")
-    with np.load(path, allow_pickle=False) as file:
-        _check_names(file.files, name)
-        arrays = {key: _read(file, key, name) for key in file.files}
+    with open(path, "rb") as file:
+        try:
+            archive = np.load(file, allow_pickle=False)
+            found = archive.files
+        except Exception as error:  # whatever the bytes of a damaged file lead to
+            raise ValueError(
+                f"path must be a file of numpy.savez (.npz), got {name}: {_line(error)}"
+            ) from None
+        _check_names(found, name)
+        arrays = {key: _read(archive, key, name) for key in found}
     return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
 
 
@@ -172,7 +179,7 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     ((4, 6), (2, 6))
     >>> problem = op.DataProblem(*parts)
     """
-    inputs, targets = np.asarray(inputs), np.asarray(targets)
+    inputs, targets = check.plain_array(inputs, "inputs"), check.plain_array(targets, "targets")
     if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         raise ValueError(
             "inputs and targets must have equally many rows, "
@@ -258,6 +265,10 @@ def missing(what: str, package: str) -> str:
     return f"{what} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
 
 
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _check_names(found: list[str], path: str) -> None:
     missing = [key for key in _NAMES[:2] if key not in found]
     if missing:
@@ -276,8 +287,8 @@ def _check_names(found: list[str], path: str) -> None:
 def _read(file: Any, key: str, path: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(file[key])
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{key} of {path} cannot be read as an array of numbers: {error}") from None
+    except Exception as error:  # whatever the bytes of a damaged file lead to
+        raise ValueError(f"{key} of {path} cannot be read as an array of numbers: {_line(error)}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{key} of {path} must be an array of real numbers, got dtype {array.dtype}")
     return array

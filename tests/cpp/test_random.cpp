@@ -66,6 +66,21 @@ TEST_CASE("sampling without replacement: distinct, in range, uniform") {
   for (Index i = 0; i < population; ++i) CHECK(all[i] == i);
 }
 
+TEST_CASE("golden values far into a stream, from a plain Python twin of the generator") {
+  const StreamKey key{11, 13, Purpose::draws};
+  const std::uint64_t first = (std::uint64_t{1} << 40) + 3;
+  double uniforms[4], normals[4];
+  uniform(key, first, 4, uniforms);
+  standard_normal(key, first, 4, normals);
+  const double u[] = {0x1.0c3bfaac0e154p-1, 0x1.682fcfa66871ep-2, 0x1.5f2eece488beep-1, 0x1.bbf87c855e7d0p-4};
+  const double z[] = {-0.19854845197582502, -0.5665563831679423, -1.329929364306621, 1.9247404000430242};
+  for (int i = 0; i < 4; ++i) {
+    CHECK(uniforms[i] == u[i]);
+    CHECK(std::abs(normals[i] - z[i]) < 1e-14);
+  }
+  CHECK(sample_without_replacement({11, 13, Purpose::rows}, 7, 5) == Indices{6, 2, 5, 3, 0});
+}
+
 TEST_CASE("out of range") {
   double out = 0.0;
   CHECK_THROWS_AS(standard_normal({}, 0, -1, &out), std::invalid_argument);

@@ -357,6 +357,33 @@ TYPES = [
 ]
 
 
+VALUES += [  # found by fuzzing: a crash, an endless loop, NaN or an error that named nothing
+    (
+        lambda: feature_problem(teacher=[-2e-310, 0, 0, 0], link="sign"),
+        "teacher must have a length of 0 or 1e-150",
+    ),
+    (lambda: feature_problem(bias=[1e160] * 6), "bias must be below 1e150"),
+    (lambda: op.LinearGaussianProblem([1e200], [1.0]), "beta must have a finite risk of theta = 0"),
+    (lambda: op.LinearGaussianProblem([1.0], [1.0], 1e200), "noise_std must have a finite square"),
+    (lambda: data_problem(inputs=X * 1e200), "inputs must be at most 1e150 in size"),
+    (lambda: op.random_features([[1e300]], [[1e300]], "cos"), "inputs must have finite features"),
+    (lambda: op.datasets.split([[1.0]] * 3, [[1.0], [2.0, 3.0]], 1), "targets must be an array"),
+    (
+        lambda: op.prune_path(X, Y, [2], [1]).support("magnitude", 2, np.array([[1.0]])),
+        "nonzeros must be one of 1; got array([[1.]])",
+    ),
+]
+
+
+def test_huge_numbers_leave_no_nan():
+    assert op.importance([1e300, 1.0], "hessian", curvature=[0.0, 1.0]).tolist() == [0.0, 1.0]
+    np.testing.assert_array_equal(op.least_squares([[1e-300, 0.0]], [1e100]), [INF, 0.0])
+    found = op.compensate([1.7e308, 1e300], [0], [[2.0, 1.0], [1.0, 2.0]])
+    assert not np.isnan(found).any()
+    assert LINEAR.risk([1e200] * 4) == INF
+    assert DATA.risk([1e200] * 4) == INF
+
+
 PAIRS = [(ValueError, *pair) for pair in VALUES] + [(TypeError, *pair) for pair in TYPES]
 
 

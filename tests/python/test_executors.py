@@ -263,8 +263,6 @@ def test_dask_when_all_that_had_the_arrays_are_lost(cluster, many_blocks):
 def test_mpi_with_two_ranks(tmp_path):
     script = tmp_path / "run.py"
     code = """
-    import sys
-    sys.path.insert(0, sys.argv[1])
     from mpi4py.futures import MPIPoolExecutor
     from overprune import _simulate
     from tables import assert_same
@@ -279,8 +277,8 @@ def test_mpi_with_two_ranks(tmp_path):
         print("the same")
     """
     script.write_text(textwrap.dedent(code))
-    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    command = ["mpiexec", "-n", "2", "--oversubscribe", sys.executable, "-m", "mpi4py.futures", script, HERE]
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PYTHONPATH": str(HERE)}
+    command = ["mpiexec", "-n", "2", "--oversubscribe", sys.executable, "-m", "mpi4py.futures", script]
     done = subprocess.run(
         command, env={**os.environ, **root}, capture_output=True, text=True, timeout=120, check=False
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 
 import overprune as op
+import philox_twin
+from philox_twin import MASK, normals, philox, uniform_pair
 
-MASK = 2**32 - 1
+GOLDEN = Path(__file__).parents[1] / "golden" / "random.json"
 FIRST = {  # (seed, stream): the first four normals, to the last bit
     (0, 0): [
         "-0x1.f1bcd549837c2p-4",
@@ -43,31 +47,6 @@ FIRST = {  # (seed, stream): the first four normals, to the last bit
 }
 # sha256 of the first 100,000 normals of (seed 5, stream 6), little-endian
 DIGEST = "149812ba8b43d58e6af7a7dbe0c8ecfa37bbc23e6ac32ea3a5cc56071ef790c8"
-
-
-def philox(counter, key):
-    """Philox4x32-10 of Salmon et al. (2011), word by word."""
-    x, (k0, k1) = list(counter), key
-    for _ in range(10):
-        a, b = 0xD2511F53 * x[0], 0xCD9E8D57 * x[2]
-        x = [(b >> 32) ^ x[1] ^ k0, b & MASK, (a >> 32) ^ x[3] ^ k1, a & MASK]
-        k0, k1 = (k0 + 0x9E3779B9) & MASK, (k1 + 0xBB67AE85) & MASK
-    return x
-
-
-def uniform_pair(block, seed, stream, purpose):
-    counter = (block & MASK, (block >> 32) | (purpose << 16), stream & MASK, stream >> 32)
-    x = philox(counter, (seed & MASK, seed >> 32))
-    return [(high * 2**21 + (low >> 11)) / 2**53 for high, low in (x[:2], x[2:])]
-
-
-def normals(count, seed, stream=0, purpose=0):
-    values = []
-    for block in range((count + 1) // 2):
-        u, v = uniform_pair(block, seed, stream, purpose)
-        radius = math.sqrt(-2 * math.log(u + 2**-53))
-        values += [radius * math.cos(2 * math.pi * v), radius * math.sin(2 * math.pi * v)]
-    return np.array(values[:count])
 
 
 def test_philox_twin_on_the_authors_vectors():
@@ -169,6 +148,29 @@ def test_every_kernel_level_gives_the_same_bits(level):
     if done.returncode != 0 and "on this processor" in done.stderr:
         pytest.skip(f"this processor does not run {level}")
     assert done.stdout.split() == [level, DIGEST], done.stderr
+
+
+def test_golden_values_against_the_twin():
+    """Uniforms and permutations to the last bit, and normals as far as two ways to compute a cosine agree."""
+    for entry in json.loads(GOLDEN.read_text()):
+        key = entry["seed"], entry["stream"], entry["purpose"]
+        count = len(entry["uniforms"])
+        assert [float.fromhex(u) for u in entry["uniforms"]] == philox_twin.uniforms(count, *key)
+        assert entry["rows"] == philox_twin.sample(count, philox_twin.POPULATION, *key[:2])
+        found = [float.fromhex(z) for z in entry["normals"]]
+        np.testing.assert_allclose(found, philox_twin.normals(count, *key), rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("level", op.build_info()["kernel_levels"])
+def test_golden_values_at_every_level(level):
+    """The first numbers of every stream are those that are written down, whatever the instruction set."""
+    here = str(Path(__file__).parent)
+    code = f"import json, sys; sys.path.insert(0, {here!r}); import philox_twin as t, overprune as op;"
+    code += "print(json.dumps([op.build_info()['kernel_level'], t.drawn_by_the_package()]))"
+    done = in_subprocess(code, level)
+    if done.returncode != 0 and "on this processor" in done.stderr:
+        pytest.skip(f"this processor does not run {level}")
+    assert json.loads(done.stdout) == [level, json.loads(GOLDEN.read_text())], done.stderr
 
 
 def test_an_unknown_kernel_level_is_refused():

@@ -82,7 +82,8 @@ class LinearGaussianProblem final : public Problem {
  public:
   /// Independent features. @param beta (p, m)  @param variances (p) at least 0
   /// @param noise  N: its square root, a number, for N = noise_std^2 I; or (m, m)
-  /// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input
+  /// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input, and
+  /// for numbers so large that the risk of theta = 0 overflows
   LinearGaussianProblem(ConstMatrix beta, ConstVector variances, Noise noise);
   /// Correlated features. @param covariance (p, p) symmetric and positive semidefinite
   LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, Noise noise);
@@ -132,6 +133,7 @@ class LinearGaussianProblem final : public Problem {
 
  private:
   LinearGaussianProblem(ConstMatrix beta, Noise noise);
+  void check_risk() const;
   bool keeps_signal(const Indices& features) const;
   std::vector<double> restricted_beta(const Indices& features) const;
   std::vector<double> unexplained(const Indices& features, ConstMatrix beta) const;

@@ -1,0 +1,66 @@
+"""Fuzzing at length: `python tests/python/fuzz.py --calls 200000` calls every public function at random.
+
+Prints how many calls each function had and how many of them succeeded. A call that misbehaves ends those of
+its function and is shown. The checks are those of test_fuzz.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+import matplotlib
+from hypothesis import given, seed, settings
+
+import fuzz_calls
+from fuzz_problem_targets import PROBLEM_TARGETS
+from fuzz_targets import ARRAY_TARGETS
+
+TARGETS = {**ARRAY_TARGETS, **PROBLEM_TARGETS}
+SLOW = {"advise": 20, "tune_ridge": 8, "phase": 4, "predict_schedule": 4}  # how many times fewer calls
+
+
+def calls_of(name: str, count: int, number: int) -> Callable[[], None]:
+    """A function that makes so many calls of a target."""
+
+    @seed(number)
+    @settings(settings.get_profile("long"), max_examples=count)
+    @given(fuzz_calls.perhaps_wrong(TARGETS[name]))
+    def make_calls(call: fuzz_calls.Call) -> None:
+        fuzz_calls.run(name, call)
+
+    return make_calls
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--target", choices=sorted(TARGETS))
+    chosen = parser.parse_args()
+    matplotlib.use("agg")
+    names = [chosen.target] if chosen.target else list(TARGETS)
+    share = chosen.calls / sum(1 / SLOW.get(name, 1) for name in names)
+    failed, start = [], time.perf_counter()
+    for name in names:
+        wanted = max(1, -int(-share // SLOW.get(name, 1)))
+        began = time.perf_counter()
+        try:
+            calls_of(name, wanted, chosen.seed)()
+        except Exception:
+            traceback.print_exc(limit=-2)
+            failed.append(name)
+        took = time.perf_counter() - began
+        calls, good = fuzz_calls.called[name], fuzz_calls.succeeded[name]
+        print(f"{name:30} {calls:8} calls {good:8} succeeded {took:7.1f} s", flush=True)
+    total, good = sum(fuzz_calls.called.values()), sum(fuzz_calls.succeeded.values())
+    took = time.perf_counter() - start
+    print(f"{total} calls, {good} succeeded, {took:.0f} s; failed: {', '.join(failed) or 'none'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
