@@ -293,11 +293,13 @@ class Simulation:
         return _memory.workers_that_fit(self.work, min(self.threads, self.count), kept, self.memory_limit)
 
     def _block_length(self, slots: int) -> int:
-        """Trials of a block: about half a second, less where each worker is to have several blocks."""
+        """Trials of a block: about half a second, longer for many workers, as one process serves them all,
+        and shorter where each is to have several blocks."""
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)
         seconds, size = self.work.seconds_per_trial(), self.work.bytes_per_trial()
         even = -(-self.count * cells // (4 * slots))
-        length = max(min(_SECONDS / seconds, even), _SECONDS / 10 / seconds)
+        wanted = _SECONDS * max(1.0, slots / 10) / seconds
+        length = max(min(wanted, even), _SECONDS / 10 / seconds)
         room = _BYTES
         if self.memory_limit is not None:  # an eighth of it for the results under way
             room = min(room, self.memory_limit // (16 * (slots + 1)))
