@@ -1,13 +1,22 @@
-"""The README's Python runs as it stands there, and its numbers are true."""
+"""The Python of README and docs runs as it stands there, and its numbers are true."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks_of(text):
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+BLOCKS = blocks_of(README)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
@@ -23,3 +32,12 @@ def test_block_runs(block, tmp_path, monkeypatch, capsys):
 def test_there_are_two_commands_to_set_up():
     assert len(BLOCKS) == 3
     assert len(re.findall(r"^```$\n.+\n^```$", README, flags=re.MULTILINE)) == 2
+
+
+def test_the_blocks_of_the_page_on_scaling_run_as_scripts(tmp_path):
+    found = blocks_of((ROOT / "docs" / "scaling.md").read_text())
+    assert len(found) == 1
+    for block in found:
+        (tmp_path / "script.py").write_text(block)
+        subprocess.run([sys.executable, "script.py"], cwd=tmp_path, check=True)
+    assert (tmp_path / "run.zarr").is_dir()
