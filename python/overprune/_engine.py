@@ -319,5 +319,10 @@ def dask_executor(address: str | None) -> Iterator[Executor | None]:
             )
             client = dask.Client(stack.enter_context(cluster))
         else:
-            client = dask.Client(address, timeout=10)
+            try:
+                client = dask.Client(address, timeout=10)
+            except (OSError, ValueError) as error:
+                raise OSError(
+                    f"--dask must be the address of a scheduler, got {address!r}: {error}"
+                ) from error
         yield stack.enter_context(client).get_executor()

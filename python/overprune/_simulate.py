@@ -93,8 +93,9 @@ def simulate(
         NaN where nothing is yet. Where it exists, the run goes on with what is missing: after an interrupt,
         or for more `trials` than before.
     memory_limit : int, optional
-        Bytes that the run may take, at least 1: it uses fewer threads and shorter blocks to stay below. By
-        default what is free in the machine or its control group. Does not change the result.
+        Bytes that the run may take, at least 1, with an executor each of its workers: it uses fewer threads
+        and shorter blocks to stay below. By default what is free in the machine or its control group. Does
+        not change the result.
     curvature : {None, "sample"}, default None
         What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it, "sample"
         is ``(X'X)_ii / n``, which a DataProblem always uses.
@@ -229,7 +230,7 @@ class Simulation:
 
     def on_executor(self, executor: Executor, show: bool) -> xr.Dataset:
         """Blocks on somebody's executor, results in memory."""
-        self._workers(2 * self._table_bytes())
+        self._check_remote()
         with closing(make_engine(self.work, executor, self.threads)) as runner:
             length = self._block_length(runner.slots())
             blocks = (
@@ -244,7 +245,11 @@ class Simulation:
         """Blocks on threads or somebody's executor, results in a store."""
         room = _memory.available() if self.memory_limit is None else self.memory_limit
         lazy = room is not None and 4 * self._table_bytes() > room
-        threads = self._workers(0 if lazy else 2 * self._table_bytes())
+        if executor is None:
+            threads = self._workers(0 if lazy else 2 * self._table_bytes())
+        else:
+            self._check_remote()
+            threads = 1
         with closing(make_engine(self.work, executor, threads)) as runner:
             length = self._block_length(runner.slots())
             with Store(store, self.work, self.attributes, self.count, length) as place:
@@ -291,6 +296,11 @@ class Simulation:
 
     def _workers(self, kept: int) -> int:
         return _memory.workers_that_fit(self.work, min(self.threads, self.count), kept, self.memory_limit)
+
+    def _check_remote(self) -> None:
+        """Of the memory of other machines only a given limit is known: for each of them."""
+        if self.memory_limit is not None:
+            _memory.workers_that_fit(self.work, 1, 0, self.memory_limit)
 
     def _block_length(self, slots: int) -> int:
         """Trials of a block: about half a second, longer for many workers, as one process serves them all,

@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import overprune as op
 import problems
+from cli_tools import call, fails
 from overprune import _engine, _simulate
 from tables import assert_same
 
@@ -256,6 +258,28 @@ def test_dask_when_all_that_had_the_arrays_are_lost(cluster, many_blocks):
     table = run(trials=2000, executor=cluster.get_executor())
     killer.join()
     assert_same(table, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_line_on_dask(config):
+    pytest.importorskip("distributed")
+    assert call("run", config, "-o", "a", "--dask", "local:2").exit_code == 0
+    assert call("run", config, "-o", "b").exit_code == 0
+    one, other = (xr.open_zarr(config.parent / name / "risk.zarr", group="simulate") for name in "ab")
+    assert_same(one, other)
+    expected = "--dask must be an address or local:N, N from 1 to 1024; got "
+    for address in ("local:0", "local:", "local:two", "local:1025"):
+        assert fails("run", config, "-o", "c", "--dask", address) == f"{expected}{address!r}"
+    message = "--dask must be the address of a scheduler, got 'nonsense': missing port number"
+    assert fails("run", config, "-o", "c", "--dask", "nonsense").startswith(message)
+    assert not (config.parent / "c").exists()
+
+
+def test_the_command_line_without_dask(config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask", None)
+    message = "--dask needs the package distributed: pip install overprune[dask]"
+    assert fails("run", config, "--dask", "local:2") == message
 
 
 @pytest.mark.slow
