@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._blocks import Block, Result, Work
-from ._store_layout import check_codecs, compare, create, grow, sweep
+from ._store_layout import check_arrays, check_codecs, compare, create, grow, sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -176,6 +176,7 @@ class Store:
             if has < trials:
                 self._need_to_write()
                 grow(self._group, self._work, trials)
+            check_arrays(self._group, self._work, max(has, trials), self.block)
             self._arrays = {name: self._group[name] for name in self._work.names()}
             self._entries = self._group["ledger/blocks"]
             self._ledger = self._read_ledger()

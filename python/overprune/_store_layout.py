@@ -166,10 +166,9 @@ def attributes_of(path: Path, shown: str) -> tuple[dict[str, Any], dict[str, Any
 def _add_variables(group: Any, work: Work, block: int) -> None:
     """The table's variables without trials, and its coordinates."""
     grid = work.grid
-    lengths = {"n": len(grid.n), "ridge": len(grid.ridge)}
     for name in work.names():
         dims = (*grid.outer_dims(), *grid.dims(name), "trial")
-        shape = (*(lengths[dim] for dim in grid.outer_dims()), *work.shape(name), 0)
+        shape = (*_outer_shape(work), *work.shape(name), 0)
         chunks = (*(1 for _ in grid.outer_dims()), *work.shape(name), block)
         text = grid.long_name(name)
         _array(group, name, dims, shape, chunks, np.dtype("<f8"), np.nan, long_name=text)
@@ -179,6 +178,26 @@ def _add_variables(group: Any, work: Work, block: int) -> None:
         made = _array(group, name, (dim,), array.shape, (chunk,), array.dtype, None)
         if array.size:
             made[:] = array
+
+
+def _outer_shape(work: Work) -> tuple[int, ...]:
+    lengths = {"n": len(work.grid.n), "ridge": len(work.grid.ridge)}
+    return tuple(lengths[dim] for dim in work.grid.outer_dims())
+
+
+def check_arrays(group: Any, work: Work, trials: int, block: int) -> None:
+    """Raises ValueError where an array has not the shape and chunks that a store of these has."""
+    for name in work.names():
+        array = group[name]
+        inner = (*_outer_shape(work), *work.shape(name))
+        chunks = (*(1 for _ in work.grid.outer_dims()), *work.shape(name), block)
+        is_right = array.dtype == np.float64 and array.chunks == chunks
+        if not is_right or array.shape[:-1] != inner or array.shape[-1] < trials:
+            raise ValueError(f"{name} has shape {array.shape} of {array.dtype} in chunks of {array.chunks}")
+    ledger = group["ledger/blocks"]
+    cells = (len(work.grid.n), len(work.grid.ridge))
+    if block < 1 or ledger.shape[:2] != cells or ledger.shape[2] * block < trials:
+        raise ValueError(f"the ledger has shape {ledger.shape} for blocks of {block} trials")
 
 
 def _add_ledger(group: Any, work: Work, block: int) -> None:

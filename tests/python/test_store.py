@@ -303,6 +303,30 @@ def test_damaged_metadata_is_an_error_that_says_so(name, path):
         run(trials=4, store=path)
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("pruned_risk/.zarray", {"shape": [2, 2, 2, 3, 2, 3]}),
+        ("pruned_risk/.zarray", {"dtype": "<f4"}),
+        ("dense_risk/.zarray", {"chunks": [1, 1, 3, 1]}),
+        ("ledger/blocks/.zarray", {"shape": [1, 2, 4, 4]}),
+        ("ledger/.zattrs", {"block": 0}),
+        ("ledger/.zattrs", {"block": "many"}),
+        ("ledger/.zattrs", {"block": 10**30}),
+        (".zattrs", {"trials": "many"}),
+        (".zattrs", {"trials": 10**15}),
+    ],
+)
+def test_altered_metadata_is_an_error_that_says_so(name, changes, path):
+    run(trials=4, store=path)
+    facts = json.loads((path / name).read_text())
+    (path / name).write_text(json.dumps({**facts, **changes}))
+    with pytest.raises(
+        _store.StoreError, match=r"^store .*run\.zarr is damaged: .*; remove it to begin anew$"
+    ):
+        run(trials=4, store=path)
+
+
 def test_what_killed_runs_leave_is_swept_away(path):
     run(trials=4, store=path)
     (path.parent / ".run.zarr.0123abcd.part").mkdir()
