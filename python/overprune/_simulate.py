@@ -243,7 +243,7 @@ class Simulation:
 
     def into_store(self, store: str | os.PathLike[str], executor: Executor | None, show: bool) -> xr.Dataset:
         """Blocks on threads or somebody's executor, results in a store."""
-        room = _memory.available() if self.memory_limit is None else self.memory_limit
+        room = self._memory_room()
         lazy = room is not None and 4 * self._table_bytes() > room
         if executor is None:
             threads = self._workers(0 if lazy else 2 * self._table_bytes())
@@ -310,7 +310,10 @@ class Simulation:
         even = -(-self.count * cells // (4 * slots))
         wanted = _SECONDS * max(1.0, slots / 10) / seconds
         length = max(min(wanted, even), _SECONDS / 10 / seconds)
-        room = _BYTES
-        if self.memory_limit is not None:  # an eighth of it for the results under way
-            room = min(room, self.memory_limit // (16 * (slots + 1)))
+        memory = self._memory_room()
+        # An eighth of the memory is for the results under way.
+        room = _BYTES if memory is None else min(_BYTES, memory // (16 * (slots + 1)))
         return max(1, int(min(length, room / size)))
+
+    def _memory_room(self) -> int | None:
+        return _memory.available() if self.memory_limit is None else self.memory_limit
