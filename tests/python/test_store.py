@@ -394,3 +394,29 @@ def test_a_table_larger_than_the_memory_stays_in_the_store(path, monkeypatch):
     assert table.nbytes > limit / 4
     assert not table.pruned_risk.variable._in_memory
     assert_same(table.load(), run(trials=2000))
+
+
+def test_no_thread_of_ours_outlives_a_call(path, tmp_path):
+    def names():
+        return {thread.name for thread in threading.enumerate()}
+
+    run(store=path)
+    kept = names()
+    assert not [name for name in kept if name.startswith("overprune")]
+    with interrupted_after(2):
+        run(store=tmp_path / "other.zarr")
+    run(store=tmp_path / "other.zarr")
+    assert {name for name in names() - kept if not name.startswith("asyncio_")} == set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_after_use_of_a_store(path, tmp_path):
+    expected = run(store=path)
+    child = os.fork()
+    if child == 0:
+        try:
+            table = run(store=tmp_path / "child.zarr")
+            os._exit(0 if table.pruned_risk.equals(expected.pruned_risk) else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
