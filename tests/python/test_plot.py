@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import matplotlib
@@ -420,3 +421,14 @@ def test_all_values_missing() -> None:
     for name in empty.data_vars:
         empty[name][:] = np.nan
     assert plot.risk(empty).get_xlabel() == "size k (features trained)"
+
+
+def test_panels_of_a_grid_share_a_logarithmic_axis_that_only_one_needs():
+    problem = op.LinearGaussianProblem([1.0, -0.5, 0.0], [1.0, 2.0, 0.5], noise_std=0.3)
+    table = op.simulate(problem, 4, [2, 3], [1, 2], rules=["magnitude", "oracle"], trials=2)
+    scales = [op.plot.risk_grid(table, rule=rule).axes[0].get_yscale() for rule in ("magnitude", "oracle")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        axes = op.plot.risk_grid(table).axes
+    assert {axis.get_yscale() for axis in axes} == {"log" if "log" in scales else "linear"}
+    assert all(axis.get_ylim()[0] > 0 for axis in axes)
