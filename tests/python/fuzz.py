@@ -23,6 +23,7 @@ from fuzz_targets import ARRAY_TARGETS
 TARGETS = {**ARRAY_TARGETS, **PROBLEM_TARGETS, **TABLE_TARGETS}
 SLOW = {"advise": 20, "tune_ridge": 8, "phase": 4, "predict_schedule": 4}  # how many times fewer calls
 SLOW |= {"plot_risk": 30, "plot_risk_grid": 60, "plot_phase": 60, "plot_coefficients": 60}
+CALLS_OF_A_ROUND = 20_000  # of all functions: an interrupted run has had calls of each
 SECONDS = 30  # between two lines of progress
 
 
@@ -62,17 +63,19 @@ def main() -> int:
     chosen = parser.parse_args()
     matplotlib.use("agg")
     names = [chosen.target] if chosen.target else list(TARGETS)
-    share = chosen.calls / sum(1 / SLOW.get(name, 1) for name in names)
+    rounds = max(1, chosen.calls // CALLS_OF_A_ROUND)
+    share = chosen.calls / rounds / sum(1 / SLOW.get(name, 1) for name in names)
     failed, start = [], time.perf_counter()
-    for name in names:
-        wanted = max(1, -int(-share // SLOW.get(name, 1)))
-        began = time.perf_counter()
-        try:
-            calls_of(name, wanted, chosen.seed)()
-        except Exception:
-            traceback.print_exc(limit=-2)
-            failed.append(name)
-        progress(name, began)
+    for i in range(rounds):
+        for name in names:
+            wanted = max(1, -int(-share // SLOW.get(name, 1)))
+            began = time.perf_counter()
+            try:
+                calls_of(name, wanted, chosen.seed * 1000 + i)()
+            except Exception:
+                traceback.print_exc(limit=-2)
+                failed.append(name)
+            progress(name, began)
     total, good = sum(fuzz_calls.called.values()), sum(fuzz_calls.succeeded.values())
     took = time.perf_counter() - start
     print(f"{total} calls, {good} succeeded, {took:.0f} s; failed: {', '.join(failed) or 'none'}")
