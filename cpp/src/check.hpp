@@ -54,21 +54,34 @@ inline void not_negative(const char* name, ConstVector values) {
     if (values(i) < 0.0) fail(name, " must not be negative, got ", values(i), " at index ", i);
 }
 
+[[noreturn]] inline void unsolved() {
+  fail("X must have entries of less different size, or y or the ridge be nearer to them: a solution leaves ",
+       "the range of double precision");
+}
+
 /// Throws where a model that was solved for overflowed on the way.
 template <class Coefficients>
 void solved(const Coefficients& theta) {
   for (const double coefficient : theta)
-    if (std::isnan(coefficient))
-      fail(
-          "X must have entries of less different size, or y or the ridge be nearer to them: a solution "
-          "leaves ",
-          "the range of double precision");
+    if (std::isnan(coefficient)) unsolved();
 }
+
+/// Scores that cannot be ranked. Who ranks the scores of models it has fitted says whose numbers they are.
+struct NanScores : std::invalid_argument {
+  explicit NanScores(Index i)
+      : std::invalid_argument("scores must not be NaN, got NaN at index " + std::to_string(i)) {}
+};
 
 /// Where numbers of very different size overflowed on the way to a result.
 [[noreturn]] inline void out_of_range(const char* result, double size) {
   fail("problem must have variances and coefficients of less different size: its ", result, " at size ", size,
        " leaves the range of double precision");
+}
+
+/// The same for the models of a simulation.
+[[noreturn]] inline void unmeasured() {
+  fail("problem must have variances and coefficients of less different size: a simulated model or its risk ",
+       "leaves the range of double precision");
 }
 
 /// Symmetric up to rounding, compared with the largest diagonal entry.

@@ -182,7 +182,11 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   Grid scaled = grid;
   scaled.ridge = data.ridge(grid.ridge);
   scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
-  GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
+  try {
+    GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
+  } catch (const check::NanScores&) {
+    check::unsolved();
+  }
   for (double& coefficient : result.dense) coefficient = data.unscaled(coefficient);
   for (double& coefficient : result.retrained) coefficient = data.unscaled(coefficient);
   check::solved(result.retrained);

@@ -34,7 +34,7 @@ double kth_largest(double* values, Index count, Index k) {
 [[noreturn]] void refuse_nan(ConstVector scores) {
   Index i = 0;
   while (!std::isnan(scores(i))) ++i;
-  check::fail("scores must not be NaN, got NaN at index ", i);
+  throw check::NanScores(i);
 }
 
 /// What a sample says of the k-th largest of many scores: it lies between the two, in all likelihood.
@@ -128,7 +128,7 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
   const double* values = space.values.data();
   look();
   for (Index i = 0; i < count; ++i)
-    if (std::isnan(values[i])) check::fail("scores must not be NaN, got NaN at index ", space.indices[i]);
+    if (std::isnan(values[i])) throw check::NanScores(space.indices[i]);
   chosen.resize(k);
   if (k == 0) return;
 

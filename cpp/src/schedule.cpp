@@ -56,7 +56,11 @@ class ScheduleRun {
       truth_.resize(schedule_.size);
       problem_.oracle_scores(schedule_.size, truth_.data());
     }
-    run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
+    try {
+      run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
+    } catch (const check::NanScores&) {
+      check::unmeasured();
+    }
     return std::move(result_);
   }
 

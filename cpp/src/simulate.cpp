@@ -89,7 +89,11 @@ class Run {
 
   SimulateResult finish(const std::function<void(Index)>& monitor) {
     prepare_truth();
-    run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
+    try {
+      run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
+    } catch (const check::NanScores&) {
+      check::unmeasured();
+    }
     return std::move(result_);
   }
 

@@ -111,10 +111,13 @@ class LongWork {
   py::gil_scoped_release release_;
 };
 
-/// Throws where a dense risk is NaN: numbers of very different size overflowed on the way.
-inline void refuse_nan(const std::vector<double>& dense_risk) {
-  for (const double risk : dense_risk)
-    if (risk != risk)
+/// Throws where a measured risk is NaN: numbers of very different size overflowed on the way.
+/// @param risk    empty, or blocks of sizes x nonzeros values, of which those with nonzeros <= size count;
+///                without sizes and nonzeros all do
+inline void refuse_nan(const std::vector<double>& risk, const Indices& sizes = {1},
+                       const Indices& nonzeros = {1}) {
+  for (std::size_t i = 0; i < risk.size(); ++i)
+    if (risk[i] != risk[i] && nonzeros[i % nonzeros.size()] <= sizes[i / nonzeros.size() % sizes.size()])
       throw std::invalid_argument(
           "problem must have variances and coefficients of less different size: a simulated risk leaves the "
           "range of double precision");

@@ -41,7 +41,8 @@ class Limits:
     log: bool
 
     def union(self, other: Limits) -> Limits:
-        return Limits(min(self.low, other.low), max(self.high, other.high), self.log or other.log)
+        """Of limits on the same scale."""
+        return Limits(min(self.low, other.low), max(self.high, other.high), self.log)
 
 
 def limits_of(

@@ -103,9 +103,13 @@ def _commit(directory: str | None) -> str | None:
 
 def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
     """The problem of a table with these attributes; ValueError where they hold hashes only, or a callable."""
-    description = json.loads(attributes["problem"])
-    arguments = {name: _decode(name, value) for name, value in description["arguments"].items()}
-    return _CLASSES[description["class"]](**arguments)
+    try:
+        description = json.loads(attributes["problem"])
+        cls, encoded = _CLASSES[description["class"]], dict(description["arguments"])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("the attribute problem is missing or damaged") from None
+    arguments = {name: _decode(name, value) for name, value in encoded.items()}
+    return cls(**arguments)
 
 
 def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -140,9 +144,12 @@ def _decode(name: str, value: Any) -> Any:
         raise ValueError(
             f"{name} was a Python callable, of which the table keeps the name alone: {value['callable']}"
         )
-    if "data" not in value:
+    if "data" not in value and "sha256" in value:
         raise ValueError(
             f"{name} was too large to keep in the table: only its hash {value['sha256']} is known"
         )
-    raw = zlib.decompress(base64.b64decode(value["data"]))
-    return np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])
+    try:
+        raw = zlib.decompress(base64.b64decode(value["data"]))
+        return np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])
+    except (KeyError, TypeError, ValueError, zlib.error):
+        raise ValueError(f"{name} is damaged in the attribute problem") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _validate as check
 from ._blocks import engine
 from ._problem import Problem
 from ._provenance import describe, problem_of
@@ -37,9 +38,12 @@ def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
 
     Raises
     ------
+    TypeError
+        If `table` is no xarray.Dataset.
     ValueError
-        If the table is of another kind, or its attributes tell only the hash of an array or the name of a
-        function that the problem was made of, and no config that makes it again.
+        If the table is of another kind, or its attributes are incomplete or damaged, or tell only the
+        hash of an array or the name of a function that the problem was made of, and no config that makes it
+        again.
 
     Examples
     --------
@@ -50,8 +54,13 @@ def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
     >>> bool((again.pruned_risk == table.pruned_risk).all())
     True
     """
+    import xarray as xr
+
     from . import _predict, _schedule, _simulate
 
+    if not isinstance(table, xr.Dataset):
+        raise TypeError(f"table must be an xarray.Dataset, got {type(table).__name__}")
+    threads = check.workers(workers)
     attributes = table.attrs
     runs: dict[str, tuple[Callable[..., xr.Dataset], tuple[str, ...], tuple[str, ...]]] = {
         "simulate": (_simulate.simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
@@ -60,15 +69,21 @@ def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
         "predict_schedule": (_schedule.predict_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_DRAWS)),
     }
     kind = attributes.get("kind")
-    if kind not in runs:
-        raise ValueError(f"table must be of one of the kinds {', '.join(runs)}; got {kind!r}")
+    if not isinstance(kind, str) or kind not in runs:
+        raise ValueError(f"table must be of one of the kinds {', '.join(runs)}; got {check.shown(kind)}")
     function, arguments, options = runs[kind]
-    return function(
-        _problem(attributes),
-        *(attributes[name] for name in arguments),
-        **{name: _value(name, attributes[name]) for name in options if name in attributes},
-        workers=workers,
-    )
+    lacking = [name for name in arguments if name not in attributes]
+    if lacking:
+        raise ValueError(f"table must have the attributes of a {kind} table, got none named {lacking[0]}")
+    try:
+        return function(
+            _problem(attributes),
+            *(attributes[name] for name in arguments),
+            **{name: _value(name, attributes[name]) for name in options if name in attributes},
+            workers=threads,
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"table cannot be made again from its attributes: {error}") from error
 
 
 def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
@@ -100,8 +115,13 @@ _DRAWS = ("draws", "rtol")
 def _value(name: str, value: Any) -> Any:
     """An argument as the functions take it, from an attribute."""
     if name == "seed":
-        return int(value)
+        try:
+            return int(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"seed must be an integer, got {check.shown(value)}") from None
     if name in ("retrain", "compensate"):
+        if not isinstance(value, (bool, np.bool_, int, np.integer)) or value not in (0, 1):
+            raise ValueError(f"{name} must be True or False, got {check.shown(value)}")
         return bool(value)
     if name == "curvature":
         return value if value == "sample" else None
@@ -114,15 +134,18 @@ def _problem(attributes: dict[str, Any]) -> Any:
         return problem_of(attributes)
     except ValueError as error:
         if "config" not in attributes:
-            raise ValueError(f"table cannot be made again: {error}") from None
+            raise error
     from ._config import build_problem, parse
 
-    problem: Problem = build_problem(parse(attributes["config"], "config of the table", Path()))
-    found, kept = describe(problem)["problem_hash"], attributes["problem_hash"]
+    config, kept = attributes["config"], attributes.get("problem_hash")
+    if not isinstance(config, str) or not isinstance(kept, str):
+        raise ValueError("config and problem_hash must be strings")
+    problem: Problem = build_problem(parse(config, "config of the table", Path()))
+    found = describe(problem)["problem_hash"]
     if found != kept:
         raise ValueError(
-            f"table has the problem with the hash {kept[:12]}..., its config now makes {found[:12]}...: the "
-            "data have changed, or lie elsewhere than under the current directory"
+            f"the problem has the hash {kept[:12]}..., the config now makes {found[:12]}...: the data have "
+            "changed, or lie elsewhere than under the current directory"
         )
     return problem
 

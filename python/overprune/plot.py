@@ -341,7 +341,7 @@ def phase(
     from matplotlib.axes import Axes
 
     if not isinstance(table, xr.Dataset) or table.attrs.get("kind") != "phase":
-        came = f"one of {table.attrs.get('kind')}" if isinstance(table, xr.Dataset) else repr(table)
+        came = f"one of {table.attrs.get('kind')}" if isinstance(table, xr.Dataset) else check.shown(table)
         raise TypeError(f"table must be a result of overprune.phase, got {came}")
     check.choice(versus, "versus", ("direct", "oracle"))
     if limit is not None and check.nonnegative(limit, "limit") <= 1.0:
@@ -365,7 +365,10 @@ def _draw_row(
     directs = [direct_training(tables, cell, curves) for cell, curves in zip(cells, drawn, strict=True)]
     marks, quantity = sample_sizes(tables, cells[0]), cells[0].quantity
     pairs = list(zip(drawn, directs, strict=True))
-    limits = reduce(Limits.union, (limits_of(c, direct, marks, quantity, logy) for c, direct in pairs))
+    each = [limits_of(c, direct, marks, quantity, logy) for c, direct in pairs]
+    if any(limits.log for limits in each):  # then all: the linear panel's limit of 0 has no logarithm
+        each = [limits_of(c, direct, marks, quantity, True) for c, direct in pairs]
+    limits = reduce(Limits.union, each)
     for ax, pair in zip(axes, pairs, strict=True):
         draw(ax, *pair, limits, logx)
     axes[0].set_ylabel(_Y_LABELS[quantity])

@@ -232,8 +232,12 @@ def simulate(draw: st.DrawFn) -> Call:
     arguments = _grid(draw, draw(problems))
     if isinstance(arguments["problem"], op.DataProblem):
         arguments["compensate"] = False
-    arguments["trials"] = draw(st.integers(1, 3))
-    return Call(op.simulate, arguments, tabled, subject=arguments["problem"])
+    arguments |= {"trials": draw(st.integers(1, 3)), "executor": None}
+    arguments["memory_limit"] = draw(st.sampled_from([None, None, 2**40]))
+    if draw(st.integers(0, 19)):
+        return Call(op.simulate, arguments, tabled, subject=arguments["problem"])
+    arguments["store"] = draw(st.sampled_from([0, 1.5, b"x", [], ("a",), object(), np.zeros(2)]))  # no path
+    return Call(op.simulate, arguments, nothing, honest=False, subject=arguments["problem"])
 
 
 @target

@@ -420,3 +420,10 @@ def test_all_values_missing() -> None:
     for name in empty.data_vars:
         empty[name][:] = np.nan
     assert plot.risk(empty).get_xlabel() == "size k (features trained)"
+
+
+def test_a_grid_with_one_panel_that_needs_a_logarithmic_axis() -> None:
+    both = table("predict", ("magnitude", "random"))
+    both.dense_risk[:], both.pruned_risk[:], both.retrained_risk[:] = 1.0, 3.0, 1.0
+    both.pruned_risk[1, 3:] = 300.0  # of random alone; the other's axis would begin at 0
+    assert {ax.get_yscale() for ax in plot.risk_grid(both).axes} == {"log"}

@@ -121,8 +121,10 @@ def test_a_table_that_keeps_only_hashes_is_made_again_from_its_config(config, mo
     attributes = store / "predict" / ".zattrs"
     facts = json.loads(attributes.read_text())
     attributes.write_text(json.dumps({**facts, "config": CONFIG.replace("0.3", "0.4")}))
-    assert "its config now makes" in fails("reproduce", "out/risk.zarr/predict")
-    with pytest.raises(ValueError, match=r"^table cannot be made again: beta was too large to keep"):
+    assert "the config now makes" in fails("reproduce", "out/risk.zarr/predict")
+    with pytest.raises(
+        ValueError, match=r"^table cannot be made again from its attributes: beta was too large to keep"
+    ):
         op.reproduce(op.simulate(problems.diagonal(), 10, [5], [2], trials=2))
 
 
@@ -134,6 +136,30 @@ def test_what_cannot_be_made_again(config):
     message = "TABLE must be the output of a run or the Zarr group of a table, got "
     for name in ("nothing", "small.toml"):
         assert fails("reproduce", name) == message + name
+
+
+def test_damaged_attributes_are_named():
+    table = op.simulate(problems.diagonal(), 10, [5], [2], trials=2)
+    problem = json.loads(table.problem)
+    beta = {**problem["arguments"]["beta"], "data": "AAAA"}
+    damaged = json.dumps({**problem, "arguments": {**problem["arguments"], "beta": beta}})
+    lack = {name: value for name, value in table.attrs.items() if name != "sizes"}
+    start = "^table cannot be made again from its attributes: "
+    for attributes, message in (
+        (lack, "^table must have the attributes of a simulate table, got none named sizes"),
+        ({**table.attrs, "kind": ["simulate"]}, "^table must be of one of the kinds"),
+        ({**table.attrs, "problem": "{"}, start + "the attribute problem is missing or damaged"),
+        ({**table.attrs, "problem": damaged}, start + "beta is damaged in the attribute problem"),
+        ({**table.attrs, "seed": "two"}, start + "seed must be an integer, got 'two'"),
+        ({**table.attrs, "retrain": "no"}, start + "retrain must be True or False, got 'no'"),
+        ({**table.attrs, "rules": 3}, start + "rules must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            op.reproduce(table.drop_attrs().assign_attrs(attributes))
+    with pytest.raises(TypeError, match=r"^table must be an xarray\.Dataset, got dict"):
+        op.reproduce({})
+    with pytest.raises(ValueError, match=r"^workers must be between 1"):
+        op.reproduce(table, workers=0)
 
 
 def test_the_status_of_nothing(config):
