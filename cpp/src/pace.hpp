@@ -1,6 +1,8 @@
 // Looking up from loops over large arrays.
 #pragma once
 
+#include <vector>
+
 #include "kernels/look.hpp"
 #include "overprune/types.hpp"
 
@@ -29,6 +31,23 @@ void in_parts(Index count, const Body& body) {
     if (first > 0) look();
     body(first, count - first < most ? count - first : most);
   }
+}
+
+/// values.resize(count), looking up now and then: the first touch of a gigabyte may take seconds.
+template <class T>
+void resize_in_parts(std::vector<T>& values, Index count) {
+  const auto before = static_cast<Index>(values.size());
+  if (static_cast<std::size_t>(count) > values.capacity()) {
+    std::vector<T> larger;
+    larger.reserve(static_cast<std::size_t>(count));
+    in_parts(before, [&](Index first, Index some) {
+      larger.insert(larger.end(), values.begin() + first, values.begin() + first + some);
+    });
+    values.swap(larger);
+  }
+  if (count < before) values.resize(static_cast<std::size_t>(count));
+  in_parts(count - before,
+           [&](Index first, Index some) { values.resize(static_cast<std::size_t>(before + first + some)); });
 }
 
 }  // namespace overprune

@@ -69,10 +69,10 @@ Bracket bracket(ConstVector scores, bool magnitude, Index k, double wide, std::v
 void collect(ConstVector scores, bool magnitude, double low, Index expected, SelectionSpace& space) {
   Index count = 0, next = 0;
   while (true) {
-    const Index room = std::max(expected + kSelectionMargin, static_cast<Index>(space.values.size()));
-    space.values.resize(room);
-    if (room > kStretch) look();
-    space.indices.resize(room);
+    const Index room =
+        std::max(std::min(expected, scores.size) + kSelectionMargin, static_cast<Index>(space.values.size()));
+    resize_in_parts(space.values, room);
+    resize_in_parts(space.indices, room);
     const Index end = std::min(scores.size, next + kStretch);
     count += kernels::active().select_from(end, scores.data, magnitude, low, next, room - count,
                                            space.values.data() + count, space.indices.data() + count, &next);
@@ -81,7 +81,7 @@ void collect(ConstVector scores, bool magnitude, double low, Index expected, Sel
       look();
       continue;
     }
-    expected = std::min(2 * room, scores.size);
+    expected = 2 * room;
   }
   space.values.resize(count);
   space.indices.resize(count);
@@ -101,9 +101,13 @@ template <class Function>
 void each(ConstMatrix theta, ConstVector weight, Vector scores, Function f) {
   const Index p = theta.rows;
   if (theta.row_stride == 1 && weight.stride == 1 && scores.stride == 1) {
-    for (Index i = 0; i < p; ++i) scores.data[i] = f(theta.data[i], weight.data[i]);
+    in_parts(p, [&](Index first, Index some) {
+      for (Index i = first; i < first + some; ++i) scores.data[i] = f(theta.data[i], weight.data[i]);
+    });
   } else {
-    for (Index i = 0; i < p; ++i) scores(i) = f(theta(i, 0), weight(i));
+    in_parts(p, [&](Index first, Index some) {
+      for (Index i = first; i < first + some; ++i) scores(i) = f(theta(i, 0), weight(i));
+    });
   }
 }
 
@@ -114,9 +118,21 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
   if (k < 0 || k > p) check::fail("k must lie in [0, ", p, "], got ", k);
   std::vector<double> copy;
   if (scores.stride != 1) {
-    copy.resize(p);
-    for (Index i = 0; i < p; ++i) copy[i] = scores(i);
+    copy.reserve(p);
+    in_parts(p, [&](Index first, Index some) {
+      for (Index i = first; i < first + some; ++i) copy.push_back(scores(i));
+    });
     scores = vector_view(copy);
+  }
+  if (k == p) {
+    resize_in_parts(chosen, p);
+    in_parts(p, [&](Index first, Index some) {
+      for (Index i = first; i < first + some; ++i) {
+        if (std::isnan(scores(i))) refuse_nan(scores);
+        chosen[i] = i;
+      }
+    });
+    return;
   }
   Bracket guess = bracket(scores, magnitude, std::max(k, Index{1}), 1.0, space.sorted);
   collect(scores, magnitude, guess.low, k + k / 2, space);
@@ -129,12 +145,12 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
   look();
   for (Index i = 0; i < count; ++i)
     if (std::isnan(values[i])) throw check::NanScores(space.indices[i]);
-  chosen.resize(k);
+  resize_in_parts(chosen, k);
   if (k == 0) return;
 
   // Those above the bracket are chosen for sure; the k-th largest is sought among the others.
   look();
-  space.sorted.resize(count);
+  resize_in_parts(space.sorted, count);
   double* sorted = space.sorted.data();
   Index middle = 0;
   in_parts(count, [&](Index first, Index some) {
@@ -185,7 +201,8 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
     each(theta, curvature, scores, [](double value, double weight) { return value * weight * value; });
     return;
   }
-  for (Index i = 0; i < theta.rows; ++i) {
+  Pace pace;
+  for (Index i = 0; i < theta.rows; ++i, pace(2 * theta.cols)) {
     const double norm = row_norm(theta, i);
     scores(i) = norm * curvature(i) * norm;
   }
@@ -202,7 +219,8 @@ void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
       each(theta, root_curvature, scores, [](double value, double root) { return std::abs(value) * root; });
     return;
   }
-  for (Index i = 0; i < theta.rows; ++i)
+  Pace pace;
+  for (Index i = 0; i < theta.rows; ++i, pace(2 * theta.cols))
     scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
 }
 

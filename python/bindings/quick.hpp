@@ -14,6 +14,18 @@ class ReleaseForMany {
     if (count > 10000) work_.emplace();
   }
 
+  /// Calls body(first, end) for the parts of so many items, looking for Ctrl-C after each. The parts are
+  /// small: every item of an array of zeros may be the first of a huge page, which the system clears only
+  /// then.
+  template <class Body>
+  void in_parts(Index count, const Body& body) const {
+    constexpr Index most = 64;
+    for (Index first = 0; first < count; first += most) {
+      body(first, std::min(first + most, count));
+      if (work_) work_->look();
+    }
+  }
+
  private:
   std::optional<LongWork> work_;
 };

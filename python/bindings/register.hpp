@@ -104,6 +104,7 @@ class LongWork {
   LongWork() = default;
   LongWork(const LongWork&) = delete;
   LongWork& operator=(const LongWork&) = delete;
+  void look() const { poll_(); }
 
  private:
   std::function<void()> poll_ = interruptible();

@@ -8,8 +8,15 @@
 namespace overprune::bindings {
 namespace {
 
-py::array_t<Index> as_array(const Indices& indices) {
-  return py::array_t<Index>(static_cast<py::ssize_t>(indices.size()), indices.data());
+/// Many indices are handed over, for a copy may take seconds; to copy a few is cheaper.
+py::array_t<Index> as_array(Indices indices) {
+  const auto count = static_cast<py::ssize_t>(indices.size());
+  if (count <= 10000) return py::array_t<Index>(count, indices.data());
+  auto kept = std::make_unique<Indices>(std::move(indices));
+  const Index* data = kept->data();
+  const py::capsule owner(kept.get(), [](void* pointer) { delete static_cast<Indices*>(pointer); });
+  kept.release();
+  return py::array_t<Index>(count, data, owner);
 }
 
 py::array_t<Index> largest(ConstVector scores, Index k) {
@@ -18,7 +25,7 @@ py::array_t<Index> largest(ConstVector scores, Index k) {
     const ReleaseForMany release(scores.size);
     chosen = top_k(scores, k);
   }
-  return as_array(chosen);
+  return as_array(std::move(chosen));
 }
 
 /// The same for a plain array of one dimension and a k that fits; None where anything needs a closer look.
@@ -51,14 +58,20 @@ Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked
   if (ranked.cols == 1 && curvature.size == 0) {
     support = top_k_magnitude({ranked.data, ranked.rows, ranked.row_stride}, k);
   } else {
-    std::vector<double> ranks(theta.rows);  // first the roots, then the ranks
-    for (Index i = 0; i < curvature.size; ++i) ranks[i] = std::sqrt(curvature(i));
+    std::vector<double> ranks;  // first the roots, then the ranks
+    ranks.reserve(theta.rows);
+    release.in_parts(theta.rows, [&](Index first, Index end) {
+      ranks.resize(end);
+      for (Index i = first; i < std::min(end, curvature.size); ++i) ranks[i] = std::sqrt(curvature(i));
+    });
     const Vector both = vector_view(ranks);
     rank_scores(ranked, {both.data, curvature.size, 1}, both);
     support = top_k(vector_view(ranks), k);
   }
-  for (const Index i : support)
-    for (Index j = 0; j < theta.cols; ++j) kept(i, j) = theta(i, j);
+  release.in_parts(static_cast<Index>(support.size()), [&](Index first, Index end) {
+    for (Index at = first; at < end; ++at)
+      for (Index j = 0, i = support[at]; j < theta.cols; ++j) kept(i, j) = theta(i, j);
+  });
   return out;
 }
 
@@ -123,14 +136,18 @@ py::object quick_prune(const py::object& theta, const py::object& nonzeros, cons
 }  // namespace
 
 void register_pruning(py::module_& module) {
-  module.def(
-      "importance", [](const Array& theta, const std::string& rule, const std::optional<Array>& curvature) {
-        const ConstMatrix coefficients = as_matrix(theta, "theta");
-        Array scores = new_array({coefficients.rows});
-        importance(rule_from_name(rule), coefficients,
-                   curvature ? as_vector(*curvature, "curvature") : ConstVector{}, as_mutable_vector(scores));
-        return scores;
-      });
+  module.def("importance",
+             [](const Array& theta, const std::string& rule, const std::optional<Array>& curvature) {
+               const ConstMatrix coefficients = as_matrix(theta, "theta");
+               Array scores = new_array({coefficients.rows});
+               const Vector view = as_mutable_vector(scores);
+               const ConstVector weights = curvature ? as_vector(*curvature, "curvature") : ConstVector{};
+               {
+                 const ReleaseForMany release(coefficients.rows * coefficients.cols);
+                 importance(rule_from_name(rule), coefficients, weights, view);
+               }
+               return scores;
+             });
   module.def("compensate", [](const Array& theta, const Indices& support, const Array& hessian) {
     const ConstMatrix coefficients = as_matrix(theta, "theta"), metric = as_matrix(hessian, "hessian");
     Array out = new_array({coefficients.rows, coefficients.cols});

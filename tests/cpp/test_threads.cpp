@@ -1,8 +1,11 @@
 // The API from several threads at once, and the polls that end its work.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -11,6 +14,9 @@
 #include "overprune/interrupt.hpp"
 #include "overprune/laws.hpp"
 #include "overprune/least_squares.hpp"
+#include "overprune/problem.hpp"
+#include "overprune/scalar_function.hpp"
+#include "overprune/schedule.hpp"
 #include "overprune/simulate.hpp"
 #include "overprune/theory.hpp"
 #include "reference.hpp"
@@ -188,4 +194,35 @@ TEST_CASE("a poll that throws ends a prediction by several threads") {
   CHECK_THROWS_AS(predict(correlated(), 20, grid(), options, poll), Enough);
   CHECK_THROWS_AS(survival(correlated(), {20, 40, Rule::magnitude, 0.0, 0.0}, {5}, {1 << 20, 1, 3}, poll),
                   Enough);
+}
+
+TEST_CASE("a function of the caller's in several threads: the bits of one, and what it throws ends the run") {
+  constexpr Index d = 6;
+  std::atomic<Index> images{0}, most{std::numeric_limits<Index>::max()};
+  const ScalarFunction rectify("activation", [&](double* z, Index count) {
+    for (Index i = 0; i < count; ++i) z[i] = std::max(z[i], 0.0);
+    if ((images += count) > most) throw Enough();
+  });
+  const Values weights = normals(p * d, 1), teacher = normals(d, 2);
+  const RandomFeatureProblem problem(column_major(weights.data(), p, d), vector_view(teacher), 0.3, rectify,
+                                     {});
+  const Values one = simulate(problem, grid(), {20, 0, 5, 1, 1, false}).retrained_risk;
+  CHECK(same(simulate(problem, grid(), {20, 0, 5, 1, 3, false}).retrained_risk, one));
+  most = images + 20 * p * 10;
+  CHECK_THROWS_AS(simulate(problem, grid(), {20, 0, 1 << 20, 1, 3, false}), Enough);
+}
+
+TEST_CASE("one problem in the hands of several threads") {
+  const LinearGaussianProblem& problem = correlated();
+  const Schedule schedule{40, {20, 10}, {Rule::magnitude, Rule::oracle}, 0.0, 0.0};
+  Values simulated[2], predicted[2];
+  std::thread other[2];
+  for (int i = 0; i < 2; ++i)
+    other[i] = std::thread([&, i] {
+      simulated[i] = simulate_schedule(problem, schedule, {20, 0, 4, 1, 2, false}).retrained_risk;
+      predicted[i] = predict_schedule(problem, 20, schedule, {16, 0.005, 1, 2}).retrained_risk;
+    });
+  for (std::thread& thread : other) thread.join();
+  CHECK(same(simulated[0], simulated[1]));
+  CHECK(same(predicted[0], predicted[1]));
 }
