@@ -177,7 +177,13 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
   for (const Rule rule : schedule.rules) {
     poll_now(monitor);
     const auto method = method_for(problem, static_cast<double>(n), schedule, rule, draws.seed, model);
-    const Estimate found = prediction.run(*method);
+    const Estimate found = [&] {
+      try {
+        return prediction.run(*method);
+      } catch (const check::NanScores&) {
+        check::out_of_range("scores", static_cast<double>(schedule.size));
+      }
+    }();
     result.dense_risk = found.mean.retrained[0];
     append(result.pruned_risk, found.mean.pruned);
     append(result.retrained_risk, found.mean.retrained);
