@@ -61,6 +61,9 @@ class ScheduleRun {
     } catch (const check::NanScores&) {
       check::unmeasured();
     }
+    for (const auto* risks : {&result_.dense_risk, &result_.pruned_risk, &result_.retrained_risk})
+      for (const double risk : *risks)
+        if (std::isnan(risk)) check::unmeasured();
     return std::move(result_);
   }
 

@@ -51,12 +51,15 @@ struct Estimate {
 std::pair<double, double> spread(const std::vector<Rounds>& groups, std::vector<double> Rounds::* figures,
                                  std::size_t t) {
   const double count = static_cast<double>(groups.size());
-  double sum = 0.0, squares = 0.0;
+  double sum = 0.0, largest = 0.0;
   for (const Rounds& group : groups) sum += (group.*figures)[t];
   const double mean = sum / count;
   if (std::isinf(mean)) return {mean, 0.0};
-  for (const Rounds& group : groups) squares += std::pow((group.*figures)[t] - mean, 2);
-  return {mean, std::sqrt(squares / (count * (count - 1.0)))};
+  for (const Rounds& group : groups) largest = std::max(largest, std::abs((group.*figures)[t] - mean));
+  const double unit = largest > 1e150 ? std::exp2(std::ilogb(largest)) : 1.0;  // else the squares overflow
+  double squares = 0.0;
+  for (const Rounds& group : groups) squares += std::pow(((group.*figures)[t] - mean) / unit, 2);
+  return {mean, unit * std::sqrt(squares / (count * (count - 1.0)))};
 }
 
 class Prediction {
@@ -174,7 +177,13 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
   for (const Rule rule : schedule.rules) {
     poll_now(monitor);
     const auto method = method_for(problem, static_cast<double>(n), schedule, rule, draws.seed, model);
-    const Estimate found = prediction.run(*method);
+    const Estimate found = [&] {
+      try {
+        return prediction.run(*method);
+      } catch (const check::NanScores&) {
+        check::out_of_range("scores", static_cast<double>(schedule.size));
+      }
+    }();
     result.dense_risk = found.mean.retrained[0];
     append(result.pruned_risk, found.mean.pruned);
     append(result.retrained_risk, found.mean.retrained);
@@ -182,7 +191,8 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
     append(result.retrained_risk_stderr, found.error.retrained);
     result.draws.push_back(found.draws);
   }
-  for (const auto* risks : {&result.pruned_risk, &result.retrained_risk})
+  for (const auto* risks : {&result.pruned_risk, &result.retrained_risk, &result.pruned_risk_stderr,
+                            &result.retrained_risk_stderr})
     for (const double risk : *risks)
       if (std::isnan(risk)) check::out_of_range("risk", static_cast<double>(schedule.size));
   return result;

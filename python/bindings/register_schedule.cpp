@@ -29,7 +29,6 @@ py::dict bind_simulate_schedule(const Problem& problem, Index n, Index size, con
     const LongWork work;
     found = simulate_schedule(problem, schedule, trials, monitor);
   }
-  for (const auto* risk : {&found.dense_risk, &found.pruned_risk, &found.retrained_risk}) refuse_nan(*risk);
   const auto r = static_cast<py::ssize_t>(rules.size()), t = static_cast<py::ssize_t>(nonzeros.size()) + 1;
   py::dict out;
   const auto put = [&](const char* name, const std::vector<double>& values, bool dense) {

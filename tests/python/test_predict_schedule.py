@@ -314,3 +314,23 @@ def test_the_table_has_the_form_of_the_simulated_one(make):
 def test_bad_draws_are_named(change, error, message):
     with pytest.raises(error, match=message):
         op.predict_schedule(diagonal(), 20, 30, [10, 5], **change)
+
+
+def test_the_scale_of_the_responses_is_free():
+    """A standard error of huge risks does not square them."""
+    root = np.random.default_rng(0).standard_normal((4, 5))
+    grid = {"n": 9, "size": 3, "schedule": [2, 1], "rules": ["magnitude", "hessian"], "draws": 64}
+    beta, scale = np.array([1.0, -0.5, 0.3, 0.8]), 2.0**498
+    one = op.predict_schedule(op.LinearGaussianProblem(beta, root @ root.T, 0.3), **grid)
+    huge = op.predict_schedule(op.LinearGaussianProblem(beta * scale, root @ root.T, 0.3 * scale), **grid)
+    assert (one.retrained_risk_stderr > 0).any()
+    for name in one:
+        if name.endswith(("risk", "stderr")):
+            np.testing.assert_allclose(huge[name] / scale / scale, one[name], rtol=1e-9)
+
+
+def test_risks_beyond_double_precision_are_refused():
+    root = np.random.default_rng(0).standard_normal((4, 5))
+    problem = op.LinearGaussianProblem(np.ones(4), root @ root.T, 1e150)
+    with pytest.raises(ValueError, match=r"^problem must have variances and coefficients of less different"):
+        op.predict_schedule(problem, 2, 3, [2, 1], draws=32)

@@ -42,7 +42,7 @@ struct SimulateScheduleResult {
 /// truth of the problem restricted to the first `size` features, random uniformly.
 /// @param monitor  called by the calling thread about twenty times a second with the number of trials done;
 ///                 may throw, which stops the workers and leaves through simulate_schedule
-/// @throws std::invalid_argument for a schedule or trials out of range
+/// @throws std::invalid_argument for a schedule or trials out of range; where a risk overflows to NaN
 SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
                                          const Trials& trials,
                                          const std::function<void(Index done)>& monitor = {});
