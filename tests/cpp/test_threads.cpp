@@ -220,7 +220,7 @@ TEST_CASE("one problem in the hands of several threads") {
   for (int i = 0; i < 2; ++i)
     other[i] = std::thread([&, i] {
       simulated[i] = simulate_schedule(problem, schedule, {20, 0, 4, 1, 2, false}).retrained_risk;
-      predicted[i] = predict_schedule(problem, 20, schedule, {16, 0.005, 1, 2}).retrained_risk;
+      predicted[i] = predict_schedule(problem, 20, schedule, {32, 0.005, 1, 2}).retrained_risk;
     });
   for (std::thread& thread : other) thread.join();
   CHECK(same(simulated[0], simulated[1]));
