@@ -1,6 +1,7 @@
 #include "overprune/simulate.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -94,10 +95,22 @@ class Run {
     } catch (const check::NanScores&) {
       check::unmeasured();
     }
+    refuse_nan();
     return std::move(result_);
   }
 
  private:
+  /// Numbers of very different size may overflow on the way to a risk; NaN stands for nonzeros > size only.
+  void refuse_nan() const {
+    for (const double risk : result_.dense_risk)
+      if (std::isnan(risk)) check::unmeasured();
+    const std::size_t kept = grid_.nonzeros.size(), sizes = grid_.sizes.size();
+    for (const auto* risks : {&result_.pruned_risk, &result_.retrained_risk, &result_.compensated_risk})
+      for (std::size_t i = 0; i < risks->size(); ++i)
+        if (std::isnan((*risks)[i]) && grid_.nonzeros[i % kept] <= grid_.sizes[i / kept % sizes])
+          check::unmeasured();
+  }
+
   /// The oracle's scores depend on the problem alone: once for all trials.
   void prepare_truth() {
     if (std::find(grid_.rules.begin(), grid_.rules.end(), Rule::oracle) == grid_.rules.end()) return;

@@ -112,18 +112,6 @@ class LongWork {
   py::gil_scoped_release release_;
 };
 
-/// Throws where a measured risk is NaN: numbers of very different size overflowed on the way.
-/// @param risk    empty, or blocks of sizes x nonzeros values, of which those with nonzeros <= size count;
-///                without sizes and nonzeros all do
-inline void refuse_nan(const std::vector<double>& risk, const Indices& sizes = {1},
-                       const Indices& nonzeros = {1}) {
-  for (std::size_t i = 0; i < risk.size(); ++i)
-    if (risk[i] != risk[i] && nonzeros[i % nonzeros.size()] <= sizes[i / nonzeros.size() % sizes.size()])
-      throw std::invalid_argument(
-          "problem must have variances and coefficients of less different size: a simulated risk leaves the "
-          "range of double precision");
-}
-
 /// A grid from its Python arguments.
 inline Grid make_grid(const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
                       bool retrain, double ridge, double retrain_ridge, bool compensate = false) {

@@ -22,9 +22,6 @@ py::dict bind_simulate(const Problem& problem, Index n, const Indices& sizes, co
     const LongWork work;
     result = simulate(problem, grid, trials, monitor);
   }
-  refuse_nan(result.dense_risk);
-  for (const auto* risk : {&result.pruned_risk, &result.retrained_risk, &result.compensated_risk})
-    refuse_nan(*risk, sizes, nonzeros);
   const auto k = static_cast<py::ssize_t>(sizes.size()), s = static_cast<py::ssize_t>(nonzeros.size());
   const auto r = static_cast<py::ssize_t>(rules.size());
   py::dict out;
