@@ -93,6 +93,10 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
         lines.append(f"{name}: {_made(table.attrs)}")
         again = reproduce(table, workers=workers)
         for variable in table.data_vars:
+            if variable not in again or again[variable].shape != table[variable].shape:
+                raise ValueError(
+                    f"table has {variable} {table[variable].shape}, which its attributes do not make"
+                )
             difference, scale, missing = _difference(table[variable].values, again[variable].values)
             text = "the same to the last bit"
             if missing:

@@ -162,6 +162,15 @@ def test_damaged_attributes_are_named():
         op.reproduce(table, workers=0)
 
 
+def test_variables_that_the_attributes_do_not_make(config):
+    table = op.simulate(problems.diagonal(), 10, [5, 20], [2], trials=2)
+    table.assign(other=table.dense_risk).to_zarr(config.parent / "more", zarr_format=2)
+    table.isel(trial=[0]).to_zarr(config.parent / "fewer", zarr_format=2)
+    ending = "which its attributes do not make"
+    assert fails("reproduce", "more") == f"table has other (2, 2), {ending}"
+    assert fails("reproduce", "fewer") == f"table has dense_risk (2, 1), {ending}"
+
+
 def test_the_status_of_nothing(config):
     assert fails("status", "out") == "DIR must be the output of a run or a store, got out, which is neither"
 
