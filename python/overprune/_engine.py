@@ -317,10 +317,10 @@ def dask_executor(address: str | None) -> Iterator[Executor | None]:
             cluster = dask.LocalCluster(
                 n_workers=int(count), threads_per_worker=1, dashboard_address=None, memory_limit=0
             )
-            client = dask.Client(stack.enter_context(cluster))
+            client = dask.Client(stack.enter_context(cluster), set_as_default=False)
         else:
             try:
-                client = dask.Client(address, timeout=10)
+                client = dask.Client(address, timeout=10, set_as_default=False)
             except (OSError, ValueError) as error:
                 raise OSError(
                     f"--dask must be the address of a scheduler, got {address!r}: {error}"
