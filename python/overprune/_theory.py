@@ -109,7 +109,9 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
         return mean, variance
     mean, spread, omega, finite = _core.model_law(linear._core, samples, strength)
     # Cov(theta_it, theta_jr) = spread_ij omega_tr, of which the part with t == r is returned.
-    variance = spread[..., None] * np.diagonal(omega)
+    unexplained = np.diagonal(omega)
+    with np.errstate(invalid="ignore"):  # an infinite spread of what is explained without rest
+        variance = np.where(unexplained == 0.0, 0.0, spread[..., None] * unexplained)
     if not finite:
         variance = np.where(variance == 0.0, 0.0, np.copysign(np.inf, variance))
     return (mean, variance) if linear.targets > 1 else (mean[:, 0], variance[..., 0])

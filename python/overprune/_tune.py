@@ -210,6 +210,7 @@ def natural_bounds(problem: LinearGaussianProblem, n: int) -> tuple[float, float
     mean = float(np.mean(problem._core.variances))
     if mean == 0.0:
         return 1e-3, 1e3  # without variance no ridge does anything
+    mean = max(mean, 1e-290)  # far below it, too, the scales are above 0
     noise = problem._core.noise_floor
     signal = max(problem.null_risk - noise, 0.0)
     best = noise / signal * mean * problem.p / n if signal > 0.0 else math.inf

@@ -270,3 +270,12 @@ def test_predict_refuses(change, error, message):
     arguments = {"n": 10, "sizes": [20], "nonzeros": [5], **change}
     with pytest.raises(error, match=message):
         op.predict(demo(), **arguments)
+
+
+def test_a_target_without_signal_or_noise_has_no_variance_where_the_limit_diverges():
+    problem = op.LinearGaussianProblem(np.array([[1.0, 0.0], [2.0, 0.0]]), np.ones(2), noise_std=0.0)
+    _, variance = op.coefficient_law(problem, 1)
+    assert np.isfinite(variance).all()
+    problem = op.LinearGaussianProblem(np.array([[1.0, 0.0]]), np.ones(1), noise_std=0.0)
+    _, variance = op.coefficient_law(problem, 1)
+    assert (variance == 0.0).all() or not np.isnan(variance).any()

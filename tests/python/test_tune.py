@@ -160,3 +160,9 @@ def test_bounds_bound():
 def test_bad_input(arguments, kind, message):
     with pytest.raises(kind, match=message):
         op.tune_ridge(**{"problem": isotropic(60), "n": 20, "size": 30, **arguments})
+
+
+def test_variances_that_nearly_underflow():
+    problem = op.LinearGaussianProblem(np.ones(4), np.full(4, 1e-306), noise_std=0.0)
+    found = op.tune_ridge(problem, 3, 4, 2)
+    assert np.isfinite(found.ridge)
