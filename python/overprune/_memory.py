@@ -20,9 +20,14 @@ def available() -> int | None:
     return min(found) if found else None
 
 
+def room_of(limit: int | None) -> int | None:
+    """Bytes that a run may take: a limit, or where there is none what is available."""
+    return available() if limit is None else limit
+
+
 def within(work: Work, workers: int, limit: int | None) -> Work:
     """`work`, with X drawn in blocks of columns where that many workers would not fit otherwise."""
-    room = available() if limit is None else limit
+    room = room_of(limit)
     if room is None or workers * max(work.memory(*cell)[1] for cell in work.cells()) <= room:
         return work
     return replace(work, design_limit=0)
@@ -36,7 +41,7 @@ def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> 
     MemoryError
         If not even one does.
     """
-    room = available() if limit is None else limit
+    room = room_of(limit)
     if room is None:
         return workers
     needs = {cell: work.memory(*cell) for cell in work.cells()}

@@ -243,7 +243,7 @@ class Simulation:
 
     def into_store(self, store: str | os.PathLike[str], executor: Executor | None, show: bool) -> xr.Dataset:
         """Blocks on threads or somebody's executor, results in a store."""
-        room = self._memory_room()
+        room = _memory.room_of(self.memory_limit)
         lazy = room is not None and 4 * self._table_bytes() > room
         if executor is None:
             threads = self._workers(0 if lazy else 2 * self._table_bytes())
@@ -310,10 +310,7 @@ class Simulation:
         even = -(-self.count * cells // (4 * slots))
         wanted = _SECONDS * max(1.0, slots / 10) / seconds
         length = max(min(wanted, even), _SECONDS / 10 / seconds)
-        memory = self._memory_room()
+        memory = _memory.room_of(self.memory_limit)
         # An eighth of the memory is for the results under way.
         room = _BYTES if memory is None else min(_BYTES, memory // (16 * (slots + 1)))
         return max(1, int(min(length, room / size)))
-
-    def _memory_room(self) -> int | None:
-        return _memory.available() if self.memory_limit is None else self.memory_limit
