@@ -88,27 +88,33 @@ class Run {
     result_.retrained_accuracy = result_.retrained_risk;
   }
 
-  SimulateResult finish(const std::function<void(Index)>& monitor) {
+  SimulateResult finish(const SimulateMonitor& monitor) {
     prepare_truth();
+    const auto watch = [&](Index done) {
+      refuse_nan(done);
+      if (monitor) monitor(done, result_);
+    };
     try {
-      run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
+      run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, watch);
     } catch (const check::NanScores&) {
       check::unmeasured();
     }
-    refuse_nan();
     return std::move(result_);
   }
 
  private:
   /// Numbers of very different size may overflow on the way to a risk; NaN stands for nonzeros > size only.
-  void refuse_nan() const {
-    for (const double risk : result_.dense_risk)
-      if (std::isnan(risk)) check::unmeasured();
-    const std::size_t kept = grid_.nonzeros.size(), sizes = grid_.sizes.size();
+  /// Looks at the trials before `done` that it has not seen yet.
+  void refuse_nan(Index done) {
+    const Index kept = static_cast<Index>(grid_.nonzeros.size());
+    const Index sizes = static_cast<Index>(grid_.sizes.size());
+    for (Index i = seen_ * sizes; i < done * sizes; ++i)
+      if (std::isnan(result_.dense_risk[i])) check::unmeasured();
     for (const auto* risks : {&result_.pruned_risk, &result_.retrained_risk, &result_.compensated_risk})
-      for (std::size_t i = 0; i < risks->size(); ++i)
+      for (Index i = seen_ * points_; i < done * points_ && !risks->empty(); ++i)
         if (std::isnan((*risks)[i]) && grid_.nonzeros[i % kept] <= grid_.sizes[i / kept % sizes])
           check::unmeasured();
+    seen_ = done;
   }
 
   /// The oracle's scores depend on the problem alone: once for all trials.
@@ -167,8 +173,8 @@ class Run {
   const Problem& problem_;
   const Grid& grid_;
   const Trials& trials_;
-  Index points_ = 0;
-  std::vector<double> truth_;  // (K, p), only for the oracle rule
+  Index points_ = 0, seen_ = 0;  // of one trial; trials that refuse_nan has looked at
+  std::vector<double> truth_;    // (K, p), only for the oracle rule
   SimulateResult result_;
 };
 
@@ -183,7 +189,7 @@ void check_trials(const Trials& trials) {
 }
 
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
-                        const std::function<void(Index done)>& monitor) {
+                        const SimulateMonitor& monitor) {
   check_grid(grid, problem.features());
   check_trials(trials);
   if (grid.compensate && !problem.population())

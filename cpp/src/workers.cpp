@@ -1,5 +1,6 @@
 #include "workers.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -34,11 +35,14 @@ struct Stopped {};
 
 /// What the workers and the calling thread share.
 struct Board {
-  std::atomic<Index> next{0}, done{0};
+  explicit Board(Index workers) : at(workers), running(workers) {}
+
+  std::atomic<Index> next{0};
+  std::vector<std::atomic<Index>> at;  // what each thread is doing: it has finished all that it took before
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable changed;
-  Index running = 0;           // guarded by mutex
+  Index running;               // guarded by mutex
   std::exception_ptr failure;  // guarded by mutex
 
   void leave(std::exception_ptr why) {
@@ -49,7 +53,10 @@ struct Board {
     changed.notify_all();
   }
 
-  void work(Index count, const std::function<Task()>& start) {
+  /// All tasks before this one are finished.
+  Index done() const { return std::min_element(at.begin(), at.end())->load(); }
+
+  void work(Index worker, Index count, const std::function<Task()>& start) {
     std::exception_ptr why;
     try {
       const Poll poll = [this] {
@@ -57,10 +64,11 @@ struct Board {
       };
       const Interruptible interruptible(poll);
       const Task task = start();
-      for (Index i = next++; i < count; i = next++) {
+      for (Index i = next++;; i = next++) {
+        at[worker] = std::min(i, count);
+        if (i >= count) break;
         poll();
         task(i, poll);
-        ++done;
       }
     } catch (const Stopped&) {
     } catch (...) {
@@ -73,9 +81,9 @@ struct Board {
     std::unique_lock lock(mutex);
     while (running > 0) {
       changed.wait_for(lock, std::chrono::milliseconds(50));
-      if (!monitor) continue;
+      if (!monitor || running == 0) continue;
       lock.unlock();
-      monitor(done);
+      monitor(done());
       lock.lock();
     }
   }
@@ -85,12 +93,11 @@ struct Board {
 
 void run_tasks(Index count, Index workers, const std::function<Task()>& start,
                const std::function<void(Index)>& monitor) {
-  Board board;
-  Threads threads;
   const Index used = std::min(workers, count);
-  board.running = used;
+  Board board(used);
+  Threads threads;
   try {
-    for (Index w = 0; w < used; ++w) threads.start([&] { board.work(count, start); });
+    for (Index w = 0; w < used; ++w) threads.start([&, w] { board.work(w, count, start); });
     board.wait(monitor);
   } catch (...) {
     board.stop = true;
@@ -98,6 +105,7 @@ void run_tasks(Index count, Index workers, const std::function<Task()>& start,
   }
   threads.join();
   if (board.failure) std::rethrow_exception(board.failure);
+  if (monitor) monitor(count);
 }
 
 void parallel_for(Index count, Index workers, const Task& body, const Poll& poll) {

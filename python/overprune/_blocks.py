@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -28,11 +28,26 @@ class Block(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a block has found, how long that took in seconds, and what computed it."""
+    """What a block has found, how many seconds its workers took together, and what computed it."""
 
     values: Mapping[str, FloatArray]
     seconds: float
     engine: tuple[str, str]
+
+
+def consecutive(blocks: Iterable[Block], most: int) -> Iterator[list[Block]]:
+    """Lists of blocks that follow one another in one cell: single ones, or with at most `most` trials."""
+    part: list[Block] = []
+    trials = 0
+    for block in blocks:
+        follows = bool(part) and block[:3] == (*part[0][:2], part[0].first + trials)
+        if part and not (follows and trials + block.trials <= most):
+            yield part
+            part, trials = [], 0
+        part.append(block)
+        trials += block.trials
+    if part:
+        yield part
 
 
 def engine() -> tuple[str, str]:
@@ -84,27 +99,48 @@ class Work:
         `monitor` is called about twenty times a second with the number of trials done; what it raises stops
         the block.
         """
-        grid, began = self.grid, time.perf_counter()
-        found = _core.simulate(
+        results: list[Result] = []
+        self.stream([block], workers, monitor, lambda _, result: results.append(result))
+        return results[0]
+
+    def stream(
+        self,
+        blocks: Sequence[Block],
+        workers: int,
+        monitor: Callable[[int], None] | None,
+        take: Callable[[Block, Result], None],
+    ) -> None:
+        """Computes blocks that follow one another in one cell, all workers at each, and hands over each one
+        while the next ones are being computed: no worker waits between them."""
+        grid, first, cell = self.grid, blocks[0].first, blocks[0][:2]
+        began = time.perf_counter()
+
+        def hand_over(i: int, found: dict[str, FloatArray]) -> None:
+            nonlocal began
+            now = time.perf_counter()
+            values = {name: np.moveaxis(found[name], 0, -1) for name in self.names()}
+            spent, began = workers * (now - began), now
+            take(blocks[i], Result(values, spent, engine()))
+
+        _core.simulate(
             self.problem._core,
-            grid.n[block.n],
+            grid.n[cell[0]],
             grid.sizes,
             grid.nonzeros,
             grid.rules,
             grid.retrain,
-            grid.ridge[block.ridge],
+            grid.ridge[cell[1]],
             grid.retrain_ridge,
             grid.compensate,
             self.sample_curvature,
-            block.first,
-            block.trials,
+            first,
+            [block.first - first + block.trials for block in blocks],
             self.seed,
             workers,
             monitor,
+            hand_over,
             **self._limits(),
         )
-        values = {name: np.moveaxis(found[name], 0, -1) for name in self.names()}
-        return Result(values, time.perf_counter() - began, engine())
 
     def _limits(self) -> dict[str, int]:
         return {} if self.design_limit is None else {"design_limit": self.design_limit}

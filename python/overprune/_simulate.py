@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _memory
 from . import _validate as check
-from ._blocks import Block, Result, Work, engine
+from ._blocks import Block, Result, Work, consecutive, engine
 from ._engine import make_engine, run_blocks
 from ._grid import Grid
 from ._problem import Problem, as_problem
@@ -26,7 +26,8 @@ from ._validate import FloatArray
 if TYPE_CHECKING:
     import xarray as xr
 
-_SECONDS = 0.5  # of a block: long against what it costs to hand it out and to keep it
+_SECONDS = 1.0  # of a block: long against what it costs to hand it out and to keep it
+_MANY = 16  # trials a thread: so many that it hardly matters that the last ones leave threads idle
 _BYTES = 2**26  # of a block's results, at most
 
 
@@ -250,15 +251,27 @@ class Simulation:
         else:
             self._check_remote()
             threads = 1
-        with closing(make_engine(self.work, executor, threads)) as runner:
+        with ExitStack() as stack:
+            streams = executor is None and self.count >= _MANY * threads
+            runner = stack.enter_context(closing(make_engine(self.work, executor, threads)))
             length = self._block_length(runner.slots())
-            with Store(store, self.work, self.attributes, self.count, length) as place:
-                pending = list(place.pending(self.count))
-                left = sum(block.trials for block in pending)
-                with self._progress(show, left) as bar, closing(run_blocks(pending, runner)) as results:
-                    for block, result in self._counted(results, bar):
-                        place.write(block, result)
-                return place.table(self.count, lazy=lazy)
+            place = stack.enter_context(Store(store, self.work, self.attributes, self.count, length))
+            pending = list(place.pending(self.count))
+            with self._progress(show, sum(block.trials for block in pending)) as bar:
+                if streams:
+                    self._stream(pending, threads, bar, place)
+                else:
+                    with closing(run_blocks(pending, runner)) as results:
+                        for block, result in self._counted(results, bar):
+                            place.write(block, result)
+            return place.table(self.count, lazy=lazy)
+
+    def _stream(self, pending: list[Block], threads: int, bar: Progress, place: Store) -> None:
+        """All threads at each block, as many blocks in one call as leave room for what they find."""
+        most = self._room(8, 4 * _BYTES) // self.work.bytes_per_trial()
+        for part in consecutive(pending, most):
+            self.work.stream(part, threads, bar.callback(), place.write)
+            bar.finish_block(sum(block.trials for block in part))
 
     def check_store(self, store: str | os.PathLike[str]) -> None:
         """Raises ValueError where `into_store` would find something else than a part of this run."""
@@ -303,14 +316,17 @@ class Simulation:
             _memory.workers_that_fit(self.work, 1, 0, self.memory_limit)
 
     def _block_length(self, slots: int) -> int:
-        """Trials of a block: about half a second, longer for many workers, as one process serves them all,
-        and shorter where each is to have several blocks."""
+        """Trials of a block: about a second, longer for many workers, as one process serves them all, and
+        shorter where each is to have several blocks."""
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)
         seconds, size = self.work.seconds_per_trial(), self.work.bytes_per_trial()
         even = -(-self.count * cells // (4 * slots))
         wanted = _SECONDS * max(1.0, slots / 10) / seconds
         length = max(min(wanted, even), _SECONDS / 10 / seconds)
-        memory = _memory.room_of(self.memory_limit)
-        # An eighth of the memory is for the results under way.
-        room = _BYTES if memory is None else min(_BYTES, memory // (16 * (slots + 1)))
+        room = self._room(16 * (slots + 1), _BYTES)  # together an eighth of the memory
         return max(1, int(min(length, room / size)))
+
+    def _room(self, parts: int, most: int) -> int:
+        """Bytes of one of so many parts of the memory, at most `most`."""
+        memory = _memory.room_of(self.memory_limit)
+        return most if memory is None else min(most, memory // parts)

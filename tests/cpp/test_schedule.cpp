@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 #include "overprune/theory.hpp"
 #include "reference.hpp"
@@ -130,6 +134,23 @@ TEST_CASE("tasks run once each, and the first error reaches the caller") {
   std::vector<int> seen(100, 0);
   run_tasks(100, 4, [&]() -> Task { return [&](Index i, const Poll&) { ++seen[i]; }; });
   CHECK(seen == std::vector<int>(100, 1));
+  std::vector<std::atomic<int>> finished(1000);
+  Index last = 0;
+  bool all = true;
+  run_tasks(
+      1000, 4,
+      [&]() -> Task {
+        return [&](Index i, const Poll&) {
+          std::this_thread::sleep_for(std::chrono::microseconds(i % 7 * 100));
+          finished[i] = 1;
+        };
+      },
+      [&](Index done) {
+        for (Index i = 0; i < done; ++i) all = all && finished[i] == 1;
+        last = done;
+      });
+  CHECK(all);
+  CHECK(last == 1000);
   CHECK_THROWS_WITH_AS(run_tasks(1000000, 3,
                                  []() -> Task {
                                    return [](Index i, const Poll&) {

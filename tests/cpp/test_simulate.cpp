@@ -161,9 +161,31 @@ TEST_CASE("skipped points are NaN, all others are finite") {
 
 TEST_CASE("a monitor that throws stops the run and leaves no thread") {
   const Grid grid = small_grid();
-  const auto monitor = [](Index) { throw std::runtime_error("enough"); };
+  const auto monitor = [](Index, const SimulateResult&) { throw std::runtime_error("enough"); };
   CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {30, 0, 1000000, 1, 2, false}, monitor), "enough",
                        std::runtime_error);
+}
+
+TEST_CASE("a monitor sees final results of the first trials") {
+  const Grid grid = small_grid();
+  const Trials trials{30, 0, 400, 1, 3, false};
+  const SimulateResult expected = simulate(small_problem(), grid, trials);
+  const std::size_t points = expected.pruned_risk.size() / 400, sizes = grid.sizes.size();
+  Index last = 0;
+  bool same = true, grows = true;
+  simulate(small_problem(), grid, trials, [&](Index done, const SimulateResult& found) {
+    grows = grows && done >= last;
+    last = done;
+    for (std::size_t i = 0; i < done * sizes; ++i)
+      same = same && found.dense_risk[i] == expected.dense_risk[i];
+    for (std::size_t i = 0; i < done * points; ++i) {
+      const double one = found.pruned_risk[i], other = expected.pruned_risk[i];
+      same = same && (one == other || (std::isnan(one) && std::isnan(other)));
+    }
+  });
+  CHECK(same);
+  CHECK(grows);
+  CHECK(last == 400);
 }
 
 TEST_CASE("an error in a worker reaches the caller") {

@@ -55,9 +55,10 @@ def interrupted_after(blocks):
             yield
 
 
-@pytest.fixture
-def path(tmp_path, monkeypatch):
-    """Of a store whose blocks have few trials."""
+@pytest.fixture(params=["streamed", "blocks"])
+def path(tmp_path, monkeypatch, request):
+    """Of a store whose blocks have few trials, computed by all threads at once, or by one thread each."""
+    monkeypatch.setattr(_simulate, "_MANY", 0 if request.param == "streamed" else 10**9)
     monkeypatch.setattr(_simulate, "_SECONDS", 1e-4)
     return tmp_path / "run.zarr"
 

@@ -36,7 +36,8 @@ def problem_of(targets, variances):
 
 
 def run(problem, n, sizes, nonzeros, ridge, *, sample_curvature, **limit):
-    return op._core.simulate(
+    results = []
+    op._core.simulate(
         problem._core,
         n,
         sizes,
@@ -48,12 +49,14 @@ def run(problem, n, sizes, nonzeros, ridge, *, sample_curvature, **limit):
         True,
         sample_curvature,
         1,
-        3,
+        [3],
         7,
         2,
         None,
+        lambda _, found: results.append(found),
         **limit,
     )
+    return results[0]
 
 
 @pytest.mark.parametrize("sample_curvature", [False, True])

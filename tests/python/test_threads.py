@@ -159,11 +159,11 @@ def fails(z):
 ERRORS = {
     "a problem that knows no oracle": lambda: _core.simulate(
         *(problems.regression_data()._core, 15, [10], [5], ["oracle"]),
-        *(True, 0.0, 0.0, False, False, 0, 3, 0, 2, None),
+        *(True, 0.0, 0.0, False, False, 0, [3], 0, 2, None, None),
     ),
     "more rows than there are": lambda: _core.simulate(
         *(problems.regression_data()._core, 1000, [10], [5], ["magnitude"]),
-        *(True, 0.0, 0.0, False, False, 0, 3, 0, 2, None),
+        *(True, 0.0, 0.0, False, False, 0, [3], 0, 2, None, None),
     ),
     "a callable that fails": lambda: op.random_features(np.ones((2, 2)), np.ones((2, 2)), fails),
 }
@@ -178,9 +178,8 @@ def test_errors_leave_no_thread(name):
 def endless(progress, workers=2):
     """A run that only `progress` can end, at the level of the core."""
     own = problem(0)._core
-    return _core.simulate(
-        own, 15, [10, 25], [5], ["magnitude"], True, 0.0, 0.0, False, False, 0, 10**6, 0, workers, progress
-    )
+    grid = (15, [10, 25], [5], ["magnitude"], True, 0.0, 0.0, False, False)
+    return _core.simulate(own, *grid, 0, [10**6], 0, workers, progress, None)
 
 
 def endless_schedule(progress, workers=2):

@@ -39,14 +39,17 @@ struct SimulateResult {
   std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
 };
 
+/// Called by the thread that called `simulate`, about twenty times a second and at the end: trials 0, ...,
+/// done - 1 of the call are finished, and their part of `found` is final (the rest is being written). May
+/// throw, which stops the workers within one size of their trial and leaves through `simulate`.
+using SimulateMonitor = std::function<void(Index done, const SimulateResult& found)>;
+
 /// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number of workers
 /// nor the split of a range of trials into calls changes a bit.
-/// @param monitor  called by the calling thread about twenty times a second with the number of trials done;
-/// may
-///                 throw, which stops the workers within one size of their trial and leaves through simulate
+/// @param monitor  sees the results grow
 /// @throws std::invalid_argument for a grid or trials out of range
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
-                        const std::function<void(Index done)>& monitor = {});
+                        const SimulateMonitor& monitor = {});
 
 /// What one worker of `simulate` keeps from trial to trial, in bytes.
 struct WorkerMemory {
