@@ -165,15 +165,18 @@ class Work:
     def seconds_per_trial(self) -> float:
         """A rough guess, right within a small factor, from which the length of blocks follows."""
         n, sizes, m = max(self.grid.n), np.array(self.grid.sizes, dtype=np.float64), self.problem.targets
-        p, flop, normal = float(self.problem.p), 5e-11, 3e-9
+        p, flop, normal = float(self.problem.p), 2e-11, 3e-9
         kept = np.array(self.grid.nonzeros, dtype=np.float64)
         seconds = 1e-5 + 2e-6 * len(self.grid.rules) * sizes.size * kept.size
         seconds += n * p * normal + _drawing(self.problem, n) * flop
-        seconds += 2 * min(n, p) ** 2 * max(n, p) * flop + (6 * n * m * sizes).sum() * 4 * flop
+        seconds += 2 * min(n, p) ** 2 * max(n, p) * flop + (6 * n * m * sizes).sum() * 2 * flop
         points = [kept[kept <= k] for k in sizes]
         supports = [active for active in points if active.size]
         if self.grid.retrain:
-            work = sum(n * a[-1] ** 2 + a[-1] ** 3 / 3 + (4 * n * a + 6 * a**2).sum() * m for a in supports)
+            # Of the products of a support's columns most are there from the size before.
+            work = sum(
+                n * a[-1] ** 2 / 3 + a[-1] ** 3 / 3 + (4 * n * a + 6 * a**2).sum() * m for a in supports
+            )
             seconds += len(self.grid.rules) * work * flop
         scored = len(self.grid.rules) * sizes.sum() * 5e-9
         return float(seconds + scored + _judging(self.problem, sizes, points, len(self.grid.rules)) * flop)

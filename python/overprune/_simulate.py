@@ -26,7 +26,7 @@ from ._validate import FloatArray
 if TYPE_CHECKING:
     import xarray as xr
 
-_SECONDS = 1.0  # of a block: long against what it costs to hand it out and to keep it
+_SECONDS = 2.0  # of a block: long against what it costs to hand it out and to keep it
 _MANY = 16  # trials a thread: so many that it hardly matters that the last ones leave threads idle
 _BYTES = 2**26  # of a block's results, at most
 
@@ -316,7 +316,7 @@ class Simulation:
             _memory.workers_that_fit(self.work, 1, 0, self.memory_limit)
 
     def _block_length(self, slots: int) -> int:
-        """Trials of a block: about a second, longer for many workers, as one process serves them all, and
+        """Trials of a block: about two seconds, longer for many workers, as one process serves them all, and
         shorter where each is to have several blocks."""
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)
         seconds, size = self.work.seconds_per_trial(), self.work.bytes_per_trial()

@@ -36,7 +36,7 @@ def run(trials=60, problem=None, **options):
 
 @pytest.fixture
 def many_blocks(monkeypatch):
-    monkeypatch.setattr(_simulate, "_SECONDS", 1e-3)
+    monkeypatch.setattr(_simulate, "_SECONDS", 5e-4)
 
 
 class Recorder(Executor):
