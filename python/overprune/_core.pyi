@@ -129,14 +129,18 @@ def simulate(
     compensate: bool,
     sample_curvature: bool,
     first: int,
-    count: int,
+    ends: Sequence[int],
     seed: int,
     workers: int,
     progress: Callable[[int], None] | None,
+    take: Callable[[int, dict[str, _Floats]], object],
     /,
     *,
     design_limit: int = ...,
-) -> dict[str, _Floats]: ...
+) -> None:
+    """Runs trials first, ..., first + ends[-1] - 1. take(i, arrays), trials first, gets the results of those
+    before ends[i] that it has not had yet, as soon as they are there."""
+
 def worker_memory(
     problem: Problem,
     n: int,
