@@ -1,0 +1,33 @@
+"""Pruned least squares as scikit-learn estimators: at home in Pipeline, GridSearchCV, clone and pickle.
+
+`PrunedLeastSquares` and `PrunedLeastSquaresClassifier` train, prune and retrain once;
+`PrunedLeastSquaresCV` and `PrunedLeastSquaresClassifierCV` pick size, nonzeros, rule, retraining and ridge by
+cross-validation over nested paths; `RandomFeatures` makes the features. Needs scikit-learn, which
+``pip install 'overprune[sklearn]'`` brings.
+"""
+
+try:
+    import sklearn
+except ImportError as error:  # pragma: no cover
+    raise ImportError(
+        "overprune.sklearn needs scikit-learn: pip install 'overprune[sklearn]'", name="sklearn"
+    ) from error
+
+from ._compact import CompactClassifier, CompactRegressor
+from ._display import ValidationCurve
+from ._estimators import PrunedLeastSquares, PrunedLeastSquaresClassifier
+from ._random_features import RandomFeatures
+from ._search import PrunedLeastSquaresClassifierCV, PrunedLeastSquaresCV
+
+__all__ = [
+    "CompactClassifier",
+    "CompactRegressor",
+    "PrunedLeastSquares",
+    "PrunedLeastSquaresCV",
+    "PrunedLeastSquaresClassifier",
+    "PrunedLeastSquaresClassifierCV",
+    "RandomFeatures",
+    "ValidationCurve",
+]
+
+del sklearn
