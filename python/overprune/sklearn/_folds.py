@@ -36,6 +36,7 @@ class Fold:
     def scores(self, ridge: float) -> FloatArray:
         """(sizes, nonzeros, retrain, rules); NaN where there is no model."""
         grid, search = self.grid, self.search
+        retrain_ridge = retrain_ridge_of(search.retrain_ridge, ridge)
         largest = grid.sizes[-1]
         weights = None if self.weights is None else self.weights[self.train]
         training = Training.of(
@@ -52,14 +53,22 @@ class Fold:
             rules=grid.rules,
             retrain=any(grid.retrain),
             ridge=ridge * training.scale,
-            retrain_ridge=retrain_ridge_of(search.retrain_ridge, ridge) * training.scale,
+            retrain_ridge=retrain_ridge * training.scale,
             seed=self.seed,
         )
         judge = self._one_by_one(training) if self.score is None else self._all_at_once(training)
         scores = np.full((len(grid.sizes), len(grid.nonzeros), len(grid.retrain), len(grid.rules)), np.nan)
         for (k, r), order, models in self._models(path):
             scores[k, : models.shape[1], :, r] = judge(order, models).T
+        self._tie(scores, retrain_ridge == ridge)
         return scores
+
+    def _tie(self, scores: FloatArray, same_ridge: bool) -> None:
+        """Gives models that differ by rounding alone, because nothing was pruned, the same score."""
+        for k, size in enumerate(self.grid.sizes):
+            if size in self.grid.nonzeros:
+                s = self.grid.nonzeros.index(size)
+                scores[k, s] = scores[k, s, :1, :1] if same_ridge else scores[k, s, :, :1]
 
     def _models(self, path: PrunePath) -> Iterator[tuple[tuple[int, int], IntArray, FloatArray]]:
         """Position of each size and rule, features in order (c,), coefficients (retrain, A, c, m)."""
@@ -79,13 +88,13 @@ class Fold:
         features = np.ascontiguousarray(
             (dense_columns(self.X[self.test], len(training.x_mean)) - training.x_mean).T
         )
-        targets = np.ascontiguousarray((self.targets[self.test] - training.y_mean).T)
+        targets, intercepts = np.ascontiguousarray(self.targets[self.test].T), training.y_mean[:, None]
 
         def judge(order: IntArray, models: FloatArray) -> FloatArray:
             stages, counts, features_used, outputs = models.shape
             rows = models.transpose(0, 1, 3, 2).reshape(-1, features_used)
             predictions = (rows @ features[order]).reshape(stages * counts, outputs, -1)
-            return score(predictions, targets, weights).reshape(stages, counts)
+            return score(predictions + intercepts, targets, weights).reshape(stages, counts)
 
         return judge
 

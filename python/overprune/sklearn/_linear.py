@@ -30,6 +30,8 @@ class PrunedLinearModel(BaseEstimator):
         """``X @ coef_.T + intercept_`` of rows that are checked here."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if not sparse.issparse(X):
+            X = np.asarray(X)  # whatever array library it comes from
         values = safe_sparse_dot(X, self.coef_.T, dense_output=True)
         values = values.ravel() if np.ndim(self.intercept_) == 0 else values
         return np.asarray(values + self.intercept_)

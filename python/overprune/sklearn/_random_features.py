@@ -20,10 +20,10 @@ from ._arguments import seed_of
 class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Random features of the inputs: the hidden layer of a network that is not trained.
 
-    ``phi(X @ weights_.T)``, ``weights_ = standard_normal((n_components, d), seed=random_state) / sqrt(d)``, for
-    d input columns: bit for bit what `overprune.random_features` makes of the same, on every machine.
-    Component i is a function of (random_state, d, i) alone, so that a larger layer begins with the smaller
-    one, and training on the first k of its columns is training a layer of k.
+    ``phi(X @ weights_.T)`` with ``weights_ = standard_normal((n_components, d), seed) / sqrt(d)`` for d input
+    columns: bit for bit what `overprune.random_features` makes of the same, on every machine. An int
+    `random_state` is the seed; the stream is 0. Component i is a function of (seed, d, i) alone, so that a
+    larger layer begins with the smaller one, and training on the first k columns is training a layer of k.
 
     Parameters
     ----------

@@ -43,8 +43,9 @@ class Training:
         if fit_intercept:
             x_mean, y_mean = np.average(X, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
             X, Y = X - x_mean, Y - y_mean
-        roots = np.ones(n) if weights is None else np.sqrt(weights)
+        roots = np.ones(n)
         if weights is not None:
+            roots = np.sqrt(weights)
             X, Y = X * roots[:, None], Y * roots[:, None]
         if fit_intercept and n > 1:
             X, Y = _contrasts(X, roots), _contrasts(Y, roots)
@@ -52,11 +53,15 @@ class Training:
 
 
 def _contrasts(rows: FloatArray, roots: FloatArray) -> FloatArray:
-    """The n - 1 orthonormal contrasts of n rows that are orthogonal to `roots`.
+    """The n - 1 orthonormal contrasts of n rows that are orthogonal to `roots`; overwrites the rows.
 
     Centred rows have rank n - 1 at most, so that no wide problem of n of them has full rank, and each would
     need the rank-revealing solver. The reflection that takes roots to the first axis leaves nothing in the
     first row; the others have the same inner products, hence the same solutions, and full rank.
     """
     direction = roots / np.linalg.norm(roots)
-    return rows[1:] - np.outer(direction[1:] / (1.0 + direction[0]), rows[0])
+    shares = direction / (1.0 + direction[0])
+    step = max(1, 2**15 // rows.shape[1])  # products that stay in the cache
+    for first in range(1, len(rows), step):
+        rows[first : first + step] -= np.outer(shares[first : first + step], rows[0])
+    return rows[1:]
