@@ -7,6 +7,9 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from pathlib import Path
+from runpy import run_path
+
 import matplotlib
 import matplotlib.pyplot as plt
 from sklearn.exceptions import NotFittedError
@@ -288,7 +291,7 @@ def test_validation_curve(tmp_path):
     search = PrunedLeastSquaresCV(SIZES, NONZEROS, cv=3).fit(X, y)
     display = search.plot_validation_curve()
     best = search.best_params_
-    assert display.ax_.get_title() == f"{best['rule']}, s = {best['n_nonzeros']}"
+    assert display.ax_.get_title() == f"rule {best['rule']}, s = {best['n_nonzeros']}"
     assert display.ax_.get_ylabel() == "mean squared error"
     stage = "retrained" if best["retrain"] else "pruned"
     line = display.lines_[stage]
@@ -304,3 +307,11 @@ def test_validation_curve(tmp_path):
         search.plot_validation_curve(nonzeros=3)
     with pytest.raises(NotFittedError, match="search must be fitted"):
         PrunedLeastSquaresCV().plot_validation_curve()
+
+
+def test_the_example_runs(tmp_path, capsys):
+    main = run_path(str(Path(__file__).parents[2] / "examples" / "sklearn_pipeline.py"))["main"]
+    main(str(tmp_path / "curve.png"), units=300)
+    plt.close("all")
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert "of 300 features" in capsys.readouterr().out

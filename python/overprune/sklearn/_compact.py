@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
@@ -50,33 +51,28 @@ class CompactModel(BaseEstimator):
     def _columns(self, X: Any) -> Any:
         """The surviving columns of X, checked; what the others hold does not matter."""
         names = getattr(self, "feature_names_in_", None)
-        if hasattr(X, "columns") and hasattr(X, "iloc"):
-            if names is not None:
-                missing = [name for name in names if name not in X.columns]
-                if missing:
-                    raise ValueError(f"X must have the columns {list(names)}; missing: {missing}")
-                X = X[list(names)]
-        elif not sparse.issparse(X):
-            X = np.asarray(X)
-        if getattr(X, "ndim", 0) != 2:
+        if names is not None and hasattr(X, "columns"):
+            missing = [name for name in names if name not in X.columns]
+            if missing:
+                raise ValueError(f"X must have the columns {list(names)}; missing: {missing}")
+            X = X[list(names)]
+        X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+        if X.ndim != 2:
             raise ValueError(
-                f"X must have 2 dimensions, got shape {np.shape(X)}; X.reshape(1, -1) is a single row"
+                f"X must have 2 dimensions, got shape {X.shape}; X.reshape(1, -1) is a single row"
             )
-        if X.shape[1] not in (self.n_features_in_, self.n_features_full_):
+        if X.shape[1] == self.n_features_full_:
+            X = X[:, self.features_] if sparse.issparse(X) else X.take(self.features_, axis=1)
+        if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X must have the {self.n_features_in_} surviving features or all {self.n_features_full_}, "
                 f"got {X.shape[1]}"
             )
-        if X.shape[1] != self.n_features_in_:
-            if sparse.issparse(X):
-                X = X.tocsr()[:, self.features_]
-            else:
-                X = X.iloc[:, self.features_] if hasattr(X, "iloc") else X.take(self.features_, axis=1)
-        return check_array(X, accept_sparse=["csr", "csc"], estimator=type(self).__name__, input_name="X")
+        return check_array(X, accept_sparse="csr", estimator=type(self).__name__, input_name="X")
 
     def _linear(self, X: Any) -> FloatArray:
         if not hasattr(self, "coef_"):
-            raise AttributeError(f"{type(self).__name__} is made by compact() of a fitted model")
+            raise NotFittedError(f"{type(self).__name__} is made by compact() of a fitted model")
         values = safe_sparse_dot(self._columns(X), self.coef_.T, dense_output=True)
         return np.asarray(values + self.intercept_)
 

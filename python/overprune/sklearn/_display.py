@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from .. import _validate as check
-from .._panel import COLOURS, plain_ticks
+from .._panel import COLOURS, draw_marks, plain_ticks
 from .._validate import FloatArray
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ class ValidationCurve:
     title : str
         Which rule, nonzeros and ridge.
     negate_score : bool
-        Whether to draw the scores with their sign changed.
+        Whether to draw the scores with their sign changed, as errors: on a logarithmic axis where a peak at
+        k = n needs it.
+    n_samples : int or None, default None
+        Rows n in training, where a line marks k = n.
 
     Attributes
     ----------
@@ -70,9 +73,11 @@ class ValidationCurve:
         score_name: str,
         title: str,
         negate_score: bool,
+        n_samples: int | None = None,
     ) -> None:
         self.sizes, self.scores, self.best = np.asarray(sizes), scores, best
-        self.score_name, self.title, self.negate_score = score_name, title, negate_score
+        self.score_name, self.title = score_name, title
+        self.negate_score, self.n_samples = negate_score, n_samples
 
     @classmethod
     def from_search(
@@ -128,6 +133,7 @@ class ValidationCurve:
             name.removeprefix("neg_").replace("_", " "),
             _title(chosen),
             name.startswith("neg_"),
+            search.n_samples_train_,
         )
         return display.plot(ax=ax)
 
@@ -167,9 +173,15 @@ class ValidationCurve:
             ax.plot([size], height, "*", ms=11, color=COLOURS["direct"], label=f"best: k = {size}", zorder=4)
         ax.set_xscale("log")
         plain_ticks(ax.xaxis)
+        heights = np.concatenate([line.get_ydata() for line in self.lines_.values()])
+        if self.negate_score and heights.min() > 0 and heights.max() > 5 * np.median(heights):
+            ax.set_yscale("log")
+            plain_ticks(ax.yaxis)
+            ax.set_ylim(heights.min() / 1.3, heights.max() * 1.3)
+        marks = draw_marks([ax], [[]], [] if self.n_samples is None else [self.n_samples])
         ax.set_xlabel("size k (features trained)")
         ax.set_ylabel(self.score_name)
-        ax.set_title(self.title, fontsize="medium")
+        ax.set_title(self.title, fontsize="medium", pad=4 + 9 * marks)
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(fontsize="small", framealpha=0.85)
         return self
@@ -182,5 +194,5 @@ def _name_of(search: Any) -> str:
 
 
 def _title(chosen: dict[str, Any]) -> str:
-    text = f"{chosen['rule']}, s = {chosen['n_nonzeros']}"
+    text = f"rule {chosen['rule']}, s = {chosen['n_nonzeros']}"
     return f"{text}, ridge {chosen['ridge']:g}" if chosen["ridge"] else text

@@ -62,7 +62,8 @@ class PrunedSearch(PrunedLinearModel):
             self.__dict__.pop(name, None)  # of an earlier fit, where this one is not refitted
         rows, labels, targets, weights = self._targets(X, y, sample_weight)
         splits = list(splitter_of(self.cv, labels, is_classifier(self)).split(rows, labels, groups))
-        grid = SearchGrid.of(self, rows.shape[1], min(len(train) for train, _ in splits))
+        self.n_samples_train_ = min(len(train) for train, _ in splits)
+        grid = SearchGrid.of(self, rows.shape[1], self.n_samples_train_)
         seed = seed_of(self.random_state) if "random" in grid.rules else 0
         scoring = self._default_scoring if self.scoring is None else self.scoring
         several = is_classifier(self) and is_multilabel(self._binarizer)
@@ -181,6 +182,8 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         `mean_test_score`, `std_test_score`, `rank_test_score`; no times, because the models share factors.
     best_params_, best_score_, best_index_, best_estimator_, n_splits_, scorer_
         As in `GridSearchCV`; `PrunedLeastSquares(**best_params_)` is the best model.
+    n_samples_train_ : int
+        Rows in training in the smallest fold.
     coef_, intercept_, support_, sparse_coef_, n_nonzeros_, n_features_trained_, rank_
         Of the refitted model, as in `PrunedLeastSquares`.
 
@@ -258,7 +261,7 @@ class PrunedLeastSquaresClassifierCV(PrunedSearch, PrunedClassification):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    cv_results_, best_params_, best_score_, best_index_, best_estimator_, n_splits_, scorer_
+    cv_results_, best_params_, best_score_, best_index_, best_estimator_, n_splits_, scorer_, n_samples_train_
         As in `PrunedLeastSquaresCV`.
     coef_, intercept_, support_, sparse_coef_, n_nonzeros_, n_features_trained_, rank_
         Of the refitted model, as in `PrunedLeastSquaresClassifier`.
