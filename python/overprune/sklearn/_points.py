@@ -84,7 +84,9 @@ class SearchGrid:
         params = self.candidates()
         table = scores[:, self.fitting]
         results: dict[str, Any] = {
-            f"param_{name}": np.ma.MaskedArray([point[name] for point in params], mask=False)
+            f"param_{name}": np.ma.MaskedArray(
+                [point[name] for point in params], mask=False, dtype=object if name == "rule" else None
+            )
             for name in params[0]
         }
         results["params"] = params
