@@ -86,6 +86,14 @@ def test_no_check_is_left_out_that_estimators_of_the_kind_pass(ours, peers):
     assert not {name for name, seen in found.items() if not seen <= {"passed", "skipped"}}
 
 
+def test_scikit_learn_is_asked_for_where_it_is_missing():
+    script = "import sys; sys.modules['sklearn'] = None; import overprune.sklearn"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (
+        "overprune.sklearn needs scikit-learn 1.6 or newer: pip install 'overprune[sklearn]'" in done.stderr
+    )
+
+
 def test_array_api_dispatch_changes_nothing():
     """Its check is skipped unless this variable is set before SciPy is imported."""
     script = """

@@ -154,6 +154,12 @@ def test_weights_count_rows_in_training_and_in_the_scores(scoring):
     np.testing.assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-7, atol=1e-10)
 
 
+def test_a_fold_without_weight_is_named():
+    X, y = data()
+    with pytest.raises(ValueError, match=r"sample_weight must not be zero in all rows .* in fold 0"):
+        PrunedLeastSquaresCV(cv=3).fit(X, y, np.arange(45) >= 15)
+
+
 def test_fast_scores_are_those_of_the_scorers():
     """r2 of constant targets, which has a rule of its own, and weights."""
     from overprune.sklearn._scoring import score_of

@@ -7,10 +7,10 @@ cross-validation over nested paths; `RandomFeatures` makes the features. Needs s
 """
 
 try:
-    import sklearn
-except ImportError as error:  # pragma: no cover
+    from sklearn.utils.validation import validate_data  # noqa: F401
+except ImportError as error:
     raise ImportError(
-        "overprune.sklearn needs scikit-learn: pip install 'overprune[sklearn]'", name="sklearn"
+        "overprune.sklearn needs scikit-learn 1.6 or newer: pip install 'overprune[sklearn]'", name="sklearn"
     ) from error
 
 from ._compact import CompactClassifier, CompactRegressor
@@ -29,5 +29,3 @@ __all__ = [
     "RandomFeatures",
     "ValidationCurve",
 ]
-
-del sklearn

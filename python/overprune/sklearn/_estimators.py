@@ -14,14 +14,29 @@ from ._training import Training, dense_columns
 class PrunedFit(PrunedLinearModel):
     """The fit of one size, number of nonzeros and rule, whatever the targets stand for."""
 
-    n_features_to_train: Any
-    n_nonzeros: Any
-    rule: Any
-    retrain: Any
-    ridge: Any
-    retrain_ridge: Any
-    fit_intercept: Any
-    random_state: Any
+    _targets: Any
+    _training_weights: Any
+    _is_single: Any
+
+    def __init__(
+        self,
+        n_features_to_train: int | float | None = None,
+        n_nonzeros: int | float | None = None,
+        rule: str = "magnitude",
+        retrain: bool = True,
+        ridge: float = 0.0,
+        retrain_ridge: float | None = None,
+        fit_intercept: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.n_features_to_train = n_features_to_train
+        self.n_nonzeros = n_nonzeros
+        self.rule = rule
+        self.retrain = retrain
+        self.ridge = ridge
+        self.retrain_ridge = retrain_ridge
+        self.fit_intercept = fit_intercept
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train, prune and retrain.
@@ -71,10 +86,6 @@ class PrunedFit(PrunedLinearModel):
         )
         self.n_features_trained_, self.rank_ = size, int(path.rank[0])
         return self
-
-    _targets: Any
-    _training_weights: Any
-    _is_single: Any
 
 
 class PrunedLeastSquares(PrunedFit, PrunedRegression):
@@ -145,26 +156,6 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
     >>> model.compact().coef_.shape
     (10,)
     """
-
-    def __init__(
-        self,
-        n_features_to_train: int | float | None = None,
-        n_nonzeros: int | float | None = None,
-        rule: str = "magnitude",
-        retrain: bool = True,
-        ridge: float = 0.0,
-        retrain_ridge: float | None = None,
-        fit_intercept: bool = True,
-        random_state: Any = None,
-    ) -> None:
-        self.n_features_to_train = n_features_to_train
-        self.n_nonzeros = n_nonzeros
-        self.rule = rule
-        self.retrain = retrain
-        self.ridge = ridge
-        self.retrain_ridge = retrain_ridge
-        self.fit_intercept = fit_intercept
-        self.random_state = random_state
 
 
 class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
@@ -239,12 +230,7 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
         class_weight: Any = None,
         random_state: Any = None,
     ) -> None:
-        self.n_features_to_train = n_features_to_train
-        self.n_nonzeros = n_nonzeros
-        self.rule = rule
-        self.retrain = retrain
-        self.ridge = ridge
-        self.retrain_ridge = retrain_ridge
-        self.fit_intercept = fit_intercept
+        super().__init__(
+            n_features_to_train, n_nonzeros, rule, retrain, ridge, retrain_ridge, fit_intercept, random_state
+        )
         self.class_weight = class_weight
-        self.random_state = random_state

@@ -104,10 +104,7 @@ class PrunedRegression(Regression, PrunedLinearModel):
     def _targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, FloatArray, FloatArray | None]:
         """Checked X and y, y as (n, m), and the weights (n,) of the rows."""
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True)
-        return X, y, self._coded(y), weights_of(sample_weight, X)
-
-    def _coded(self, y: Any) -> FloatArray:
-        return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return X, y, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weights_of(sample_weight, X)
 
     def _training_weights(self, y: Any, weights: FloatArray | None) -> FloatArray | None:
         return weights

@@ -30,6 +30,36 @@ class PrunedSearch(PrunedLinearModel):
 
     _estimator: Any  # the class that is refitted
     _default_scoring: str
+    _targets: Any
+    _is_single: Any
+
+    def __init__(
+        self,
+        sizes: Any = None,
+        nonzeros: Any = None,
+        rules: Any = ("magnitude", "hessian"),
+        retrain: Any = (True, False),
+        ridge: Any = 0.0,
+        retrain_ridge: float | None = None,
+        fit_intercept: bool = True,
+        scoring: Any = None,
+        cv: Any = None,
+        refit: Any = True,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.sizes = sizes
+        self.nonzeros = nonzeros
+        self.rules = rules
+        self.retrain = retrain
+        self.ridge = ridge
+        self.retrain_ridge = retrain_ridge
+        self.fit_intercept = fit_intercept
+        self.scoring = scoring
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
         """Score the whole grid on every fold, and fit the best point to all rows.
@@ -61,7 +91,7 @@ class PrunedSearch(PrunedLinearModel):
         for name in ("best_estimator_", *_FITTED):
             self.__dict__.pop(name, None)  # of an earlier fit, where this one is not refitted
         rows, labels, targets, weights = self._targets(X, y, sample_weight)
-        splits = list(splitter_of(self.cv, labels, is_classifier(self)).split(rows, labels, groups))
+        splits = self._splits(rows, labels, weights, groups)
         self.n_samples_train_ = min(len(train) for train, _ in splits)
         grid = SearchGrid.of(self, rows.shape[1], self.n_samples_train_)
         seed = seed_of(self.random_state) if "random" in grid.rules else 0
@@ -92,6 +122,16 @@ class PrunedSearch(PrunedLinearModel):
             for name in _FITTED:
                 setattr(self, name, getattr(best, name))
         return self
+
+    def _splits(self, X: Any, y: Any, weights: FloatArray | None, groups: Any) -> list[Any]:
+        """Rows in training and test of each fold."""
+        splits = list(splitter_of(self.cv, y, is_classifier(self)).split(X, y, groups))
+        for i, rows in enumerate(splits):
+            if weights is not None and not all(weights[part].any() for part in rows):
+                raise ValueError(
+                    f"sample_weight must not be zero in all rows of training or test, as it is in fold {i}"
+                )
+        return splits
 
     def _choose(self) -> None:
         results = self.cv_results_
@@ -211,34 +251,6 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
     _estimator = PrunedLeastSquares
     _default_scoring = "neg_mean_squared_error"
 
-    def __init__(
-        self,
-        sizes: Any = None,
-        nonzeros: Any = None,
-        rules: Any = ("magnitude", "hessian"),
-        retrain: Any = (True, False),
-        ridge: Any = 0.0,
-        retrain_ridge: float | None = None,
-        fit_intercept: bool = True,
-        scoring: Any = None,
-        cv: Any = None,
-        refit: Any = True,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.sizes = sizes
-        self.nonzeros = nonzeros
-        self.rules = rules
-        self.retrain = retrain
-        self.ridge = ridge
-        self.retrain_ridge = retrain_ridge
-        self.fit_intercept = fit_intercept
-        self.scoring = scoring
-        self.cv = cv
-        self.refit = refit
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-
 
 class PrunedLeastSquaresClassifierCV(PrunedSearch, PrunedClassification):
     """`PrunedLeastSquaresClassifier` whose size, nonzeros, rule, retraining and ridge cross-validation picks.
@@ -304,16 +316,18 @@ class PrunedLeastSquaresClassifierCV(PrunedSearch, PrunedClassification):
         n_jobs: int | None = None,
         random_state: Any = None,
     ) -> None:
-        self.sizes = sizes
-        self.nonzeros = nonzeros
-        self.rules = rules
-        self.retrain = retrain
-        self.ridge = ridge
-        self.retrain_ridge = retrain_ridge
-        self.fit_intercept = fit_intercept
+        super().__init__(
+            sizes=sizes,
+            nonzeros=nonzeros,
+            rules=rules,
+            retrain=retrain,
+            ridge=ridge,
+            retrain_ridge=retrain_ridge,
+            fit_intercept=fit_intercept,
+            scoring=scoring,
+            cv=cv,
+            refit=refit,
+            n_jobs=n_jobs,
+            random_state=random_state,
+        )
         self.class_weight = class_weight
-        self.scoring = scoring
-        self.cv = cv
-        self.refit = refit
-        self.n_jobs = n_jobs
-        self.random_state = random_state
