@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -209,6 +212,39 @@ def test_weights_are_routed(model):
     np.testing.assert_allclose(routed[-1].coef_, direct.coef_, rtol=1e-12)
     plain = clone(model).set_params(ridge=scored.best_params_["ridge"]).fit(X, y, weights)
     np.testing.assert_array_equal(scored.best_estimator_.coef_, plain.coef_)
+
+
+def test_tensors_give_numpy_models_under_dispatch_too():
+    """scikit-learn asks for the variable before SciPy is imported."""
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn", minversion="1.7")  # which brings array_api_compat
+    script = """
+import numpy as np, sklearn, torch
+import overprune as op
+from overprune.sklearn import *
+X = op.standard_normal((40, 20), seed=0)
+y, weights = X @ np.arange(20.0), np.linspace(0.0, 1.0, 40)
+tensor = torch.from_numpy
+models = [
+    (PrunedLeastSquares(n_nonzeros=5), y),
+    (PrunedLeastSquaresCV(), y),
+    (PrunedLeastSquaresClassifier(n_nonzeros=5), np.digitize(y, [-1.0, 1.0])),
+    (PrunedLeastSquaresClassifierCV(cv=3), np.digitize(y, [-1.0, 1.0])),
+]
+for model, targets in models:
+    expected = model.fit(X, targets, weights).predict(X)
+    with sklearn.config_context(array_api_dispatch=True):
+        found = model.fit(tensor(X), tensor(targets), tensor(weights)).predict(tensor(X))
+        compact = model.compact().predict(tensor(X))
+    assert isinstance(found, np.ndarray) and isinstance(compact, np.ndarray)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(compact, expected, rtol=1e-12)
+with sklearn.config_context(array_api_dispatch=True):
+    assert isinstance(RandomFeatures(3).fit_transform(tensor(X)), np.ndarray)
+"""
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_arrays_of_other_libraries():

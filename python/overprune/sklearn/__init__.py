@@ -2,7 +2,8 @@
 
 `PrunedLeastSquares` and `PrunedLeastSquaresClassifier` train, prune and retrain once;
 `PrunedLeastSquaresCV` and `PrunedLeastSquaresClassifierCV` pick size, nonzeros, rule, retraining and ridge by
-cross-validation over nested paths; `RandomFeatures` makes the features. Needs scikit-learn, which
+cross-validation over nested paths; `RandomFeatures` makes the features. All compute in float64 on the
+processor: tensors of other libraries are read, NumPy arrays come back. Needs scikit-learn 1.6 or newer, which
 ``pip install 'overprune[sklearn]'`` brings.
 """
 

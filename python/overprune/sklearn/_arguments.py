@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
@@ -31,6 +32,11 @@ def count_of(value: Any, name: str, total: int, whole: str, *, default: int) -> 
     if not 0.0 < value <= 1.0:
         raise ValueError(f"{expected}; got {value}")
     return max(1, int(value * total))
+
+
+def in_numpy(X: Any) -> Any:
+    """Validated rows that are not sparse as a NumPy array, whichever array library they come from."""
+    return X if sparse.issparse(X) else np.asarray(X)
 
 
 def rule_of(value: Any, name: str = "rule") -> str:
@@ -63,7 +69,7 @@ def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n, float(sample_weight))
     weights: FloatArray = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        np.asarray(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )
     if weights.ndim != 1:
         raise ValueError(f"sample_weight must have one dimension, got shape {weights.shape}")

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._validate import FloatArray, IntArray
-from ._arguments import weights_of
+from ._arguments import in_numpy, weights_of
 from ._compact import CompactClassifier, CompactRegressor
 from ._predictions import Classification, Regression, is_multilabel
 from ._training import Training
@@ -30,9 +30,7 @@ class PrunedLinearModel(BaseEstimator):
         """``X @ coef_.T + intercept_`` of rows that are checked here."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        if not sparse.issparse(X):
-            X = np.asarray(X)  # whatever array library it comes from
-        values = safe_sparse_dot(X, self.coef_.T, dense_output=True)
+        values = safe_sparse_dot(in_numpy(X), self.coef_.T, dense_output=True)
         values = values.ravel() if np.ndim(self.intercept_) == 0 else values
         return np.asarray(values + self.intercept_)
 
@@ -104,7 +102,8 @@ class PrunedRegression(Regression, PrunedLinearModel):
     def _targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, FloatArray, FloatArray | None]:
         """Checked X and y, y as (n, m), and the weights (n,) of the rows."""
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True)
-        return X, y, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weights_of(sample_weight, X)
+        X, y = in_numpy(X), np.asarray(y, dtype=np.float64)
+        return X, y, y.reshape(len(y), -1), weights_of(sample_weight, X)
 
     def _training_weights(self, y: Any, weights: FloatArray | None) -> FloatArray | None:
         return weights
@@ -124,7 +123,7 @@ class PrunedClassification(Classification, PrunedLinearModel):
 
     def _targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, FloatArray, FloatArray | None]:
         """Checked X and y, y as +1 and -1 of shape (n, m), and the weights (n,) of the rows."""
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True)
+        X, y = map(in_numpy, validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True))
         check_classification_targets(y)
         self._binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
         coded = self._binarizer.fit_transform(y)

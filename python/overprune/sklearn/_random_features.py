@@ -14,7 +14,7 @@ from .. import _validate as check
 from .._features import random_features
 from .._functions import Function, core_function
 from .._random import standard_normal
-from ._arguments import seed_of
+from ._arguments import in_numpy, seed_of
 
 
 class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -103,7 +103,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         ndarray of shape (n_samples, n_components)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        X = in_numpy(validate_data(self, X, accept_sparse="csr", reset=False))
         rows = X.toarray() if sparse.issparse(X) else X
         features = random_features(rows, self.weights_, self.activation)
         return features.astype(np.float32) if X.dtype == np.float32 else features
