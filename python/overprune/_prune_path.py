@@ -80,6 +80,41 @@ class PrunePath:
         theta[self._order[r, k, :nonzeros]] = self._retrained[r, k, s, :nonzeros]
         return self._target_axis(theta)
 
+    def models(self, rule: str, size: int) -> tuple[IntArray, FloatArray, FloatArray | None]:
+        """All models of one rule and size, on the features that they use; ValueError as `support`.
+
+        Parameters
+        ----------
+        rule : str
+        size : int
+            A point of the grid.
+
+        Returns
+        -------
+        order : ndarray of int of shape (c,)
+            The features by falling score; c is the largest number of nonzeros that is at most the size.
+        pruned : ndarray of shape (A, c) or (A, c, m)
+            Coefficients in that order, zero from the s-th on, for the A numbers of nonzeros up to the size.
+        retrained : ndarray of the same shape, or None where the path was made with retrain=False
+
+        Examples
+        --------
+        >>> import overprune as op
+        >>> path = op.prune_path([[1.0, 0.0], [0.0, 2.0]], [1.0, 6.0], sizes=[2], nonzeros=[1, 2])
+        >>> path.models("magnitude", 2)[:2]
+        (array([1, 0]), array([[3., 0.],
+               [3., 1.]]))
+        """
+        r, k = _position("rule", rule, self.rules), _position("size", size, self.sizes)
+        counts = [s for s in self.nonzeros if s <= size]
+        most = counts[-1] if counts else 0
+        order = self._order[r, k, :most]
+        kept = np.arange(most) < np.array(counts, dtype=np.int64)[:, None]
+        pruned = self._target_axis(np.where(kept[..., None], self._dense[k, order], 0.0))
+        if self._retrained is None:
+            return order, pruned, None
+        return order, pruned, self._target_axis(self._retrained[r, k, : len(counts), :most])
+
     def risk(self, problem: Problem, *, stream: int = 0) -> xr.Dataset:
         """Measure all models by a problem's risk.
 

@@ -52,6 +52,27 @@ rows_sweep.checked_loop(sweep, wrong, sweep.three, expected)(1)
     assert "AssertionError" in run("-c", script, code=1).stderr
 
 
+def test_searches_agree_at_tiny_sizes():
+    pytest.importorskip("sklearn")
+    done = run("bench_sklearn.py", "--quick")
+    assert "GridSearchCV over numpy lstsq" in done.stdout
+    assert "compact model" in done.stdout
+
+
+def test_a_wrong_score_stops_the_benchmark_of_searches():
+    pytest.importorskip("sklearn")
+    script = """
+import bench_sklearn as b
+setting = b.Setting(30, 60, 6, [2, 5])
+ours = setting.search().fit(setting.X, setting.y)
+every = list(range(len(ours.cv_results_["params"])))
+b.compared(setting, ours, b.PlainPruned(), every)(0)
+ours.cv_results_["mean_test_score"] *= 1 + 1e-4
+b.compared(setting, ours, b.PlainPruned(), every)(0)
+"""
+    assert "AssertionError" in run("-c", script, code=1).stderr
+
+
 @pytest.mark.parametrize("flags", [(), ("--reuse",)])
 def test_the_model_of_cost_runs(flags):
     done = run("bench_cost.py", "--quick", "--runs", 1, "--peak", 50, *flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import inspect
 import re
 
@@ -22,6 +23,9 @@ PUBLIC |= {
     f"datasets.{name}": getattr(datasets, name)
     for name in ("load", "load_digits", "load_mnist", "load_npz", "split")
 }
+if importlib.util.find_spec("sklearn"):
+    estimators = importlib.import_module("overprune.sklearn")
+    PUBLIC |= {f"sklearn.{name}": getattr(estimators, name) for name in estimators.__all__}
 METHODS = {
     f"{name}.{attribute}": value
     for name, owner in PUBLIC.items()
@@ -29,7 +33,8 @@ METHODS = {
     for attribute, value in inspect.getmembers(owner)
     if not attribute.startswith("_") and (callable(value) or isinstance(value, property))
 }
-NO_EXAMPLE = {"PrunePath"}  # made by prune_path, whose example shows it
+# Made by prune_path and by compact(), whose examples show them.
+NO_EXAMPLE = {"PrunePath", "sklearn.CompactClassifier", "sklearn.CompactRegressor"}
 
 
 def examples():

@@ -175,6 +175,30 @@ def test_without_retraining():
         path.retrained("magnitude", 10, 4)
 
 
+@pytest.mark.parametrize("targets", [None, 2])
+@pytest.mark.parametrize("retrain", [False, True])
+def test_models_are_those_of_the_points(targets, retrain):
+    X = problems.normal(20, 40)
+    y = problems.normal(20, targets or 1, seed=1)
+    y = y if targets else y[:, 0]
+    path = op.prune_path(X, y, [4, 30], [2, 4, 9, 31], rules=("magnitude", "hessian"), retrain=retrain)
+    for rule in path.rules:
+        for size, counts in ((4, [2, 4]), (30, [2, 4, 9])):
+            order, *stages = path.models(rule, size)
+            assert order.shape == (counts[-1],)
+            for models, point in zip(stages, (path.pruned, path.retrained), strict=True):
+                if models is None:
+                    assert not retrain
+                    continue
+                assert len(models) == len(counts)
+                for s, coefficients in zip(counts, models, strict=True):
+                    theta = np.zeros_like(path.dense[0])
+                    theta[order] = coefficients
+                    np.testing.assert_array_equal(theta, point(rule, size, s))
+    order, pruned, _ = op.prune_path(X, y, [4], [9]).models("magnitude", 4)
+    assert (order.size, len(pruned)) == (0, 0)
+
+
 def test_points_off_the_grid_are_named():
     path = op.prune_path(problems.normal(9, 6), problems.normal(9, seed=1), [2, 6], [1, 3])
     with pytest.raises(ValueError, match=r"rule must be one of magnitude; got 'hessian'"):

@@ -1,0 +1,149 @@
+"""What all pruned models share once they are fitted, and how each kind reads its targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._validate import FloatArray, IntArray
+from ._arguments import in_numpy, weights_of
+from ._compact import CompactClassifier, CompactRegressor
+from ._predictions import Classification, Regression, is_multilabel
+from ._training import Training
+
+
+class PrunedLinearModel(BaseEstimator):
+    """A fitted linear model with few coefficients: `coef_`, `intercept_`, `support_`."""
+
+    coef_: Any
+    intercept_: Any
+
+    def _linear(self, X: Any) -> FloatArray:
+        """``X @ coef_.T + intercept_`` of rows that are checked here."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        values = safe_sparse_dot(in_numpy(X), self.coef_.T, dense_output=True)
+        values = values.ravel() if np.ndim(self.intercept_) == 0 else values
+        return np.asarray(values + self.intercept_)
+
+    def _set_model(
+        self, theta: FloatArray, support: IntArray, training: Training, n_features: int, single: bool
+    ) -> None:
+        """Keeps theta (k, m) of a training, zero-padded; `single`: of one target, in one dimension."""
+        size, targets = theta.shape
+        coef = np.zeros((targets, n_features))
+        coef[:, :size] = theta.T
+        intercept = training.y_mean - training.x_mean @ theta
+        self.coef_, self.intercept_ = (coef[0], float(intercept[0])) if single else (coef, intercept)
+        self.support_ = np.zeros(n_features, dtype=bool)
+        self.support_[support] = True
+        self.n_nonzeros_ = int(support.size)
+
+    @property
+    def sparse_coef_(self) -> Any:
+        """`coef_` as a SciPy sparse array (CSR) of shape (n_targets, n_features)."""
+        check_is_fitted(self)
+        return sparse.csr_array(np.atleast_2d(self._dense_coef()))
+
+    def _dense_coef(self) -> FloatArray:
+        """`coef_` as a dense array, whichever way it is kept now."""
+        check_is_fitted(self)
+        if not sparse.issparse(self.coef_):
+            dense: FloatArray = self.coef_
+            return dense
+        rows: FloatArray = self.coef_.toarray()
+        return rows[0] if np.ndim(self.intercept_) == 0 else rows
+
+    def sparsify(self) -> Any:
+        """Keep `coef_` as a sparse array (CSR) from now on, and return the estimator; see `densify`."""
+        self.coef_ = self.sparse_coef_
+        return self
+
+    def densify(self) -> Any:
+        """Keep `coef_` as a dense array again, as `fit` leaves it, and return the estimator."""
+        self.coef_ = self._dense_coef()
+        return self
+
+    def get_support(self, indices: bool = False) -> Any:
+        """Which features survive: a mask of shape (n_features,), or their indices, ascending."""
+        check_is_fitted(self)
+        return np.flatnonzero(self.support_) if indices else self.support_
+
+    def _survivors(self) -> dict[str, Any]:
+        """What a compact model keeps."""
+        check_is_fitted(self)
+        kept = self.get_support(indices=True)
+        names = getattr(self, "feature_names_in_", None)
+        return {
+            "coef": self._dense_coef()[..., kept],
+            "intercept": self.intercept_,
+            "features": kept,
+            "n_features_full": self.support_.size,
+            "names": None if names is None else names[kept],
+        }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class PrunedRegression(Regression, PrunedLinearModel):
+    """Real targets, one or several."""
+
+    def _targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, FloatArray, FloatArray | None]:
+        """Checked X and y, y as (n, m), and the weights (n,) of the rows."""
+        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True)
+        X, y = in_numpy(X), np.asarray(y, dtype=np.float64)
+        return X, y, y.reshape(len(y), -1), weights_of(sample_weight, X)
+
+    def _training_weights(self, y: Any, weights: FloatArray | None) -> FloatArray | None:
+        return weights
+
+    @staticmethod
+    def _is_single(y: Any) -> bool:
+        return bool(y.ndim == 1)
+
+    def compact(self) -> CompactRegressor:
+        """Return a fitted model that holds nothing but the surviving features; see `CompactRegressor`."""
+        model: CompactRegressor = CompactRegressor._of(**self._survivors())
+        return model
+
+
+class PrunedClassification(Classification, PrunedLinearModel):
+    """Class labels: one-vs-rest, with targets +1 and -1, as scikit-learn's RidgeClassifier has it."""
+
+    def _targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, FloatArray, FloatArray | None]:
+        """Checked X and y, y as +1 and -1 of shape (n, m), and the weights (n,) of the rows."""
+        X, y = map(in_numpy, validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True))
+        check_classification_targets(y)
+        self._binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+        coded = self._binarizer.fit_transform(y)
+        self.classes_ = self._binarizer.classes_
+        if not is_multilabel(self._binarizer):
+            y = column_or_1d(y, warn=True)
+        return X, y, np.asarray(coded, dtype=np.float64), weights_of(sample_weight, X)
+
+    def _training_weights(self, y: Any, weights: FloatArray | None) -> FloatArray | None:
+        """The weights of rows with targets y, times those of their classes."""
+        if self.class_weight is None:
+            return weights
+        of_classes: FloatArray = compute_sample_weight(self.class_weight, y)
+        return of_classes if weights is None else weights * of_classes
+
+    @staticmethod
+    def _is_single(y: Any) -> bool:
+        return False
+
+    def compact(self) -> CompactClassifier:
+        """Return a fitted model that holds nothing but the surviving features; see `CompactClassifier`."""
+        model: CompactClassifier = CompactClassifier._of(**self._survivors(), binarizer=self._binarizer)
+        return model
