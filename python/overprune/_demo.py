@@ -281,7 +281,7 @@ def _options(
             largest = option(stage, rule, sizes[-1]).risk
             options.append(replace(best, at_largest=largest, out_of=len(found)))
     direct = option("dense", None, s)
-    return (direct if math.isfinite(direct.risk) else None), options
+    return (None if math.isnan(direct.risk) else direct), options  # infinite where s = n
 
 
 def _rows(head: str, top: int, direct: _Option | None, options: Sequence[_Option], statistic: str) -> str:

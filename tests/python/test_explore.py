@@ -167,6 +167,12 @@ def test_the_answer_names_the_better_way():
     assert found.null_risk == pytest.approx(0.09 + (150 * 25 + 1350) / 1500)
 
 
+def test_direct_training_may_diverge():
+    found = picture(SMALL.with_(nonzeros=20))
+    assert math.isinf(found.direct) or math.isnan(found.direct)
+    assert found.answer.endswith("to train the 20 features directly gives inf.")
+
+
 def finished(found) -> xr.Dataset:
     reports: list[Report] = []
     points = Points(found, reports.append)
