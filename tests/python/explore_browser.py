@@ -20,7 +20,9 @@ DRIVER = shutil.which("chromedriver")
 # The element of a Bokeh model, which lies in shadow roots.
 _ELEMENT = """
 const model = Bokeh.documents[0].get_model_by_name(arguments[0])
-return Bokeh.index.find_one_by_id(model.id).el.shadowRoot.querySelector(arguments[1])
+const within = root => root.querySelector(arguments[1]) ??
+  Array.from(root.querySelectorAll("*"), e => e.shadowRoot && within(e.shadowRoot)).find(e => e)
+return within(Bokeh.index.find_one_by_id(model.id).el.shadowRoot)
 """
 _VALUE = "return Bokeh.documents[0].get_model_by_name(arguments[0])[arguments[1]]"
 
@@ -91,6 +93,11 @@ class Browser:
         self.driver.get(address)
         self.until(lambda: self.run("return window.Bokeh?.documents?.[0]?.is_idle === true"))
 
+    def resize(self, width: int, height: int) -> None:
+        """Sets the size of the page, without the window's frame."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
@@ -108,23 +115,42 @@ class Browser:
     def element(self, name: str, selector: str) -> Any:
         return self.run(_ELEMENT, name, selector)
 
-    def curve(self, stage: str = "dense") -> list[float | None]:
-        """The risks of a line as the browser has them."""
+    def curve(self, name: str = "dense") -> dict[int, float]:
+        """The sizes and finite risks of a line as the browser has them."""
         script = """
-        const line = Bokeh.documents[0].get_model_by_name(arguments[0])
-        return Array.from(line.data_source.data.risk, v => Number.isFinite(v) ? v : null)
+        const {k, risk} = Bokeh.documents[0].get_model_by_name(arguments[0]).data_source.data
+        return Array.from(k, (size, i) => [size, risk[i]]).filter(([_, v]) => Number.isFinite(v))
         """
-        found: list[float | None] = self.run(script, stage)
-        return found
+        return {round(k): risk for k, risk in self.run(script, name)}
+
+    def pixels(self) -> str:
+        """The picture as it is painted."""
+        script = "return arguments[0].toDataURL()"
+        return str(self.run(script, self.element("risk", "canvas")))
+
+    def text(self, name: str) -> str:
+        return str(self.value(name, "text"))
 
     def keys(self, name: str, *keys: str) -> None:
-        """Types into a model's slider handle or input."""
+        """Types at a slider's handle."""
         from selenium.webdriver.common.action_chains import ActionChains
 
-        kind = ".noUi-handle" if name.startswith("slider") else "input"
-        target = self.element(name, kind)
-        self.run("arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()", target)
+        handle = self.element(name, ".noUi-handle")
+        self.run("arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()", handle)
         ActionChains(self.driver, duration=0).send_keys(*keys).perform()
+
+    def enter(self, name: str, value: str) -> None:
+        """Types a number and leaves the field."""
+        from selenium.webdriver.common.keys import Keys
+
+        field = self.element(name, "input")
+        self.run("arguments[0].scrollIntoView({block: 'center'})", field)
+        field.send_keys(Keys.END + Keys.BACKSPACE * len(field.get_attribute("value")) + value + Keys.TAB)
+
+    def choose(self, name: str, text: str) -> None:
+        from selenium.webdriver.support.select import Select
+
+        Select(self.element(name, "select")).select_by_visible_text(text)
 
     def drag(self, name: str, pixels: int) -> None:
         """Drags a slider's handle by the mouse."""

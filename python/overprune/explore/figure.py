@@ -138,7 +138,14 @@ class RiskFigure:
         colour = COLOURS[key[0]]
         self.figure.segment("k", "low", "k", "high", source=source, color=colour, line_width=1.2)
         scatter = self.figure.scatter(
-            "k", "risk", source=source, marker="marker", size=6.5, fill_color="white", line_color=colour
+            "k",
+            "risk",
+            source=source,
+            marker="marker",
+            size=6.5,
+            fill_color="white",
+            line_color=colour,
+            name=f"points {label(key)}",
         )
         scatter.glyph.line_width = 1.5
         return scatter, source

@@ -41,7 +41,7 @@ class Page:
         self._notes = list(notes)
         self._pending = False
         self.figure = RiskFigure()
-        self.widgets = Widgets(self._change, self._simulate, self._open)
+        self.widgets = Widgets(self._change, self._simulate, lambda: doc.add_next_tick_callback(self._open))
         for root in (*self.widgets.roots(), self.figure.figure):
             doc.add_root(root)
         doc.on_session_destroyed(lambda _: self.close())
@@ -125,8 +125,9 @@ class Page:
         else:
             self.widgets.busy(report.done, report.total)
 
-    def _open(self, name: str, content: bytes) -> None:
-        """A config was chosen in the browser."""
+    def _open(self) -> None:
+        """A config was chosen in the browser; its name has come after its content."""
+        name, content = self.widgets.chosen()
         try:
             text = content.decode("utf-8")
             state, notes = of_config(_config.parse(text, name, Path()))

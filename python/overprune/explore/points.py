@@ -46,7 +46,7 @@ class Points:
         self.found = found
         self._report = report
         self._cancelled = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="overprune points", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="overprune points")
         self._thread.start()
 
     def cancel(self) -> None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from bokeh.application import Application
 from bokeh.application.handlers import FunctionHandler
@@ -52,8 +53,9 @@ def serve(
     number = _port(host, port)
     names = _LOCAL if host in _LOCAL else (host,)
     origins = ["*"] if host == "0.0.0.0" else [f"{name}:{number}" for name in names]
+    pages: WeakSet[Page] = WeakSet()
     server = Server(
-        {"/": Application(FunctionHandler(lambda doc: make_page(doc, state, notes)))},
+        {"/": Application(FunctionHandler(lambda doc: pages.add(make_page(doc, state, notes))))},
         port=number,
         address=host,
         allow_websocket_origin=origins,
@@ -73,8 +75,8 @@ def serve(
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
-        for session in server.get_sessions():
-            session.destroy()
+        for page in pages:
+            page.close()
         server.stop()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bokeh.models import (
     Button,
+    Checkbox,
     CheckboxButtonGroup,
     Column,
     ColumnDataSource,
@@ -19,7 +20,6 @@ from bokeh.models import (
     Row,
     Select,
     Slider,
-    Switch,
     UIElement,
 )
 
@@ -71,14 +71,14 @@ class Widgets:
     simulate : callable
         The button of the points was pressed.
     open_config : callable
-        Given the name and the content of a file.
+        A file was chosen, which `chosen` has a moment later.
     """
 
     def __init__(
         self,
         change: Callable[[str, Any], None],
         simulate: Callable[[], None],
-        open_config: Callable[[str, bytes], None],
+        open_config: Callable[[], None],
     ) -> None:
         self._change = change
         self._writing = False
@@ -96,7 +96,7 @@ class Widgets:
         self.rules.on_change(
             "active", lambda _a, _o, new: self._set("rules", [RULES[i] for i in sorted(new)])
         )
-        self.retrain = Switch(name="retrain")
+        self.retrain = Checkbox(name="retrain", label="retrain the survivors")
         _on(self.retrain, "active", lambda new: self._set("retrain", new))
         self.shared = ColumnDataSource({"toml": [""], "query": [""]}, name="shared")
         self.shared.js_on_change("data", CustomJS(args={"shared": self.shared}, code=_ADDRESS))
@@ -111,7 +111,7 @@ class Widgets:
             sizing_mode="stretch_width",
             stylesheets=[_INPUT],
         )
-        _on(self.open, "value", lambda new: open_config(str(self.open.filename), base64.b64decode(new)))
+        _on(self.open, "value", lambda _: open_config())
         self.progress = self._text("progress")
         self.text = self._text("answer")
         self.legend = self._text("legend")
@@ -129,7 +129,7 @@ class Widgets:
                 "Training",
                 [
                     self.rows["ridge"],
-                    Row(self.retrain, Div(text="retrain the survivors")),
+                    self.retrain,
                     self.rows["retrain_ridge"],
                 ],
             ),
@@ -138,7 +138,7 @@ class Widgets:
         ]
         controls: list[UIElement] = []
         for title, members in groups:
-            controls += [self._text(title, f"<h2>{title}</h2>"), *members]
+            controls += [self._text(f"heading {title}", f"<h2>{title}</h2>"), *members]
         column = Column(children=controls, name="controls", sizing_mode="stretch_width", spacing=2)
         return [column, self.text, self.legend, self.state]
 
@@ -151,7 +151,6 @@ class Widgets:
                 end = highest(state, name)
                 if not control.log:
                     slider.end = end
-                number.update(low=control.lowest, high=None if name in ("n", "p") else end)
                 if control.value(slider.value) != value:
                     slider.value = control.position(value)
                 number.value = value
@@ -162,6 +161,10 @@ class Widgets:
             self.shared.data = {"toml": [state.toml()], "query": [state.query()]}
         finally:
             self._writing = False
+
+    def chosen(self) -> tuple[str, bytes]:
+        """Name and content of the file that was opened last."""
+        return str(self.open.filename), base64.b64decode(self.open.value)
 
     def answer(self, text: str, legend: str) -> None:
         """The answer in a sentence, and the legend as HTML."""
