@@ -44,7 +44,7 @@ class Picture:
         sizes = self.state.sizes()
         even = {sizes[round(i * (len(sizes) - 1) / (count - 1))] for i in range(count)}
         needed = {self.state.nonzeros, *([self.best[0]] if self.best is not None else [])}
-        return sorted((even - {self.state.n}) | needed)
+        return sorted(even | needed)
 
 
 def picture(state: State) -> Picture:

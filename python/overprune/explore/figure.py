@@ -181,6 +181,7 @@ def legend(found: Picture, trials: int) -> str:
     entries = [
         _entry(COLOURS[c.stage], _DASHES[c.rule or "magnitude"], label((c.stage, c.rule)))
         for c in found.curves
+        if np.isfinite(c.centre).any()
     ]
     s = found.state.nonzeros
     if np.isfinite(found.direct):

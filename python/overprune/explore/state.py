@@ -98,16 +98,23 @@ class State(BaseModel):
         return cls.fitting(arguments) if arguments else base
 
     def sizes(self) -> list[int]:
-        """The sizes of the curves: even steps, closer near k = n and where the problem changes."""
+        """The sizes of the curves: even steps, closer near k = n and where the problem changes.
+
+        k = n itself is one only where the risk is finite there, with ridge, or where it is asked for.
+        """
         fine = self.spectrum != "ar"
         even = np.linspace(1, self.p, 61 if fine else 17)
         steps = np.geomspace(0.003, 0.4, 12) * self.n if fine else np.array([0.01, 0.04, 0.15]) * self.n
-        near = np.concatenate([self.n - steps, [self.n - 1, self.n, self.n + 1], self.n + steps])
+        near = np.concatenate([self.n - steps, [self.n - 1, self.n + 1], self.n + steps])
         kinks = [self.nonzeros, self.nonzeros + 1, 0.01 * self.p]
+        kinks += [self.n] if self.ridge > 0 else []
         kinks += [self.spikes] if self.spectrum == "spiked" else []
         kinks += [self.count] if self.signal == "sparse" else []
         found = np.rint(np.concatenate([even, near, kinks])).astype(int)
-        return sorted(set(found[(found >= 1) & (found <= self.p)].tolist()))
+        usable = (found >= 1) & (found <= self.p)
+        if self.ridge == 0 and self.nonzeros != self.n != self.p:
+            usable &= found != self.n
+        return sorted(set(found[usable].tolist()))
 
     def toml(self) -> str:
         """The config of `overprune run` that predicts the page's curves."""
