@@ -138,6 +138,7 @@ def test_sources_that_change_want_an_entry(clone):
     assert re.fullmatch(
         r"unchanged since [0-9a-f]{10}, unlike python/overprune/a.py; say .*", check(clone)[0]
     )
+    assert check(clone, "--no-change") == []
     commit(clone, "entry", log=GOOD.replace("Something", "Something else"))
     assert check(clone) == []
 
