@@ -214,6 +214,7 @@ def test_a_config_is_where_it_begins(window, tmp_path):
         process.send_signal(signal.SIGINT)  # Ctrl-C while a simulation runs
         assert process.wait(10) == 0
         assert process.stderr.read() == ""
+        window.until(lambda: "has ended: start overprune explore again" in window.text("status"))
     window.driver.get("about:blank")
     window.complaints()
     window.requests()

@@ -44,6 +44,7 @@ class Page:
         self.widgets = Widgets(self._change, self._simulate, lambda: doc.add_next_tick_callback(self._open))
         for root in (*self.widgets.roots(), self.figure.figure):
             doc.add_root(root)
+        doc.js_on_event("connection_lost", self.widgets.when_lost())
         doc.on_session_destroyed(lambda _: self.close())
         self._update()
 

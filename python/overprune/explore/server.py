@@ -54,14 +54,18 @@ def serve(
     names = _LOCAL if host in _LOCAL else (host,)
     origins = ["*"] if host == "0.0.0.0" else [f"{name}:{number}" for name in names]
     pages: WeakSet[Page] = WeakSet()
-    server = Server(
-        {"/": Application(FunctionHandler(lambda doc: pages.add(make_page(doc, state, notes))))},
-        port=number,
-        address=host,
-        allow_websocket_origin=origins,
-        check_unused_sessions_milliseconds=1_000,
-        unused_session_lifetime_milliseconds=3_000,
-    )
+    application = Application(FunctionHandler(lambda doc: pages.add(make_page(doc, state, notes))))
+    try:
+        server = Server(
+            {"/": application},
+            port=number,
+            address=host,
+            allow_websocket_origin=origins,
+            check_unused_sessions_milliseconds=1_000,
+            unused_session_lifetime_milliseconds=3_000,
+        )
+    except OSError as error:  # taken since, or at another address of the same name
+        raise OSError(f"port {number} of {host} cannot be had: {error.strerror or error}") from None
     loop = server.io_loop
     earlier = {
         number: signal.signal(number, lambda *_: loop.add_callback(loop.stop))

@@ -42,6 +42,10 @@ clearTimeout(window.overpruneAddress)
 const address = "?" + shared.data.query[0]
 window.overpruneAddress = setTimeout(() => history.replaceState(null, "", address), 250)
 """
+_LOST = """
+status.text = '<div class="status error" role="alert">The program that serves this page has ended: ' +
+  'start overprune explore again and reload the page.</div>'
+"""
 _TEXTS = """
 :host { --font: system-ui, sans-serif } .bk-clearfix { width: 100% }
 h2 { font: 600 13px var(--font); color: #333; margin: 0; border-top: 1px solid #ddd; padding-top: 6px }
@@ -141,6 +145,10 @@ class Widgets:
             controls += [self._text(f"heading {title}", f"<h2>{title}</h2>"), *members]
         column = Column(children=controls, name="controls", sizing_mode="stretch_width", spacing=2)
         return [column, self.text, self.legend, self.state]
+
+    def when_lost(self) -> CustomJS:
+        """Tells the visitor that the server is gone."""
+        return CustomJS(args={"status": self.state}, code=_LOST)
 
     def show(self, state: State) -> None:
         """Puts every control where the state is, and the config and the address with it."""
