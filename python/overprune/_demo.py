@@ -277,7 +277,8 @@ def _options(
         found = [o for size in sizes if math.isfinite((o := option(stage, rule, size)).risk)]
         if found:
             least = min(o.risk for o in found)
-            best = next(o for o in found if o.risk <= least * (1 + 1e-9))  # the smallest of equals
+            # The smallest of equals; a risk that ought to be 0 may be below it by rounding.
+            best = next(o for o in found if o.risk <= least + 1e-9 * abs(least))
             largest = option(stage, rule, sizes[-1]).risk
             options.append(replace(best, at_largest=largest, out_of=len(found)))
     direct = option("dense", None, s)
