@@ -84,6 +84,10 @@ def test_numbers_choices_and_switches(page):
     page.until(lambda: page.value("row count", "visible"))
     page.click("rules", "button:nth-child(3)")
     page.until(lambda: page.curve("retrained, oracle"))
+    for child in (1, 2, 3):
+        page.click("rules", f"button:nth-child({child})")
+    page.until(lambda: "rules must be one or several of magnitude, " in page.text("status"))
+    assert page.value("rules", "active") == [2]
     page.click("retrain", "input")
     page.until(lambda: not page.curve("retrained, oracle"))
     assert page.curve("pruned, oracle")

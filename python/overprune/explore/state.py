@@ -56,7 +56,7 @@ class State(BaseModel):
     noise_std: Level = 0.3
     nonzeros: Count = 150
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_split)] = Field(
-        default=("magnitude", "hessian"), min_length=1, description=f"rules, of {', '.join(RULES)}"
+        default=("magnitude", "hessian"), min_length=1, description=f"one or several of {', '.join(RULES)}"
     )
     retrain: bool = Field(default=True, description="true or false")
     ridge: Level = 0.0

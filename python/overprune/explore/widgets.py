@@ -97,9 +97,7 @@ class Widgets:
         self.rules = CheckboxButtonGroup(
             labels=list(RULES), name="rules", sizing_mode="stretch_width", stylesheets=[_BUTTONS]
         )
-        self.rules.on_change(
-            "active", lambda _a, _o, new: self._set("rules", [RULES[i] for i in sorted(new)])
-        )
+        _on(self.rules, "active", lambda new: self._set("rules", [RULES[i] for i in sorted(new)]))
         self.retrain = Checkbox(name="retrain", label="retrain the survivors")
         _on(self.retrain, "active", lambda new: self._set("retrain", new))
         self.shared = ColumnDataSource({"toml": [""], "query": [""]}, name="shared")
@@ -129,14 +127,7 @@ class Widgets:
             ("Features", [self.rows["p"], self.spectrum, *self._rows("spikes", "value", "exponent", "rho")]),
             ("Signal", [self.signal, self.rows["count"]]),
             ("Pruning", [self.rows["nonzeros"], self.rules]),
-            (
-                "Training",
-                [
-                    self.rows["ridge"],
-                    self.retrain,
-                    self.rows["retrain_ridge"],
-                ],
-            ),
+            ("Training", [self.rows["ridge"], self.retrain, self.rows["retrain_ridge"]]),
             ("Simulation", [self.rows["trials"], self.button, self.progress]),
             ("Config", [self.save, self.open]),
         ]
