@@ -2,97 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from typer.core import TyperGroup
+
+from ._cli_usage import Commands, integer, number_of_bytes, say
 
 if TYPE_CHECKING:
     from ._config import Experiment
     from ._demo import Results
     from ._output import OutputDirectory, RunDirectory
 
-# The base of all errors of usage: of the package click, or of typer's own copy of it in newer versions.
-_UsageError: type[Exception] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
-
-
-class _Commands(TyperGroup):
-    """The commands; an error of usage is one line on stderr, like every other."""
-
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **options: Any,
-    ) -> Any:
-        try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **options)
-        except _UsageError as error:
-            if not standalone_mode:
-                raise
-            _say(_usage(error))
-            code = 2
-        except typer.Abort:
-            code = 130
-        if not standalone_mode:
-            return code
-        sys.exit(code if isinstance(code, int) else 0)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"command must be one of {', '.join(self.list_commands(ctx))}; got {args[0]!r}")
-        return super().resolve_command(ctx, args)
-
-
-def _usage(error: Any) -> str:
-    """An error of usage in words: the argument, what was expected, what came."""
-    text: str = error.format_message()
-    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
-    if isinstance(error, typer.BadParameter) and parameter is not None:
-        name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.metavar
-        if error.message.startswith("must "):
-            return f"{name} {error.message}"
-        if type(error).__name__ == "MissingParameter":
-            return f"{name} is missing: expected the name of a config, got nothing"
-    if type(error).__name__ == "NoSuchOption" and context is not None:
-        allowed = [max(p.opts, key=len) for p in context.command.get_params(context)]
-        options = ", ".join(name for name in allowed if name.startswith("-"))
-        return f"{context.command_path} has no option {error.option_name}; allowed: {options}"
-    return text[:1].lower() + text[1:].rstrip(".")
-
-
-def _integer(lowest: int, highest: int) -> Callable[[str], int]:
-    def parsed(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,9}", text) is None or not lowest <= int(text) <= highest:
-            raise typer.BadParameter(f"must be an integer from {lowest} to {highest}, got {text!r}")
-        return int(text)
-
-    return parsed
-
-
-def _bytes(text: str) -> int:
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-
-    try:
-        size = int(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError:
-        size = 0
-    if size < 1:
-        raise typer.BadParameter(f'must be a number of bytes like "4GB" or "512MiB", got {text!r}')
-    return size
-
-
 app = typer.Typer(
     name="overprune",
-    cls=_Commands,
+    cls=Commands,
     help="Train large, then prune: the test risk of pruned models, simulated and predicted.",
     add_completion=False,
     rich_markup_mode=None,
@@ -111,7 +37,7 @@ MemoryLimit = Annotated[
     int | None,
     typer.Option(
         "--memory-limit",
-        parser=_bytes,
+        parser=number_of_bytes,
         metavar="SIZE",
         help='The most memory to take, like "4GB"; what is free if not given. Changes no result.',
     ),
@@ -129,7 +55,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         "--workers",
-        parser=_integer(1, 1024),
+        parser=integer(1, 1024),
         metavar="N",
         help="Threads; all cores if not given. Changes no result.",
     ),
@@ -174,9 +100,7 @@ def demo(
     output: Output = None,
     trials: Annotated[
         int | None,
-        typer.Option(
-            "--trials", parser=_integer(2, 10**8), metavar="N", help="Simulated trials, at least 2."
-        ),
+        typer.Option("--trials", parser=integer(2, 10**8), metavar="N", help="Simulated trials, at least 2."),
     ] = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
@@ -263,7 +187,7 @@ def advise(
         int | None,
         typer.Option(
             "--nonzeros",
-            parser=_integer(1, 10**8),
+            parser=integer(1, 10**8),
             metavar="S",
             help="Features to keep, instead of run.nonzeros.",
         ),
@@ -297,6 +221,39 @@ def advise(
                 command.write(place.path, experiment, found, plane)
                 place.commit()
     typer.echo("\n\n".join(map(str, found)))
+
+
+@app.command()
+def explore(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG.toml]", help="Where to begin; the demo's problem if not given."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            parser=integer(0, 65535),
+            metavar="N",
+            help="Where to serve, 0 for any free port; 5006 if not given, or any if that is taken.",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="NAME", help="Where to listen; other machines see no page at localhost."
+        ),
+    ] = "localhost",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no browser.")] = False,
+) -> None:
+    """Open a page with sliders for a problem: its curves at once, by theory, and simulated points on demand.
+
+    Needs pip install 'overprune[explore]'. Ctrl-C ends it.
+    """
+    from .explore import open_page
+
+    with _one_line_errors():
+        open_page(config, host, port, browser=not no_browser)
 
 
 @app.command()
@@ -374,7 +331,7 @@ def _simulate(
 
 def _print_notes(results: Results) -> None:
     for note in results.notes:
-        _say(note)
+        say(note)
 
 
 def _write(place: OutputDirectory, experiment: Experiment, results: Results) -> list[str]:
@@ -409,10 +366,5 @@ def _one_line_errors(
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    _say(message)
+    say(message)
     raise typer.Exit(code)
-
-
-def _say(message: str) -> None:
-    line = re.sub(r"\s+", " ", message).strip()
-    typer.echo(f"overprune: {line}", err=True)

@@ -277,11 +277,12 @@ def _options(
         found = [o for size in sizes if math.isfinite((o := option(stage, rule, size)).risk)]
         if found:
             least = min(o.risk for o in found)
-            best = next(o for o in found if o.risk <= least * (1 + 1e-9))  # the smallest of equals
+            # The smallest of equals; a risk that ought to be 0 may be below it by rounding.
+            best = next(o for o in found if o.risk <= least + 1e-9 * abs(least))
             largest = option(stage, rule, sizes[-1]).risk
             options.append(replace(best, at_largest=largest, out_of=len(found)))
     direct = option("dense", None, s)
-    return (direct if math.isfinite(direct.risk) else None), options
+    return (None if math.isnan(direct.risk) else direct), options  # infinite where s = n
 
 
 def _rows(head: str, top: int, direct: _Option | None, options: Sequence[_Option], statistic: str) -> str:
@@ -301,8 +302,20 @@ def _rows(head: str, top: int, direct: _Option | None, options: Sequence[_Option
     return "\n".join(lines)
 
 
+def answer(tables: dict[str, xr.Dataset], s: int) -> tuple[str, tuple[int, float] | None]:
+    """The answer for one s in a sentence, and the best way to train large and prune: its size and risk."""
+    direct, options = _options(tables, {}, s, "mean")
+    best = min(_honest(options), key=lambda o: o.risk, default=None)
+    return _answer(s, direct, options), None if best is None else (best.size, best.risk)
+
+
+def _honest(options: Sequence[_Option]) -> Sequence[_Option]:
+    """Those that do not know the truth, if there are any."""
+    return [o for o in options if o.rule != "oracle"] or options
+
+
 def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
-    honest = [o for o in options if o.rule != "oracle"] or list(options)
+    honest = _honest(options)
     if not honest:
         return f"No size above s = {s} was trained, so there is nothing to compare."
     best = min(honest, key=lambda o: o.risk)

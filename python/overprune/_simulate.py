@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -215,15 +215,18 @@ class Simulation:
             return self.into_store(store, executor, show)
         return self.in_threads(show) if executor is None else self.on_executor(executor, show)
 
-    def in_threads(self, show: bool) -> xr.Dataset:
-        """Whole cells one after the other, all threads at each: nothing is handed out or kept."""
+    def in_threads(self, show: bool, watch: Callable[[int], None] | None = None) -> xr.Dataset:
+        """Whole cells one after the other, all threads at each: nothing is handed out or kept.
+
+        `watch`, instead of a progress bar, is called as `Work.run` calls its monitor.
+        """
         threads = self._workers(2 * self._table_bytes())
         with self._progress(show) as bar:
 
             def results() -> Iterator[tuple[Block, Result]]:
                 for cell in self.work.cells():
                     block = Block(*cell, self.first, self.count)
-                    result = self.work.run(block, threads, bar.callback())
+                    result = self.work.run(block, threads, watch or bar.callback())
                     bar.finish_block(self.count)
                     yield block, result
 

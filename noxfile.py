@@ -1,0 +1,70 @@
+"""What there is to do with a checkout, each in an environment of its own: `nox --list`, `nox -s lint`.
+
+Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/test_config.py`. In an environment
+that has everything already, `nox --no-venv -s lint` installs nothing.
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["lint", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+PYTHONS = ("3.11", "3.12", "3.13")
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+
+
+def pinned(*names: str) -> list[str]:
+    """Tools in the versions that the extra `test` has."""
+    found = [line for line in PROJECT["optional-dependencies"]["test"] if line.split("==")[0] in names]
+    assert len(found) == len(names), found
+    return found
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests, the C++ ones too, of the package built from here; by default the whole suite."""
+    session.install(".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """The hooks of pre-commit on all files, the changelog's gate with them."""
+    session.install("pre-commit", *PROJECT["dependencies"])
+    session.install(*pinned("ruff", "mypy", "clang-format", "types-tqdm"))
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
+    session.run("python", "tools/check_changelog.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as HTML in docs/_build/html; warnings are errors."""
+    session.install(".[docs]")
+    session.run(
+        *("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html"),
+        *(session.posargs or ("docs", "docs/_build/html")),
+    )
+
+
+@nox.session
+def consume(session: nox.Session) -> None:
+    """Programs of C++ users, built against the installed wheel."""
+    session.install(".[test]")
+    session.run("python", "-m", "pytest", *(session.posargs or ("tests/python/test_cpp.py",)))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The package against what users do today; by default tiny sizes, to see that the answers agree."""
+    session.install(".[test]")
+    session.run("python", "bench/python/bench_peers.py", *(session.posargs or ("--quick",)))
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """The sdist, the wheel made from it, and the wheel's tests on every Python that is here."""
+    session.install("build", "auditwheel")
+    session.run("python", "packaging/check_wheels.py", *session.posargs)

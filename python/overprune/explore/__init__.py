@@ -1,0 +1,42 @@
+"""The page of `overprune explore`: sliders for a problem, its curves at once from theory, points on demand.
+
+`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `points` simulates
+it in a thread, `figure` and `widgets` are what is on the page, `page` joins them, and `server` serves it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def open_page(config: Path | None, host: str, port: int | None, *, browser: bool) -> None:
+    """Serves the page, prints where, and opens a browser there; returns after Ctrl-C.
+
+    Raises
+    ------
+    ImportError
+        Without the extra `explore`.
+    ConfigError, OSError
+        If the page cannot show the config, or not be served there.
+    """
+    import webbrowser
+
+    import typer
+
+    from .._config import load
+    from .state import State, of_config
+
+    try:
+        from .server import serve
+    except ImportError as error:
+        if (error.name or "").split(".")[0] not in ("bokeh", "jinja2", "tornado"):
+            raise
+        raise ImportError("explore needs Bokeh: pip install 'overprune[explore]'") from None
+    state, notes = (State(), []) if config is None else of_config(load(config))
+
+    def ready(address: str) -> None:
+        typer.echo(f"Serving {address} - Ctrl-C ends it")
+        if browser:
+            webbrowser.open(address)
+
+    serve(state, notes, host, port, ready)

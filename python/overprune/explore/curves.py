@@ -1,0 +1,89 @@
+"""What a state predicts: its curves, the lines and limits of the picture, and the answer in a sentence."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .._config import build_problem
+from .._curves import Curve, Selection, collect, direct_training
+from .._demo import answer, run
+from .._panel import Limits, limits_of
+from .state import State
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_FAR = 30.0  # a noise floor this many times below the curves is not worth the room
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything that the page draws for one state.
+
+    `direct` is the dense risk at size s. `best` is the size and risk of the best way to train large and
+    prune, None where no size is above s. `seconds` is what it took.
+    """
+
+    state: State
+    table: xr.Dataset
+    curves: list[Curve]
+    null_risk: float
+    noise_risk: float
+    direct: float
+    best: tuple[int, float] | None
+    answer: str
+    limits: Limits
+    seconds: float
+
+    def simulated_sizes(self, count: int = 16) -> list[int]:
+        """A part of the sizes, evenly spread over the curves, with those that the answer is about."""
+        sizes = self.state.sizes()
+        even = {sizes[round(i * (len(sizes) - 1) / (count - 1))] for i in range(count)}
+        needed = {self.state.nonzeros, *([self.best[0]] if self.best is not None else [])}
+        return sorted(even | needed)
+
+
+def picture(state: State) -> Picture:
+    """Predicts a state, by the same call as `overprune predict` for the state's config."""
+    began = time.perf_counter()
+    experiment = state.experiment()
+    problem = build_problem(experiment)
+    table = run(experiment, simulate=False).tables["predict"]
+    chosen = Selection.of()
+    curves = collect([table], chosen, "explore")
+    direct = direct_training([table], chosen, curves)
+    null_risk, noise_risk = float(problem.null_risk), state.noise_std**2
+    text, best = answer({"predict": table}, state.nonzeros)
+    return Picture(
+        state=state,
+        table=table,
+        curves=curves,
+        null_risk=null_risk,
+        noise_risk=noise_risk,
+        direct=direct.get(state.nonzeros, math.nan),
+        best=best,
+        answer=text,
+        limits=_limits(curves, direct, state, (null_risk, noise_risk)),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def measured(found: Picture, table: xr.Dataset) -> tuple[list[Curve], str]:
+    """The curves of a simulation, and the answer with its values beside the predicted ones."""
+    text, _ = answer({"predict": found.table, "simulate": table}, found.state.nonzeros)
+    return collect([table], Selection.of(), "explore"), text
+
+
+def _limits(
+    curves: Sequence[Curve], direct: dict[int, float], state: State, lines: tuple[float, float]
+) -> Limits:
+    """Those of `plot.risk`, with the null risk and the noise floor where they are not far away."""
+    limits = limits_of(curves, direct, [state.n], "risk", True)
+    null_risk, noise_risk = lines
+    high = max(limits.high, 1.2 * null_risk) if null_risk < _FAR * limits.high else limits.high
+    low = min(limits.low, 0.85 * noise_risk) if noise_risk > limits.low / _FAR else limits.low
+    return Limits(low, high, True)

@@ -1,0 +1,140 @@
+"""The page: sliders on the left, the answer and the picture on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bokeh.document import Document
+
+from .. import _config
+from .controls import moved
+from .curves import Picture, measured, picture
+from .figure import RiskFigure, legend
+from .points import Points, Report
+from .state import State, of_config
+from .widgets import Widgets
+
+_ERRORS = (ValueError, MemoryError, ArithmeticError)
+
+
+class Page:
+    """One visitor's page: its state, and what follows when a control changes.
+
+    Parameters
+    ----------
+    doc : bokeh Document
+        The visitor's.
+    state : State
+    notes : iterable of str
+        What the visitor should know about where the state comes from.
+    """
+
+    def __init__(self, doc: Document, state: State, notes: Iterable[str] = ()) -> None:
+        self.doc = doc
+        self.state = state
+        self.found: Picture | None = None
+        self.points: Points | None = None
+        self._notes = list(notes)
+        self._pending = False
+        self.figure = RiskFigure()
+        self.widgets = Widgets(self._change, self._simulate, lambda: doc.add_next_tick_callback(self._open))
+        for root in (*self.widgets.roots(), self.figure.figure):
+            doc.add_root(root)
+        doc.js_on_event("connection_lost", self.widgets.when_lost())
+        doc.on_session_destroyed(lambda _: self.close())
+        self._update()
+
+    def close(self) -> None:
+        """Ends what still runs for the page."""
+        if self.points is not None:
+            self.points.cancel()
+        self.points = None
+
+    def _change(self, name: str, value: Any) -> None:
+        """A control has moved. Changes that come faster than they can be drawn are drawn together."""
+        try:
+            state = moved(self.state, name, value)
+        except ValueError as error:
+            self.widgets.show(self.state)
+            self._say(str(error), is_error=True)
+            return
+        if state != self.state:
+            self._go_to(state)
+
+    def _go_to(self, state: State, notes: Iterable[str] = ()) -> None:
+        self.state, self._notes = state, list(notes)
+        if not self._pending:
+            self._pending = True
+            busy = 0.0 if self.found is None else self.found.seconds
+            self.doc.add_timeout_callback(self._update, round(min(250.0, 500.0 * busy)) + 1)
+
+    def _update(self) -> None:
+        """Predicts and draws the state; a change of the trials alone leaves the picture as it is."""
+        self._pending = False
+        self.widgets.show(self.state)
+        if self.found is not None and self.state.with_(trials=self.found.state.trials) == self.found.state:
+            self.found = replace(self.found, state=self.state)
+            return
+        self.close()
+        self.widgets.idle()
+        try:
+            self.found = picture(self.state)
+        except _ERRORS as error:
+            self.found = None
+            self.figure.clear()
+            self.widgets.answer("There is no picture of this problem.", "")
+            self._say(str(error) or type(error).__name__, is_error=True)
+            return
+        self.figure.draw(self.found)
+        self.widgets.answer(self.found.answer, legend(self.found, 0))
+        self._say(f"Theory for {len(self.state.sizes())} sizes in {1e3 * self.found.seconds:.0f} ms.")
+
+    def _say(self, text: str, *, is_error: bool = False) -> None:
+        self.widgets.status(text, [] if is_error else self._notes, is_error)
+
+    def _simulate(self) -> None:
+        """The button: begins the simulation, or ends the one that runs."""
+        if self.points is not None:
+            self.close()
+            self.widgets.idle()
+            self._say("Simulation cancelled.")
+        elif self.found is not None and not self._pending:
+            self.widgets.busy(0, self.state.trials)
+            self.points = Points(self.found, self._report)
+
+    def _report(self, report: Report) -> None:
+        """Called in the simulation's thread."""
+        points = self.points
+        self.doc.add_next_tick_callback(partial(self._show_points, points, report))
+
+    def _show_points(self, points: Points | None, report: Report) -> None:
+        if points is None or points is not self.points or self.found is None:
+            return  # of a problem that is no longer shown
+        if report.table is not None:
+            curves, text = measured(self.found, report.table)
+            self.figure.draw_points(curves)
+            self.widgets.answer(text, legend(self.found, report.done))
+        if report.error:
+            self._say(report.error, is_error=True)
+        if report.error or report.done == report.total:
+            self.points = None
+            self.widgets.idle()
+        else:
+            self.widgets.busy(report.done, report.total)
+
+    def _open(self) -> None:
+        """A config was chosen in the browser; its name has come after its content."""
+        name, content = self.widgets.chosen()
+        try:
+            text = content.decode("utf-8")
+            state, notes = of_config(_config.parse(text, name, Path()))
+        except UnicodeDecodeError:
+            self._say(f"{name}: not a text file in UTF-8", is_error=True)
+        except ValueError as error:
+            self._say(str(error), is_error=True)
+        else:
+            self._go_to(state, [f"{name} opened.", *notes])

@@ -1,0 +1,236 @@
+"""What the sliders say: one problem and one run, as a config, as a query of an address, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from .. import _config
+from .._config import ConfigError, Experiment, Rule
+
+RULES: tuple[Rule, ...] = ("magnitude", "hessian", "oracle", "random")
+SPECTRA = {"isotropic": "isotropic", "spiked": "spiked", "power_law": "power law", "ar": "correlated"}
+SIGNALS = {"constant": "equal", "sparse": "sparse", "normal": "Gaussian"}
+LARGEST = 20_000
+LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
+DRAWS = 16  # of the law where features are correlated
+
+
+def _split(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _of_known_order(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in RULES if rule in rules)
+
+
+Count = Annotated[int, Field(ge=1, le=LARGEST, description=f"an integer from 1 to {LARGEST}")]
+Level = Annotated[float, Field(ge=0, le=1e6, description="a number from 0 to 10**6")]
+Seed = Annotated[int, Field(ge=0, lt=2**64, description="an integer from 0 to 2**64 - 1")]
+
+
+class State(BaseModel):
+    """The numbers and choices of the page, within their ranges and fitting each other.
+
+    `nonzeros`, `spikes` and `count` are at most p: `fitting` cuts them. The names are those of a config's
+    fields; `signal`, `count`, `scale` and `beta_seed` are its beta's kind, count, value or scale, and seed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    p: Count = 1500
+    n: Count = 450
+    spectrum: Literal["isotropic", "spiked", "power_law", "ar"] = "spiked"
+    spikes: Count = 150
+    value: float = Field(default=25.0, gt=0, le=1e6, description="a number above 0, at most 10**6")
+    exponent: float = Field(default=1.0, ge=0, le=5, description="a number from 0 to 5")
+    rho: float = Field(default=0.7, ge=-0.99, le=0.99, description="a number from -0.99 to 0.99")
+    signal: Literal["constant", "sparse", "normal"] = "constant"
+    count: Count = 150
+    scale: float | None = Field(default=None, ge=-1e6, le=1e6, description="a number from -10**6 to 10**6")
+    beta_seed: Seed = 0
+    noise_std: Level = 0.3
+    nonzeros: Count = 150
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_split)] = Field(
+        default=("magnitude", "hessian"), min_length=1, description=f"one or several of {', '.join(RULES)}"
+    )
+    retrain: bool = Field(default=True, description="true or false")
+    ridge: Level = 0.0
+    retrain_ridge: Level = 0.0
+    trials: Annotated[int, Field(ge=1, le=10_000, description="an integer from 1 to 10000")] = 10
+    seed: Seed = 0
+
+    @classmethod
+    def fitting(cls, values: Mapping[str, Any]) -> Self:
+        """The state of these values, its counts cut to p; ValueError names the first that is wrong."""
+        try:
+            state = cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ValueError(_one_line(error)) from None
+        highest = LARGEST_CORRELATED if state.spectrum == "ar" else LARGEST
+        p = min(state.p, highest)
+        cut = {name: min(getattr(state, name), p) for name in ("p", "nonzeros", "spikes", "count")}
+        return state.model_copy(update={**cut, "rules": _of_known_order(state.rules)})
+
+    def with_(self, **changes: Any) -> Self:
+        """The state after a slider has moved."""
+        return self.fitting({**self.model_dump(), **changes})
+
+    def query(self) -> str:
+        """What follows the "?" in the page's address: p, and the values that are not the default ones."""
+        from urllib.parse import urlencode
+
+        fresh = type(self)()
+        values = {
+            name: ",".join(value) if name == "rules" else str(value).lower()
+            for name, value in self
+            if name == "p" or value != getattr(fresh, name)
+        }
+        return urlencode(values, safe=",")
+
+    @classmethod
+    def of_query(cls, arguments: Mapping[str, str], base: Self) -> Self:
+        """The state that an address describes, or `base` where it names nothing."""
+        return cls.fitting(arguments) if arguments else base
+
+    def sizes(self) -> list[int]:
+        """The sizes of the curves: even steps, closer near k = n and where the problem changes.
+
+        k = n itself is one only where the risk is finite there, with ridge, or where it is asked for.
+        """
+        fine = self.spectrum != "ar"
+        even = np.linspace(1, self.p, 61 if fine else 17)
+        steps = np.geomspace(0.003, 0.4, 12) * self.n if fine else np.array([0.01, 0.04, 0.15]) * self.n
+        near = np.concatenate([self.n - steps, [self.n - 1, self.n + 1], self.n + steps])
+        kinks = [self.nonzeros, self.nonzeros + 1, 0.01 * self.p]
+        kinks += [self.n] if self.ridge > 0 else []
+        kinks += [self.spikes] if self.spectrum == "spiked" else []
+        kinks += [self.count] if self.signal == "sparse" else []
+        found = np.rint(np.concatenate([even, near, kinks])).astype(int)
+        usable = (found >= 1) & (found <= self.p)
+        if self.ridge == 0 and self.nonzeros != self.n != self.p:
+            usable &= found != self.n
+        return sorted(set(found[usable].tolist()))
+
+    def toml(self) -> str:
+        """The config of `overprune run` that predicts the page's curves."""
+        rules = ", ".join(f'"{rule}"' for rule in self.rules)
+        ridges = f"ridge = {self.ridge!r}\nretrain_ridge = {self.retrain_ridge!r}\n"
+        draws = f"draws = {DRAWS}\n" if self.spectrum == "ar" else ""
+        return (
+            "# Written by overprune explore.\n\n"
+            "[problem]\n"
+            'kind = "linear_gaussian"\n'
+            f"p = {self.p}\n"
+            f"noise_std = {self.noise_std!r}\n"
+            f"spectrum = {{ {self._spectrum()} }}\n"
+            f"beta = {{ {self._beta()} }}\n\n"
+            "[run]\n"
+            f"n = {self.n}\n"
+            f"nonzeros = {self.nonzeros}\n"
+            f"rules = [{rules}]\n"
+            f"retrain = {str(self.retrain).lower()}\n"
+            f"{ridges}"
+            f"trials = {self.trials}\n"
+            f"seed = {self.seed}\n"
+            f"{draws}"
+            f"sizes = [\n{_wrapped(self.sizes())}]\n\n"
+            "[plot]\n"
+            "logy = true\n"
+        )
+
+    def experiment(self) -> Experiment:
+        """The same, read and checked."""
+        return _config.parse(self.toml(), "the page", Path())
+
+    def _spectrum(self) -> str:
+        numbers = {
+            "isotropic": "",
+            "spiked": f", spikes = {self.spikes}, value = {self.value!r}",
+            "power_law": f", exponent = {self.exponent!r}",
+            "ar": f", rho = {self.rho!r}",
+        }
+        return f'kind = "{self.spectrum}"{numbers[self.spectrum]}'
+
+    def _beta(self) -> str:
+        count = f", count = {self.count}" if self.signal == "sparse" else ""
+        seed = f", seed = {self.beta_seed}" if self.signal == "normal" else ""
+        name = "scale" if self.signal == "normal" else "value"
+        scale = "" if self.scale is None else f", {name} = {self.scale!r}"
+        return f'kind = "{self.signal}"{count}{scale}{seed}'
+
+
+def of_config(experiment: Experiment) -> tuple[State, list[str]]:
+    """The state of a config, and in words what of it the page leaves out.
+
+    Raises
+    ------
+    ConfigError
+        Where the page has no sliders for the problem, or a number is beyond them.
+    """
+    config, name = experiment.config, experiment.name
+    problem, run = config.problem, config.run
+    if not isinstance(problem, _config.LinearGaussian):
+        raise ConfigError(f'{name}: problem.kind must be "linear_gaussian" to explore, got "{problem.kind}"')
+    if isinstance(problem.beta, _config.ValuesBeta):
+        raise ConfigError(
+            f"{name}: problem.beta.kind must be one of {', '.join(SIGNALS)} to explore, got 'values'"
+        )
+    notes: list[str] = []
+
+    def one(field: str) -> Any:
+        value = getattr(run, field)
+        if not isinstance(value, list):
+            return value
+        if len(value) > 1:
+            notes.append(f"of run.{field} = {value} the first is shown")
+        return value[0]
+
+    values = {
+        "p": problem.p,
+        "noise_std": problem.noise_std,
+        **_spectrum_of(problem.spectrum),
+        **_beta_of(problem.beta),
+        **{field: one(field) for field in ("n", "nonzeros", "ridge")},
+        **{field: getattr(run, field) for field in ("rules", "retrain", "retrain_ridge", "trials", "seed")},
+    }
+    try:
+        state = State.fitting(values)
+    except ValueError as error:
+        raise ConfigError(f"{name}: to explore, {error}") from None
+    if state.p < problem.p:
+        raise ConfigError(
+            f"{name}: problem.p must be at most {state.p} to explore correlated features, got {problem.p}"
+        )
+    notes += [f"run.{field} is left out" for field in ("compensate", "curvature") if getattr(run, field)]
+    return state, notes
+
+
+def _spectrum_of(table: Any) -> dict[str, Any]:
+    return {"spectrum": table.kind, **{k: v for k, v in table if k != "kind"}}
+
+
+def _beta_of(table: Any) -> dict[str, Any]:
+    values = {k: v for k, v in table if k not in ("kind", "value", "scale", "seed")}
+    scale = table.scale if isinstance(table, _config.NormalBeta) else table.value
+    seed = {"beta_seed": table.seed} if isinstance(table, _config.NormalBeta) else {}
+    return {"signal": table.kind, "scale": scale, **values, **seed}
+
+
+def _wrapped(numbers: list[int]) -> str:
+    rows = [numbers[i : i + 16] for i in range(0, len(numbers), 16)]
+    return "".join(f"    {', '.join(map(str, row))},\n" for row in rows)
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    field = State.model_fields.get(name)
+    if field is None:
+        return f"{name} is unknown; allowed: {', '.join(State.model_fields)}"
+    expected = first.get("ctx", {}).get("expected") or field.description or first["msg"]
+    return f"{name} must be {expected}, got {first['input']!r}"
