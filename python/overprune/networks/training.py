@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -156,9 +157,12 @@ def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: str) -> torch.Te
     """The mean loss over rows."""
     if loss == "cross_entropy":
         return functional.cross_entropy(outputs, targets)
-    if targets.ndim == 1:
-        targets = functional.one_hot(targets, outputs.shape[1])
-    return ((outputs - targets.to(outputs.dtype)) ** 2).sum(dim=1).mean()
+    return ((outputs - _rows_of(targets, outputs.shape[1]).to(outputs.dtype)) ** 2).sum(dim=1).mean()
+
+
+def _rows_of(targets: torch.Tensor, outputs: int) -> torch.Tensor:
+    """Class labels as one-hot rows."""
+    return functional.one_hot(targets, outputs) if targets.ndim == 1 else targets
 
 
 def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = 2000) -> tuple[float, float]:
@@ -185,12 +189,12 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
             model, numbers(inputs, model), lambda f: loss_of(f, targets, settings.loss),
             steps=fit.epochs, tolerance=settings.stop_loss, tell=fit.on_epoch,
         )  # fmt: skip
-    optimizer, schedule = _optimizer(model, settings, fit.epochs, math.ceil(len(inputs) / settings.batch))
+    optimizer, rate = _optimizer(model, settings), _rate(fit, math.ceil(len(inputs) / settings.batch))
     best: tuple[float, float] = (math.inf, math.inf)
     kept: dict[str, torch.Tensor] | None = None
     epoch = 0
     for epoch in range(1, fit.epochs + 1):
-        mean = _epoch(model, inputs, targets, fit, optimizer, schedule)
+        mean = _epoch(model, parts["train"], fit, optimizer, rate)
         fit.on_epoch(epoch, fit.epochs)
         if settings.select == "validation":
             found = measure(model, parts["validation"], settings.loss)
@@ -203,49 +207,47 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
     return epoch
 
 
-def _epoch(
-    model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, fit: Fit, optimizer: Any, schedule: Any
-) -> float:
+def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iterator[float]) -> float:
     """One pass over the rows in random order; returns the mean loss."""
-    settings, rows = fit.training, len(inputs)
+    settings, count = fit.training, len(rows[0])
     model.train()
-    order = torch.randperm(rows, generator=fit.generator).to(inputs.device)
+    order = torch.randperm(count, generator=fit.generator).to(rows[0].device)
+    inputs, targets = rows[0][order], rows[1][order]
+    lonely = count % settings.batch == 1 and count > 1 and _normalizes(model)
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)
-    for first in range(0, rows, settings.batch):
-        chosen = order[first : first + settings.batch]
-        x, y = numbers(inputs[chosen], model), targets[chosen]
+    for first in range(0, count - lonely, settings.batch):  # batch normalization cannot train on one row
+        x, y = numbers(inputs[first : first + settings.batch], model), targets[first : first + settings.batch]
         if fit.augment == "crop_flip":
             x = crop_flip(x, fit.generator)
-        optimizer.zero_grad(set_to_none=True)
-        if len(x) == 1 and rows > 1 and _normalizes(model):
-            continue  # batch normalization cannot train on one row
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=settings.mixed_precision):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):
             loss = loss_of(model(x), y, settings.loss)
+        optimizer.zero_grad()
         loss.backward()
+        optimizer.param_groups[0]["lr"] = next(rate)
         optimizer.step()
-        schedule.step()
         total += loss.detach() * len(x)
-    return float(total) / rows
+    return float(total) / count
 
 
 def _normalizes(model: nn.Module) -> bool:
     return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
 
 
-def _optimizer(model: nn.Module, settings: Training, epochs: int, steps: int) -> tuple[Any, Any]:
+def _optimizer(model: nn.Module, settings: Training) -> Any:
     trained = [p for p in model.parameters() if p.requires_grad]
+    decay = settings.weight_decay
     if settings.optimizer == "adam":
-        optimizer: Any = torch.optim.Adam(
-            trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
-    else:
-        optimizer = torch.optim.SGD(
-            trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay
-        )
-    last = epochs * steps if settings.cosine else math.inf
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * min(step / last, 1.0))
+        return torch.optim.Adam(trained, settings.learning_rate, weight_decay=decay, fused=True)
+    return torch.optim.SGD(
+        trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay
     )
+
+
+def _rate(fit: Fit, steps: int) -> Iterator[float]:
+    """The learning rate of every step."""
+    for step in itertools.count():
+        part = min(step / (fit.epochs * steps), 1.0) if fit.training.cosine else 0.0
+        yield fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part))
 
 
 def crop_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
