@@ -11,6 +11,7 @@ except ImportError:
         "overprune.networks needs the package torch: pip install 'overprune[networks]', or '.[networks]' in a checkout"
     ) from None
 
+from .bridge import predict_sweep, single_index
 from .data import NetworkData, cifar10, cifar100, digits, from_arrays, mnist, mnist5000
 from .models import count_parameters, count_prunable, random_feature_network, resnet20, small_conv, two_layer
 from .progress import Step
@@ -31,8 +32,10 @@ __all__ = [
     "from_arrays",
     "mnist",
     "mnist5000",
+    "predict_sweep",
     "random_feature_network",
     "resnet20",
+    "single_index",
     "small_conv",
     "summarize",
     "two_layer",
