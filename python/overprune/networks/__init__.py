@@ -8,7 +8,8 @@ try:
     import torch as _torch  # noqa: F401
 except ImportError:
     raise ImportError(
-        "overprune.networks needs the package torch: pip install 'overprune[networks]', or '.[networks]' in a checkout"
+        "overprune.networks needs the package torch: pip install 'overprune[networks]', "
+        "or '.[networks]' in a checkout"
     ) from None
 
 from .bridge import predict_sweep, single_index

@@ -83,8 +83,9 @@ def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws
     """Predict the test errors of a sweep of random-feature networks from second moments alone.
 
     The frozen features z = phi(W x) of every (width, repeat) are made again. The linear Gaussian problem with
-    the second moments of (z, y) over the test rows, as `DataProblem.equivalent` forms it, has the networks' test
-    error for every readout; `predict` gives its dense, pruned and retrained risk for as many training rows.
+    the second moments of (z, y) over the test rows, as `DataProblem.equivalent` forms it, has the networks'
+    test error for every readout; `predict` gives its dense, pruned and retrained risk for as many training
+    rows.
 
     Parameters
     ----------
@@ -122,8 +123,8 @@ def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws
     >>> from overprune import networks
     >>> data = networks.single_index(30, 10, test_rows=2000)
     >>> model = functools.partial(networks.random_feature_network, inputs=10)
-    >>> training = networks.Training(optimizer="gradient_descent", epochs=2000, loss="squared", stop_loss=1e-6)
-    >>> table = networks.width_sweep(model, data, [10, 80], [10], training=training, repeats=2)
+    >>> descent = networks.Training(optimizer="gradient_descent", loss="squared", epochs=999, stop_loss=1e-6)
+    >>> table = networks.width_sweep(model, data, [10, 80], [10], training=descent, repeats=2)
     >>> predicted = networks.predict_sweep(table, model, data)
     >>> dict(predicted.retrained_test_error.sizes)
     {'width': 2, 'nonzeros': 1, 'repeat': 2}
@@ -134,20 +135,35 @@ def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws
     _check_sweep(table, data)
     n = round(data.train_rows * (1 - data.validation))
     shape = (table.sizes["width"], table.sizes["nonzeros"], table.sizes["repeat"])
-    values = {"dense": np.empty((shape[0], shape[2])), "pruned": np.full(shape, np.nan), "retrained": np.full(shape, np.nan)}
+    values = {
+        "dense": np.empty((shape[0], shape[2])),
+        "pruned": np.full(shape, np.nan),
+        "retrained": np.full(shape, np.nan),
+    }
     for i, k in enumerate(table.width.values.tolist()):
         kept = [count for count in table.nonzero_weights.values[i].tolist() if count > 0]
         for r in range(shape[2]):
             problem = _features_problem(model, data, k, int(table.attrs["seed"]), r)
             found = predict(
-                problem, n, [k], sorted(set(kept)) or [1], rules=[str(table.attrs["rule"])], draws=draws, seed=r, workers=1
+                problem,
+                n,
+                [k],
+                sorted(set(kept)) or [1],
+                rules=[str(table.attrs["rule"])],
+                draws=draws,
+                seed=r,
+                workers=1,
             )
             values["dense"][i, r] = found.dense_risk.item()
             for j, count in enumerate(table.nonzero_weights.values[i].tolist()):
                 for stage in ("pruned", "retrained") if count > 0 else ():
                     values[stage][i, j, r] = found[f"{stage}_risk"].sel(nonzeros=count).item()
-    names = {f"{stage}_test_error": (table[f"{stage}_test_error"].dims, array) for stage, array in values.items()}
-    return xr.Dataset(names, table.coords, {**table.attrs, "kind": "width_sweep", "predicted": 1, "draws": draws})
+    names = {
+        f"{stage}_test_error": (table[f"{stage}_test_error"].dims, array) for stage, array in values.items()
+    }
+    return xr.Dataset(
+        names, table.coords, {**table.attrs, "kind": "width_sweep", "predicted": 1, "draws": draws}
+    )
 
 
 def _check_sweep(table: xr.Dataset, data: NetworkData) -> None:

@@ -46,7 +46,9 @@ def seed_of(*key: int | str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def run_cell(task: Task, width: int, repeat: int, tell: Tell = lambda stage, epoch, epochs: None) -> dict[str, Any]:
+def run_cell(
+    task: Task, width: int, repeat: int, tell: Tell = lambda stage, epoch, epochs: None
+) -> dict[str, Any]:
     """The values of one cell: numbers by name, or for pruned and retrained networks lists over nonzeros.
 
     Every random number comes from (seed, width, repeat, purpose), and torch computes with one thread: the
@@ -124,7 +126,7 @@ class _Cell:
             return train(network, self.parts, fit)
 
     def measured(self, network: nn.Module) -> dict[str, float]:
-        found = {}
+        found: dict[str, float] = {}
         for part, rows in self.parts.items():
             error, loss = measure(network, rows, self.task.training.loss)
             found |= {f"{part}_error": error, f"{part}_loss": loss}

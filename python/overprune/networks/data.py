@@ -1,4 +1,4 @@
-"""Data sets for networks: images from other packages, standard files in a directory, the user's own arrays."""
+"""Data sets for networks: other packages' images, standard files, the user's own arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class NetworkData:
-    """Rows to train, select and test networks on; made by `from_arrays` and the functions named after data sets.
+    """Rows to train, select and test networks on, made by `from_arrays` and the functions named after data.
 
     inputs and targets hold the pool of training rows first and the test set by itself; `draw` takes a
     repeat's rows from the pool. classes is 0 where the targets are real numbers (rows, outputs).
@@ -124,7 +124,8 @@ def from_arrays(
     --------
     >>> import numpy as np
     >>> from overprune import networks
-    >>> data = networks.from_arrays(np.eye(6), [0, 1, 2, 0, 1, 2], np.eye(6), [0, 1, 2, 0, 1, 2], train_rows=4)
+    >>> x, y = np.eye(6), [0, 1, 2, 0, 1, 2]
+    >>> data = networks.from_arrays(x, y, x, y, train_rows=4)
     >>> data.classes, data.draw(seed=0, repeat=1)["train"][0].shape
     (3, (4, 6))
     """
@@ -145,9 +146,7 @@ def from_arrays(
         raise ValueError(f"validation must leave a row to train on, got {held} of {rows} rows")
     if noise and classes < 2:
         raise ValueError(f"label_noise needs class labels of at least two classes, got {classes} classes")
-    return NetworkData(
-        pool, y, test, y_test, classes, str(name), rows, held, noise, check.seed(seed)
-    )
+    return NetworkData(pool, y, test, y_test, classes, str(name), rows, held, noise, check.seed(seed))
 
 
 def digits(*, test_size: int = 597, seed: int = 0, **options: Any) -> NetworkData:

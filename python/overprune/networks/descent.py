@@ -20,9 +20,9 @@ def descend(
     """Full-batch gradient descent with Nesterov's momentum and restarts; returns the number of steps.
 
     ``w' = v - g(v) / L, v = w' + (t - 1) / t' (w' - w)``, restarted where the last step went uphill
-    (O'Donoghue and Candes 2015). L is the largest curvature of the loss at the start, by power iteration. Every step is a
-    combination of gradients, so that least squares from zero ends in the minimum-norm solution. It ends
-    where the gradient's norm is below `tolerance` times the first one's, or after `steps`.
+    (O'Donoghue and Candes 2015). L is the largest curvature of the loss at the start, by power iteration.
+    Every step is a combination of gradients, so that least squares from zero ends in the minimum-norm
+    solution. It ends where the gradient's norm is below `tolerance` times the first one's, or after `steps`.
     """
     model.eval()
     body, head = _frozen_part(model, inputs)

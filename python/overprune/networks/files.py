@@ -70,7 +70,7 @@ def read_idx(path: Path) -> Bytes:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds plain containers and numpy arrays; refuses every other global, so nothing is imported or run."""
+    """Rebuilds plain containers and numpy arrays; refuses every other global: nothing is imported or run."""
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = _allowed()
@@ -88,7 +88,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 def _allowed() -> dict[tuple[str, str], Any]:
     empty = np.empty(0)
-    functions = {"multiarray": empty.__reduce__()[0], "numeric": empty.__reduce_ex__(5)[0]}
+    functions: dict[str, Any] = {"multiarray": empty.__reduce__()[0], "numeric": empty.__reduce_ex__(5)[0]}
     allowed: dict[tuple[str, str], Any] = {
         (f"{package}.{module}", function.__name__): function
         for package in ("numpy.core", "numpy._core")  # before numpy 2, and since
@@ -112,9 +112,11 @@ def load_arrays(path: Path) -> Any:
 def _cifar(path: Path, key: str) -> tuple[Bytes, npt.NDArray[np.int64]]:
     batch = load_arrays(path)
     # Python 3 writes the keys as text, Python 2 as bytes, which latin1 makes text; others re-pickle as bytes.
-    found = {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in batch.items()} if isinstance(
-        batch, dict
-    ) else {}
+    found = (
+        {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in batch.items()}
+        if isinstance(batch, dict)
+        else {}
+    )
     images, labels = found.get("data"), found.get(key)
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
         got = getattr(images, "shape", type(images).__name__)

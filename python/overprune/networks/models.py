@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -115,10 +117,10 @@ def two_layer(width: int, inputs: int = 784, outputs: int = 10, bias: bool = Tru
 
 
 def small_conv(width: int, num_classes: int = 10, in_channels: int = 1) -> nn.Module:
-    """Make a small convolutional network: two 3 x 3 convolutions of k and 2 k filters, each pooled, and a readout.
+    """Make a small convolutional network: two 3 x 3 convolutions, k and 2 k filters, and a readout.
 
-    Batch normalization follows each convolution; the readout sees the mean over positions, so images of any
-    size from 4 x 4 will do.
+    Batch normalization and pooling follow each convolution; the readout sees the mean over positions, so
+    images of any size from 4 x 4 will do.
 
     Parameters
     ----------
@@ -173,7 +175,8 @@ def resnet20(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.Modu
 
     A 7 x 7 convolution, nine blocks of two 3 x 3 convolutions, the mean over positions and a readout. Every
     convolution has a bias and, but for the 1 x 1 projections of the two shortcuts that change the shape, is
-    followed by batch normalization: ``1054 k**2 + 322 k + 10`` trained parameters for 3 channels and 10 classes.
+    followed by batch normalization: ``1054 k**2 + 322 k + 10`` trained parameters for 3 channels and 10
+    classes.
 
     Parameters
     ----------
@@ -250,7 +253,7 @@ def prunable(model: nn.Module) -> dict[str, nn.Module]:
     found, seen = {}, set()
     for name, layer in model.named_modules():
         # Weights shared by two layers count once; a pruned layer's parameter is called weight_orig.
-        parameter = getattr(layer, "weight_orig", getattr(layer, "weight", None))
+        parameter: Any = getattr(layer, "weight_orig", getattr(layer, "weight", None))
         if isinstance(layer, layers) and parameter.requires_grad and id(parameter) not in seen:
             seen.add(id(parameter))
             found[name] = layer

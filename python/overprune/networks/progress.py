@@ -57,7 +57,8 @@ class Progress:
         self._bar: Any = None
         self._began, self._units, self._base = time.monotonic(), 0.0, 0.0
         self._stages = {
-            k: 1 + (task.retrain != "none") * sum(count > 0 for count in counts) for k, counts in task.counts.items()
+            k: 1 + (task.retrain != "none") * sum(count > 0 for count in counts)
+            for k, counts in task.counts.items()
         }
         # A step of a narrow network costs about as much as one with some tens of thousands of weights.
         self._weight = {k: (k + 64) * self._stages[k] for k in task.counts}
@@ -96,7 +97,9 @@ class Progress:
 
     def _show(self, width: int, repeat: int, stage: str, epoch: int, epochs: int, units: float) -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(f"width {width} repeat {repeat} {stage} {epoch}/{epochs}", refresh=False)
+            self._bar.set_postfix_str(
+                f"width {width} repeat {repeat} {stage} {epoch}/{epochs}", refresh=False
+            )
             self._bar.update(units - self._units)
         self._units = units
         if self._call is not None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from .models import prunable
-from .training import Tensors, loss_of, numbers
+from .training import Tensors, numbers
 
 RULES = ("magnitude", "hessian", "random")
 SCOPES = ("global", "layer")
@@ -17,9 +17,7 @@ SCOPES = ("global", "layer")
 Scores = dict[str, torch.Tensor]
 
 
-def scores_of(
-    model: nn.Module, rule: str, rows: Tensors, loss: str, generator: torch.Generator
-) -> Scores:
+def scores_of(model: nn.Module, rule: str, rows: Tensors, loss: str, generator: torch.Generator) -> Scores:
     """The score of every prunable weight, by layer: ``|w|``, ``h w**2 / 2`` or uniform random numbers.
 
     h is the diagonal of the Gauss-Newton matrix of the mean loss over the rows; see `curvatures`.
@@ -46,7 +44,9 @@ def curvatures(model: nn.Module, rows: Tensors, loss: str, chunk: int = 16) -> S
     keeps its running statistics.
     """
     layers = prunable(model)
-    parameters = {f"{name}.weight" if name else "weight": layer.weight.detach() for name, layer in layers.items()}
+    parameters = {
+        f"{name}.weight" if name else "weight": layer.weight.detach() for name, layer in layers.items()
+    }
     fixed = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     fixed = {name: value.detach() for name, value in fixed.items() if name not in parameters}
     model.eval()
@@ -73,10 +73,10 @@ def curvatures(model: nn.Module, rows: Tensors, loss: str, chunk: int = 16) -> S
 
 
 def apply(model: nn.Module, scores: Scores, keep: int, scope: str) -> Scores:
-    """Keeps the `keep` weights of the highest scores in place, over all layers or as large a part of each; returns the masks.
+    """Deletes all but the `keep` weights of the highest scores, in place; returns the masks.
 
-    scope "layer" keeps the part keep / all of every layer, rounded so that the total is right (largest
-    remainders first).
+    scope "global" takes the highest of all layers; "layer" keeps the part keep / all of every layer,
+    rounded so that the total is right (largest remainders first).
     """
     layers = prunable(model)
     total = sum(layer.weight.numel() for layer in layers.values())
@@ -109,7 +109,9 @@ def check_count(model: nn.Module, keep: int) -> int:
         kept += int(torch.count_nonzero(layer.weight_mask))
         nonzero += int(torch.count_nonzero(weight))
     if kept != keep or nonzero > keep:
-        raise RuntimeError(f"{keep} weights were to be kept, but the masks keep {kept} and {nonzero} are not 0")
+        raise RuntimeError(
+            f"{keep} weights were to be kept, but the masks keep {kept} and {nonzero} are not 0"
+        )
     return kept
 
 

@@ -50,7 +50,9 @@ class CellStore:
         if self.path.is_dir() and not (self.path / _IDENTITY).exists():
             other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
             if other:
-                raise ValueError(f"store must be a store of width_sweep or empty, got {self.path} with {other[0]}")
+                raise ValueError(
+                    f"store must be a store of width_sweep or empty, got {self.path} with {other[0]}"
+                )
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
         try:
@@ -116,7 +118,9 @@ class CellStore:
         try:
             found = dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
-            raise ValueError(f"store must be a store of width_sweep, but {path} is damaged: {error}") from None
+            raise ValueError(
+                f"store must be a store of width_sweep, but {path} is damaged: {error}"
+            ) from None
         differing = [k for k in {**found, **identity} if found.get(k) != identity.get(k)]
         if differing:
             lines = [f"{k}: {shown(found.get(k))} there, {shown(identity.get(k))} now" for k in differing]

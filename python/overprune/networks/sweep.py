@@ -93,11 +93,11 @@ def width_sweep(
     Returns
     -------
     xarray.Dataset
-        dense_test_error (width, repeat), pruned_test_error and retrained_test_error (width, nonzeros, repeat); the same with
-        loss, and with train and, where there is one, validation. error is the part of wrong classes, or the mean squared
-        error of real targets. Also nonzero_weights (width, nonzeros), parameters and prunable (width),
-        dense_epochs and retrained_epochs. NaN where a width has fewer weights than asked for, and for
-        retrain "none". Its attributes say all that repeats the run.
+        dense_test_error (width, repeat), pruned_test_error and retrained_test_error (width, nonzeros,
+        repeat); the same with loss, and with train and, where there is one, validation. error is the part of
+        wrong classes, or the mean squared error of real targets. Also nonzero_weights (width, nonzeros), the
+        counts parameters and prunable (width), dense_epochs and retrained_epochs. NaN where a width has fewer
+        weights than asked for, and for retrain "none". Its attributes say all that repeats the run.
 
     Raises
     ------
@@ -128,7 +128,9 @@ def width_sweep(
     ({'width': 2, 'nonzeros': 1, 'repeat': 2}, [148, 148])
     """
     if not isinstance(data, NetworkData):
-        raise TypeError(f"data must be a NetworkData, as digits() or from_arrays() make it; got {check.shown(data)}")
+        raise TypeError(
+            f"data must be a NetworkData, as digits() or from_arrays() make it; got {check.shown(data)}"
+        )
     settings = Training() if training is None else training
     if not isinstance(settings, Training):
         raise TypeError(f"training must be a Training, got {check.shown(training)}")
@@ -151,23 +153,29 @@ def width_sweep(
     counts = _counts(model, ks, ss, keep)
     task = Task(model, data, ss, counts, rule, scope, retrain, settings, key, where)
     identity = {
-        **_describe_model(model, ks[0]), **data.describe(), "nonzeros": list(ss), "rule": rule, "scope": scope,
-        "keep": keep, "retrain": retrain, "seed": str(key), "device": torch.device(where).type,
-        "torch_version": torch.__version__, **settings.describe(),
+        **_describe_model(model, ks[0]), **data.describe(),
+        "nonzeros": list(ss), "rule": rule, "scope": scope, "keep": keep, "retrain": retrain,
+        "seed": str(key), "device": torch.device(where).type, "torch_version": torch.__version__,
+        **settings.describe(),
     }  # fmt: skip
     cells = [(k, r) for k in ks for r in range(count)]
     return table_of(_run(task, cells, identity, store, executor, progress), ks, ss, count, identity)
 
 
 def _run(
-    task: Task, cells: list[tuple[int, int]], identity: dict[str, Any], store: Any, executor: Executor | None, progress: Any
+    task: Task,
+    cells: list[tuple[int, int]],
+    identity: dict[str, Any],
+    store: Any,
+    executor: Executor | None,
+    progress: Any,
 ) -> dict[tuple[int, int], dict[str, Any]]:
     """The values of all cells: those of the store, and the others, which are run."""
     done: dict[tuple[int, int], dict[str, Any]] = {}
     with ExitStack() as stack:
         place = None if store is None else stack.enter_context(CellStore(store, identity))
-        for cell in cells if place is not None else ():
-            if (values := place.read(*cell)) is not None:
+        for cell in cells:
+            if place is not None and (values := place.read(*cell)) is not None:
                 done[cell] = values
         bar = stack.enter_context(Progress(task, [c for c in cells if c not in done], progress))
         left = [cell for cell in cells if cell not in done]
@@ -233,7 +241,8 @@ def _probe(model: Factory, data: NetworkData, width: int, settings: Training) ->
     network = _make(model, width, 0)
     if count_prunable(network) == 0:
         raise ValueError(
-            f"model must have prunable weights, trained ones of Linear or convolution layers; width {width} has none"
+            "model must have prunable weights, trained ones of Linear or convolution layers; "
+            f"width {width} has none"
         )
     inputs, targets = to_device({"rows": (data.inputs[:2], data.targets[:2])}, torch.device("cpu"))["rows"]
     network.eval()
@@ -242,10 +251,14 @@ def _probe(model: Factory, data: NetworkData, width: int, settings: Training) ->
             outputs = network(numbers(inputs, network))
     except Exception as error:  # whatever the user's network makes of them
         line = " ".join(str(error).split())
-        raise ValueError(f"model must take inputs of shape {tuple(inputs.shape)}, but width {width} says: {line}") from None
+        raise ValueError(
+            f"model must take inputs of shape {tuple(inputs.shape)}, but width {width} says: {line}"
+        ) from None
     wanted = data.classes or targets.shape[1]
-    if tuple(outputs.shape[:1]) != (len(inputs),) or outputs.ndim != 2 or (
-        outputs.shape[1] < wanted if data.classes else outputs.shape[1] != wanted
+    if (
+        tuple(outputs.shape[:1]) != (len(inputs),)
+        or outputs.ndim != 2
+        or (outputs.shape[1] < wanted if data.classes else outputs.shape[1] != wanted)
     ):
         raise ValueError(f"model must return ({len(inputs)}, {wanted}) outputs, got {tuple(outputs.shape)}")
     if settings.loss == "cross_entropy" and not data.classes:
@@ -255,7 +268,9 @@ def _probe(model: Factory, data: NetworkData, width: int, settings: Training) ->
         raise ValueError(f'augment "crop_flip" needs images, got rows of shape {tuple(inputs.shape[1:])}')
 
 
-def _counts(model: Factory, ks: tuple[int, ...], ss: tuple[int, ...], keep: str) -> dict[int, tuple[int, ...]]:
+def _counts(
+    model: Factory, ks: tuple[int, ...], ss: tuple[int, ...], keep: str
+) -> dict[int, tuple[int, ...]]:
     """The weights that each width keeps for each s; 0 where it has fewer, with a warning."""
     have = {k: count_prunable(_make(model, k, 0)) for k in {*ks, *ss}}
     counts, short = {}, []
@@ -265,7 +280,8 @@ def _counts(model: Factory, ks: tuple[int, ...], ss: tuple[int, ...], keep: str)
         short += [f"width {k} for s = {s}" for s, count in zip(ss, counts[k], strict=True) if count == 0]
     if short:
         warnings.warn(
-            f"nonzeros above what a width has give NaN: {', '.join(short[:8])}" + (", ..." if len(short) > 8 else ""),
+            f"nonzeros above what a width has give NaN: {', '.join(short[:8])}"
+            + (", ..." if len(short) > 8 else ""),
             stacklevel=3,
         )
     return counts
@@ -278,7 +294,11 @@ def _describe_model(model: Factory, width: int) -> dict[str, Any]:
     arguments: dict[str, str] = {}
     inner: Any = model
     while isinstance(inner, functools.partial):
-        arguments = {**{str(i): repr(a) for i, a in enumerate(inner.args)}, **{k: repr(v) for k, v in inner.keywords.items()}, **arguments}
+        arguments = {
+            **{str(i): repr(a) for i, a in enumerate(inner.args)},
+            **{k: repr(v) for k, v in inner.keywords.items()},
+            **arguments,
+        }
         inner = inner.func
     state = _make(model, width, 0).state_dict()
     digest = "".join(f"{name}{array_hash(value.reshape(-1).numpy())}" for name, value in state.items())

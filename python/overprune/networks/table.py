@@ -39,7 +39,8 @@ def table_of(
             variables[name] = (("width", "nonzeros", "repeat"), np.moveaxis(array, 2, 1), note)
     coordinates = {"width": list(widths), "nonzeros": list(nonzeros), "repeat": np.arange(repeats)}
     facts = {
-        "kind": "width_sweep", "overprune_version": __version__, "widths": list(widths), "repeats": repeats, **attributes,
+        "kind": "width_sweep", "overprune_version": __version__,
+        "widths": list(widths), "repeats": repeats, **attributes,
         "provenance": provenance(int(attributes["seed"]), attributes["data_hash"]),
     }  # fmt: skip
     return xr.Dataset(variables, coordinates, facts)
@@ -125,7 +126,9 @@ def compare(table: xr.Dataset, *, stage: str = "retrained", quantity: str = "tes
     check_table(table)
     pruned, dense = f"{stage}_{quantity}", f"dense_{quantity}"
     if stage not in ("retrained", "pruned") or pruned not in table:
-        raise ValueError(f"stage and quantity must name a variable of the table, got {stage!r} and {quantity!r}")
+        raise ValueError(
+            f"stage and quantity must name a variable of the table, got {stage!r} and {quantity!r}"
+        )
     missing = [int(s) for s in table.nonzeros.values if s not in table.width.values]
     if missing or table.sizes["repeat"] < 2:
         what = f"no width {missing[0]}" if missing else f"{table.sizes['repeat']} repeat"
@@ -134,7 +137,9 @@ def compare(table: xr.Dataset, *, stage: str = "retrained", quantity: str = "tes
     paired = direct.drop_vars("nonzeros").assign_coords(nonzeros=table.nonzeros) - table[pruned]
     error = _deviation(paired) / paired.sizes["repeat"] ** 0.5
     mean = paired.mean("repeat")
-    return xr.Dataset({"difference": mean, "stderr": error, "z": mean / error.where(error > 0)}).transpose("width", "nonzeros")
+    return xr.Dataset({"difference": mean, "stderr": error, "z": mean / error.where(error > 0)}).transpose(
+        "width", "nonzeros"
+    )
 
 
 def check_table(table: Any) -> None:

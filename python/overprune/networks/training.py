@@ -1,4 +1,4 @@
-"""How networks are trained: the settings, and the loop over minibatches of tensors that stay on the device."""
+"""How networks are trained: settings, and the loop over minibatches of tensors on the device."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Training:
     retrain_epochs : int, optional
         Of the pruned network; as many as epochs by default.
     optimizer : {"adam", "sgd", "gradient_descent"}, default "adam"
-        "sgd" has Nesterov momentum 0.9. "gradient_descent" takes all rows at once, in double precision, with
-        Nesterov's momentum, restarts and the step 1/L of the loss's curvature L: for networks that are linear in what is
-        trained, as `random_feature_network`.
+        "sgd" has Nesterov momentum 0.9. "gradient_descent" takes all rows at once, with Nesterov's momentum,
+        restarts and the step 1/L of the loss's curvature L: for networks that are linear in what is trained,
+        in double precision, as `random_feature_network`.
     learning_rate : float, default 1e-3
         Above 0; not used by "gradient_descent".
     cosine : bool, default False
@@ -49,12 +49,12 @@ class Training:
         Rows of a minibatch; not used by "gradient_descent".
     weight_decay : float, default 0.0
     loss : {"cross_entropy", "squared"}, default "cross_entropy"
-        "squared" is the mean over rows of the squares summed over outputs, of class labels against one-hot rows.
+        "squared" is the mean over rows of the squares summed over outputs; class labels are one-hot rows.
     augment, retrain_augment : {"none", "crop_flip"}, default "none"
         "crop_flip" shifts images by up to 4 pixels and mirrors half of them, anew in every epoch.
     stop_loss : float, default 0.0
-        Ends the training after an epoch whose mean loss is below it; of "gradient_descent", once the gradient's
-        norm is below this part of the first one's.
+        Ends the training after an epoch whose mean loss is below it; of "gradient_descent", once the
+        gradient's norm is below this part of the first one's.
     select : {"last", "validation"}, default "last"
         "validation" returns the network of the epoch with the least validation error, ties to the least
         validation loss; it needs a validation split. The test set is never used.
@@ -144,7 +144,10 @@ class Fit:
 
 def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> dict[str, Tensors]:
     """All rows as tensors of the device. Bytes become numbers in [0, 1] there, batch by batch."""
-    return {name: tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in pair) for name, pair in parts.items()}
+    return {
+        name: tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in pair)
+        for name, pair in parts.items()
+    }
 
 
 def numbers(inputs: torch.Tensor, like: nn.Module) -> torch.Tensor:
@@ -238,9 +241,7 @@ def _optimizer(model: nn.Module, settings: Training) -> Any:
     decay = settings.weight_decay
     if settings.optimizer == "adam":
         return torch.optim.Adam(trained, settings.learning_rate, weight_decay=decay, fused=True)
-    return torch.optim.SGD(
-        trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay
-    )
+    return torch.optim.SGD(trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
 
 def _rate(fit: Fit, steps: int) -> Iterator[float]:
@@ -254,7 +255,8 @@ def crop_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Each image shifted by up to 4 pixels, zeros entering, and mirrored or not."""
     if images.ndim != 4:
         raise ValueError(
-            f'augment "crop_flip" needs images (N, channels, height, width), got rows of shape {tuple(images.shape[1:])}'
+            'augment "crop_flip" needs images (N, channels, height, width), '
+            f"got rows of shape {tuple(images.shape[1:])}"
         )
     count, _, height, width = images.shape
     draw = torch.randint(0, 9, (2, count, 1), generator=generator)
