@@ -14,7 +14,9 @@ except ImportError:
 
 from .bridge import predict_sweep, single_index
 from .data import NetworkData, cifar10, cifar100, digits, from_arrays, mnist, mnist5000
+from .figures import plot
 from .models import count_parameters, count_prunable, random_feature_network, resnet20, small_conv, two_layer
+from .presets import preset
 from .progress import Step
 from .sweep import width_sweep
 from .table import compare, summarize
@@ -33,7 +35,9 @@ __all__ = [
     "from_arrays",
     "mnist",
     "mnist5000",
+    "plot",
     "predict_sweep",
+    "preset",
     "random_feature_network",
     "resnet20",
     "single_index",

@@ -1,0 +1,122 @@
+"""`python -m overprune.networks PRESET --output DIR`: a preset's sweeps, their tables and their figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import networks
+from .._output import encoding
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="PRESET", help="two_layer, resnet20 or bridge.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where CIFAR-10 is, for resnet20.")] = None,
+    keep: Annotated[str, typer.Option(help="equal_nonzeros, width_ratio, or both of them.")] = "both",
+    repeats: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that share the cells; on a CPU.")] = 1,
+    device: Annotated[str | None, typer.Option(help="As torch names it.")] = None,
+    mixed_precision: Annotated[bool, typer.Option(help="Train in bfloat16 where that is safe.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the sweep.")] = 0,
+) -> None:
+    """Runs a preset of sweeps over width. After Ctrl-C the same command goes on with what is finished."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    try:
+        arguments = networks.preset(name, data=data, seed=seed)
+        if keep not in ("both", "equal_nonzeros", "width_ratio"):
+            raise ValueError(f"keep must be one of both, equal_nonzeros, width_ratio; got {keep!r}")
+        arguments |= {} if repeats is None else {"repeats": repeats}
+        arguments |= {} if device is None else {"device": device}
+        if mixed_precision:
+            import dataclasses
+
+            arguments["training"] = dataclasses.replace(arguments["training"], mixed_precision=True)
+        modes = ("equal_nonzeros", "width_ratio") if keep == "both" else (keep,)
+        tables = _sweeps(arguments, ("equal_nonzeros",) if name == "bridge" else modes, output, workers)
+        _finish(name, arguments, tables, output)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; the same command goes on with what {output} holds", err=True)
+        raise typer.Exit(130) from None
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        typer.echo(f"overprune.networks: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _sweeps(
+    arguments: dict[str, Any], modes: tuple[str, ...], output: Path, workers: int
+) -> list[xr.Dataset]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import nullcontext
+
+    tables = []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) if workers > 1 else nullcontext() as executor:
+        for mode in modes:
+            table = networks.width_sweep(
+                **arguments, keep=mode, store=output / f"cells-{mode}", executor=executor, progress=True
+            )
+            tables.append(table)
+    return tables
+
+
+def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], output: Path) -> None:
+    """Tables as Zarr groups, the figure, and in words what it shows."""
+    for table in tables:
+        _save(table, output / f"{table.attrs['keep']}.zarr")
+    if name == "bridge":
+        predicted = networks.predict_sweep(tables[0], arguments["model"], arguments["data"])
+        _save(predicted, output / "predicted.zarr")
+        figure = networks.plot(
+            tables[0], predicted=predicted, logy=True, interpolation=predicted.attrs["train_rows"]
+        )
+        for stage in ("dense", "pruned", "retrained"):
+            difference = (tables[0] - predicted)[f"{stage}_test_error"]
+            z = (
+                difference.mean("repeat")
+                / difference.std("repeat", ddof=1)
+                * difference.sizes["repeat"] ** 0.5
+            )
+            typer.echo(f"{stage}: z = {' '.join(f'{value:.1f}' for value in z.values.ravel())}")
+    else:
+        figure = networks.plot(*tables)
+        for table in tables:
+            _tell(table)
+    figure.savefig(output / "networks.png", dpi=150)
+    typer.echo(f"tables and figure are in {output}")
+
+
+def _tell(table: xr.Dataset) -> None:
+    """Of every s the width whose pruned and retrained networks are furthest ahead of dense ones of width s."""
+    found, means = networks.compare(table), networks.summarize(table)
+    for s in table.nonzeros.values.tolist():
+        rivals = found.sel(nonzeros=s).where(found.width > s)
+        k = int(found.width[int(rivals.difference.fillna(-1.0).argmax())])
+        row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
+        weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))
+        typer.echo(
+            f"{table.attrs['keep']}, s = {s}: dense {float(means.dense_test_error.sel(width=s)):.3f}; best at "
+            f"k = {k}, retrained {float(pruned.retrained_test_error):.3f} with {weights:.2f} times the weights: "
+            f"{float(row.difference):+.4f} better, standard error {float(row.stderr):.4f}"
+        )
+
+
+def _save(table: xr.Dataset, path: Path) -> None:
+    table.to_zarr(path, mode="w", zarr_format=2, encoding=encoding(table))
+
+
+def main() -> None:
+    """The command."""
+    typer.run(command)
+
+
+if __name__ == "__main__":
+    main()
