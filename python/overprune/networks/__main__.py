@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from .. import networks
@@ -19,6 +20,7 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")],
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where CIFAR-10 is, for resnet20.")] = None,
     keep: Annotated[str, typer.Option(help="equal_nonzeros, width_ratio, or both of them.")] = "both",
+    rule: Annotated[str | None, typer.Option(help="Instead of the preset's.")] = None,
     repeats: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that share the cells; on a CPU.")] = 1,
     device: Annotated[str | None, typer.Option(help="As torch names it.")] = None,
@@ -34,6 +36,7 @@ def command(
         if keep not in ("both", "equal_nonzeros", "width_ratio"):
             raise ValueError(f"keep must be one of both, equal_nonzeros, width_ratio; got {keep!r}")
         arguments |= {} if repeats is None else {"repeats": repeats}
+        arguments |= {} if rule is None else {"rule": rule}
         arguments |= {} if device is None else {"device": device}
         if mixed_precision:
             import dataclasses
@@ -75,17 +78,9 @@ def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], outp
     if name == "bridge":
         predicted = networks.predict_sweep(tables[0], arguments["model"], arguments["data"])
         _save(predicted, output / "predicted.zarr")
-        figure = networks.plot(
-            tables[0], predicted=predicted, logy=True, interpolation=predicted.attrs["train_rows"]
-        )
-        for stage in ("dense", "pruned", "retrained"):
-            difference = (tables[0] - predicted)[f"{stage}_test_error"]
-            z = (
-                difference.mean("repeat")
-                / difference.std("repeat", ddof=1)
-                * difference.sizes["repeat"] ** 0.5
-            )
-            typer.echo(f"{stage}: z = {' '.join(f'{value:.1f}' for value in z.values.ravel())}")
+        rows = predicted.attrs["train_rows"]
+        figure = networks.plot(tables[0], predicted=predicted, logy=True, interpolation=rows)
+        _tell_distance(tables[0], predicted)
     else:
         figure = networks.plot(*tables)
         for table in tables:
@@ -95,18 +90,30 @@ def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], outp
 
 
 def _tell(table: xr.Dataset) -> None:
-    """Of every s the width whose pruned and retrained networks are furthest ahead of dense ones of width s."""
+    """Of every s the width whose retrained networks are furthest ahead of dense ones of width s."""
     found, means = networks.compare(table), networks.summarize(table)
     for s in table.nonzeros.values.tolist():
         rivals = found.sel(nonzeros=s).where(found.width > s)
-        k = int(found.width[int(rivals.difference.fillna(-1.0).argmax())])
+        k = int(found.width[int(rivals.difference.fillna(-1.0).values.argmax())])
         row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
         weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))
+        dense, retrained = float(means.dense_test_error.sel(width=s)), float(pruned.retrained_test_error)
         typer.echo(
-            f"{table.attrs['keep']}, s = {s}: dense {float(means.dense_test_error.sel(width=s)):.3f}; best at "
-            f"k = {k}, retrained {float(pruned.retrained_test_error):.3f} with {weights:.2f} times the weights: "
-            f"{float(row.difference):+.4f} better, standard error {float(row.stderr):.4f}"
+            f"{table.attrs['keep']}, s = {s}: dense {dense:.3f}; best at k = {k}, retrained {retrained:.3f} "
+            f"with {weights:.2f} times the weights: {float(row.difference):+.4f} better, "
+            f"standard error {float(row.stderr):.4f}"
         )
+
+
+def _tell_distance(table: xr.Dataset, predicted: xr.Dataset) -> None:
+    """The z-scores of measured minus predicted errors over the repeats, width by width."""
+    for stage in ("dense", "pruned", "retrained"):
+        name = f"{stage}_test_error"
+        chosen = table[name].where(np.isfinite(predicted[name]))
+        difference = chosen - predicted[name].where(np.isfinite(chosen))
+        stderr = difference.std("repeat", ddof=1) / difference.sizes["repeat"] ** 0.5
+        z = (difference.mean("repeat") / stderr).squeeze()
+        typer.echo(f"{stage}: " + ", ".join(f"z = {float(v):+.1f} at {int(v.width)}" for v in z))
 
 
 def _save(table: xr.Dataset, path: Path) -> None:

@@ -92,8 +92,10 @@ def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws
     table : xarray.Dataset
         Of `width_sweep` with a random-feature network of one output, squared loss and
         optimizer "gradient_descent"; scope "global", since only the readout is pruned.
-    model, data
-        Those of the sweep.
+    model : callable, width -> torch.nn.Module
+        That of the sweep.
+    data : NetworkData
+        That of the sweep.
     draws : int, default 64
         As in `predict`.
 

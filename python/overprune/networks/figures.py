@@ -83,7 +83,9 @@ def plot(
     names = default if stages is None else (stages,) if isinstance(stages, str) else tuple(stages)
     for i, stage in enumerate(names):
         check.choice(stage, f"stages[{i}]", STAGES)
-    known = [name.removeprefix("dense_") for name in tables[0].data_vars if str(name).startswith("dense_")]
+    known = [
+        str(name).removeprefix("dense_") for name in tables[0].data_vars if str(name).startswith("dense_")
+    ]
     check.choice(quantity, "quantity", tuple(known))
     kept = tables[0].nonzeros.values.tolist() if nonzeros is None else check.increasing(nonzeros, "nonzeros")
     missing = [s for s in kept for table in tables if s not in table.nonzeros.values]
@@ -200,6 +202,7 @@ def _legend(figure: Figure, ax: Axes, with_lines: bool) -> None:
     handles, labels = ax.get_legend_handles_labels()
     title = "mean ± standard error over repeats" + ("; lines: predict" if with_lines else "")
     figure.legend(
-        handles, labels, title=title, title_fontsize="small", loc="outside lower center", ncols=min(5, len(labels)),
+        handles, labels, title=title, title_fontsize="small", loc="outside lower center",
+        ncols=min(5, len(labels)),
         frameon=False, fontsize="small",
     )  # fmt: skip

@@ -22,10 +22,10 @@ def preset(name: str, *, data: str | os.PathLike[str] | None = None, seed: int =
     ----------
     name : {"two_layer", "resnet20", "bridge"}
         "two_layer": 2,000 MNIST images of 14 x 14 pixels with 10 % wrong labels, widths 2 to 512, trained to
-        interpolation; minutes of a CPU. "resnet20": CIFAR-10, widths 1 to 50, as in the paper: Adam at 1e-3 with batches of
-        128, 30 epochs with augmentation, global magnitude pruning, rewinding and 100 epochs without, the
-        epoch selected on 10 % of the training rows; a GPU's work. "bridge": tanh random features of a
-        single-index teacher's inputs, for `predict_sweep`.
+        interpolation, rule "hessian"; minutes of a CPU. "resnet20": CIFAR-10, widths 1 to 50, as in the
+        paper: Adam at 1e-3 with batches of 128, 30 epochs with augmentation, global magnitude pruning,
+        rewinding and 100 epochs without, the epoch selected on 10 % of the training rows; a GPU's work.
+        "bridge": tanh random features of a single-index teacher's inputs, for `predict_sweep`.
     data : str or path, optional
         The directory with CIFAR-10, for "resnet20" and only for it.
     seed : int, default 0
@@ -67,7 +67,10 @@ def _two_layer(seed: int) -> dict[str, Any]:
         "data": mnist5000(pool=2, test_size=2000, train_rows=2000, label_noise=0.1),
         "widths": [2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512],
         "nonzeros": [4, 8, 16],
-        "training": Training(epochs=400, learning_rate=0.01, cosine=True, batch=250, stop_loss=1e-3),
+        "rule": "hessian",
+        "training": Training(
+            epochs=400, learning_rate=0.01, cosine=True, batch=250, stop_loss=1e-3, hessian_rows=500
+        ),
         "repeats": 5,
         "seed": seed,
         "device": "cpu",

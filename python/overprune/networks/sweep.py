@@ -16,6 +16,7 @@ from torch import nn
 
 from .. import _validate as check
 from .._functions import qualified_name
+from .._version import __version__
 from . import pruning
 from .cells import KEEP, RETRAIN, Factory, Task, run_cell, seed_of
 from .data import NetworkData
@@ -156,6 +157,7 @@ def width_sweep(
         **_describe_model(model, ks[0]), **data.describe(),
         "nonzeros": list(ss), "rule": rule, "scope": scope, "keep": keep, "retrain": retrain,
         "seed": str(key), "device": torch.device(where).type, "torch_version": torch.__version__,
+        "overprune_version": __version__,
         **settings.describe(),
     }  # fmt: skip
     cells = [(k, r) for k in ks for r in range(count)]

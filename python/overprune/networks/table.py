@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._provenance import provenance
-from .._version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,8 +38,7 @@ def table_of(
             variables[name] = (("width", "nonzeros", "repeat"), np.moveaxis(array, 2, 1), note)
     coordinates = {"width": list(widths), "nonzeros": list(nonzeros), "repeat": np.arange(repeats)}
     facts = {
-        "kind": "width_sweep", "overprune_version": __version__,
-        "widths": list(widths), "repeats": repeats, **attributes,
+        "kind": "width_sweep", "widths": list(widths), "repeats": repeats, **attributes,
         "provenance": provenance(int(attributes["seed"]), attributes["data_hash"]),
     }  # fmt: skip
     return xr.Dataset(variables, coordinates, facts)
