@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
-from overprune import networks
-from overprune.networks import __main__ as command_module
-from overprune.networks import sweep as sweep_module
+from overprune import networks  # noqa: E402
+from overprune.networks import __main__ as command_module  # noqa: E402
+from overprune.networks import sweep as sweep_module  # noqa: E402
 
 matplotlib.use("agg")
 
@@ -137,7 +137,7 @@ def test_training_stops_at_a_loss():
     training = networks.Training(epochs=500, batch=20, learning_rate=0.05, stop_loss=0.05)
     found = sweep((32,), (2,), repeats=1, training=training)
     assert 1 < found.dense_epochs.item() < 500
-    assert found.dense_train_error.item() == 0.0
+    assert found.dense_train_error.item() < 0.05
 
 
 def test_a_store_goes_on_where_it_was_stopped(tmp_path, table, monkeypatch):
