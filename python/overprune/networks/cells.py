@@ -32,6 +32,7 @@ class Task:
     data: NetworkData
     nonzeros: tuple[int, ...]
     counts: dict[int, tuple[int, ...]]
+    prunable: dict[int, int]
     rule: str
     scope: str
     retrain: str

@@ -100,7 +100,7 @@ def _bridge(seed: int) -> dict[str, Any]:
     return {
         "model": partial(random_feature_network, inputs=40),
         "data": single_index(100, 40, noise_std=0.3),
-        "widths": [30, 40, 50, 60, 70, 80, 100, 120, 140, 170, 200, 250, 300, 400],
+        "widths": [30, 40, 50, 60, 70, 80, 90, 110, 120, 140, 170, 200, 250, 300, 400],
         "nonzeros": [30],
         "training": Training(optimizer="gradient_descent", loss="squared", epochs=20_000, stop_loss=1e-7),
         "repeats": 40,

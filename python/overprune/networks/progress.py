@@ -24,7 +24,7 @@ class Step:
     epoch, epochs : int
         Of the stage.
     done : float
-        Part of the work, in [0, 1], a width's weight being its kept and trained parameters and epochs.
+        Part of the work, in [0, 1], by the widths' prunable weights and numbers of trainings.
     seconds_left : float
         By the pace so far; NaN at the beginning.
 
@@ -60,8 +60,8 @@ class Progress:
             k: 1 + (task.retrain != "none") * sum(count > 0 for count in counts)
             for k, counts in task.counts.items()
         }
-        # A step of a narrow network costs about as much as one with some tens of thousands of weights.
-        self._weight = {k: (k + 64) * self._stages[k] for k in task.counts}
+        # A step of a narrow network costs about as much as that of one with fifty thousand weights.
+        self._weight = {k: (task.prunable[k] + 50_000) * self._stages[k] for k in task.counts}
         self._total = float(sum(self._weight[k] for k, _ in cells)) or 1.0
         if show is True:
             from tqdm import tqdm

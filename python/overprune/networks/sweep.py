@@ -151,8 +151,9 @@ def width_sweep(
     count, key = check.integer(repeats, "repeats", lowest=1, highest=10**6), check.seed(seed)
     where = _device(device)
     _probe(model, data, ks[0], settings)
-    counts = _counts(model, ks, ss, keep)
-    task = Task(model, data, ss, counts, rule, scope, retrain, settings, key, where)
+    have = {k: count_prunable(_make(model, k, 0)) for k in {*ks, *ss}}
+    counts = _counts(have, ks, ss, keep)
+    task = Task(model, data, ss, counts, have, rule, scope, retrain, settings, key, where)
     identity = {
         **_describe_model(model, ks[0]), **data.describe(),
         "nonzeros": list(ss), "rule": rule, "scope": scope, "keep": keep, "retrain": retrain,
@@ -271,10 +272,9 @@ def _probe(model: Factory, data: NetworkData, width: int, settings: Training) ->
 
 
 def _counts(
-    model: Factory, ks: tuple[int, ...], ss: tuple[int, ...], keep: str
+    have: dict[int, int], ks: tuple[int, ...], ss: tuple[int, ...], keep: str
 ) -> dict[int, tuple[int, ...]]:
     """The weights that each width keeps for each s; 0 where it has fewer, with a warning."""
-    have = {k: count_prunable(_make(model, k, 0)) for k in {*ks, *ss}}
     counts, short = {}, []
     for k in ks:
         wanted = [have[s] if keep == "equal_nonzeros" else max(1, round(have[k] * s / k)) for s in ss]
