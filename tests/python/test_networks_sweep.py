@@ -291,13 +291,13 @@ def test_the_command_writes_tables_and_a_figure_and_goes_on(tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(networks, "preset", small_preset)
         for _ in range(2):
-            done = CliRunner().invoke(app, ["two_layer", "-o", str(tmp_path / "out"), "--repeats", "2"])
+            done = CliRunner().invoke(app, ["small_conv", "-o", str(tmp_path / "out"), "--repeats", "2"])
             assert done.exit_code == 0, done.output
             assert "equal_nonzeros, s = 2: dense" in done.output
     assert (tmp_path / "out" / "networks.png").stat().st_size > 10_000
     assert xr.open_zarr(tmp_path / "out" / "width_ratio.zarr").attrs["keep"] == "width_ratio"
     for arguments, message in (
-        (["one_layer"], "name must be one of two_layer, resnet20, bridge"),
+        (["one_layer"], "name must be one of two_layer, small_conv, resnet20, bridge"),
         (["resnet20"], "data is the directory of CIFAR-10"),
         (["resnet20", "--data", str(tmp_path)], "must hold the files data_batch_1"),
         (["two_layer", "--keep", "some"], "keep must be one of both"),

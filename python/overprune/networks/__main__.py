@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from .. import _validate as check
 from .. import networks
 from .._output import encoding
+from .cells import KEEP
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="PRESET", help="two_layer, resnet20 or bridge.")],
+    name: Annotated[str, typer.Argument(metavar="PRESET", help="two_layer, small_conv, resnet20 or bridge.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")],
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where CIFAR-10 is, for resnet20.")] = None,
-    keep: Annotated[str, typer.Option(help="equal_nonzeros, width_ratio, or both of them.")] = "both",
+    keep: Annotated[str | None, typer.Option(help="equal_nonzeros, width_ratio or both.")] = None,
     rule: Annotated[str | None, typer.Option(help="Instead of the preset's.")] = None,
     repeats: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that share the cells; on a CPU.")] = 1,
@@ -33,8 +35,7 @@ def command(
     matplotlib.use("agg")
     try:
         arguments = networks.preset(name, data=data, seed=seed)
-        if keep not in ("both", "equal_nonzeros", "width_ratio"):
-            raise ValueError(f"keep must be one of both, equal_nonzeros, width_ratio; got {keep!r}")
+        modes = _modes(name, keep)
         arguments |= {} if repeats is None else {"repeats": repeats}
         arguments |= {} if rule is None else {"rule": rule}
         arguments |= {} if device is None else {"device": device}
@@ -42,8 +43,7 @@ def command(
             import dataclasses
 
             arguments["training"] = dataclasses.replace(arguments["training"], mixed_precision=True)
-        modes = ("equal_nonzeros", "width_ratio") if keep == "both" else (keep,)
-        tables = _sweeps(arguments, ("equal_nonzeros",) if name == "bridge" else modes, output, workers)
+        tables = _sweeps(arguments, modes, output, workers)
         _finish(name, arguments, tables, output)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; the same command goes on with what {output} holds", err=True)
@@ -51,6 +51,14 @@ def command(
     except (ValueError, TypeError, OSError, ImportError) as error:
         typer.echo(f"overprune.networks: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+def _modes(name: str, keep: str | None) -> tuple[str, ...]:
+    """Which ways to keep; one by default where weights are in proportion to the width and both are the same."""
+    if keep is None:
+        keep = "equal_nonzeros" if name in ("two_layer", "bridge") else "both"
+    check.choice(keep, "keep", ("both", *KEEP))
+    return KEEP if keep == "both" else (keep,)
 
 
 def _sweeps(

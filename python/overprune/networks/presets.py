@@ -9,10 +9,10 @@ from typing import Any
 from .. import _validate as check
 from .bridge import single_index
 from .data import cifar10, mnist5000
-from .models import random_feature_network, resnet20, two_layer
+from .models import random_feature_network, resnet20, small_conv, two_layer
 from .training import Training
 
-PRESETS = ("two_layer", "resnet20", "bridge")
+PRESETS = ("two_layer", "small_conv", "resnet20", "bridge")
 
 
 def preset(name: str, *, data: str | os.PathLike[str] | None = None, seed: int = 0) -> dict[str, Any]:
@@ -20,9 +20,10 @@ def preset(name: str, *, data: str | os.PathLike[str] | None = None, seed: int =
 
     Parameters
     ----------
-    name : {"two_layer", "resnet20", "bridge"}
+    name : {"two_layer", "small_conv", "resnet20", "bridge"}
         "two_layer": 2,000 MNIST images of 14 x 14 pixels with 10 % wrong labels, widths 2 to 512, trained to
-        interpolation, rule "hessian"; minutes of a CPU. "resnet20": CIFAR-10, widths 1 to 50, as in the
+        interpolation, rule "hessian"; minutes of a CPU. "small_conv": 1,000 of them, widths 1 to 32, rule
+        "magnitude": where the two ways to keep differ. "resnet20": CIFAR-10, widths 1 to 50, as in the
         paper: Adam at 1e-3 with batches of 128, 30 epochs with augmentation, global magnitude pruning,
         rewinding and 100 epochs without, the epoch selected on 10 % of the training rows; a GPU's work.
         "bridge": tanh random features of a single-index teacher's inputs, for `predict_sweep`.
@@ -58,7 +59,7 @@ def preset(name: str, *, data: str | os.PathLike[str] | None = None, seed: int =
     check.seed(seed)
     if name == "resnet20" and data is not None:
         return _resnet20(data, seed)
-    return _two_layer(seed) if name == "two_layer" else _bridge(seed)
+    return {"two_layer": _two_layer, "small_conv": _small_conv, "bridge": _bridge}[name](seed)
 
 
 def _two_layer(seed: int) -> dict[str, Any]:
@@ -72,6 +73,19 @@ def _two_layer(seed: int) -> dict[str, Any]:
             epochs=400, learning_rate=0.01, cosine=True, batch=250, stop_loss=1e-3, hessian_rows=500
         ),
         "repeats": 5,
+        "seed": seed,
+        "device": "cpu",
+    }
+
+
+def _small_conv(seed: int) -> dict[str, Any]:
+    return {
+        "model": small_conv,
+        "data": mnist5000(pool=2, test_size=2000, train_rows=1000, label_noise=0.1),
+        "widths": [1, 2, 4, 8, 16, 32],
+        "nonzeros": [2, 4],
+        "training": Training(epochs=40, learning_rate=0.01, cosine=True, batch=100),
+        "repeats": 3,
         "seed": seed,
         "device": "cpu",
     }
