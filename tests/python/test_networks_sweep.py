@@ -6,9 +6,11 @@ import contextlib
 import json
 import multiprocessing
 import os
+import re
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -160,7 +162,8 @@ def test_a_store_goes_on_where_it_was_stopped(tmp_path, table, monkeypatch):
     seen.append((0, 0))  # nothing is left to be run, more repeats are
     assert sweep(store=tmp_path / "run").drop_attrs().identical(table.drop_attrs())
     monkeypatch.undo()
-    assert sweep(store=tmp_path / "run", repeats=3).sel(repeat=[0, 1]).equals(table)
+    wider = sweep((1, 2, 4, 8), repeats=3, store=tmp_path / "run")
+    assert wider.sel(width=[2, 4, 8], repeat=[0, 1]).equals(table)
 
 
 def test_a_store_of_another_sweep_is_refused_with_the_differences(tmp_path):
@@ -269,6 +272,16 @@ def test_bad_input(options, message):
 def test_bad_training(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         networks.Training(**options)
+
+
+def test_the_page_on_networks_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sklearn")
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, {})
+    assert "difference" in capsys.readouterr().out
+    assert (tmp_path / "widths.png").exists()
 
 
 def small_preset(name, **options):

@@ -54,7 +54,7 @@ def command(
 
 
 def _modes(name: str, keep: str | None) -> tuple[str, ...]:
-    """Which ways to keep; one by default where weights are in proportion to the width and both are the same."""
+    """Which ways to keep; one by default where weights grow in proportion to the width: both are the same."""
     if keep is None:
         keep = "equal_nonzeros" if name in ("two_layer", "bridge") else "both"
     check.choice(keep, "keep", ("both", *KEEP))

@@ -21,10 +21,38 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class NetworkData:
-    """Rows to train, select and test networks on, made by `from_arrays` and the functions named after data.
+    """Rows to train, select and test networks on, made by `from_arrays` or a function named after data.
 
-    inputs and targets hold the pool of training rows first and the test set by itself; `draw` takes a
-    repeat's rows from the pool. classes is 0 where the targets are real numbers (rows, outputs).
+    Parameters
+    ----------
+    inputs : array of shape (N, ...)
+        Pool of training rows: bytes, float32 or float64.
+    targets : array of shape (N,) or (N, m)
+        Class labels, or real numbers.
+    test_inputs : array of shape (N_test, ...)
+    test_targets : array of shape (N_test,) or (N_test, m)
+    classes : int
+        0 where the targets are real numbers.
+    name : str
+    train_rows : int
+        Rows of a repeat, validation rows among them.
+    validation : float
+        Part of a repeat's rows that validate.
+    label_noise : float
+        Part of the training labels that are wrong.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    TypeError
+        If an argument is missing; nothing else is checked here, `from_arrays` checks.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> sorted(networks.digits(validation=0.1).draw(seed=0, repeat=0))
+    ['test', 'train', 'validation']
     """
 
     inputs: Array

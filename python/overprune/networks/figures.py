@@ -107,10 +107,20 @@ def plot(
         _mark(ax, table, interpolation)
         _dress(ax, table, logy)
         if count > 1:
-            ax.set_title(_TITLES[str(table.attrs["keep"])], fontsize="medium")
+            ax.set_title(_title(table, tables), fontsize="medium")
     panels[0][0].set_ylabel(_label(quantity, tables[0]))
     _legend(figure, panels[0][0], predicted is not None)
     return figure
+
+
+def _title(table: xr.Dataset, tables: tuple[xr.Dataset, ...]) -> str:
+    """What tells a table from the others."""
+    keys = ("model", "rule", "scope", "retrain")
+    differing = [key for key in keys if len({t.attrs[key] for t in tables}) > 1]
+    parts = [f"{key} {str(table.attrs[key]).rpartition('.')[2]}" for key in differing]
+    if len({t.attrs["keep"] for t in tables}) > 1 or not parts:
+        parts.append(_TITLES[str(table.attrs["keep"])])
+    return ", ".join(parts)
 
 
 def _draw(

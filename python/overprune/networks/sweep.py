@@ -90,6 +90,7 @@ def width_sweep(
         Runs the cells; the table is the same. Processes want one that spawns, and a model that pickles.
     progress : bool or callable, default False
         True shows a bar with width, repeat, stage, epoch and time left; a callable is given every `Step`.
+        With an executor both hear of finished cells only.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def width_sweep(
     counts = _counts(have, ks, ss, keep)
     task = Task(model, data, ss, counts, have, rule, scope, retrain, settings, key, where)
     identity = {
-        **_describe_model(model, ks[0]), **data.describe(),
+        **_describe_model(model, ss[0]), **data.describe(),
         "nonzeros": list(ss), "rule": rule, "scope": scope, "keep": keep, "retrain": retrain,
         "seed": str(key), "device": torch.device(where).type, "torch_version": torch.__version__,
         "overprune_version": __version__,
@@ -209,7 +210,8 @@ def _elsewhere(
         left = set(futures)
         while left:
             finished, left = wait(left, return_when=FIRST_COMPLETED)
-            for future in finished:
+            # Those that failed last, so that the others are kept.
+            for future in sorted(finished, key=lambda f: f.exception() is not None):
                 yield futures[future], future.result()
     finally:
         for future in futures:

@@ -78,7 +78,9 @@ def summarize(table: xr.Dataset) -> xr.Dataset:
     check_table(table)
     found = {}
     for name, variable in table.data_vars.items():
-        found[name] = variable.mean("repeat", keep_attrs=True) if "repeat" in variable.dims else variable
+        found[name] = (
+            variable.mean("repeat", skipna=False, keep_attrs=True) if "repeat" in variable.dims else variable
+        )
         if "repeat" in variable.dims:
             found[f"{name}_std"] = _deviation(variable)
             found[f"{name}_stderr"] = found[f"{name}_std"] / variable.sizes["repeat"] ** 0.5
@@ -134,7 +136,7 @@ def compare(table: xr.Dataset, *, stage: str = "retrained", quantity: str = "tes
     direct = table[dense].sel(width=table.nonzeros.values).rename(width="nonzeros")
     paired = direct.drop_vars("nonzeros").assign_coords(nonzeros=table.nonzeros) - table[pruned]
     error = _deviation(paired) / paired.sizes["repeat"] ** 0.5
-    mean = paired.mean("repeat")
+    mean = paired.mean("repeat", skipna=False)
     return xr.Dataset({"difference": mean, "stderr": error, "z": mean / error.where(error > 0)}).transpose(
         "width", "nonzeros"
     )
@@ -152,7 +154,8 @@ def check_table(table: Any) -> None:
 def _deviation(variable: xr.DataArray) -> xr.DataArray:
     if variable.sizes["repeat"] < 2:
         return variable.mean("repeat") * np.nan
-    return variable.std("repeat", ddof=1)
+    with np.errstate(invalid="ignore"):  # infinite predictions have no deviation
+        return variable.std("repeat", ddof=1, skipna=False)
 
 
 def _long_name(name: str) -> str:
