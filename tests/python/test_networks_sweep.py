@@ -311,7 +311,7 @@ def test_the_command_writes_tables_and_a_figure_and_goes_on(tmp_path, monkeypatc
     assert xr.open_zarr(tmp_path / "out" / "width_ratio.zarr").attrs["keep"] == "width_ratio"
     for arguments, message in (
         (["one_layer"], "name must be one of two_layer, small_conv, resnet20, bridge"),
-        (["resnet20"], "data is the directory of CIFAR-10"),
+        (["resnet20"], "data must be the directory with CIFAR-10"),
         (["resnet20", "--data", str(tmp_path)], "must hold the files data_batch_1"),
         (["two_layer", "--keep", "some"], "keep must be one of both"),
     ):

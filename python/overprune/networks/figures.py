@@ -171,8 +171,8 @@ def _direct(ax: Axes, table: xr.Dataset, kept: list[int], quantity: str) -> None
             value = float(table[f"dense_{quantity}"].sel(width=s).mean("repeat"))
             ax.axhline(value, color=_shade(COLOURS["direct"], i), ls=(0, (5, 2)), lw=1.1, zorder=1)
             ax.annotate(
-                f"dense, k = {s}", (1.0, value), xycoords=("axes fraction", "data"), xytext=(-2, 2),
-                textcoords="offset points", ha="right", va="bottom", fontsize="x-small",
+                f"dense,\nk = {s}", (1.0, value), xycoords=("axes fraction", "data"), xytext=(4, 0),
+                textcoords="offset points", ha="left", va="center", fontsize="x-small",
                 color=_shade(COLOURS["direct"], 0),
             )  # fmt: skip
 

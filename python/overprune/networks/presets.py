@@ -54,7 +54,8 @@ def preset(name: str, *, data: str | os.PathLike[str] | None = None, seed: int =
     check.choice(name, "name", PRESETS)
     if (data is not None) != (name == "resnet20"):
         raise ValueError(
-            f'data is the directory of CIFAR-10 for "resnet20", and only for it; got {data!r} for {name!r}'
+            f'data must be the directory with CIFAR-10 for "resnet20", and not be given for others; '
+            f"got {data!r} for {name!r}"
         )
     check.seed(seed)
     if name == "resnet20" and data is not None:

@@ -257,7 +257,7 @@ def _probe(model: Factory, data: NetworkData, width: int, settings: Training) ->
     except Exception as error:  # whatever the user's network makes of them
         line = " ".join(str(error).split())
         raise ValueError(
-            f"model must take inputs of shape {tuple(inputs.shape)}, but width {width} says: {line}"
+            f"model must take inputs of shape {tuple(inputs.shape)}; at width {width}: {line}"
         ) from None
     wanted = data.classes or targets.shape[1]
     if (
