@@ -112,13 +112,19 @@ def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
     return cls(**arguments)
 
 
-def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+def array_hash(array: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of an array's dtype, shape and values, the same on every machine."""
     dtype = array.dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{dtype.str}{array.shape}".encode())
     step = max(1, _HASHED * len(array) // max(array.nbytes, 1))
     for first in range(0, len(array), step):  # in parts, between which Ctrl-C is seen
         digest.update(np.ascontiguousarray(array[first : first + step], dtype=dtype).data)
-    facts = {"dtype": dtype.str, "shape": list(array.shape), "sha256": digest.hexdigest()}
+    return digest.hexdigest()
+
+
+def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    dtype = array.dtype.newbyteorder("<")
+    facts = {"dtype": dtype.str, "shape": list(array.shape), "sha256": array_hash(array)}
     packed = _pack(np.ascontiguousarray(array, dtype=dtype)) if array.nbytes <= 8 * _LARGEST else b""
     if packed:
         facts["data"] = base64.b64encode(packed).decode("ascii")

@@ -8,7 +8,8 @@ import sys
 
 import overprune as op
 
-LAZY = ("xarray", "zarr", "matplotlib", "tqdm", "typer", "pydantic", "scipy", "pandas", "mlxtend", "sklearn")
+LAZY = ("xarray", "zarr", "matplotlib", "tqdm", "typer", "pydantic", "scipy", "pandas")
+LAZY += ("mlxtend", "sklearn", "torch")
 
 
 def in_fresh_interpreter(code):

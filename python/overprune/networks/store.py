@@ -1,0 +1,146 @@
+"""The store of a sweep: a directory with a file for each finished cell, none of them pickled."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .._validate import shown
+
+_IDENTITY = "sweep.json"
+_FORMAT = 1
+
+
+class CellStore:
+    """Keeps the cells of one sweep; locked while it is open.
+
+    `sweep.json` holds what decides whether a sweep is the same one: all arguments but for widths and repeats,
+    which may grow. `cell-WIDTH-REPEAT.json` holds a cell's values and their SHA-256; it is written under
+    another name and renamed, so that a cell is there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        Of the directory; made, with its parents, if it does not exist.
+    identity : mapping
+        Of values that JSON holds.
+
+    Raises
+    ------
+    ValueError
+        If there is something else at `path`, or another sweep: the message lists what differs.
+    BlockingIOError
+        If another sweep has the store open.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+        if not os.fspath(path):
+            raise ValueError("store must be the name of a directory, got ''")
+        self.path = Path(path).expanduser().resolve()
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"store must be a directory, got the file {self.path}")
+        if self.path.is_dir() and not (self.path / _IDENTITY).exists():
+            other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
+            if other:
+                raise ValueError(
+                    f"store must be a store of width_sweep or empty, got {self.path} with {other[0]}"
+                )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._take_lock()
+        try:
+            self._check(json.loads(json.dumps({"format": _FORMAT, **identity})))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> CellStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets others open the store."""
+        self._lock.release()
+
+    def read(self, width: int, repeat: int) -> dict[str, Any] | None:
+        """A cell's values; None where it is not there, or, with a warning, where it is damaged."""
+        path = self._cell(width, repeat)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            found = json.loads(text)
+            values: dict[str, Any] = found["values"]
+            if _checksum(values) == found["sha256"]:
+                return values
+            reason = "its checksum is wrong"
+        except (ValueError, KeyError, TypeError) as error:
+            reason = str(error)
+        warnings.warn(f"{path} is damaged and its cell is run again: {reason}", stacklevel=3)
+        return None
+
+    def write(self, width: int, repeat: int, values: Mapping[str, Any]) -> None:
+        """Keeps a cell."""
+        self._write(self._cell(width, repeat), {"values": values, "sha256": _checksum(values)})
+
+    def _cell(self, width: int, repeat: int) -> Path:
+        return self.path / f"cell-{width}-{repeat}.json"
+
+    def _write(self, path: Path, content: Mapping[str, Any]) -> None:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with open(part, "w", encoding="utf-8") as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                part.unlink()
+
+    def _check(self, identity: dict[str, Any]) -> None:
+        path = self.path / _IDENTITY
+        if not path.exists():
+            self._write(path, identity)
+            return
+        try:
+            found = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"store must be a store of width_sweep, but {path} is damaged: {error}"
+            ) from None
+        differing = [k for k in {**found, **identity} if found.get(k) != identity.get(k)]
+        if differing:
+            lines = [f"{k}: {shown(found.get(k))} there, {shown(identity.get(k))} now" for k in differing]
+            raise ValueError(f"store holds another sweep, {self.path}:\n  " + "\n  ".join(lines))
+
+    def _take_lock(self) -> Any:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise BlockingIOError(f"store is open in another sweep: {self.path}") from None
+        return lock
+
+
+def _is_own(name: str) -> bool:
+    return name == ".lock" or name.endswith(".part")
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    """Of the values as JSON, which keeps every bit of a double and writes NaN."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,290 @@
+"""How networks are trained: settings, and the loop over minibatches of tensors on the device."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import math
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .. import _validate as check
+from .data import Array
+from .descent import descend
+
+Tensors = tuple[torch.Tensor, torch.Tensor]
+LOSSES = ("cross_entropy", "squared")
+OPTIMIZERS = ("adam", "sgd", "gradient_descent")
+AUGMENTS = ("none", "crop_flip")
+SELECTIONS = ("last", "validation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How the networks of a sweep are trained.
+
+    Parameters
+    ----------
+    epochs : int, default 30
+        Passes over the training rows of the dense network, at least 1; of "gradient_descent", steps.
+    retrain_epochs : int, optional
+        Of the pruned network; as many as epochs by default.
+    optimizer : {"adam", "sgd", "gradient_descent"}, default "adam"
+        "sgd" has Nesterov momentum 0.9. "gradient_descent" takes all rows at once, with Nesterov's momentum,
+        restarts and the step 1/L of the loss's curvature L: for networks that are linear in what is trained,
+        in double precision, as `random_feature_network`.
+    learning_rate : float, default 1e-3
+        Above 0; not used by "gradient_descent".
+    cosine : bool, default False
+        Whether the learning rate falls to 0 along half a cosine.
+    batch : int, default 128
+        Rows of a minibatch; not used by "gradient_descent".
+    weight_decay : float, default 0.0
+    loss : {"cross_entropy", "squared"}, default "cross_entropy"
+        "squared" is the mean over rows of the squares summed over outputs; class labels are one-hot rows.
+    augment, retrain_augment : {"none", "crop_flip"}, default "none"
+        "crop_flip" shifts images by up to 4 pixels and mirrors half of them, anew in every epoch.
+    stop_loss : float, default 0.0
+        Ends the training after an epoch whose mean loss is below it; of "gradient_descent", once the
+        gradient's norm is below this part of the first one's.
+    select : {"last", "validation"}, default "last"
+        "validation" returns the network of the epoch with the least validation error, ties to the least
+        validation loss; it needs a validation split. The test set is never used.
+    mixed_precision : bool, default False
+        Whether the forward passes of the training run in bfloat16 where that is safe (torch.autocast).
+    hessian_rows : int, default 1000
+        Training rows, the first ones, from which the rule "hessian" estimates curvatures.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not what is said above.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.Training(epochs=5, optimizer="sgd", learning_rate=0.1).retrain_epochs
+    5
+    """
+
+    epochs: int = 30
+    retrain_epochs: int | None = None
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    cosine: bool = False
+    batch: int = 128
+    weight_decay: float = 0.0
+    loss: str = "cross_entropy"
+    augment: str = "none"
+    retrain_augment: str = "none"
+    stop_loss: float = 0.0
+    select: str = "last"
+    mixed_precision: bool = False
+    hessian_rows: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "hessian_rows"):
+            check.integer(getattr(self, name), name, lowest=1)
+        if self.retrain_epochs is None:
+            object.__setattr__(self, "retrain_epochs", self.epochs)
+        check.integer(self.retrain_epochs, "retrain_epochs", lowest=1)
+        check.positive(self.learning_rate, "learning_rate")
+        for name in ("weight_decay", "stop_loss"):
+            check.nonnegative(getattr(self, name), name)
+        for name in ("cosine", "mixed_precision"):
+            check.flag(getattr(self, name), name)
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("loss", LOSSES),
+            ("augment", AUGMENTS),
+            ("retrain_augment", AUGMENTS),
+            ("select", SELECTIONS),
+        ):
+            check.choice(getattr(self, name), name, allowed)
+        if self.optimizer == "gradient_descent" and (
+            self.weight_decay or self.augment != "none" or self.retrain_augment != "none"
+        ):
+            raise ValueError(
+                'optimizer "gradient_descent" goes to the minimum-norm solution: weight_decay must be 0 and '
+                f"augment and retrain_augment none; got {self.weight_decay}, {self.augment}, "
+                f"{self.retrain_augment}"
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """Attributes of a table; flags as 0 and 1, which netCDF holds too."""
+        settings = dataclasses.asdict(self)
+        return {k: int(v) if isinstance(v, bool) else v for k, v in settings.items()}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One training: for which network, with what random numbers and whom it tells."""
+
+    training: Training
+    generator: torch.Generator
+    retraining: bool = False
+    on_epoch: Callable[[int, int], None] = lambda epoch, epochs: None
+
+    @property
+    def epochs(self) -> int:
+        return int((self.training.retrain_epochs if self.retraining else self.training.epochs) or 0)
+
+    @property
+    def augment(self) -> str:
+        return self.training.retrain_augment if self.retraining else self.training.augment
+
+
+def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> dict[str, Tensors]:
+    """All rows as tensors of the device. Bytes become numbers in [0, 1] there, batch by batch."""
+    return {
+        name: tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in pair)
+        for name, pair in parts.items()
+    }
+
+
+def numbers(inputs: torch.Tensor, like: nn.Module) -> torch.Tensor:
+    """Inputs in the precision of the network's parameters."""
+    dtype = next(like.parameters()).dtype
+    return inputs.to(dtype) / 255 if inputs.dtype == torch.uint8 else inputs.to(dtype)
+
+
+def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: str) -> torch.Tensor:
+    """The mean loss over rows."""
+    if loss == "cross_entropy":
+        return functional.cross_entropy(outputs, targets)
+    return ((outputs - _rows_of(targets, outputs.shape[1]).to(outputs.dtype)) ** 2).sum(dim=1).mean()
+
+
+def _rows_of(targets: torch.Tensor, outputs: int) -> torch.Tensor:
+    """Class labels as one-hot rows."""
+    return functional.one_hot(targets, outputs) if targets.ndim == 1 else targets
+
+
+def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = 2000) -> tuple[float, float]:
+    """Error (of regression, the mean squared error) and loss over rows, in evaluation mode."""
+    inputs, targets = rows
+    wrong = total = 0.0
+    model.eval()
+    with torch.no_grad():
+        for first in range(0, len(inputs), batch):
+            y = targets[first : first + batch]
+            outputs = model(numbers(inputs[first : first + batch], model))
+            value = float(loss_of(outputs, y, loss)) * len(y)
+            total += value
+            wrong += float((outputs.argmax(dim=1) != y).sum()) if y.ndim == 1 else value
+    return wrong / len(inputs), total / len(inputs)
+
+
+def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
+    """Trains a network in place; returns the number of epochs."""
+    settings = fit.training
+    inputs, targets = parts["train"]
+    if settings.optimizer == "gradient_descent":
+        return descend(
+            model, numbers(inputs, model), lambda f: loss_of(f, targets, settings.loss),
+            steps=fit.epochs, tolerance=settings.stop_loss, tell=fit.on_epoch,
+        )  # fmt: skip
+    optimizer, rate = _optimizer(model, settings), _rate(fit, math.ceil(len(inputs) / settings.batch))
+    best: tuple[float, float] = (math.inf, math.inf)
+    kept: dict[str, torch.Tensor] | None = None
+    epoch = 0
+    for epoch in range(1, fit.epochs + 1):
+        mean = _epoch(model, parts["train"], fit, optimizer, rate)
+        fit.on_epoch(epoch, fit.epochs)
+        if settings.select == "validation":
+            found = measure(model, parts["validation"], settings.loss)
+            if kept is None or found < best:
+                best, kept = found, {k: v.detach().clone() for k, v in model.state_dict().items()}
+        if mean < settings.stop_loss:
+            break
+    if kept is not None:
+        model.load_state_dict(kept)
+    return epoch
+
+
+def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iterator[float]) -> float:
+    """One pass over the rows in random order; returns the mean loss."""
+    settings, count = fit.training, len(rows[0])
+    model.train()
+    order = torch.randperm(count, generator=fit.generator).to(rows[0].device)
+    inputs, targets = rows[0][order], rows[1][order]
+    lonely = count % settings.batch == 1 and count > 1 and _normalizes(model)
+    total = torch.zeros((), dtype=torch.float64, device=inputs.device)
+    for first in range(0, count - lonely, settings.batch):  # batch normalization cannot train on one row
+        x, y = numbers(inputs[first : first + settings.batch], model), targets[first : first + settings.batch]
+        if fit.augment == "crop_flip":
+            x = crop_flip(x, fit.generator)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):
+            loss = loss_of(model(x), y, settings.loss)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = next(rate)
+        optimizer.step()
+        total += loss.detach() * len(x)
+    return float(total) / count
+
+
+def _normalizes(model: nn.Module) -> bool:
+    return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules())
+
+
+def _optimizer(model: nn.Module, settings: Training) -> Any:
+    trained = [p for p in model.parameters() if p.requires_grad]
+    decay = settings.weight_decay
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(trained, settings.learning_rate, weight_decay=decay, fused=True)
+    return torch.optim.SGD(trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay)
+
+
+def _rate(fit: Fit, steps: int) -> Iterator[float]:
+    """The learning rate of every step."""
+    for step in itertools.count():
+        part = min(step / (fit.epochs * steps), 1.0) if fit.training.cosine else 0.0
+        yield fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part))
+
+
+def crop_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each image shifted by up to 4 pixels, zeros entering, and mirrored or not."""
+    if images.ndim != 4:
+        raise ValueError(
+            'augment "crop_flip" needs images (N, channels, height, width), '
+            f"got rows of shape {tuple(images.shape[1:])}"
+        )
+    count, _, height, width = images.shape
+    draw = torch.randint(0, 9, (2, count, 1), generator=generator)
+    mirrored = torch.randint(0, 2, (count, 1), generator=generator, dtype=torch.bool)
+    rows, columns = torch.arange(height)[None] + draw[0], torch.arange(width)[None]
+    columns = torch.where(mirrored, columns.flip(1), columns) + draw[1]
+    padded = functional.pad(images, (4, 4, 4, 4))
+    rows, columns = rows.to(images.device), columns.to(images.device)
+    batch = torch.arange(count, device=images.device)
+    # Indices on both sides of a slice put the channels last.
+    moved = padded[batch[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2).contiguous()
+
+
+_GLOBAL = threading.RLock()
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """torch's global generators begin at a seed and are afterwards as they were; one thread at a time."""
+    devices = [device] if device.type == "cuda" else []
+    with _GLOBAL, torch.random.fork_rng(devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            torch.cuda.manual_seed(seed)
+        yield
+
+
+def draws_globally(model: nn.Module) -> bool:
+    """Whether a forward pass takes random numbers of torch's global generator: dropout does."""
+    return any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in model.modules())
