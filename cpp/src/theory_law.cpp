@@ -54,6 +54,7 @@ double solve_tau(std::size_t size, const double* eigenvalue, const double* weigh
     smallest = std::min(smallest, eigenvalue[i]);
   }
   if (sum == 0.0) return ridge;
+  if (!std::isfinite(2.0 * (ridge + sum))) return std::numeric_limits<double>::quiet_NaN();
   const double low = std::max({ridge, smallest * (over / n), std::numeric_limits<double>::min()});
   double high = ridge + sum / n;
   // sum w d >= 0 bounds tau where there are fewer coordinates than samples.
