@@ -218,6 +218,7 @@ CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double
   Atoms atoms;
   theory::Growing(features).grow(features.size(), atoms);
   const DenseLaw law = theory::dense_law(atoms, samples, ridge);
+  if (std::isnan(law.risk)) check::out_of_range("risk", static_cast<double>(p));
   CoefficientLaw result{std::vector<double>(p, 0.0), std::vector<double>(p, 0.0)};
   for (Index i = 0; i < p; ++i) {
     const double lam = eigenvalues(i), sum = lam + law.tau;
