@@ -7,6 +7,7 @@
 
 #include "check.hpp"
 #include "overprune/theory.hpp"
+#include "theory_groups.hpp"
 #include "workers.hpp"
 
 namespace overprune {
@@ -128,7 +129,7 @@ class DrawnSurvival {
         if (at + 1 != nonzeros_[s]) continue;
         const double last = draws.scores()[order[at]],
                      next = at + 1 < k ? draws.scores()[order[at + 1]] : -last;
-        thresholds_[pair * levels_ + s] += 0.25 * (last + next);
+        thresholds_[pair * levels_ + s] += 0.25 * last + 0.25 * next;
         Index shared = 0;
         for (Index j = 0; j <= at; ++j) shared += oracle_[s * k + order[j]];
         overlaps_[pair * levels_ + s] += 0.5 * static_cast<double>(shared) / static_cast<double>(at + 1);
@@ -146,14 +147,14 @@ class DrawnSurvival {
   }
 
   Estimate mean_over_pairs(const std::vector<double>& values, Index s) const {
+    std::vector<double> own;
+    for (Index pair = 0; pair < pairs_; ++pair) own.push_back(values[pair * levels_ + s]);
+    const double unit = unit_of(own), pairs = static_cast<double>(pairs_);
     double sum = 0.0, squares = 0.0;
-    for (Index pair = 0; pair < pairs_; ++pair) sum += values[pair * levels_ + s];
-    const double pairs = static_cast<double>(pairs_), mean = sum / pairs;
-    for (Index pair = 0; pair < pairs_; ++pair) {
-      const double gap = values[pair * levels_ + s] - mean;
-      squares += gap * gap;
-    }
-    return {mean, pair_mean(0.0, squares, pairs).error};
+    for (double& value : own) sum += value /= unit;
+    const double mean = sum / pairs;
+    for (const double value : own) squares += (value - mean) * (value - mean);
+    return {unit * mean, unit * pair_mean(0.0, squares, pairs).error};
   }
 
   static void put(const Estimate& estimate, Index at, std::vector<double>& values,

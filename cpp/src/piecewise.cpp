@@ -98,7 +98,10 @@ PiecewisePolynomial::PiecewisePolynomial(const ScalarFunction& f, double lowest,
     merge();
     return;
   }
-  check::fail(f.named() ? "activation" : f.name(), " must be piecewise smooth: on [", lowest, ", ", highest,
+  if (f.named())  // it is piecewise smooth, but not as seen from so far away
+    check::fail("weights, bias and teacher must be smaller or nearer to each other: on [", lowest, ", ",
+                highest, "] no polynomials come near the activation or link in double precision");
+  check::fail(f.name(), " must be piecewise smooth: on [", lowest, ", ", highest,
               "] no polynomials on short pieces come near it");
 }
 

@@ -24,7 +24,8 @@ class PiecewisePolynomial {
   /// worst, for functions that are themselves computed in single precision).
   /// @param lowest, highest  the domain
   /// @param typical          |z| of the values that matter: sets the absolute accuracy
-  /// @throws std::invalid_argument where that does not end, because f is not piecewise smooth
+  /// @throws std::invalid_argument where that does not end, because f is not piecewise smooth or the domain
+  /// too far from zero
   PiecewisePolynomial(const ScalarFunction& f, double lowest, double highest, double typical,
                       const Poll& poll);
 

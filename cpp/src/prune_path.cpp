@@ -162,7 +162,8 @@ class StoringSink final : public GridSink {
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
                            const Poll& poll) {
   const Interruptible interruptible(poll);
-  const ScaledData data(x, y, std::max(grid.ridge, grid.retrain_ridge));
+  const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
+                        std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
   if (inputs.curvature.size != 0) check::same("curvature", x.cols, inputs.curvature.size);
   check::finite("curvature", inputs.curvature);

@@ -13,9 +13,13 @@ class ScaledData {
  public:
   /// @param x      (n, p)
   /// @param y      (n, m)
-  /// @param ridge  the largest ridge that the problem will be solved with
+  /// @param ridge  that the problem will be solved with
   /// @throws std::invalid_argument for empty, mismatched or non-finite input or a negative ridge
   ScaledData(ConstMatrix x, ConstMatrix y, double ridge);
+  /// @param ridge   the smallest that the problem will be solved with
+  /// @param larger  the largest
+  /// @throws std::invalid_argument likewise, and where no scale suits X and both ridges
+  ScaledData(ConstMatrix x, ConstMatrix y, double ridge, double larger);
 
   /// The scaled problem's ridge for one of the caller's.
   double ridge(double value) const { return value * x_scale_ * x_scale_; }

@@ -201,9 +201,11 @@ double fixed_point(ConstVector eigenvalues, Index n, double ridge) {
   for (Index i = 0; i < eigenvalues.size; ++i, pace(1))
     if (eigenvalues(i) > 0.0) positive.push_back(eigenvalues(i));
   const std::vector<double> weight(positive.size(), 1.0);
-  return theory::solve_tau(positive.size(), positive.data(), weight.data(),
-                           static_cast<double>(static_cast<Index>(positive.size()) - n),
-                           static_cast<double>(n), ridge);
+  const double tau = theory::solve_tau(positive.size(), positive.data(), weight.data(),
+                                       static_cast<double>(static_cast<Index>(positive.size()) - n),
+                                       static_cast<double>(n), ridge);
+  if (std::isnan(tau)) check::fail("eigenvalues and ridge must be smaller: their sum overflows");
+  return tau;
 }
 
 CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
@@ -216,6 +218,7 @@ CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double
   Atoms atoms;
   theory::Growing(features).grow(features.size(), atoms);
   const DenseLaw law = theory::dense_law(atoms, samples, ridge);
+  if (std::isnan(law.risk)) check::out_of_range("risk", static_cast<double>(p));
   CoefficientLaw result{std::vector<double>(p, 0.0), std::vector<double>(p, 0.0)};
   for (Index i = 0; i < p; ++i) {
     const double lam = eigenvalues(i), sum = lam + law.tau;

@@ -49,7 +49,7 @@ Indices known_support(const Eigenbasis& basis, const MatrixLaw& law, Rule rule, 
                 {scores.data(), k, 1});
   else
     return {};
-  return top_k_order({scores.data(), k, 1}, s);
+  return model_order({scores.data(), k, 1}, s);
 }
 
 /// rho of supports that do not depend on the noise, for which C = 0:

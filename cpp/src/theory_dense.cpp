@@ -174,6 +174,8 @@ MatrixLaw::MatrixLaw(const Eigenbasis& basis, double n, double ridge) {
     error += omega(j, j);
   }
   risk = inflate(error, share);
+  if (!std::isfinite(error) || std::isnan(risk))
+    check::out_of_range("risk", static_cast<double>(basis.features()));
   finite = std::isfinite(risk);
   if (finite && risk > 0.0)
     for (Index j = 0; j < m; ++j)

@@ -102,7 +102,9 @@ bool SizeStudy::closed_form(Rule rule, Index s, Risks& risks) const {
       rank_scores(column_major(law_.mean.data, k, basis_.targets()),
                   rule == Rule::hessian ? vector_view(basis_.root_variances()) : ConstVector{},
                   {scores.data(), k, 1});
-    risks = fixed_support(basis_, law_, n_, grid_, grid_.compensate, top_k({scores.data(), k, 1}, s));
+    Indices support = model_order({scores.data(), k, 1}, s);
+    std::sort(support.begin(), support.end());
+    risks = fixed_support(basis_, law_, n_, grid_, grid_.compensate, support);
     return true;
   }
   if (!law_.finite) risks.pruned = risks.compensated = {kInfinity, 0.0};

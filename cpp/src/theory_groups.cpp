@@ -1,10 +1,17 @@
 #include "theory_groups.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 namespace overprune::theory {
+
+double unit_of(const std::vector<double>& values) {
+  double largest = 0.0;
+  for (const double value : values) largest = std::max(largest, std::abs(value));
+  return largest > 0.0 && std::isfinite(largest) ? std::ldexp(1.0, std::ilogb(largest)) : 1.0;
+}
 
 void Groups::reserve(Index pairs) {
   for (; per_group_ * kMost < pairs; per_group_ *= 2) {
@@ -45,16 +52,24 @@ std::vector<double> Groups::mean_without(Index group) const {
 
 Estimate Groups::estimate(const Statistic& statistic) const {
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  const double value = statistic(mean());
+  const std::vector<double> all = mean();
+  for (const double one : all)
+    if (!std::isfinite(one)) return {std::numeric_limits<double>::quiet_NaN(), 0.0};
+  const double value = statistic(all);
   if (!std::isfinite(value)) return {value, 0.0};
   if (count() < 2) return {value, infinity};
   std::vector<double> without(count());
-  for (Index g = 0; g < count(); ++g) without[g] = statistic(mean_without(g));
+  for (Index g = 0; g < count(); ++g) {
+    without[g] = statistic(mean_without(g));
+    if (!std::isfinite(without[g])) return {value, infinity};
+  }
+  const double unit = unit_of(without);
+  for (double& other : without) other /= unit;
   const auto groups = static_cast<double>(count());
   const double middle = std::accumulate(without.begin(), without.end(), 0.0) / groups;
   double square = 0.0;
   for (const double other : without) square += (other - middle) * (other - middle);
-  return {value, std::sqrt(square * (groups - 1.0) / groups)};
+  return {value, unit * std::sqrt(square * (groups - 1.0) / groups)};
 }
 
 }  // namespace overprune::theory

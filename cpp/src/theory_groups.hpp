@@ -13,6 +13,10 @@ struct Estimate {
   double value, error;
 };
 
+/// A power of two beside which the largest of these numbers is of order 1; 1 where they are zero or infinite.
+/// In this unit their sums and squares neither overflow nor underflow.
+double unit_of(const std::vector<double>& values);
+
 /// Sums over pairs of draws, in at most 64 groups (about) of equally many pairs.
 class Groups {
  public:
@@ -25,7 +29,8 @@ class Groups {
   void add(const std::vector<double>& values);
 
   using Statistic = std::function<double(const std::vector<double>& mean)>;
-  /// A function of the means, with its standard error by leaving out one group at a time (jackknife).
+  /// A function of the means, with its standard error by leaving out one group at a time (jackknife):
+  /// infinite where the function is so without one of them; NaN where a mean overflows.
   Estimate estimate(const Statistic& statistic) const;
   std::vector<double> mean() const { return mean_without(-1); }
 

@@ -12,6 +12,7 @@ namespace overprune::theory {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// The fixed point as a falling function of tau that is close to linear in log tau,
 ///
@@ -45,23 +46,27 @@ struct Balance {
 double solve_tau(std::size_t size, const double* eigenvalue, const double* weight, double over, double n,
                  double ridge) {
   if (ridge == 0.0 && over <= 0.0) return 0.0;
-  double sum = 0.0, smallest = kInfinity;
+  double sum = 0.0, smallest = kInfinity, largest = 0.0;
   Pace pace;
   for (std::size_t i = 0; i < size; ++i) {
     pace(1);
     if (weight[i] == 0.0) continue;
     sum += weight[i] * eigenvalue[i];
     smallest = std::min(smallest, eigenvalue[i]);
+    largest = std::max(largest, eigenvalue[i]);
   }
   if (sum == 0.0) return ridge;
+  if (!std::isfinite(ridge + sum)) return kNaN;
   const double low = std::max({ridge, smallest * (over / n), std::numeric_limits<double>::min()});
   double high = ridge + sum / n;
   // sum w d >= 0 bounds tau where there are fewer coordinates than samples.
   if (over < 0.0) high = std::min(high, ridge * (n / -over));
   const Balance balance{size, eigenvalue, weight, over, n, ridge};
   // Equal eigenvalues without ridge: the lower bound is the root.
-  if (low >= high || balance(low).value <= 0.0) return low;
-  return falling_root(balance, low, high, std::sqrt(low) * std::sqrt(high), 0.0, 1e-12);
+  const double tau = low >= high || balance(low).value <= 0.0
+                         ? low
+                         : falling_root(balance, low, high, std::sqrt(low) * std::sqrt(high), 0.0, 1e-12);
+  return std::isfinite(largest + tau) ? tau : kNaN;
 }
 
 double spare_fraction(double over, double n, double ridge, double tau) {
@@ -69,6 +74,7 @@ double spare_fraction(double over, double n, double ridge, double tau) {
 }
 
 double inflate(double error, double share) {
+  if (std::isnan(error) || std::isnan(share)) return kNaN;
   if (error == 0.0) return 0.0;
   return share > 0.0 ? error / share : kInfinity;
 }
@@ -81,7 +87,7 @@ DenseLaw dense_law(const Atoms& atoms, double n, double ridge) {
   look();
   law.d.assign(size, 0.0);
   double error = 0.0, share = 0.0;
-  if (law.tau > 0.0) {
+  if (law.tau != 0.0) {  // NaN likewise
     Pace pace;
     for (std::size_t i = 0; i < size; ++i) {
       pace(1);

@@ -7,7 +7,8 @@
 
 namespace overprune::theory {
 
-/// Root of ridge / tau + (1/n) sum w lam / (lam + tau) = 1, or 0 where ridge == 0 and over <= 0.
+/// Root of ridge / tau + (1/n) sum w lam / (lam + tau) = 1, or 0 where ridge == 0 and over <= 0; NaN where
+/// sums of eigenvalues and ridge overflow, as is every law that it makes then.
 /// @param eigenvalue  (size) > 0
 /// @param weight      (size) >= 0
 /// @param over        sum of the weights less n, given apart because the caller often knows it exactly

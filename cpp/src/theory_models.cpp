@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "check.hpp"
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
 
@@ -13,6 +14,14 @@ namespace {
 constexpr Index kShortest = 16;
 
 }  // namespace
+
+Indices model_order(ConstVector scores, Index s) {
+  try {
+    return top_k_order(scores, s);
+  } catch (const check::NanScores&) {
+    check::out_of_range("scores", static_cast<double>(scores.size));
+  }
+}
 
 void ModelDraws::batch(Index first, Index count, bool noise) {
   const Index r = basis_.rank(), m = basis_.targets(), k = basis_.features();
@@ -58,7 +67,7 @@ Indices ModelDraws::order(Rule rule, Index most) {
     rank_scores(column_major(theta_.data, k, theta_.cols),
                 rule == Rule::hessian ? vector_view(basis_.root_variances()) : ConstVector{}, {scores, k, 1});
   }
-  return top_k_order({scores, k, 1}, most);
+  return model_order({scores, k, 1}, most);
 }
 
 const double* ModelDraws::fresh_normals(Index count) {

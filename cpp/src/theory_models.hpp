@@ -6,6 +6,10 @@
 
 namespace overprune::theory {
 
+/// The s largest scores of a model of the theory, in falling order: where they are NaN, its numbers
+/// overflowed.
+Indices model_order(ConstVector scores, Index s);
+
 class ModelDraws {
  public:
   /// @param even  scales each vector of normals to its expected length: less noise in means, but not quite

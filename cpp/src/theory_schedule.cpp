@@ -3,9 +3,11 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "check.hpp"
+#include "theory_groups.hpp"
 #include "theory_schedule.hpp"
 
 namespace overprune {
@@ -51,15 +53,15 @@ struct Estimate {
 std::pair<double, double> spread(const std::vector<Rounds>& groups, std::vector<double> Rounds::* figures,
                                  std::size_t t) {
   const double count = static_cast<double>(groups.size());
-  double sum = 0.0, largest = 0.0;
-  for (const Rounds& group : groups) sum += (group.*figures)[t];
-  const double mean = sum / count;
+  std::vector<double> values;
+  for (const Rounds& group : groups) values.push_back((group.*figures)[t]);
+  const double unit = theory::unit_of(values);
+  for (double& value : values) value /= unit;
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   if (std::isinf(mean)) return {mean, 0.0};
-  for (const Rounds& group : groups) largest = std::max(largest, std::abs((group.*figures)[t] - mean));
-  const double unit = largest > 1e150 ? std::exp2(std::ilogb(largest)) : 1.0;  // else the squares overflow
   double squares = 0.0;
-  for (const Rounds& group : groups) squares += std::pow(((group.*figures)[t] - mean) / unit, 2);
-  return {mean, unit * std::sqrt(squares / (count * (count - 1.0)))};
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {unit * mean, unit * std::sqrt(squares / (count * (count - 1.0)))};
 }
 
 class Prediction {

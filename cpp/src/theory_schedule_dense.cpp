@@ -243,7 +243,7 @@ class DenseSchedule final : public ScheduleMethod {
     draw.z = draw.memory.block(s, z.cols);
     copy(z, draw.z);
     draw.support = std::move(support);
-    return excess;
+    return std::max(excess, 0.0);
   }
 
   /// F h of the coming round on the survivors' rows.

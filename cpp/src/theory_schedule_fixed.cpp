@@ -1,4 +1,5 @@
 // Iterative pruning by rules that do not look at the data: every round is a fresh training of its support.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -206,7 +207,7 @@ class DenseFixedSchedule final : public ScheduleMethod {
     for (Index t = 0; t < theta.cols(); ++t)
       for (Index i = 0; i < theta.rows(); ++i)
         sum += theta(i, t) * (explained(i, t) - 2.0 * image_(support[i], t));
-    return sum;
+    return std::max(sum, 0.0);
   }
 
   double pruned_risk(const Trained& model, const Indices& rows, const Indices& support,

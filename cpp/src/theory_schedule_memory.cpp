@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -82,7 +83,7 @@ SmallMatrix Evolution::risk_of(const SmallMatrix& error, double share) {
   SmallMatrix own(m, m);
   for (Index j = 0; j < m; ++j)
     for (Index i = 0; i < m; ++i) own(i, j) = 0.5 * (error(i, j) + error(j, i)) / std::max(share, kNoShare);
-  round_.risk = diverges ? std::numeric_limits<double>::infinity() : own.trace();
+  round_.risk = diverges ? std::numeric_limits<double>::infinity() : std::max(own.trace(), 0.0);
   return own;
 }
 

@@ -5,6 +5,7 @@
 // drawn, from its law given survival, and the path's weight multiplied by the probability of surviving. No
 // path is lost, thresholds keep exactly the expected number, and a schedule of one round needs no draws at
 // all.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -268,7 +269,7 @@ class ScalarSchedule final : public ScheduleMethod {
       Forms forms = paths.forms(ratio, threshold, tau, next_tau);
       if (next_tau == 0.0) forms.first_trace = forms.second_trace = s;
       const bool diverged = std::isinf(risks.retrained.back());
-      risks.pruned.push_back(diverged ? risks.retrained.back() : atoms_.noise + forms.pruned);
+      risks.pruned.push_back(diverged ? risks.retrained.back() : atoms_.noise + std::max(forms.pruned, 0.0));
       paths.advance(ratio, threshold, tau, forms, Lattice(*this, first, round));
       risks.retrained.push_back(paths.evolution().latest().risk);
       tau = next_tau;

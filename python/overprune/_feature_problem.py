@@ -41,7 +41,8 @@ class RandomFeatureProblem(Problem):
     TypeError, ValueError
         If an argument is not real and finite, lengths differ, noise_std is negative, the activation or link
         is unknown, or a row of weights is zero; if a callable is not elementwise or not piecewise smooth, or
-        returns anything but finite real numbers in the shape that it was given.
+        returns anything but finite real numbers in the shape that it was given; or if weights, bias or
+        teacher are so large that the activation or link cannot be resolved in double precision.
     Exception
         Whatever a callable raises.
 

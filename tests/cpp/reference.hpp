@@ -35,9 +35,11 @@ inline Values transpose(const Values& a, Index m, Index n) {
   return t;
 }
 
+/// NaN where one of the differences is.
 inline double largest_difference(const Values& a, const Values& b) {
   double largest = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  for (std::size_t i = 0; i < a.size() && !std::isnan(largest); ++i)
+    if (const double own = std::abs(a[i] - b[i]); !(own <= largest)) largest = own;
   return largest;
 }
 

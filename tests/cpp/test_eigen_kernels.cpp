@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -91,51 +92,87 @@ std::vector<Case> cases(Index n) {
           {"Wilkinson's", n, wilkinson}};
 }
 
+/// Symmetric, of entries 1 to 2^-1074 of which many are zero, in no order: in parts that underflow.
+Values ragged(Index n, std::uint64_t seed) {
+  const Values x = normals(n * n, seed), powers = normals(n * n, seed + 1000);
+  Values a(n * n);
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i <= j; ++i) {
+      const double power = std::abs(powers[j * n + i]);  // above 0.67 in one of two
+      const double value = x[j * n + i] * std::pow(10.0, power < 0.67 ? 0.0 : -150.0 * power);
+      a[j * n + i] = a[i * n + j] = std::abs(x[j * n + i]) < 0.4 ? 0.0 : value;
+    }
+  return a;
+}
+
+/// The identity and a few entries next to the smallest normal number.
+Values nearly_identity(Index n, std::uint64_t seed) {
+  const Values x = normals(n * n, seed);
+  Values a(n * n, 0.0);
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i <= j; ++i)
+      a[j * n + i] = a[i * n + j] = i == j ? (x[j * n + j] > 0.0 ? 1.0 : 0.0) : 1e-308 * x[j * n + i];
+  return a;
+}
+
+/// Residuals, orthogonality, order and the reduction's product: all to rounding beside the largest entry.
+void check_both(const Table* kernel, const Case& own) {
+  const Index n = own.n;
+  INFO("level " << std::string(kernel->level) << ", " << own.name << ", n " << n);
+  const Index ld = n + 3;  // columns need not be side by side
+  Values v(ld * n, 7.0), values(n);
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i < n; ++i) v[j * ld + i] = i >= j ? own.a[j * n + i] : NAN;  // never read
+  const Values given = v;
+  REQUIRE(kernel->symmetric_eigen(n, v.data(), ld, values.data()));
+  CHECK(std::is_sorted(values.begin(), values.end()));
+  for (Index j = 0; j < n; ++j) CHECK(v[j * ld + n] == 7.0);
+  Values vectors(n * n);
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i < n; ++i) vectors[j * n + i] = v[j * ld + i];
+  // In units of the largest entry, which may be too large or too small to be squared.
+  double largest = 0.0;
+  for (const double value : own.a) largest = std::max(largest, std::abs(value));
+  const bool subnormal = largest > 0.0 && largest < 1e-307;
+  const double unit = largest > 0.0 ? largest : 1.0;
+  Values a = own.a, lam = values, image = vectors;
+  for (double& value : a) value /= unit;
+  for (double& value : lam) value /= unit;
+  for (Index j = 0; j < n; ++j)
+    for (Index i = 0; i < n; ++i) image[j * n + i] *= lam[j];
+  const double tolerance = (subnormal ? 1e-12 : 1e-15) * (20.0 + static_cast<double>(n));
+  CHECK(largest_difference(product(a, vectors, n, n, n), image) < 2.0 * tolerance);
+  Values identity = diagonal(n, [](Index) { return 1.0; });
+  CHECK(largest_difference(product(transpose(vectors, n, n), vectors, n, n, n), identity) < tolerance);
+
+  // H T H' = A: with B = I, H' comes back.
+  Values reduced = given, main(n), off(n), alone(n);
+  REQUIRE(kernel->tridiagonalize(n, reduced.data(), ld, main.data(), off.data(), alone.data(), n,
+                                 identity.data(), n));
+  for (Index i = 0; i < n; ++i) CHECK(std::abs(alone[i] - values[i]) / unit < 4.0 * tolerance);
+  Values t(n * n, 0.0);
+  for (Index i = 0; i < n; ++i) {
+    t[i * n + i] = main[i] / unit;
+    if (i + 1 < n) t[i * n + i + 1] = t[(i + 1) * n + i] = off[i] / unit;
+  }
+  const Values back = product(transpose(identity, n, n), product(t, identity, n, n, n), n, n, n);
+  CHECK(largest_difference(back, a) < 2.0 * tolerance);
+}
+
 }  // namespace
 
 TEST_CASE("symmetric_eigen and tridiagonalize: residuals, orthogonality, order") {
   for (int level = 0; const Table* kernel = supported(level); ++level)
     for (const Index n : {1, 2, 3, 5, 31, 32, 33, 34, 65, 97, 150})
-      for (const Case& own : cases(n)) {
-        INFO("level " << kernel->level << ", " << own.name << ", n " << n);
-        const Index ld = n + 3;  // columns need not be side by side
-        Values v(ld * n, 7.0), values(n);
-        for (Index j = 0; j < n; ++j)
-          for (Index i = 0; i < n; ++i) v[j * ld + i] = i >= j ? own.a[j * n + i] : NAN;  // never read
-        const Values given = v;
-        REQUIRE(kernel->symmetric_eigen(n, v.data(), ld, values.data()));
-        CHECK(std::is_sorted(values.begin(), values.end()));
-        for (Index j = 0; j < n; ++j) CHECK(v[j * ld + n] == 7.0);
-        Values vectors(n * n);
-        for (Index j = 0; j < n; ++j)
-          for (Index i = 0; i < n; ++i) vectors[j * n + i] = v[j * ld + i];
-        // In units of the largest entry, which may be too large or too small to be squared.
-        double largest = 0.0;
-        for (const double value : own.a) largest = std::max(largest, std::abs(value));
-        const bool subnormal = largest > 0.0 && largest < 1e-307;
-        const double unit = largest > 0.0 ? largest : 1.0;
-        Values a = own.a, lam = values, image = vectors;
-        for (double& value : a) value /= unit;
-        for (double& value : lam) value /= unit;
-        for (Index j = 0; j < n; ++j)
-          for (Index i = 0; i < n; ++i) image[j * n + i] *= lam[j];
-        const double tolerance = (subnormal ? 1e-12 : 1e-15) * (20.0 + static_cast<double>(n));
-        CHECK(largest_difference(product(a, vectors, n, n, n), image) < 2.0 * tolerance);
-        Values identity = diagonal(n, [](Index) { return 1.0; });
-        CHECK(largest_difference(product(transpose(vectors, n, n), vectors, n, n, n), identity) < tolerance);
+      for (const Case& own : cases(n)) check_both(kernel, own);
+}
 
-        // H T H' = A: with B = I, H' comes back.
-        Values reduced = given, main(n), off(n), alone(n);
-        REQUIRE(kernel->tridiagonalize(n, reduced.data(), ld, main.data(), off.data(), alone.data(), n,
-                                       identity.data(), n));
-        for (Index i = 0; i < n; ++i) CHECK(std::abs(alone[i] - values[i]) / unit < 4.0 * tolerance);
-        Values t(n * n, 0.0);
-        for (Index i = 0; i < n; ++i) {
-          t[i * n + i] = main[i] / unit;
-          if (i + 1 < n) t[i * n + i + 1] = t[(i + 1) * n + i] = off[i] / unit;
-        }
-        const Values back = product(transpose(identity, n, n), product(t, identity, n, n, n), n, n, n);
-        CHECK(largest_difference(back, a) < 2.0 * tolerance);
+TEST_CASE("symmetric_eigen and tridiagonalize: parts of a matrix that underflow") {
+  for (int level = 0; const Table* kernel = supported(level); ++level)
+    for (std::uint64_t seed = 0; seed < 200; ++seed)
+      for (const Index n : {3, 4, 8, 13}) {
+        check_both(kernel, {"ragged " + std::to_string(seed), n, ragged(n, seed)});
+        check_both(kernel, {"nearly the identity " + std::to_string(seed), n, nearly_identity(n, seed)});
       }
 }
 

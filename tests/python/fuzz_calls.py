@@ -23,7 +23,8 @@ SECONDS_OF_A_HANG = 60
 # What good arguments may be refused for.
 REFUSALS = re.compile(
     r"infinite variance|no zero row|1e-?150|less different size|finite risk of theta|finite square|overflow"
-    r"|positive semidefinite|must be finite, got inf|at z = -?(nan|inf)|one row for each feature"
+    r"|positive semidefinite|must be finite, got inf|in double precision|at z = -?(nan|inf)"
+    r"|one row for each feature"
 )
 
 called: collections.Counter[str] = collections.Counter()
@@ -89,6 +90,10 @@ def sound(result: Any, infinite: bool, name: str = "result") -> None:
     if isinstance(result, xr.Dataset):
         for key, variable in result.data_vars.items():
             sound_variable(variable, infinite, str(key))
+            if str(key).endswith(("risk", "stderr")):  # below zero only an estimate by few draws may be
+                assert not ((variable < 0) & (result.get(f"{key}_stderr", 0) == 0)).any(), (
+                    f"{key} is negative"
+                )
     elif isinstance(result, np.ndarray) and result.dtype.kind == "f":
         assert not np.isnan(result).any(), f"{name} holds NaN: {result}"
         assert infinite or np.isfinite(result).all(), f"{name} holds infinity: {result}"

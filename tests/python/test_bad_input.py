@@ -369,6 +369,19 @@ VALUES += [  # found by fuzzing: a crash, an endless loop, NaN or an error that 
     (lambda: op.random_features([[1e300]], [[1e300]], "cos"), "inputs must have finite features"),
     (lambda: op.datasets.split([[1.0]] * 3, [[1.0], [2.0, 3.0]], 1), "targets must be an array"),
     (
+        lambda: feature_problem(bias=[1e29] * 6, activation="gelu"),
+        "weights, bias and teacher must be smaller or nearer to each other: on [1e+29, 1e+29]",
+    ),
+    (lambda: op.fixed_point([1.7e308, 1.7e308], 1), "eigenvalues and ridge must be smaller"),
+    (
+        lambda: op.survival(op.LinearGaussianProblem([[0.1, 0.2]] * 2, [1.7e308] * 2), 1, 2, 1),
+        "problem must have variances and coefficients of less different size: its risk at size 2",
+    ),
+    (
+        lambda: op.prune_path(X * 1e-300, Y, [2], [1], ridge=0.0, retrain_ridge=0.1),
+        "X must have entries of less different size, or y or the ridge be nearer to them",
+    ),
+    (
         lambda: op.prune_path(X, Y, [2], [1]).support("magnitude", 2, np.array([[1.0]])),
         "nonzeros must be one of 1; got array([[1.]])",
     ),

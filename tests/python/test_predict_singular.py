@@ -28,6 +28,16 @@ def test_ranks_that_vary_about_n(n):
         assert 0 < error < value
 
 
+def test_standard_error_is_infinite_where_the_risk_is_without_one_draw():
+    """Of two pairs of supports of two features one has rank 2 = n: alone it predicts an infinite risk."""
+    beta = [[1.0, -1.0], [0.0, 1.0], [1.0, 0.0], [0.0, 2.0]]
+    problem = op.LinearGaussianProblem(beta, [1.0, 1.0, 0.0, 1.0])
+    table = op.predict(problem, 2, [2, 3, 4], [2], rules="random", draws=3, seed=2**64 - 1)
+    assert np.isinf(table.retrained_risk_stderr.sel(size=4)).all()
+    assert np.isfinite(table.retrained_risk.sel(size=4)).all()
+    assert not np.isnan(table.retrained_risk_stderr).any()
+
+
 @pytest.mark.parametrize("n", [5, 9, 13, 20])
 @pytest.mark.parametrize("draws", [2, 32])
 def test_ill_conditioned_covariance(n, draws):

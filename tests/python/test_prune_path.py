@@ -251,6 +251,26 @@ def test_huge_and_tiny_data(scale):
         )
 
 
+@pytest.mark.parametrize("scale", [1e-155, 1e-150, 1e150])
+@pytest.mark.parametrize(("ridge", "retrain_ridge"), [(0.0, 0.1), (0.1, 0.0)])
+def test_huge_and_tiny_data_with_one_ridge(scale, ridge, retrain_ridge):
+    """X has to be large enough for its squares, and the ridge beside it small enough for its own."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((8, 12)), rng.standard_normal(8)
+    path = op.prune_path(X * scale, y, [5], [3], ridge=ridge, retrain_ridge=retrain_ridge)
+
+    def solved(kept, own):
+        gram, cross = X[:, kept].T @ X[:, kept] / 8, X[:, kept].T @ y / 8
+        if own > 0.0 and scale < 1.0:  # beside which the Gram matrix is nothing
+            return cross / own * scale
+        return np.linalg.solve(gram, cross) / scale
+
+    support = path.support("magnitude", 5, 3)
+    np.testing.assert_allclose(path.dense[0, :5], solved(np.arange(5), ridge), rtol=1e-11)
+    retrained = path.retrained("magnitude", 5, 3)[support]
+    np.testing.assert_allclose(retrained, solved(support, retrain_ridge), rtol=1e-11)
+
+
 def test_truth_that_may_mean_two_things_is_refused():
     X = np.random.default_rng(0).standard_normal((6, 3))
     with pytest.raises(ValueError, match="one row for each feature or one for each size"):

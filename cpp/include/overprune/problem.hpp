@@ -148,8 +148,8 @@ class RandomFeatureProblem final : public Problem {
  public:
   /// @param weights (p, d)  @param teacher (d)  @param bias (p), or empty for none
   /// @param link g  @param poll called now and then while the second moments are computed; may throw to stop
-  /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, or a function
-  /// of the caller's that is not piecewise smooth
+  /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, a function of
+  /// the caller's that is not piecewise smooth, or weights, bias or a teacher so large that none is
   RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
                        const ScalarFunction& activation, ConstVector bias,
                        const ScalarFunction& link = Activation::identity,

@@ -20,7 +20,11 @@ using Order = Eigen::Matrix<Size, Eigen::Dynamic, 1>;
 
 constexpr Size kPanel = 32;       // columns reduced before the rest of the matrix is brought up to date
 constexpr Size kReflectors = 64;  // applied at once
-constexpr int kMostSweeps = 60;   // for one eigenvalue
+constexpr double kSmallSquare = 1e-280;  // sums of squares below it may have lost digits to underflow
+constexpr int kMostSweeps = 60;          // for one eigenvalue
+/// Below it an entry beside the largest one, of order 1, is zero: what is smaller has lost digits to
+/// underflow.
+constexpr double kNegligible = std::numeric_limits<double>::min() / std::numeric_limits<double>::epsilon();
 
 /// Divides the lower triangle by the power of two next to its largest entry, which is returned.
 double unscale(Size n, double* a, Size lda) {
@@ -46,13 +50,16 @@ struct Reduced {
 double reflect(double* x, Size count, double& tau) {
   Eigen::Map<Vector> tail(x + 1, count - 1);
   const double first = x[0], square = tail.squaredNorm();
+  const bool small = square < kSmallSquare;
+  const double rest = small ? tail.stableNorm() : 0.0;
   x[0] = 1.0;
-  if (square <= std::numeric_limits<double>::min()) {
+  if (small && rest <= kNegligible) {
     tau = 0.0;
     tail.setZero();
     return first;
   }
-  const double length = Eigen::numext::sqrt(first * first + square), beta = first > 0.0 ? -length : length;
+  const double length = small ? std::hypot(first, rest) : Eigen::numext::sqrt(first * first + square);
+  const double beta = first > 0.0 ? -length : length;
   tau = (beta - first) / beta;
   tail /= first - beta;
   return beta;
@@ -272,19 +279,20 @@ class Rotations {
 
 double length(double x, double y) {
   const double square = x * x + y * y;
-  return square > 1e-280 && square < 1e280 ? Eigen::numext::sqrt(square) : std::hypot(x, y);
+  return square > kSmallSquare && square < 1.0 / kSmallSquare ? Eigen::numext::sqrt(square)
+                                                              : std::hypot(x, y);
 }
 
-/// The end of the part of T from row l on that no negligible entry divides: negligible beside its neighbours,
-/// or beside the largest entry up to the next such one. Rounding keeps an entry above its neighbours where
-/// these are rounding errors of zero themselves.
+/// The end of the part of T from row l on that no negligible entry divides: negligible beside its neighbours
+/// or in itself, or beside the largest entry up to the next such one. Rounding keeps an entry above its
+/// neighbours where these are rounding errors of zero themselves.
 Size end_of_part(const Vector& d, const Vector& e, Size l) {
   constexpr double epsilon = std::numeric_limits<double>::epsilon();
   Size end = l;
   double largest = Eigen::numext::abs(d(l));
   for (; end + 1 < d.size(); ++end) {
     const double own = Eigen::numext::abs(e(end)), next = Eigen::numext::abs(d(end + 1));
-    if (own <= epsilon * (Eigen::numext::abs(d(end)) + next)) break;
+    if (own <= epsilon * (Eigen::numext::abs(d(end)) + next) + kNegligible) break;
     largest = Eigen::numext::maxi(largest, Eigen::numext::maxi(own, next));
   }
   Size m = l;
@@ -301,13 +309,8 @@ void sweep(Vector& d, Vector& e, Size l, Size m, Rotations* rotations) {
   for (Size i = m - 1; i >= l; --i) {
     const double f = s * e(i), b = c * e(i), r = length(f, g);
     e(i + 1) = r;
-    if (r == 0.0) {  // split: an underflow
-      d(i + 1) -= p;
-      e(m) = 0.0;
-      return;
-    }
-    s = f / r;
-    c = g / r;
+    s = r == 0.0 ? 0.0 : f / r;  // after underflows there may be nothing to rotate: T splits
+    c = r == 0.0 ? 1.0 : g / r;
     const double next = d(i + 1) - p, t = (d(i) - next) * s + 2.0 * c * b;
     p = s * t;
     d(i + 1) = next + p;
