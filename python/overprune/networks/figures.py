@@ -184,9 +184,11 @@ def _mark(ax: Axes, table: xr.Dataset, interpolation: float | None) -> None:
             return
         interpolation = float(table.width.values[fitted.argmax()])
     ax.axvline(interpolation, color="0.55", ls=":", lw=1.2, zorder=1)
+    room = table.width.values.max() > 2 * interpolation  # to the right of the line
     ax.annotate(
-        "interpolation", (interpolation, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3),
-        textcoords="offset points", ha="left", va="top", fontsize="x-small", color="0.35",
+        "interpolation", (interpolation, 1.0), xycoords=("data", "axes fraction"),
+        xytext=(3 if room else -3, -3), textcoords="offset points", ha="left" if room else "right",
+        va="top", fontsize="x-small", color="0.35",
     )  # fmt: skip
 
 
