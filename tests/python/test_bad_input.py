@@ -397,6 +397,19 @@ def test_huge_numbers_leave_no_nan():
     assert DATA.risk([1e200] * 4) == INF
 
 
+def test_what_underflows_or_overflows_on_the_way_leaves_no_nan():
+    noisy = op.LinearGaussianProblem([1.0, 1.0, 0.0], [1e-300, 0.4, 1.7e308], 1e150)
+    assert np.isinf(op.coefficient_law(noisy, 1, ridge=0.1)[1]).all()
+    dense = op.LinearGaussianProblem([0.3, 0.5], np.array([[2.0, 0.5], [0.5, 1.0]]) * 1e-30, 1e150)
+    assert np.isinf(op.coefficient_law(dense, 3)[1]).all()
+    # A restricted problem's noise has few digits where it lies below the normal numbers.
+    last = [-1.0187499215906593e-160, 9.067753683783652e-161, 3.5405004236667965e-161]
+    assert op.LinearGaussianProblem([[0.0] * 3, last], [0.17, 0.4674728732684044]).restrict([0]).p == 1
+    wide = op.LinearGaussianProblem([0.0, 1e-160], [1.7e308, 1.7e308], 1.0)
+    with pytest.raises(ValueError, match=r"^problem must have .* leaves the range of double precision$"):
+        op.tune_ridge(wide, 3, 2)
+
+
 def test_models_beyond_double_precision_are_refused():
     """Their scores or risks would be NaN: infinity times the curvature 0, or 0 / 0."""
     tiny = op.LinearGaussianProblem([1.0] * 4, [1e-320] * 4, 0.3)
