@@ -26,7 +26,9 @@ def test_what_underflows_or_overflows_on_the_way_leaves_no_nan():
     dense = op.LinearGaussianProblem([0.3, 0.5], np.array([[2.0, 0.5], [0.5, 1.0]]) * 1e-30, 1e150)
     assert np.isinf(op.coefficient_law(dense, 3)[1]).all()
     tiny = op.LinearGaussianProblem([0.3, 0.8], [0.9, 2e-310])
-    assert np.isinf(op.phase(tiny, ("n", [2]), ("nonzeros", [1]), sizes=1, retrain=False).ratio).any()
+    assert np.isinf(
+        op.phase(tiny, ("n", [2]), ("nonzeros", [1]), sizes=1, rules="magnitude", retrain=False).ratio
+    ).any()
     # A restricted problem's noise has few digits where it lies below the normal numbers.
     last = [-1.0187499215906593e-160, 9.067753683783652e-161, 3.5405004236667965e-161]
     assert op.LinearGaussianProblem([[0.0] * 3, last], [0.17, 0.4674728732684044]).restrict([0]).p == 1
