@@ -36,7 +36,7 @@ def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> fl
     Raises
     ------
     TypeError, ValueError
-        If an eigenvalue is negative or not finite, or n or ridge is out of range.
+        If an eigenvalue is negative or not finite, n or ridge is out of range, or their sum overflows.
 
     References
     ----------
