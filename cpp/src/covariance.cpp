@@ -6,6 +6,10 @@
 #include "kernels/table.hpp"
 
 namespace overprune {
+namespace {
+constexpr double kLeast = std::numeric_limits<double>::denorm_min();
+}
+
 bool definite_cholesky(Block sigma) {
   std::vector<double> variances(sigma.cols);
   for (Index j = 0; j < sigma.cols; ++j) variances[j] = sigma(j, j);
@@ -47,7 +51,11 @@ bool factorize_covariance(Block sigma, const char* name) {
   if (!kernels::active().symmetric_eigen(p, sigma.data, sigma.ld, values.data()))
     check::fail(name, " has no eigendecomposition that converges");
   const double largest = std::max(values.back(), 0.0);
-  if (values.front() < -1e-10 * largest || values.back() < 0.0)
+  double rounding = 1e-10;  // of entries below the normal numbers more
+  for (Index j = 0; j < p; ++j)
+    if (const double own = original(j, j); own > 0.0)
+      rounding = std::max(rounding, 32.0 * static_cast<double>(p) * kLeast / own);
+  if (values.front() < -rounding * largest || values.back() < 0.0)
     check::fail(name, " must be positive semidefinite, got an eigenvalue of ", values.front(),
                 " among its correlations");
   for (Index j = 0; j < p; ++j) {

@@ -127,7 +127,7 @@ ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPo
   parallel_for(chunks, options.workers, draw_chunk, poll);
   for (const auto* models_drawn : {&result.dense, &result.retrained})
     for (const double coefficient : *models_drawn)
-      if (std::isnan(coefficient)) check::out_of_range("models", static_cast<double>(k));
+      if (!std::isfinite(coefficient)) check::out_of_range("models", static_cast<double>(k));
   return result;
 }
 

@@ -105,6 +105,9 @@ GroupedSurvival survival(const GroupedFeatures& grouped, double n, double size, 
     overlap += atoms.count[i] * share;
   }
   result.overlap = rule == Rule::oracle ? 1.0 : std::min(overlap / s, 1.0);
+  for (const double probability : result.probability)
+    if (std::isnan(probability)) check::out_of_range("survival", size);
+  if (std::isnan(result.overlap)) check::out_of_range("survival", size);
   return result;
 }
 

@@ -224,7 +224,8 @@ CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double
     const double lam = eigenvalues(i), sum = lam + law.tau;
     if (lam == 0.0) continue;
     result.mean[i] = lam / sum * beta(i);
-    result.variance[i] = law.risk / samples * (lam / sum) / sum;
+    // Where the risk is infinite, no coefficient is so sure that its share of it would underflow.
+    result.variance[i] = std::isinf(law.risk) ? law.risk : law.risk / samples * (lam / sum) / sum;
   }
   return result;
 }

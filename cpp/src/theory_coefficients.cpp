@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "check.hpp"
 #include "covariance.hpp"
 #include "kernels/table.hpp"
 #include "workers.hpp"
@@ -161,6 +162,8 @@ void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& g
   }
   if (finite() && law.finite && law.risk > 0.0 && !supports.empty())
     second_.rho = independent_memory(basis_, law, n, supports, second_.tau);
+  for (const double one : second_.rho)
+    if (!std::isfinite(one)) check::out_of_range("retrained model", static_cast<double>(basis_.features()));
 }
 
 /// P = [I; rho; -C], and the covariance (Omega2 - rho'Omega rho) / n of what the second residual adds.

@@ -1,6 +1,7 @@
 // The linear equations that tie the second training to the first (docs/theory.md, sections 6 and 9).
 #include "theory_memory.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "kernels/table.hpp"
@@ -68,22 +69,29 @@ SecondStage solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n
   multiply(true, P, image, 0.0, square);
   multiply(true, P, means.G.columns(0, m), 0.0, linear);
   memory.omega.resize(m * m);
+  double terms = 0.0;  // of the risk, before they cancel
   const Block omega2{memory.omega.data(), m, m, m};
   for (Index j = 0; j < m; ++j)
     for (Index i = 0; i < m; ++i)
       omega2(i, j) = basis.noise()(i, j) + square(i, j) - linear(i, j) - linear(j, i) + basis.energy()(i, j);
+  for (Index j = 0; j < m; ++j)
+    terms +=
+        basis.noise()(j, j) + std::abs(square(j, j)) + 2.0 * std::abs(linear(j, j)) + basis.energy()(j, j);
   if (c > m) {
     const Block rho = solution.top(m), weighted = image.top(m), remembered = square;
     multiply(false, law.omega, rho, 0.0, weighted);
     multiply(true, rho, weighted, 0.0, remembered);
     for (Index j = 0; j < m; ++j)
       for (Index i = 0; i < m; ++i) omega2(i, j) -= B * remembered(i, j);
+    for (Index j = 0; j < m; ++j) terms += B * std::abs(remembered(j, j));
   }
   memory.risk = 0.0;
   for (Index j = 0; j < m; ++j) {
     for (Index i = 0; i < m; ++i) omega2(i, j) /= 1.0 - B;
     memory.risk += omega2(j, j);
   }
+  // A rounding error of zero has no sign; few draws may well estimate less than zero.
+  if (memory.risk < 0.0 && -memory.risk * (1.0 - B) < 1e-13 * terms) memory.risk = 0.0;
   return memory;
 }
 

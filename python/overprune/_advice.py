@@ -81,7 +81,7 @@ def least(choices: Iterable[Choice]) -> Choice | None:
     if not pool:
         return None
     bar = min(c.risk for c in pool)
-    return min((c for c in pool if c.risk <= bar * (1 + _EQUAL)), key=Choice.simplicity)
+    return min((c for c in pool if c.risk <= bar + abs(bar) * _EQUAL), key=Choice.simplicity)
 
 
 @dataclass(frozen=True, repr=False)

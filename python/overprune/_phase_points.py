@@ -161,7 +161,7 @@ def best_of(
         return np.where(none, "", np.array(names)[index])
 
     direct, oracle = found.direct.min(axis=0), found.oracle.min(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         ratio = risk / direct
     best = {
         "risk": risk,

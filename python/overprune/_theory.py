@@ -36,7 +36,7 @@ def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> fl
     Raises
     ------
     TypeError, ValueError
-        If an eigenvalue is negative or not finite, or n or ridge is out of range.
+        If an eigenvalue is negative or not finite, n or ridge is out of range, or their sum overflows.
 
     References
     ----------
@@ -110,7 +110,8 @@ def coefficient_law(problem: Problem, n: int, *, ridge: float = 0.0) -> tuple[Fl
     mean, spread, omega, finite = _core.model_law(linear._core, samples, strength)
     # Cov(theta_it, theta_jr) = spread_ij omega_tr, of which the part with t == r is returned.
     unexplained = np.diagonal(omega)
-    with np.errstate(invalid="ignore"):  # an infinite spread of what is explained without rest
+    # An infinite spread of what is explained without rest; a variance beyond double precision.
+    with np.errstate(invalid="ignore", over="ignore"):
         variance = np.where(unexplained == 0.0, 0.0, spread[..., None] * unexplained)
     if not finite:
         variance = np.where(variance == 0.0, 0.0, np.copysign(np.inf, variance))

@@ -180,7 +180,7 @@ def tune_ridge(
         risk_without_ridge=found[0.0][0],
         stderr=found[ridge][1],
         stderr_without_ridge=found[0.0][1],
-        at_bound=ridge > 0.0 and found[max(found)][0] <= found[ridge][0] * (1.0 + 1e-6),
+        at_bound=ridge > 0.0 and found[max(found)][0] - found[ridge][0] <= 1e-6 * abs(found[ridge][0]),
         minimise=stage,
         rule=None if stage == "dense" else kind,
         size=features,
@@ -207,10 +207,11 @@ def natural_bounds(problem: LinearGaussianProblem, n: int) -> tuple[float, float
     Its scales are the mean eigenvalue and ``noise tr(Sigma) / (n signal)``, the best ridge of an isotropic
     problem with the same noise and signal.
     """
-    mean = float(np.mean(problem._core.variances))
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(problem._core.variances))
     if mean == 0.0:
         return 1e-3, 1e3  # without variance no ridge does anything
-    mean = max(mean, 1e-290)  # far below it, too, the scales are above 0
+    mean = min(max(mean, 1e-290), 1e290)  # far from 1, too, the scales are above 0 and finite
     noise = problem._core.noise_floor
     signal = max(problem.null_risk - noise, 0.0)
     best = noise / signal * mean * problem.p / n if signal > 0.0 else math.inf
@@ -255,7 +256,7 @@ def minimise_over_ridges(
 def best_ridge(found: Found) -> float:
     """The ridge of least risk; of ridges that do equally well, the smallest."""
     least = min(risk for risk, _ in found.values())
-    return min(r for r, (risk, _) in found.items() if risk <= least * (1.0 + _EQUAL))
+    return min(r for r, (risk, _) in found.items() if risk <= least + abs(least) * _EQUAL)  # draws: below 0
 
 
 def _bounds(value: Any) -> tuple[float, float]:

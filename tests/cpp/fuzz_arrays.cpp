@@ -228,6 +228,7 @@ void ridge(Call& call) {
   const Index n = call.at_least(1, 12);
   const double strength = call.nonnegative();
   double tau = 0.0;
+  call.may_refuse = call.extreme;
   if (call([&] { tau = fixed_point(eigenvalues, n, strength); })) {
     call.number(tau, "tau");
     if (tau < 0.0) throw Defect("tau is negative");

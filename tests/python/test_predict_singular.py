@@ -38,6 +38,14 @@ def test_standard_error_is_infinite_where_the_risk_is_without_one_draw():
     assert not np.isnan(table.retrained_risk_stderr).any()
 
 
+def test_a_risk_of_zero_is_not_below_zero():
+    """Without noise the survivor, which alone has signal, explains everything once it is retrained."""
+    covariance = [[4.653098767461498, 3.8748933403581205], [3.8748933403581205, 3.6756541205360307]]
+    problem = op.LinearGaussianProblem([0.0, 1.0], covariance)
+    table = op.predict(problem, 6, [2], [1], ridge=0.1, draws=7, seed=1)
+    assert table.retrained_risk.item() == 0.0
+
+
 @pytest.mark.parametrize("n", [5, 9, 13, 20])
 @pytest.mark.parametrize("draws", [2, 32])
 def test_ill_conditioned_covariance(n, draws):

@@ -166,3 +166,15 @@ def test_variances_that_nearly_underflow():
     problem = op.LinearGaussianProblem(np.ones(4), np.full(4, 1e-306), noise_std=0.0)
     found = op.tune_ridge(problem, 3, 4, 2)
     assert np.isfinite(found.ridge)
+
+
+def test_few_draws_may_estimate_a_risk_below_zero():
+    """A covariance of rank one up to rounding, and coefficients along its null space."""
+    root = np.array([1.0746930984470656, 1.824488789287, -0.21173264, -0.19846895, -0.53705713])
+    beta = [1.343992479589552e29, 3.404598310220889e29, 1.415523473318728e30, 2.3860032491585192e30]
+    covariance = np.outer(root, root)[:4, :4]
+    tuned = op.tune_ridge(
+        op.LinearGaussianProblem(beta, covariance), 3, 4, 1, minimise="retrained", rule="random",
+        bounds=(0.1, 10.0), draws=4, workers=1,
+    )  # fmt: skip
+    assert tuned.ridge in tuned.tried

@@ -22,7 +22,7 @@ namespace overprune {
 /// @param eigenvalues  (p) of the covariance, each >= 0; p may be 0
 /// @param n            samples, >= 1
 /// @param ridge        >= 0, the coefficient in (1/2n) |y - X theta|^2 + (ridge/2) |theta|^2
-/// @throws std::invalid_argument for negative or non-finite numbers, or n < 1
+/// @throws std::invalid_argument for negative or non-finite numbers, n < 1, or sums that overflow
 /// Source: docs/theory.md, Eq. (5); Chang et al. 2021 (xi = 1/tau).
 double fixed_point(ConstVector eigenvalues, Index n, double ridge);
 
