@@ -19,6 +19,10 @@ def steps(z):
     return np.floor(2 * z + 0.25)
 
 
+def name_of(function):
+    return getattr(function, "__name__", function)
+
+
 LINKS = {**PHI, "hinge": hinge, "steps": steps, "square": np.square, "sin 3z": lambda z: np.sin(3 * z)}
 
 
@@ -95,8 +99,8 @@ def test_a_linear_link_is_none(activation, linear):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("link", ["sign", "gelu", steps, np.square], ids=str)
-@pytest.mark.parametrize("activation", ["relu", "tanh", hinge], ids=str)
+@pytest.mark.parametrize("link", ["sign", "gelu", steps, np.square], ids=name_of)
+@pytest.mark.parametrize("activation", ["relu", "tanh", hinge], ids=name_of)
 def test_risk_is_that_of_fresh_draws(activation, link):
     """Fixed models, measured on 200 000 fresh rows; `simulate` measures the same."""
     problem = op.RandomFeatureProblem.draw(30, 8, noise_std=0.2, activation=activation, link=link, seed=1)
