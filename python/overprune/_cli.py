@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from ._figures_command import figures
+
 if TYPE_CHECKING:
     from ._config import Experiment
     from ._demo import Results
@@ -299,39 +301,7 @@ def advise(
     typer.echo("\n\n".join(map(str, found)))
 
 
-@app.command()
-def figures(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Which; all if not given.")
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="DIR", help="Where the figures go.")
-    ] = "overprune-figures",
-    listed: Annotated[bool, typer.Option("--list", help="Print the names and what they show.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace figures in DIR.")] = False,
-) -> None:
-    """Draw the figures of the documentation's gallery: each setting simulated and predicted.
-
-    Writes NAME.png into DIR. The figure of real digits needs pip install 'overprune[data]'.
-    """
-    from ._figures import chosen, write
-
-    with _one_line_errors():
-        picked = chosen(names or [])
-    if listed:
-        width = max(len(figure.name) for figure in picked)
-        typer.echo("\n".join(f"{figure.name:<{width}}  {figure.title}" for figure in picked))
-        return
-    left = []
-    with _one_line_errors():
-        for drawn in write(picked, output, overwrite=overwrite):
-            if drawn.path is None:
-                left.append(drawn)
-                _say(f"{drawn.name} is left out: {drawn.text}")
-            else:
-                typer.echo(f"{drawn.path}  {drawn.seconds:.1f} s")
-    if len(left) == len(picked):
-        raise typer.Exit(1)
+app.command()(figures)
 
 
 @app.command()

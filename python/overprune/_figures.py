@@ -81,8 +81,8 @@ class Drawn:
 def write(figures: Sequence[Figure], output: str, *, overwrite: bool) -> Iterator[Drawn]:
     """Draws figures into the directory `output` as NAME.png, one after the other.
 
-    Nothing is begun where a file is there already, unless `overwrite`. A figure that lacks an optional package
-    is left out.
+    Nothing is begun where a file is there already, unless `overwrite`. A figure that lacks an optional
+    package is left out.
     """
     place = Path(output).expanduser()
     targets = {figure.name: place / f"{figure.name}.png" for figure in figures}
