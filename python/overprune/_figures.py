@@ -92,7 +92,9 @@ def write(figures: Sequence[Figure], output: str, *, overwrite: bool) -> Iterato
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"output directory {output} cannot be made: {error.strerror}") from error
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = "a part of its path is a file" if is_file else error.strerror
+        raise OSError(f"output directory {output} cannot be made: {reason}") from error
     for figure in figures:
         begun = time.perf_counter()
         try:

@@ -9,7 +9,7 @@ import typer
 
 def figures(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME ...]", help="Which ones; all if not given.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Which ones; all if not given.")
     ] = None,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="DIR", help="Where the figures go.")
@@ -31,11 +31,15 @@ def figures(
             typer.echo("\n".join(f"{figure.name:<{width}}  {figure.title}" for figure in picked))
             return
         written = 0
-        for drawn in write(picked, output, overwrite=overwrite):
-            if drawn.path is None:
-                typer.echo(f"overprune: {drawn.name} is left out: {drawn.text}", err=True)
-            else:
-                written += 1
-                typer.echo(f"{drawn.path}  {drawn.seconds:.1f} s")
+        try:
+            for drawn in write(picked, output, overwrite=overwrite):
+                if drawn.path is None:
+                    typer.echo(f"overprune: {drawn.name} is left out: {drawn.text}", err=True)
+                else:
+                    written += 1
+                    typer.echo(f"{drawn.path}  {drawn.seconds:.1f} s")
+        except KeyboardInterrupt:
+            typer.echo(f"overprune: interrupted; figures written: {written}", err=True)
+            raise typer.Exit(130) from None
     if not written:
         raise typer.Exit(1)

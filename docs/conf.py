@@ -1,0 +1,80 @@
+"""The documentation: `python -m sphinx -W --keep-going -b html docs docs/_build/html` (CONTRIBUTING.md).
+
+Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu and Homebrew: the
+package `doxygen`); without it those pages are left out, and a line of the build says so.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import overprune
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
+
+project = "overprune"
+copyright = "the overprune developers"
+version = release = overprune.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "breathe",
+    "generated_reference",
+]
+exclude_patterns = ["_build", "reference/cpp_intro.rst", "**sg_execution_times.rst"]
+
+html_theme = "furo"
+html_title = f"overprune {version}"
+html_static_path = ["_static"]
+html_css_files = ["overprune.css"]
+# Formulas are set in the reader's browser; a copy of MathJax can be named for machines without a network.
+mathjax_path = os.environ.get(
+    "OVERPRUNE_MATHJAX", "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
+)
+
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+suppress_warnings = ["config.cache"]  # a class orders the gallery
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say what each argument is
+autodoc_member_order = "bysource"
+numpydoc_class_members_toctree = False
+
+breathe_projects = {"overprune": str(HERE / "_build" / "doxygen" / "xml")}
+breathe_default_project = "overprune"
+
+
+class InReadingOrder:
+    """Sorts the gallery: settings first, then what is done to a model, then what theory alone can say."""
+
+    names = (
+        "spiked identity power_law two_power_laws correlated random_features digits "
+        "rules retraining compensated schedules ridge sample_sizes survival coefficients phase"
+    ).split()
+
+    def __init__(self, folder: str) -> None:
+        pass
+
+    def __call__(self, filename: str) -> tuple[int, str]:
+        name = Path(filename).stem
+        return (self.names.index(name) if name in self.names else len(self.names), name)
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../python/overprune/gallery",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/\w+\.py$",
+    "within_subsection_order": InReadingOrder,
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "thumbnail_size": (400, 260),
+}
