@@ -1,7 +1,7 @@
 """The documentation: `python -m sphinx -W --keep-going -b html docs docs/_build/html` (CONTRIBUTING.md).
 
-Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu and Homebrew: the
-package `doxygen`); without it those pages are left out, and a line of the build says so.
+Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu and
+Homebrew: the package `doxygen`); without it those pages are left out, and a line of the build says so.
 """
 
 import os
@@ -27,7 +27,8 @@ extensions = [
     "breathe",
     "generated_reference",
 ]
-exclude_patterns = ["_build", "reference/cpp_intro.rst", "**sg_execution_times.rst"]
+# The tutorial is a gallery of one page; the toctree names that page itself.
+exclude_patterns = ["_build", "lessons", "tutorial/index.rst", "reference/cpp_intro.rst"]
 
 html_theme = "furo"
 html_title = f"overprune {version}"
@@ -40,7 +41,11 @@ mathjax_path = os.environ.get(
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
-suppress_warnings = ["config.cache"]  # a class orders the gallery
+suppress_warnings = [
+    "config.cache",  # a class orders the gallery
+    "toc.empty_glob",  # pages that may not be there
+    "duplicate_declaration.cpp",  # the namespace, on the page of every header
+]
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say what each argument is
@@ -54,22 +59,30 @@ breathe_default_project = "overprune"
 class InReadingOrder:
     """Sorts the gallery: settings first, then what is done to a model, then what theory alone can say."""
 
-    names = (
-        "spiked identity power_law two_power_laws correlated random_features digits "
-        "rules retraining compensated schedules ridge sample_sizes survival coefficients phase"
-    ).split()
+    settings = (
+        "spiked",
+        "identity",
+        "power_law",
+        "two_power_laws",
+        "correlated",
+        "random_features",
+        "digits",
+    )
+    choices = ("rules", "retraining", "compensated", "schedules", "ridge", "sample_sizes")
+    laws = ("survival", "coefficients", "phase")
 
     def __init__(self, folder: str) -> None:
         pass
 
     def __call__(self, filename: str) -> tuple[int, str]:
-        name = Path(filename).stem
-        return (self.names.index(name) if name in self.names else len(self.names), name)
+        """A script that is not listed comes last."""
+        order, name = (*self.settings, *self.choices, *self.laws), Path(filename).stem
+        return (order.index(name) if name in order else len(order), name)
 
 
 sphinx_gallery_conf = {
-    "examples_dirs": "../python/overprune/gallery",
-    "gallery_dirs": "gallery",
+    "examples_dirs": ["lessons", "../python/overprune/gallery"],
+    "gallery_dirs": ["tutorial", "gallery"],
     "filename_pattern": r"/\w+\.py$",
     "within_subsection_order": InReadingOrder,
     "download_all_examples": False,

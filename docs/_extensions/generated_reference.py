@@ -1,4 +1,4 @@
-"""Pages made at build time: the C++ reference from the headers (doxygen, breathe) and the help of every command."""
+"""Pages made at build time: the C++ reference from the headers (doxygen, breathe), and the commands' help."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ XML = DOCS / "_build" / "doxygen"
 NO_DOXYGEN = (
     "doxygen is not installed: the pages of the C++ reference are left out "
     "(Debian, Ubuntu and Homebrew: the package doxygen)"
+)
+SECTIONS = (
+    "briefdescription detaileddescription innernamespace innerclass enum typedef func var "
+    "public-type public-func public-attrib public-static-func"
 )
 FORWARDING = {"overprune.hpp"}  # includes the others and declares nothing
 
@@ -53,8 +57,8 @@ def cpp(folder: Path) -> None:
     intro = (DOCS / "reference" / "cpp_intro.rst").read_text()
     if shutil.which("doxygen") is None:
         logger.info(NO_DOXYGEN)
-        note = ".. note::\n\n   These pages were built without doxygen, which the reference of the headers needs.\n"
-        write(folder / "index.rst", f"{intro}\n{note}")
+        note = "These pages were built without doxygen, which the reference of the headers needs."
+        write(folder / "index.rst", f"{intro}\n.. note::\n\n   {note}\n")
         return
     XML.mkdir(parents=True, exist_ok=True)
     settings = (DOCS / "Doxyfile").read_text() + f'\nOUTPUT_DIRECTORY = "{XML}"\n'
@@ -63,8 +67,8 @@ def cpp(folder: Path) -> None:
         logger.warning("doxygen: %s", line)
     names = sorted(path.name for path in HEADERS.glob("*.hpp") if path.name not in FORWARDING)
     for name in names:
-        title = f"overprune/{name}"
-        page = f"{title}\n{'=' * len(title)}\n\n{purpose(HEADERS / name)}\n\n.. doxygenfile:: {name}\n"
+        head = f"{name}\n{'=' * len(name)}\n\n{purpose(HEADERS / name)}"
+        page = f"{head}\n\n.. doxygenfile:: {name}\n   :sections: {SECTIONS}\n"
         write(folder / f"{name.removesuffix('.hpp')}.rst", page)
     entries = "\n".join(f"   {name.removesuffix('.hpp')}" for name in names)
     write(folder / "index.rst", f"{intro}\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n")
