@@ -43,7 +43,6 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 suppress_warnings = [
     "config.cache",  # a class orders the gallery
-    "toc.empty_glob",  # pages that may not be there
     "duplicate_declaration.cpp",  # the namespace, on the page of every header
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -22,6 +23,7 @@ SECTIONS = (
     "briefdescription detaileddescription innernamespace innerclass enum typedef func var "
     "public-type public-func public-attrib public-static-func"
 )
+OPTIONAL = {"explore", "networks", "releasing"}  # pages of the landing page's toctrees
 FORWARDING = {"overprune.hpp"}  # includes the others and declares nothing
 
 
@@ -90,6 +92,27 @@ def write(path: Path, text: str) -> None:
         path.write_text(text)
 
 
+def leave_out_missing_pages(app: Sphinx, name: str, source: list[str]) -> None:
+    """Drops from the landing page's tables of contents what this checkout does not have."""
+    if name == "index":
+        lines = source[0].splitlines(keepends=True)
+        source[0] = "".join(line for line in lines if line.strip() not in OPTIONAL or exists(line.strip()))
+
+
+def exists(page: str) -> bool:
+    return (DOCS / f"{page}.md").exists()
+
+
+def without_foreign_links(app: Sphinx, what: str, name: str, *rest: object) -> None:
+    """Methods inherited from scikit-learn refer to its own pages, which are not these."""
+    lines = rest[-1]
+    assert isinstance(lines, list)
+    if ".sklearn" in name:
+        lines[:] = [re.sub(r":(?:ref|term):`([^<`]*?) *(?:<[^>`]*>)?`", r"\1", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", generate, priority=100)
+    app.connect("source-read", leave_out_missing_pages)
+    app.connect("autodoc-process-docstring", without_foreign_links)
     return {"parallel_read_safe": True}
