@@ -38,7 +38,9 @@ html_css_files = ["overprune.css"]
 mathjax_path = os.environ.get(
     "OVERPRUNE_MATHJAX", "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
 )
+mathjax3_config = {"chtml": {"scale": 0.9}}  # most displayed formulas fit then
 
+default_role = "py:obj"  # names in single backticks link to their pages
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 suppress_warnings = [

@@ -4,7 +4,7 @@ Compensated pruning: survivors make up for what is pruned
 
 Optimal brain surgeon changes the survivors when it removes a feature, without training again. With the
 population's covariance as the metric this needs no data; for correlated features it recovers much of what
-plain pruning loses, and never hurts as retraining can.
+plain pruning loses.
 """
 
 import numpy as np
