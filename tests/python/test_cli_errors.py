@@ -79,7 +79,10 @@ def test_missing_files(config: Path) -> None:
         ("demo --workers", "option '--workers' requires an argument"),
         ("run", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
-        ("jump", "command must be one of demo, run, status, reproduce, predict, advise, figures, info; got 'jump'"),
+        (
+            "jump",
+            "command must be one of demo, run, status, reproduce, predict, advise, figures, info; got 'jump'",
+        ),
         ("--jump", "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --help"),
         (
             "run small.toml --outptu x",
