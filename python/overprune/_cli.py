@@ -11,6 +11,8 @@ import typer
 
 from ._cli_usage import Commands, integer, number_of_bytes, say
 
+from ._figures_command import figures
+
 if TYPE_CHECKING:
     from ._config import Experiment
     from ._demo import Results
@@ -221,6 +223,9 @@ def advise(
                 command.write(place.path, experiment, found, plane)
                 place.commit()
     typer.echo("\n\n".join(map(str, found)))
+
+
+app.command()(figures)
 
 
 @app.command()

@@ -180,7 +180,7 @@ def risk_grid(
     figure, panels = plt.subplots(
         len(rows),
         len(rows[0]),
-        figsize=(max(3.7 * len(rows[0]), 5.5), 0.9 + 3.1 * len(rows)),
+        figsize=(max(3.7 * len(rows[0]), 7.4), 0.9 + 3.1 * len(rows)),
         squeeze=False,
         sharex=True,
         sharey="row",

@@ -81,7 +81,8 @@ def test_missing_files(config: Path) -> None:
         ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         (
             "jump",
-            "command must be one of demo, run, status, reproduce, predict, advise, explore, info; got 'jump'",
+            "command must be one of demo, run, status, reproduce, predict, advise, explore, figures, info; "
+            "got 'jump'",
         ),
         ("--jump", "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --help"),
         (

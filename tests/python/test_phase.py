@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
-from runpy import run_path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -258,9 +256,3 @@ def test_the_figure_refuses_what_it_cannot_draw():
         op.plot.phase(table, limit=1.0)
     with pytest.raises(TypeError, match="ax must be a matplotlib Axes, got 3"):
         op.plot.phase(table, ax=3)
-
-
-def test_the_example_runs(tmp_path):
-    main = run_path(str(Path(__file__).parents[2] / "examples" / "phase.py"))["main"]
-    main(str(tmp_path / "phase.png"), points=4)
-    assert (tmp_path / "phase.png").read_bytes().startswith(b"\x89PNG")

@@ -108,8 +108,8 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
         (all where k is less).
     rule : {"magnitude", "hessian", "random"}, default "magnitude"
         The score of feature i: ``|theta_i|``; ``theta_i**2`` times its (weighted) sample variance, or second
-        moment without an intercept; a uniform random number. With several targets |theta_i| is the l2 norm
-        of the feature's coefficients.
+        moment without an intercept; a uniform random number. With several targets ``|theta_i|`` is the l2
+        norm of the feature's coefficients.
     retrain : bool, default True
         Whether to train again on the survivors; else they keep their coefficients.
     ridge : float, default 0.0

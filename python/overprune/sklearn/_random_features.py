@@ -36,8 +36,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_components, n_features_in_)
-    n_features_in_, feature_names_in_
+    weights_ : ndarray of shape (n_components, d), of d columns of X
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
         As everywhere in scikit-learn.
 
     Raises

@@ -1,0 +1,94 @@
+"""The documentation: `python -m sphinx -W --keep-going -b html docs docs/_build/html` (CONTRIBUTING.md).
+
+Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu and
+Homebrew: the package `doxygen`); without it those pages are left out, and a line of the build says so.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import overprune
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
+
+project = "overprune"
+copyright = "the overprune developers"
+version = release = overprune.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_gallery.gen_gallery",
+    "breathe",
+    "generated_reference",
+]
+# The tutorial is a gallery of one page; the toctree names that page itself.
+exclude_patterns = ["_build", "lessons", "tutorial/index.rst", "reference/cpp_intro.rst"]
+
+html_theme = "furo"
+html_title = f"overprune {version}"
+html_static_path = ["_static"]
+html_css_files = ["overprune.css"]
+# Formulas are set in the reader's browser; a copy of MathJax can be named for machines without a network.
+mathjax_path = os.environ.get(
+    "OVERPRUNE_MATHJAX", "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
+)
+mathjax3_config = {"chtml": {"scale": 0.9}}  # most displayed formulas fit then
+
+default_role = "py:obj"  # names in single backticks link to their pages
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+suppress_warnings = [
+    "config.cache",  # a class orders the gallery
+    "duplicate_declaration.cpp",  # the namespace, on the page of every header
+]
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say what each argument is
+autodoc_member_order = "bysource"
+numpydoc_class_members_toctree = False
+
+breathe_projects = {"overprune": str(HERE / "_build" / "doxygen" / "xml")}
+breathe_default_project = "overprune"
+
+
+class InReadingOrder:
+    """Sorts the gallery: settings first, then what is done to a model, then what theory alone can say."""
+
+    settings = (
+        "spiked",
+        "identity",
+        "power_law",
+        "two_power_laws",
+        "correlated",
+        "random_features",
+        "digits",
+    )
+    choices = ("rules", "retraining", "compensated", "schedules", "ridge", "sample_sizes")
+    laws = ("survival", "coefficients", "phase")
+
+    def __init__(self, folder: str) -> None:
+        pass
+
+    def __call__(self, filename: str) -> tuple[int, str]:
+        """A script that is not listed comes last."""
+        order, name = (*self.settings, *self.choices, *self.laws), Path(filename).stem
+        return (order.index(name) if name in order else len(order), name)
+
+
+sphinx_gallery_conf = {
+    "examples_dirs": ["lessons", "../python/overprune/gallery"],
+    "gallery_dirs": ["tutorial", "gallery"],
+    "filename_pattern": r"/\w+\.py$",
+    "within_subsection_order": InReadingOrder,
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "thumbnail_size": (400, 260),
+}

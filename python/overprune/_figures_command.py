@@ -1,0 +1,45 @@
+"""The command `overprune figures`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Which ones; all if not given.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", help="Where the figures go.")
+    ] = "overprune-figures",
+    listed: Annotated[bool, typer.Option("--list", help="Print the names, and what they show.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace figures in DIR.")] = False,
+) -> None:
+    """Draw the figures of the documentation's gallery: settings simulated and predicted.
+
+    Writes NAME.png into DIR. The one of real digits needs pip install 'overprune[data]'.
+    """
+    from ._cli import _one_line_errors
+    from ._figures import chosen, write
+
+    with _one_line_errors():
+        picked = chosen(names or [])
+        if listed:
+            width = max(len(figure.name) for figure in picked)
+            typer.echo("\n".join(f"{figure.name:<{width}}  {figure.title}" for figure in picked))
+            return
+        written = 0
+        try:
+            for drawn in write(picked, output, overwrite=overwrite):
+                if drawn.path is None:
+                    typer.echo(f"overprune: {drawn.name} is left out: {drawn.text}", err=True)
+                else:
+                    written += 1
+                    typer.echo(f"{drawn.path}  {drawn.seconds:.1f} s")
+        except KeyboardInterrupt:
+            typer.echo(f"overprune: interrupted; figures written: {written}", err=True)
+            raise typer.Exit(130) from None
+    if not written:
+        raise typer.Exit(1)
