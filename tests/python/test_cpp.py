@@ -50,10 +50,14 @@ def test_exported_targets_hold_no_absolute_path():
     assert "Eigen" not in targets
 
 
-def test_headers_name_neither_eigen_nor_python():
-    headers = sorted(Path(op.get_include()).rglob("*.hpp"))
-    assert len(headers) > 8
-    for header in headers:
+def test_only_the_adapters_name_eigen_and_no_header_python():
+    folder = Path(op.get_include()) / "overprune"
+    adapters = {folder / "eigen.hpp", *(folder / "eigen").iterdir()}
+    headers = set(folder.rglob("*.hpp"))
+    assert len(headers) > 20
+    assert adapters < headers
+    assert "eigen" not in (folder / "overprune.hpp").read_text().lower()
+    for header in sorted(headers - adapters):
         includes = [line for line in header.read_text().splitlines() if line.startswith("#include")]
         assert not [line for line in includes if "Eigen" in line or "Python" in line or "pybind" in line], (
             header
