@@ -37,6 +37,18 @@ def get_cmake_dir() -> str:
     return str(_root() / "lib" / "cmake" / "overprune")
 
 
+def get_pkgconfig_dir() -> str:
+    """Return the directory of ``overprune.pc``: ``PKG_CONFIG_PATH`` for ``pkg-config --cflags --libs overprune``.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> op.get_pkgconfig_dir().endswith("pkgconfig")
+    True
+    """
+    return str(_root() / "lib" / "pkgconfig")
+
+
 def build_info() -> dict[str, Any]:
     """Return the facts of this build.
 

@@ -80,7 +80,10 @@ def test_missing_files(config: Path) -> None:
         ("run", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         ("jump", "command must be one of demo, run, status, reproduce, predict, advise, info; got 'jump'"),
-        ("--jump", "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --help"),
+        (
+            "--jump",
+            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --pkgconfigdir, --help",
+        ),
         (
             "run small.toml --outptu x",
             "overprune run has no option --outptu; allowed: --output, --workers, --memory-limit, --dask, "

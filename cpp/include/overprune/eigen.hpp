@@ -1,7 +1,7 @@
-// Adapters for programs that have Eigen 3.3 or newer (tested with 3.4 and 5.0): the functions of the library with Eigen's matrices,
-// vectors and expressions as arguments, and Eigen's own matrices as results.
+// Adapters for programs that have Eigen, 3.3 or newer (tested with 3.4 and 5.0): the functions of the library
+// with Eigen's matrices, vectors and expressions as arguments, and Eigen's own matrices as results.
 //
-//     #include <overprune/eigen.hpp>                                       // Eigen's include path is yours
+//     #include <overprune/eigen.hpp>                                       // CMake: link Eigen3::Eigen, too
 //     Eigen::VectorXd theta = overprune::least_squares(X, y);              // minimum norm
 //     overprune::Indices support = overprune::top_k_magnitude(theta, 20);
 //     Eigen::MatrixXd refit = overprune::retrain_path(X.topRows(80), y.head(80), support, {10, 20});

@@ -51,6 +51,13 @@ using SimulateMonitor = std::function<void(Index done, const SimulateResult& fou
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
                         const SimulateMonitor& monitor = {});
 
+/// Results of blocks of trials as one, in the order given: for trials that threads, processes or machines of
+/// your own run, each with its `first` and `count`. Bit for bit what one call for all of them returns.
+/// @param blocks  of one problem, grid and n
+/// @return their trials, one after the other
+/// @throws std::invalid_argument for blocks of different grids
+SimulateResult join(const std::vector<SimulateResult>& blocks);
+
 /// What one worker of `simulate` keeps from trial to trial, in bytes.
 struct WorkerMemory {
   Index design = 0;   ///< X (n, p), or 0 where its columns are drawn anew
