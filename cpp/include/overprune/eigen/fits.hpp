@@ -135,7 +135,7 @@ Indices top_k_magnitude(const T& theta, Index k) {
 
 /// Keeps the rows of theta on the support and zeroes the others.
 /// @param theta    (p) or (p, m)
-/// @param support  indices in [0, p), such as those of `top_k`
+/// @param support  (s) indices in [0, p), such as those of `top_k`
 /// @return as theta
 /// @throws std::invalid_argument for an index out of range
 template <EigenDense T>
@@ -148,7 +148,7 @@ eigen_detail::Model<T> prune(const T& theta, const Indices& support) {
 
 /// Deletes the rows off the support and lets the others make up for them (optimal brain surgeon).
 /// @param theta    (p) or (p, m)
-/// @param support  distinct indices in [0, p), at least one
+/// @param support  (s) distinct indices in [0, p), at least one
 /// @param hessian  (p, p) symmetric and positive semidefinite
 /// @return as theta
 /// @throws std::invalid_argument for mismatched, non-finite or unsymmetric input or a support out of range
