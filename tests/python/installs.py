@@ -51,7 +51,9 @@ def eigen_prefixes() -> list[str]:
         return []
 
 
-def build(source: Path, directory: Path, prefix: str | Path | None, *definitions: str, flags: str = "") -> None:
+def build(
+    source: Path, directory: Path, prefix: str | Path | None, *definitions: str, flags: str = ""
+) -> None:
     """Configures and builds a project against the package under `prefix`."""
     prefixes = [*([str(prefix)] if prefix else []), *eigen_prefixes()]
     run(

@@ -92,7 +92,10 @@ def test_versions(plain, tmp_path):
     run(*command, f"-DWANTED={op.__version__}", env=clean_environment())
     for wanted in ("9.0", f"{major}.{int(minor) + 1}"):
         done = subprocess.run(
-            [*map(str, command), f"-DWANTED={wanted}"], capture_output=True, text=True, env=clean_environment()
+            [*map(str, command), f"-DWANTED={wanted}"],
+            capture_output=True,
+            text=True,
+            env=clean_environment(),
         )
         assert done.returncode != 0
         assert f"version: {op.__version__}" in done.stderr
@@ -151,12 +154,18 @@ def test_the_wheel_is_small_and_complete(wheel):
     kinds = (".py", ".pyi", ".hpp", ".cmake", ".pc", ".a", ".so", ".typed")
     junk = [name for name in names if not name.endswith(kinds) and ".dist-info/" not in name]
     assert not junk
-    assert wheel.file.stat().st_size < 1_000_000
+    # Three levels of kernels, once in the library and once in the module, are most of it: it shall not grow.
+    assert wheel.file.stat().st_size < 2_700_000
 
 
 def test_no_absolute_path_leaks(wheel, plain):
     """Not even one of another machine: whatever looks like one, in text and in what is compiled."""
-    texts = [file for root in (wheel.site / "overprune", plain) for kind in ("*.cmake", "*.pc") for file in root.rglob(kind)]
+    texts = [
+        file
+        for root in (wheel.site / "overprune", plain)
+        for kind in ("*.cmake", "*.pc")
+        for file in root.rglob(kind)
+    ]
     assert len(texts) >= 10
     for file in texts:
         text = file.read_text().replace("${_IMPORT_PREFIX}/", "").replace("/../", "")

@@ -5,6 +5,7 @@ from pathlib import Path
 import overprune as op
 from installs import ROOT, build, run
 
+
 def test_doctest_suite(tmp_path):
     build(ROOT / "tests" / "cpp", tmp_path, op.get_cmake_dir())
     print(run("ctest", "--test-dir", tmp_path, "--output-on-failure"))

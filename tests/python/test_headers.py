@@ -42,7 +42,9 @@ def documented(tmp_path_factory):
         ["doxygen", "-"], input=CONFIG.format(output=folder), cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    files = [path for kind in ("namespace", "class", "struct") for path in (folder / "xml").glob(f"{kind}*.xml")]
+    files = [
+        path for kind in ("namespace", "class", "struct") for path in (folder / "xml").glob(f"{kind}*.xml")
+    ]
     return done.stderr, [ElementTree.parse(path).getroot() for path in files]
 
 

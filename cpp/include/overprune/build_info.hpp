@@ -12,6 +12,8 @@ struct BuildInfo {
   std::string kernel_level;                ///< level in use: v2, v3, v4 of x86-64, or generic
   std::vector<std::string> kernel_levels;  ///< (levels) compiled in, best first
   std::string compiler;                    ///< name and version
+  std::string build_type;                  ///< of CMake: Release, Debug, ...
+  std::string eigen;                       ///< version that the kernels were compiled with
   bool assertions = false;                 ///< true in builds without NDEBUG, which are slow
 };
 
