@@ -1,4 +1,5 @@
-# Headers, library and CMake package: the component `devel` of a plain install and of the wheel alike.
+# Headers, library, CMake package and pkg-config file: the component `devel` of a plain install and of the wheel
+# alike. All of them find one another from where they lie: the folder may be moved.
 include(CMakePackageConfigHelpers)
 
 set(_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/overprune")
@@ -13,3 +14,10 @@ write_basic_package_version_file(overprune-config-version.cmake COMPATIBILITY Sa
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/overprune-config.cmake"
               "${CMAKE_CURRENT_BINARY_DIR}/overprune-config-version.cmake"
         DESTINATION "${_config_dir}" COMPONENT devel)
+
+# From the folder of overprune.pc to the prefix.
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig"
+           OUTPUT_VARIABLE OVERPRUNE_PC_PREFIX)
+configure_file(cmake/overprune.pc.in overprune.pc @ONLY)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/overprune.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+        COMPONENT devel)

@@ -199,4 +199,26 @@ SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& 
   return Run(problem, grid, trials).finish(monitor);
 }
 
+SimulateResult join(const std::vector<SimulateResult>& blocks) {
+  static constexpr std::vector<double> SimulateResult::*kArrays[] = {
+      &SimulateResult::dense_risk,       &SimulateResult::pruned_risk,    &SimulateResult::retrained_risk,
+      &SimulateResult::compensated_risk, &SimulateResult::dense_accuracy, &SimulateResult::pruned_accuracy,
+      &SimulateResult::retrained_accuracy};
+  SimulateResult all;
+  for (const auto array : kArrays) {
+    std::size_t count = 0;
+    for (const SimulateResult& block : blocks) {
+      // Of one grid: every trial has as many numbers in this array for each number in dense_risk.
+      if ((block.*array).size() * blocks[0].dense_risk.size() !=
+          (blocks[0].*array).size() * block.dense_risk.size())
+        check::fail("blocks must be of one grid, got one with other numbers of risks than the first");
+      count += (block.*array).size();
+    }
+    (all.*array).reserve(count);
+    for (const SimulateResult& block : blocks)
+      (all.*array).insert((all.*array).end(), (block.*array).begin(), (block.*array).end());
+  }
+  return all;
+}
+
 }  // namespace overprune

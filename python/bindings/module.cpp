@@ -15,14 +15,18 @@ PYBIND11_MODULE(_core, module) {
     facts["kernel_level"] = info.kernel_level;
     facts["kernel_levels"] = info.kernel_levels;
     facts["compiler"] = info.compiler;
+    facts["build_type"] = info.build_type;
+    facts["eigen"] = info.eigen;
+    facts["pybind11"] = PYBIND11_TOSTRING(PYBIND11_VERSION_MAJOR) "." PYBIND11_TOSTRING(
+        PYBIND11_VERSION_MINOR) "." PYBIND11_TOSTRING(PYBIND11_VERSION_PATCH);
     facts["assertions"] = info.assertions;
     return facts;
   });
   bindings::register_features(module);
   bindings::register_finite(module);
-  bindings::register_laws(module);
   bindings::register_least_squares(module);
   bindings::register_problem(module);
+  bindings::register_laws(module);  // after the problems, whose name their signatures hold
   bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);

@@ -7,7 +7,7 @@ draws.
 
 from . import datasets, plot, spectra
 from ._advise import advise
-from ._build import build_info, get_cmake_dir, get_include
+from ._build import build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._features import random_features
@@ -43,6 +43,7 @@ __all__ = [
     "fixed_point",
     "get_cmake_dir",
     "get_include",
+    "get_pkgconfig_dir",
     "importance",
     "least_squares",
     "least_squares_path",

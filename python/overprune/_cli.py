@@ -79,8 +79,11 @@ def _root(
     includedir: Annotated[
         bool, typer.Option("--includedir", help="Print the folder of the headers.")
     ] = False,
+    pkgconfigdir: Annotated[
+        bool, typer.Option("--pkgconfigdir", help="Print the folder of overprune.pc.")
+    ] = False,
 ) -> None:
-    from . import get_cmake_dir, get_include
+    from . import get_cmake_dir, get_include, get_pkgconfig_dir
     from ._version import __version__
 
     if version:
@@ -89,6 +92,8 @@ def _root(
         typer.echo(get_cmake_dir())
     elif includedir:
         typer.echo(get_include())
+    elif pkgconfigdir:
+        typer.echo(get_pkgconfig_dir())
     elif context.invoked_subcommand is not None:
         return
     else:

@@ -47,12 +47,17 @@ TEST_CASE("the same bits for any number of workers and any split") {
     CHECK(same_bits(one.pruned_risk, many.pruned_risk));
     CHECK(same_bits(one.retrained_risk, many.retrained_risk));
   }
-  std::vector<double> pieces;
-  for (const auto& [first, count] : {std::pair<Index, Index>{0, 5}, {5, 1}, {6, 6}}) {
-    const SimulateResult part = simulate(problem, grid, {30, first, count, 5, 2, false});
-    pieces.insert(pieces.end(), part.retrained_risk.begin(), part.retrained_risk.end());
-  }
-  CHECK(same_bits(one.retrained_risk, pieces));
+  std::vector<SimulateResult> pieces;
+  for (const auto& [first, count] : {std::pair<Index, Index>{0, 5}, {5, 1}, {6, 6}})
+    pieces.push_back(simulate(problem, grid, {30, first, count, 5, 2, false}));
+  const SimulateResult joined = join(pieces);
+  CHECK(same_bits(one.dense_risk, joined.dense_risk));
+  CHECK(same_bits(one.pruned_risk, joined.pruned_risk));
+  CHECK(same_bits(one.retrained_risk, joined.retrained_risk));
+  CHECK(joined.dense_accuracy.empty());
+  CHECK(join({}).dense_risk.empty());
+  pieces[1].retrained_risk.clear();
+  CHECK_THROWS_AS(join(pieces), std::invalid_argument);
 }
 
 // Blocks of columns are 1024 wide at n = 64, and wider below.

@@ -244,6 +244,6 @@ def fixed_point(draw: st.DrawFn) -> Call:
 
 @target
 def build(draw: st.DrawFn) -> Call:
-    function = draw(st.sampled_from([op.build_info, op.get_include, op.get_cmake_dir]))
+    function = draw(st.sampled_from([op.build_info, op.get_include, op.get_cmake_dir, op.get_pkgconfig_dir]))
     assert not inspect.signature(function).parameters
     return Call(function, {}, lambda result: None)

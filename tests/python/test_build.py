@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -17,14 +18,19 @@ def test_facts():
     assert info["version"] == op.__version__ == metadata.version("overprune")
     assert info["kernel_level"] in info["kernel_levels"]
     assert set(info["kernel_levels"]) in ({"v2", "v3", "v4"}, {"generic"})
-    assert info["compiler"]
+    assert re.fullmatch(r"(g\+\+|clang|MSVC) \d.*", info["compiler"])
+    assert info["build_type"] in ("Release", "RelWithDebInfo", "MinSizeRel", "Debug", "")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", info["eigen"])
+    assert re.fullmatch(r"3\.\d+\.\w+", info["pybind11"])
     assert info["assertions"] in (True, False)
 
 
-@pytest.mark.parametrize("header", sorted(p.name for p in (ROOT / "cpp/include/overprune").glob("*.hpp")))
+HEADERS = ROOT / "cpp/include"
+
+
+@pytest.mark.parametrize("header", sorted(str(p.relative_to(HEADERS)) for p in HEADERS.rglob("*.hpp")))
 def test_every_header_is_installed(header):
-    installed = Path(op.get_include()) / "overprune" / header
-    assert installed.read_text() == (ROOT / "cpp/include/overprune" / header).read_text()
+    assert (Path(op.get_include()) / header).read_text() == (HEADERS / header).read_text()
 
 
 def test_cmake_package_is_installed():

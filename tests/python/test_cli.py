@@ -207,6 +207,7 @@ def test_version_and_folders() -> None:
     assert call("--version").stdout.strip() == op.__version__
     assert call("--cmakedir").stdout.strip() == op.get_cmake_dir()
     assert call("--includedir").stdout.strip() == op.get_include()
+    assert call("--pkgconfigdir").stdout.strip() == op.get_pkgconfig_dir()
 
 
 def test_without_a_command_there_is_help() -> None:

@@ -84,7 +84,10 @@ def test_missing_files(config: Path) -> None:
             "command must be one of demo, run, status, reproduce, predict, advise, explore, figures, info; "
             "got 'jump'",
         ),
-        ("--jump", "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --help"),
+        (
+            "--jump",
+            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --pkgconfigdir, --help",
+        ),
         (
             "run small.toml --outptu x",
             "overprune run has no option --outptu; allowed: --output, --workers, --memory-limit, --dask, "

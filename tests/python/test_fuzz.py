@@ -36,6 +36,7 @@ def test_every_public_function_is_called():
         "build_info": "build",
         "get_cmake_dir": "build",
         "get_include": "build",
+        "get_pkgconfig_dir": "build",
     }
     for name in op.__all__:
         thing = getattr(op, name)

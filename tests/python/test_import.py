@@ -48,6 +48,6 @@ def test_the_public_names_of_the_design():
     expected = (
         "LinearGaussianProblem RandomFeatureProblem DataProblem spectra simulate predict least_squares "
         "least_squares_path retrain_path prune_path importance top_k prune random_features standard_normal "
-        "fixed_point coefficient_law plot get_include get_cmake_dir build_info"
+        "fixed_point coefficient_law plot get_include get_cmake_dir get_pkgconfig_dir build_info"
     )
     assert set(expected.split()) <= set(op.__all__)

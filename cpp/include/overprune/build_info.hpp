@@ -6,16 +6,21 @@
 
 namespace overprune {
 
+/// The facts of a build.
 struct BuildInfo {
-  std::string version;
+  std::string version;                     ///< of the package, "0.1.0"
   std::string kernel_level;                ///< level in use: v2, v3, v4 of x86-64, or generic
-  std::vector<std::string> kernel_levels;  ///< levels compiled in, best first
-  std::string compiler;
-  bool assertions = false;  ///< true in builds without NDEBUG, which are slow
+  std::vector<std::string> kernel_levels;  ///< (levels) compiled in, best first
+  std::string compiler;                    ///< name and version
+  std::string build_type;                  ///< of CMake: Release, Debug, ...
+  std::string eigen;                       ///< version that the kernels were compiled with
+  bool assertions = false;                 ///< true in builds without NDEBUG, which are slow
 };
 
-/// Facts of the build. Throws std::invalid_argument where the environment variable OVERPRUNE_KERNEL names a
-/// level that is not compiled in or that this processor does not run.
+/// Facts of the build.
+/// @return also the level that this processor runs
+/// @throws std::invalid_argument where the environment variable OVERPRUNE_KERNEL names a level that is not
+/// compiled in or that this processor does not run
 BuildInfo build_info();
 
 }  // namespace overprune

@@ -9,22 +9,32 @@
 
 namespace overprune {
 
-/// The activation of that name. @throws std::invalid_argument for an unknown name
+/// The activation of a name.
+/// @param name  identity, relu, sign, erf, cos, tanh or gelu
+/// @return the activation
+/// @throws std::invalid_argument for an unknown name
 Activation activation_from_name(const std::string& name);
+/// The name of an activation.
+/// @param activation  any
+/// @return what `activation_from_name` takes
 const char* name_of(Activation activation);
 
-/// phi(inputs weights' + 1 bias').
-/// @param inputs   (n, d)
-/// @param weights  (p, d) rows r_i of R
-/// @param bias     (p), or empty for none
-/// @param out      (n, p) receives the features
-/// @throws std::invalid_argument for shapes that do not match or non-finite entries
+/// Random features phi(inputs weights' + 1 bias').
+/// @param inputs      (n, d)
+/// @param weights     (p, d) rows r_i of R
+/// @param activation  phi, a named one or the caller's
+/// @param bias        (p), or empty for none
+/// @param out         (n, p) receives the features
+/// @throws std::invalid_argument for shapes that do not match, non-finite entries, or an image that is not
+/// finite
+/// Source: docs/theory.md, section 7.
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out);
 
 /// Second moments under a ~ N(0, I_d) of x and y = g(teacher'a) (docs/theory.md, section 7): closed forms for
 /// identity, relu, sign, erf and cos with g(z) = z, else quadrature (gaussian_moments.hpp).
 /// @param weights     (p, d), no zero row
+/// @param activation  phi, a named one or the caller's
 /// @param bias        (p), or empty for none
 /// @param teacher     (d)
 /// @param covariance  (p, p) receives E[x x'] (uncentred)

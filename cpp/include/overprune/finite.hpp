@@ -6,7 +6,8 @@
 namespace overprune {
 
 /// Whether none of the numbers is NaN or infinite.
-/// @param values  any layout; quick where the rows or the columns lie side by side
+/// @param values  (rows, cols), any layout; quick where the rows or the columns lie side by side
+/// @return false where a number is NaN or infinite
 bool all_finite(ConstMatrix values);
 
 }  // namespace overprune

@@ -1,4 +1,8 @@
 // Interruption: how long work is stopped from outside.
+//
+//     const std::function<void()> poll = [&] { if (stop_requested) throw Stopped(); };
+//     const overprune::Interruptible interruptible(poll);
+//     const overprune::LinearGaussianProblem problem(beta, covariance, 0.3);  // large: may throw Stopped
 #pragma once
 
 #include <functional>
@@ -12,12 +16,14 @@ namespace overprune {
 /// problems' constructors. One inside another takes its place; an empty poll leaves the outer one.
 class Interruptible {
  public:
-  /// @param poll  held by reference
+  /// Begins to call the poll.
+  /// @param poll  held by reference; may be empty
   explicit Interruptible(const std::function<void()>& poll);
+  /// A temporary would be gone before its first call.
   explicit Interruptible(std::function<void()>&&) = delete;
-  Interruptible(const Interruptible&) = delete;
-  Interruptible& operator=(const Interruptible&) = delete;
-  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;             ///< belongs to one block of one thread
+  Interruptible& operator=(const Interruptible&) = delete;  ///< likewise
+  ~Interruptible();                                         ///< the outer poll is back
 
  private:
   const std::function<void()>* outer_;

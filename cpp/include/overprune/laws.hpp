@@ -19,38 +19,52 @@ struct ModelLaw {
 };
 
 /// The law of training all p features, for any covariance and several targets. All arrays in C order.
+/// @param problem  with p features and m targets
+/// @param n        samples, at least 1
+/// @param ridge    of the training, at least 0
+/// @return the law of theta (p, m)
 /// @throws std::invalid_argument for n < 1 or a negative ridge
 /// Source: docs/theory.md, sections 4 and 9.
 ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge);
 
 /// Training the first `size` features on n samples, and pruning by `rule`.
 struct PruningPoint {
-  Index n = 1, size = 1;
-  Rule rule = Rule::magnitude;
-  double ridge = 0.0, retrain_ridge = 0.0;  ///< of the two trainings
+  Index n = 1;                  ///< samples, at least 1
+  Index size = 1;               ///< k, in [1, p]
+  Rule rule = Rule::magnitude;  ///< who is kept
+  double ridge = 0.0;           ///< of the first training, at least 0
+  double retrain_ridge = 0.0;   ///< of the second, at least 0
 };
 
 /// How the laws are drawn where they have no closed form. Results do not depend on `workers`.
 struct LawDraws {
-  Index draws = 1024;  ///< at least 1
-  std::uint64_t seed = 0;
-  Index workers = 1;
+  Index draws = 1024;      ///< at least 1
+  std::uint64_t seed = 0;  ///< of the draws
+  Index workers = 1;       ///< threads, at least 1
 };
 
 /// Who survives. Standard errors are empty where the numbers are exact.
 struct Survival {
-  std::vector<double> probability, probability_stderr;  ///< (S, size)
+  std::vector<double> probability;         ///< (S, size) of surviving
+  std::vector<double> probability_stderr;  ///< (S, size), or empty
   /// (S) on |theta_i|, or its row's norm; hessian: times sqrt(Sigma_ii); oracle: on its own score; random:
   /// NaN
-  std::vector<double> threshold, threshold_stderr;
-  std::vector<double> overlap, overlap_stderr;  ///< (S) expected share of the oracle's support
-  std::vector<char> oracle;                     ///< (S, size) whether in the oracle's support
+  std::vector<double> threshold;
+  std::vector<double> threshold_stderr;  ///< (S), or empty
+  std::vector<double> overlap;           ///< (S) expected share of the oracle's support
+  std::vector<double> overlap_stderr;    ///< (S), or empty
+  std::vector<char> oracle;              ///< (S, size) whether in the oracle's support
 };
 
 /// Probability that each feature is among the s of largest score, for every s of `nonzeros`: exact for
 /// independent features with one target and for the rules `oracle` and `random`, else by antithetic draws of
 /// the dense model (an odd number of draws is raised by one).
+/// @param problem   with at least `size` features
+/// @param point     training and rule
 /// @param nonzeros  (S) strictly increasing in [1, size]
+/// @param options   how it is drawn where there is no closed form
+/// @param poll      called about twenty times a second where not empty; what it throws ends the call
+/// @return probabilities, thresholds and overlaps for every s
 /// @throws std::invalid_argument for arguments out of range
 /// Source: docs/theory.md, section 5.
 Survival survival(const LinearGaussianProblem& problem, const PruningPoint& point, const Indices& nonzeros,
@@ -65,6 +79,13 @@ struct ModelSamples {
 
 /// Draws the dense model, its support and the model retrained on it. Draws 2 i and 2 i + 1 have opposite
 /// noise in the first training. A draw does not depend on how many there are.
+/// @param problem   with at least `size` features
+/// @param point     trainings and rule
+/// @param nonzeros  s, in [1, size]
+/// @param retrain   whether the second training is drawn, too
+/// @param options   how many draws, on how many threads
+/// @param poll      called about twenty times a second where not empty; what it throws ends the call
+/// @return the draws
 /// @throws std::invalid_argument for arguments out of range, or where a law has infinite variance
 /// Source: docs/theory.md, sections 6 and 9.
 ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPoint& point, Index nonzeros,
@@ -72,18 +93,26 @@ ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPo
 
 /// Laws of one coefficient taken at random: the probability of each cell over its width, (m, cells).
 struct CoefficientDensity {
-  std::vector<double> dense;      ///< of all coefficients
-  std::vector<double> surviving;  ///< of the dense model's survivors
-  std::vector<double> retrained;  ///< of the survivors after retraining; empty without
+  std::vector<double> dense;      ///< (m, cells) of all coefficients
+  std::vector<double> surviving;  ///< (m, cells) of the dense model's survivors
+  std::vector<double> retrained;  ///< (m, cells) of the survivors after retraining; empty without
 };
 
 /// Densities averaged over `features`, in cells as a histogram has them. `dense` is a closed form, as is
 /// `surviving` for independent features with one target and for the rules `oracle` and `random`; elsewhere
 /// `surviving` counts draws. `retrained` averages the Gaussian law given the first training over the draws,
 /// at most 128 of them.
+/// @param problem   with at least `size` features
+/// @param point     trainings and rule
+/// @param nonzeros  s, in [1, size]
+/// @param retrain   whether `retrained` is wanted
 /// @param edges     (cells + 1) strictly increasing
-/// @param features  distinct, in [0, size)
+/// @param features  (count) distinct, in [0, size)
+/// @param options   how it is drawn where there is no closed form
+/// @param poll      called about twenty times a second where not empty; what it throws ends the call
+/// @return densities of the cells
 /// @throws std::invalid_argument for arguments out of range, or where a law has infinite variance
+/// Source: docs/theory.md, sections 4 to 6 and 9.
 CoefficientDensity coefficient_density(const LinearGaussianProblem& problem, const PruningPoint& point,
                                        Index nonzeros, bool retrain, ConstVector edges,
                                        const Indices& features, const LawDraws& options,

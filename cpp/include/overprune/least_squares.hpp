@@ -3,6 +3,11 @@
 // For k <= n the solution of least norm of residuals, for k > n the interpolator of least l2 norm, both
 // theta = X_k^+ y; with ridge > 0 the minimiser of |y - X theta|^2 / (2n) + ridge |theta|^2 / 2
 // (docs/theory.md, section 1).
+//
+//     std::vector<double> x(n * p), y(n), theta(3 * p);                       // row-major x
+//     overprune::least_squares_path(overprune::row_major(x.data(), n, p), overprune::column_major(y.data(),
+//     n, 1),
+//                                   {10, 50, 200}, 0.0, theta.data());        // three models
 #pragma once
 
 #include <functional>
@@ -37,6 +42,7 @@ void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, Sol
 /// @param theta  (K, p, m) contiguous, C order; receives the solutions, zero from row k on
 /// @param info   if not null, receives rank and condition of each size
 /// @param poll   called between sizes; may throw to stop
+/// @throws std::invalid_argument as least_squares, and for sizes out of range
 void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge, double* theta,
                         SolveInfo* info = nullptr, const std::function<void()>& poll = {});
 
@@ -45,11 +51,12 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
 /// solved again by the orthogonal path.
 /// @param x         (n, p), finite
 /// @param y         (n, m), finite
-/// @param order     at least max(nonzeros) distinct indices in [0, p)
+/// @param order     (count) distinct indices in [0, p), at least max(nonzeros) of them
 /// @param nonzeros  (S) strictly increasing, at least 1
 /// @param ridge     at least 0
 /// @param theta     (S, p, m) contiguous, C order; receives the solutions, zero off the support
 /// @param poll      called between sizes; may throw to stop
+/// @throws std::invalid_argument as least_squares, and for an order or nonzeros out of range
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros, double ridge,
                   double* theta, const std::function<void()>& poll = {});
 

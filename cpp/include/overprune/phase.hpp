@@ -15,14 +15,14 @@ struct PhasePoint {
   Index problem = 0;      ///< which of the problems, from 0
   double n = 1.0;         ///< samples, > 0
   double nonzeros = 1.0;  ///< s, in (0, total of the problem]
-  /// Strictly increasing, above s and at most the total: the dense models to prune. May be empty.
+  /// (K) strictly increasing, above s and at most the total: the dense models to prune. May be empty.
   std::vector<double> sizes;
 };
 
 /// What is the same at all points.
 struct PhaseOptions {
-  std::vector<Rule> rules;  ///< (R) distinct, at least one
-  bool retrain = true;
+  std::vector<Rule> rules;     ///< (R) distinct, at least one
+  bool retrain = true;         ///< whether the pruned models are also trained again
   double ridge = 0.0;          ///< of the first training and of training directly, >= 0
   double retrain_ridge = 0.0;  ///< of the second, >= 0
   Index workers = 1;           ///< threads, >= 1; the result does not depend on it
@@ -38,8 +38,11 @@ struct PhaseResult {
 };
 
 /// The best of all sizes at every point, by theory. Time: the sum over points of `predict` over their sizes.
-/// @param problems  independent features
+/// @param problems  (any number) of independent features, each used by any number of points
+/// @param points    (P) problem, n, nonzeros and sizes
+/// @param options   rules, ridges and threads
 /// @param poll      called about twenty times a second where not empty; what it throws ends the call
+/// @return direct, oracle and best pruned risks of the points
 /// @throws std::invalid_argument for points or options out of range
 /// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
 PhaseResult phase(const std::vector<GroupedFeatures>& problems, const std::vector<PhasePoint>& points,

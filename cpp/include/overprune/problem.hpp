@@ -1,4 +1,8 @@
 // Problems: what is drawn, and what the risk of a model is.
+//
+//     const std::vector<double> beta(p, 0.1), variances(p, 1.0);
+//     const overprune::LinearGaussianProblem problem(overprune::column_major(beta.data(), p, 1),
+//                                                    overprune::vector_view(variances), 0.3);
 #pragma once
 
 #include <functional>
@@ -12,28 +16,32 @@ namespace overprune {
 /// Coefficients of several models on one support, for a Sampler to judge.
 struct Models {
   const Index* support = nullptr;  ///< (count) features of the rows of theta; null: 0, 1, ..., count - 1
-  Index count = 0;
-  ConstMatrix theta;  ///< (count, B m): column b m + t is model b, target t
+  Index count = 0;                 ///< number of coefficients of each
+  ConstMatrix theta;               ///< (count, B m): column b m + t is model b, target t
 };
 
 /// One thread's source of trials: draws data of a problem and judges models fitted to them. Keeps its memory
 /// from trial to trial; not for two threads at once.
 class Sampler {
  public:
-  virtual ~Sampler() = default;
+  virtual ~Sampler() = default;  ///< by way of a pointer to the base
 
-  /// Draws trial `trial` of `seed`: a pure function of both.
-  /// @param poll  called now and then; may throw to stop
+  /// Draws one trial: a pure function of its numbers.
+  /// @param seed   of the simulation
+  /// @param trial  number of the trial
+  /// @param poll   called now and then; may throw to stop
   virtual void draw(std::uint64_t seed, std::uint64_t trial, const std::function<void()>& poll = {}) = 0;
   /// (n, p), unit row stride; null data where the sampler holds no X (`streaming_sampler`).
   virtual ConstMatrix design() const = 0;
   /// Columns number first, ..., first + out.cols - 1 of X: the same numbers whoever holds X and however often
   /// they are asked for. By default a copy out of design().
-  /// @param out  (n, columns), unit row stride, col_stride at least n
+  /// @param first  number of the first column
+  /// @param out    (n, columns), unit row stride, col_stride at least n
   virtual void columns(Index first, Matrix out) const;
   virtual ConstMatrix response() const = 0;  ///< (n, m), unit row stride
 
   /// Test risk of each of B models.
+  /// @param models    B of them, (count, B m)
   /// @param risk      (B)
   /// @param accuracy  (B), or null; filled only where the problem has classes
   virtual void evaluate(const Models& models, double* risk, double* accuracy) = 0;
@@ -44,53 +52,68 @@ class LinearGaussianProblem;
 /// What `simulate` needs of a problem. Immutable; shared by threads.
 class Problem {
  public:
-  virtual ~Problem() = default;
-  virtual Index features() const = 0;  ///< p
-  virtual Index targets() const = 0;   ///< m
-  virtual bool has_classes() const { return false; }
+  virtual ~Problem() = default;                       ///< by way of a pointer to the base
+  virtual Index features() const = 0;                 ///< p
+  virtual Index targets() const = 0;                  ///< m
+  virtual bool has_classes() const { return false; }  ///< whether an accuracy is measured, too
   /// Sigma_ii (p) where the population is known, else null.
   virtual const std::vector<double>* curvature() const { return nullptr; }
   /// The linear Gaussian problem with the population's second moments where they are known, else null.
   virtual const LinearGaussianProblem* population() const { return nullptr; }
   /// Scores of the oracle rule as ranked: |beta_i| sqrt(Sigma_ii) of the problem restricted to its first k
   /// features.
+  /// @param k       how many features, in [1, p]
   /// @param scores  (k) receives them
   /// @throws std::invalid_argument where the truth is unknown or k is not in [1, p]
   virtual void oracle_scores(Index k, double* scores) const = 0;
-  /// A source of trials with n rows. @throws std::invalid_argument where n is out of range
+  /// A source of trials.
+  /// @param n  rows of X, at least 1
+  /// @throws std::invalid_argument where n is out of range
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
   /// Whether the columns of X can be drawn on their own, so that a sampler need not hold X.
   virtual bool streams() const { return false; }
   /// The same trials from a sampler that holds no X and draws `columns` anew whenever they are asked for.
+  /// @param n  rows of X, at least 1
   /// @throws std::invalid_argument where n is out of range or the problem does not stream
   virtual std::unique_ptr<Sampler> streaming_sampler(Index n) const;
   /// Numbers that a sampler with n rows holds to draw a trial, besides its design; see worker_memory.
+  /// @param n  rows of X
   virtual Index sampler_numbers(Index n) const = 0;
 };
 
 /// Noise of m targets: independent of one standard deviation (at least 0), or of a covariance N (m, m),
 /// symmetric and positive semidefinite. Holds a view: for passing on only.
 struct Noise {
-  Noise(double standard_deviation) : std(standard_deviation) {}  // NOLINT: meant to be implicit
+  /// Independent noise of one standard deviation; implicit, so that a number may stand for it.
+  /// @param standard_deviation  at least 0
+  Noise(double standard_deviation) : std(standard_deviation) {}
+  /// Noise of a covariance.
+  /// @param noise_covariance  (m, m)
   Noise(ConstMatrix noise_covariance) : covariance(noise_covariance) {}
-  double std = 0.0;
+  double std = 0.0;        ///< where covariance is null
   ConstMatrix covariance;  ///< null where std is what is given
 };
 
 /// x ~ N(0, Sigma), y = beta'x + N(0, N) (docs/theory.md, sections 1 and 9).
 class LinearGaussianProblem final : public Problem {
  public:
-  /// Independent features. @param beta (p, m)  @param variances (p) at least 0
-  /// @param noise  N: its square root, a number, for N = noise_std^2 I; or (m, m)
+  /// Independent features.
+  /// @param beta       (p, m)
+  /// @param variances  (p) at least 0
+  /// @param noise      N: its square root, a number, for N = noise_std^2 I; or (m, m)
   /// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input, and
   /// for numbers so large that the risk of theta = 0 overflows
   LinearGaussianProblem(ConstMatrix beta, ConstVector variances, Noise noise);
-  /// Correlated features. @param covariance (p, p) symmetric and positive semidefinite
+  /// Correlated features.
+  /// @param beta        (p, m)
+  /// @param covariance  (p, p) symmetric and positive semidefinite
+  /// @param noise       N: its square root, a number, for N = noise_std^2 I; or (m, m)
+  /// @throws std::invalid_argument as for independent features
   LinearGaussianProblem(ConstMatrix beta, ConstMatrix covariance, Noise noise);
 
   Index features() const override { return p_; }
   Index targets() const override { return m_; }
-  bool diagonal() const { return covariance_.empty(); }
+  bool diagonal() const { return covariance_.empty(); }  ///< whether features are independent
   /// Standard deviation of the noise; where a covariance N was given, sqrt(tr N / m).
   double noise_std() const { return noise_std_; }
   ConstMatrix noise_covariance() const { return column_major(noise_.data(), m_, m_); }  ///< (m, m) N
@@ -113,14 +136,23 @@ class LinearGaussianProblem final : public Problem {
 
   /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with what the other features
   /// explain added to the noise: N_D = N + r' Sigma r, r = beta less beta_D on D.
-  /// @param features  distinct indices in [0, p)
+  /// @param features  (k) distinct indices in [0, p)
+  /// @return a problem of k features
   /// @throws std::invalid_argument for indices out of range or repeated
   LinearGaussianProblem restrict(const Indices& features) const;
 
-  /// n rows. @param x (n, p)  @param y (n, m)
+  /// Draws n rows: a pure function of seed and stream.
+  /// @param n       at least 1
+  /// @param seed    key of the numbers
+  /// @param stream  which of the seed's samples; trial t of `simulate` is stream t
+  /// @param x       (n, p) receives the inputs
+  /// @param y       (n, m) receives the responses
+  /// @throws std::invalid_argument for shapes that do not match
   void sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x, Matrix y) const;
   /// R(theta) = tr N + tr (theta - beta)' Sigma (theta - beta) of B models.
-  /// @param theta  (p, B m): column b m + t is model b, target t   @param risk (B)
+  /// @param theta  (p, B m): column b m + t is model b, target t
+  /// @param risk   (B) receives them
+  /// @throws std::invalid_argument for shapes that do not match or non-finite models
   void risk(ConstMatrix theta, Vector risk) const;
 
   const std::vector<double>* curvature() const override { return &variances_; }
@@ -146,8 +178,14 @@ class LinearGaussianProblem final : public Problem {
 /// x = phi(R a + bias), a ~ N(0, I_d), y = g(teacher'a) + noise_std z (docs/theory.md, section 7).
 class RandomFeatureProblem final : public Problem {
  public:
-  /// @param weights (p, d)  @param teacher (d)  @param bias (p), or empty for none
-  /// @param link g  @param poll called now and then while the second moments are computed; may throw to stop
+  /// Computes the second moments of the features, too.
+  /// @param weights     (p, d), no zero row
+  /// @param teacher     (d)
+  /// @param noise_std   at least 0
+  /// @param activation  phi, a named one or the caller's
+  /// @param bias        (p), or empty for none
+  /// @param link        g, likewise
+  /// @param poll        called now and then while the second moments are computed; may throw to stop
   /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, a function of
   /// the caller's that is not piecewise smooth, or weights, bias or a teacher so large that none is
   RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
@@ -159,6 +197,7 @@ class RandomFeatureProblem final : public Problem {
   Index targets() const override { return 1; }
   /// The linear Gaussian problem with the same second moments, hence with the same risk of every theta.
   const LinearGaussianProblem& equivalent() const { return *equivalent_; }
+  /// The same, to be kept.
   std::shared_ptr<const LinearGaussianProblem> share_equivalent() const { return equivalent_; }
   /// R(0) = E[g(teacher'a)^2] + noise_std^2.
   double null_risk() const { return null_risk_; }
@@ -181,14 +220,18 @@ class RandomFeatureProblem final : public Problem {
 /// mean squared error on the test set, summed over targets.
 class DataProblem final : public Problem {
  public:
+  /// Rows to train on and to test on; copied.
   struct Data {
     ConstMatrix inputs;        ///< (N, d)
     ConstMatrix targets;       ///< (N, m)
     ConstMatrix test_inputs;   ///< (N_test, d)
     ConstMatrix test_targets;  ///< (N_test, m)
   };
+  /// Copies the rows.
+  /// @param data        training rows, of which every trial draws n, and test rows
   /// @param classes     true: targets are one-hot, so that an accuracy is measured too
   /// @param features    number of random features, 0 for the inputs' own columns
+  /// @param activation  of the random features
   /// @param seed        of the random features: trial t uses the weights drawn from (seed, t), rows N(0, I/d)
   /// @throws std::invalid_argument for mismatched or non-finite input
   DataProblem(const Data& data, bool classes, Index features, const ScalarFunction& activation,
@@ -196,14 +239,17 @@ class DataProblem final : public Problem {
 
   Index features() const override { return p_; }
   Index targets() const override { return m_; }
-  Index rows() const { return rows_; }            ///< N
-  Index test_rows() const { return test_rows_; }  ///< N_test
-  bool has_classes() const override { return classes_; }
+  Index rows() const { return rows_; }                    ///< N
+  Index test_rows() const { return test_rows_; }          ///< N_test
+  bool has_classes() const override { return classes_; }  ///< whether targets are one-hot
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
   Index sampler_numbers(Index n) const override;
 
-  /// The test inputs' features of trial `stream`. @param out (N_test, p)
+  /// The features of the test inputs.
+  /// @param stream  number of the trial whose random features they are
+  /// @param out     (N_test, p) receives them
+  /// @throws std::invalid_argument for shapes that do not match
   void test_features(std::uint64_t stream, Matrix out) const;
 
  private:

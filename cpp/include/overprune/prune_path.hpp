@@ -1,4 +1,8 @@
 // One data set, the whole grid: train on the first k features, prune to s, retrain, with all factors shared.
+//
+//     overprune::Grid grid{.sizes = {50, 200}, .nonzeros = {20}, .rules = {overprune::Rule::hessian}};
+//     const auto found = overprune::prune_path(x, y, grid, {});
+//     // found.order: who survives; found.retrained: their coefficients
 #pragma once
 
 #include <functional>
@@ -14,8 +18,8 @@ struct Grid {
   Indices sizes;            ///< (K) strictly increasing in [1, p]
   Indices nonzeros;         ///< (S) strictly increasing, at least 1; a point with nonzeros > size is skipped
   std::vector<Rule> rules;  ///< (R) distinct
-  bool retrain = true;
-  double ridge = 0.0;          ///< of the first training
+  bool retrain = true;      ///< whether the pruned models are also trained again
+  double ridge = 0.0;       ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
   bool compensate = false;     ///< whether the survivors also make up for the deleted (not in prune_path)
 };
@@ -31,7 +35,9 @@ struct RuleInputs {
 
 /// Everything prune_path finds.
 struct PrunePathResult {
-  Index p = 0, m = 0, most = 0;   ///< features, targets, and the largest number of nonzeros in the grid
+  Index p = 0;                    ///< features
+  Index m = 0;                    ///< targets
+  Index most = 0;                 ///< the largest number of nonzeros in the grid
   std::vector<double> dense;      ///< (K, p, m) zero-padded
   std::vector<Index> order;       ///< (R, K, most) features by falling score; -1 where there are fewer
   std::vector<double> retrained;  ///< (R, K, S, most, m) coefficients in that order; empty without retraining
@@ -39,16 +45,24 @@ struct PrunePathResult {
 };
 
 /// Trains, prunes and retrains over the whole grid. `simulate` is: draw, prune_path, risk, for every trial.
-/// @param x     (n, p), finite
-/// @param y     (n, m), finite
-/// @param poll  called between points; may throw to stop
+/// @param x       (n, p), finite
+/// @param y       (n, m), finite
+/// @param grid    sizes, nonzeros, rules and ridges
+/// @param inputs  what the rules need beyond theta
+/// @param poll    called between points; may throw to stop
+/// @return models, orders of pruning, rank and condition
 /// @throws std::invalid_argument for mismatched, empty or non-finite input, or a grid out of range
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
                            const std::function<void()>& poll = {});
 
-/// @throws std::invalid_argument unless the grid suits p features
+/// Refuses a grid that does not suit p features.
+/// @param grid  to be checked
+/// @param p     number of features
+/// @throws std::invalid_argument that names what is wrong
 void check_grid(const Grid& grid, Index p);
-/// @throws std::invalid_argument unless there are rules, and distinct ones
+/// Refuses rules that are not distinct, or none.
+/// @param rules  (R) to be checked
+/// @throws std::invalid_argument that says what is wrong
 void check_rules(const std::vector<Rule>& rules);
 
 }  // namespace overprune

@@ -16,11 +16,18 @@ enum class Rule : int {
   random,     ///< uniform, independent of the data
 };
 
-/// The rule of that name. @throws std::invalid_argument for an unknown name
+/// The rule of a name.
+/// @param name  magnitude, hessian, oracle or random
+/// @return the rule
+/// @throws std::invalid_argument for an unknown name
 Rule rule_from_name(const std::string& name);
+/// The name of a rule.
+/// @param rule  any
+/// @return what `rule_from_name` takes
 const char* name_of(Rule rule);
 
 /// Scores of the rules `magnitude` and `hessian`: the norm of each row, or its square times the curvature.
+/// @param rule       one of the two
 /// @param theta      (k, m) coefficients of k features for m targets
 /// @param curvature  (k) Sigma_ii; read by `hessian` only
 /// @param scores     (k) receives the scores
@@ -40,30 +47,52 @@ inline constexpr Index kSelectionMargin = 64;
 
 /// Memory that selections reuse from call to call.
 struct SelectionSpace {
-  std::vector<double> values, sorted;
-  Indices indices;
+  std::vector<double> values;  ///< (count) candidates
+  std::vector<double> sorted;  ///< (count) of a sample
+  Indices indices;             ///< (count) of the candidates
 };
 
 /// Indices of the k largest scores, ascending; of equal scores the lower index wins.
 /// @param scores  (p) may hold infinities
 /// @param k       0 <= k <= p
+/// @return (k)
 /// @throws std::invalid_argument where a score is NaN or k is out of range
 Indices top_k(ConstVector scores, Index k);
-/// The same into `chosen`, of any length before and k after.
+/// The same into memory that is kept from call to call.
+/// @param scores  (p) may hold infinities
+/// @param k       0 <= k <= p
+/// @param space   working memory
+/// @param chosen  of any length before, (k) after
+/// @throws std::invalid_argument where a score is NaN or k is out of range
 void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen);
 
 /// The same indices in order of falling score (ties: rising index), so that the first s of them are the s
 /// largest for every s <= k.
+/// @param scores  (p) may hold infinities
+/// @param k       0 <= k <= p
+/// @return (k)
+/// @throws std::invalid_argument where a score is NaN or k is out of range
 Indices top_k_order(ConstVector scores, Index k);
+/// The same into memory that is kept from call to call.
+/// @param scores  (p) may hold infinities
+/// @param k       0 <= k <= p
+/// @param space   working memory
+/// @param order   of any length before, (k) after
+/// @throws std::invalid_argument where a score is NaN or k is out of range
 void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order);
 
 /// top_k of the scores |theta_i|, without an array of them.
+/// @param theta  (p)
+/// @param k      0 <= k <= p
+/// @return (k) ascending
+/// @throws std::invalid_argument where a coefficient is NaN or k is out of range
 Indices top_k_magnitude(ConstVector theta, Index k);
 
 /// Keeps the rows of `theta` on `support` and zeroes the others.
 /// @param theta    (p, m)
-/// @param support  indices in [0, p)
+/// @param support  (s) indices in [0, p)
 /// @param pruned   (p, m) receives the result
+/// @throws std::invalid_argument for mismatched shapes or an index out of range
 void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 
 /// Deletes the rows off `support` and lets the others make up for them (optimal brain surgeon): the model on
@@ -71,7 +100,7 @@ void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 /// theta_S + H_SS^{-1} H_{S,S^c} theta_{S^c}; where H_SS is singular, by the smallest such move.
 /// With H = X'X / n + ridge I and theta trained on X this is retraining on the support with that ridge.
 /// @param theta        (p, m)
-/// @param support      distinct indices in [0, p), at least one
+/// @param support      (s) distinct indices in [0, p), at least one
 /// @param hessian      (p, p) symmetric and positive semidefinite
 /// @param compensated  (p, m) receives the result
 /// @throws std::invalid_argument for mismatched, non-finite or unsymmetric input or a support out of range

@@ -24,24 +24,41 @@ enum class Purpose : std::uint32_t {
 
 /// Which numbers: a seed, a stream of that seed, and a purpose.
 struct StreamKey {
-  std::uint64_t seed = 0;
-  std::uint64_t stream = 0;
-  Purpose purpose = Purpose::user;
+  std::uint64_t seed = 0;           ///< any number
+  std::uint64_t stream = 0;         ///< which of the seed's streams; trials use their number
+  Purpose purpose = Purpose::user;  ///< what the numbers are for
 };
 
 /// Standard normals number first, ..., first + count - 1 of a stream: Philox4x32-10 with 53 bits, Box-Muller.
-/// @param out     (count) contiguous
-/// @param first   position of the first, below 2^49
+/// @param key    which stream
+/// @param first  position of the first, below 2^49
+/// @param count  how many, at least 0
+/// @param out    (count) contiguous
+/// @throws std::invalid_argument for positions out of range
+/// Source: Salmon, Moraes, Dror, Shaw, Parallel random numbers: as easy as 1, 2, 3, 2011.
 void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out);
 
 /// Uniforms in [0, 1) with 53 bits, addressed as in `standard_normal`.
-/// @param out     (count) contiguous
+/// @param key    which stream
+/// @param first  position of the first, below 2^49
+/// @param count  how many, at least 0
+/// @param out    (count) contiguous
+/// @throws std::invalid_argument for positions out of range
 void uniform(StreamKey key, std::uint64_t first, Index count, double* out);
 
 /// `count` distinct integers of 0, ..., population - 1, in random order (partial Fisher-Yates shuffle).
+/// @param key         which stream
+/// @param population  number of integers
+/// @param count       how many are drawn
+/// @return (count)
 /// @throws std::invalid_argument unless 0 <= count <= population
 Indices sample_without_replacement(StreamKey key, Index population, Index count);
-/// The same into `items`, of any length before and `count` after.
+/// The same into memory that is kept from call to call.
+/// @param key         which stream
+/// @param population  number of integers
+/// @param count       how many are drawn
+/// @param items       of any length before, (count) after
+/// @throws std::invalid_argument unless 0 <= count <= population
 void sample_without_replacement(StreamKey key, Index population, Index count, Indices& items);
 
 }  // namespace overprune

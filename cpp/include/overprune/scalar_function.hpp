@@ -17,18 +17,26 @@ class ScalarFunction {
   /// throw.
   using Callback = std::function<void(double* values, Index count)>;
 
-  ScalarFunction(Activation activation) : activation_(activation) {}  // implicit: an activation is a function
+  /// A named function; implicit, since an activation is a function.
+  /// @param activation  any
+  ScalarFunction(Activation activation) : activation_(activation) {}
+  /// A function of the caller's.
   /// @param name      what messages call it, as "activation"
   /// @param callback  not empty
   ScalarFunction(std::string name, Callback callback)
       : name_(std::move(name)), callback_(std::move(callback)) {}
 
-  bool named() const { return !callback_; }
+  bool named() const { return !callback_; }  ///< whether it is an Activation
+  /// Whether it is that one.
+  /// @param activation  any
   bool is(Activation activation) const { return named() && activation_ == activation; }
   Activation activation() const { return activation_; }  ///< where named
   const std::string& name() const { return name_; }      ///< where not named
 
-  /// Applies it in place. @throws std::invalid_argument where an image is not finite
+  /// Applies it in place.
+  /// @param values  (count) contiguous; receives the images
+  /// @param count   at least 0
+  /// @throws std::invalid_argument where an image is not finite
   void operator()(double* values, Index count) const;
 
  private:

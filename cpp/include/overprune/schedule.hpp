@@ -21,7 +21,10 @@ struct Schedule {
   double retrain_ridge = 0.0;  ///< of every later one
 };
 
-/// @throws std::invalid_argument unless the schedule suits p features
+/// Refuses a schedule that does not suit p features.
+/// @param schedule  to be checked
+/// @param p         number of features
+/// @throws std::invalid_argument that names what is wrong
 void check_schedule(const Schedule& schedule, Index p);
 
 /// Risks (and, for classes, accuracies) of every trial. In round 0, where nothing is pruned, the pruned and
@@ -40,8 +43,12 @@ struct SimulateScheduleResult {
 ///
 /// The rules oracle and random score once, at `size`, so that their supports are nested: the oracle by the
 /// truth of the problem restricted to the first `size` features, random uniformly.
-/// @param monitor  called by the calling thread about twenty times a second with the number of trials done;
-///                 may throw, which stops the workers and leaves through simulate_schedule
+/// @param problem   what is drawn and judged
+/// @param schedule  size, nonzeros, rules and ridges
+/// @param trials    which trials, and how
+/// @param monitor   called by the calling thread about twenty times a second with the number of trials done;
+///                  may throw, which stops the workers and leaves through simulate_schedule
+/// @return risks of every trial and round
 /// @throws std::invalid_argument for a schedule or trials out of range; where a risk overflows to NaN
 SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
                                          const Trials& trials,
@@ -49,16 +56,16 @@ SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule&
 
 /// How exactly to predict, and on how many threads.
 struct ScheduleDraws {
-  Index draws = 0;      ///< random draws of every coordinate's path, at least 32; 0: until `rtol` is met
-  double rtol = 0.005;  ///< standard errors asked for, relative to the risks, where draws is 0
-  std::uint64_t seed = 0;
-  Index workers = 1;  ///< threads; the result does not depend on it
+  Index draws = 0;         ///< random draws of every coordinate's path, at least 32; 0: until `rtol` is met
+  double rtol = 0.005;     ///< standard errors asked for, relative to the risks, where draws is 0
+  std::uint64_t seed = 0;  ///< of the draws
+  Index workers = 1;       ///< threads; the result does not depend on it
 };
 
 /// Asymptotic test risks with the standard errors of the random draws behind them: 0 where none were needed.
 /// Infinite where the limit diverges: after training as many features as samples without ridge.
 struct PredictScheduleResult {
-  double dense_risk = 0.0;
+  double dense_risk = 0.0;                    ///< of the model of round 0
   std::vector<double> pruned_risk;            ///< (R, T + 1)
   std::vector<double> retrained_risk;         ///< (R, T + 1)
   std::vector<double> pruned_risk_stderr;     ///< (R, T + 1)
@@ -68,10 +75,14 @@ struct PredictScheduleResult {
 
 /// The limit of simulate_schedule for many samples and features in fixed proportion, of any covariance and
 /// number of targets.
-/// @param n        samples, >= 1
-/// @param monitor  called by the calling thread about twenty times a second; what it throws ends the call
+/// @param problem   of any covariance and number of targets
+/// @param n         samples, >= 1
+/// @param schedule  size, nonzeros, rules and ridges
+/// @param draws     how exactly
+/// @param monitor   called by the calling thread about twenty times a second; what it throws ends the call
+/// @return risks of every round
 /// @throws std::invalid_argument for a schedule or draws out of range
-/// Source: docs/theory.md, iterative pruning.
+/// Source: docs/theory.md, section 8.
 PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Index n,
                                        const Schedule& schedule, const ScheduleDraws& draws,
                                        const std::function<void()>& monitor = {});

@@ -29,9 +29,9 @@ struct RealGrid {
   std::vector<double> sizes;  ///< (K) strictly increasing, > 0, at most the total weight (but for rounding)
   std::vector<double> nonzeros;  ///< (S) strictly increasing, > 0; a point with nonzeros > size is skipped
   std::vector<Rule> rules;       ///< (R) distinct
-  bool retrain = true;
-  double ridge = 0.0;          ///< of the first training
-  double retrain_ridge = 0.0;  ///< of the second
+  bool retrain = true;           ///< whether the pruned models are also trained again
+  double ridge = 0.0;            ///< of the first training
+  double retrain_ridge = 0.0;    ///< of the second
 };
 
 /// A problem with independent features, equal ones counted: made once, after which a prediction costs the
@@ -39,12 +39,14 @@ struct RealGrid {
 /// ones). Cheap to copy; immutable.
 class GroupedFeatures {
  public:
-  /// Checks the arguments on the way: one pass.
+  /// A problem of p features; checks the arguments on the way: one pass.
   /// @param eigenvalues  (p) variances of the features, each >= 0
   /// @param beta         (p) true coefficients
   /// @param noise_std    standard deviation of the noise, >= 0
   /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers
   GroupedFeatures(ConstVector eigenvalues, ConstVector beta, double noise_std);
+  /// A problem in blocks.
+  /// @param spectrum  its views are read, not kept
   /// @throws std::invalid_argument for lengths that differ, no blocks, or numbers out of range
   explicit GroupedFeatures(const Spectrum& spectrum);
 
@@ -53,13 +55,17 @@ class GroupedFeatures {
   Index runs() const;        ///< of equal consecutive features
   Index atoms() const;       ///< distinct (variance, |coefficient|) with positive variance
 
+  /// The features as the library groups them; not part of the API.
   const theory::Features& features() const { return *features_; }
 
  private:
   std::shared_ptr<const theory::Features> features_;
 };
 
-/// @throws std::invalid_argument unless the grid suits features of that total
+/// Refuses a grid that does not suit the features.
+/// @param grid   to be checked
+/// @param total  number of features, or total weight
+/// @throws std::invalid_argument that names what is wrong
 void check_grid(const RealGrid& grid, double total);
 
 }  // namespace overprune

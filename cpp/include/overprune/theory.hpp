@@ -72,8 +72,13 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
 
 /// The same for features that are grouped already, and for a Spectrum, in real numbers: n, sizes and nonzeros
 /// in the unit of the weights. Costs time in proportion to runs + atoms, whatever the number of features.
-/// @param n  > 0
+/// @param features  of a problem, or of a Spectrum
+/// @param n         samples, > 0
+/// @param grid      sizes, nonzeros, rules and ridges
+/// @param poll      called between grid points where not empty; what it throws ends the call
+/// @return risks over the grid
 /// @throws std::invalid_argument for n or a grid out of range
+/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
 PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                       const std::function<void()>& poll = {});
 
@@ -94,6 +99,7 @@ struct GroupedSurvival {
 /// @param n         samples, > 0
 /// @param size      k, in (0, total]
 /// @param nonzeros  s, in (0, k]
+/// @param rule      who is kept
 /// @param ridge     of the training, >= 0
 /// @throws std::invalid_argument for a number out of range
 /// Source: docs/theory.md, Eqs. (10)-(12).
@@ -122,10 +128,13 @@ struct DrawnResult : PredictResult {
   std::vector<double> compensated_risk;    ///< (R, K, S); empty unless the grid asks for it
   std::vector<double> compensated_stderr;  ///< (R, K, S); likewise
   std::vector<Index> draws;                ///< (K) how many each size took
-  /// Accuracies over at most 32 draws, with standard errors: as the risks; empty without a test set.
-  std::vector<double> dense_accuracy, dense_accuracy_stderr;          ///< (K)
-  std::vector<double> pruned_accuracy, pruned_accuracy_stderr;        ///< (R, K, S)
-  std::vector<double> retrained_accuracy, retrained_accuracy_stderr;  ///< (R, K, S)
+  // Accuracies over at most 32 draws, with standard errors: as the risks; empty without a test set.
+  std::vector<double> dense_accuracy;             ///< (K)
+  std::vector<double> dense_accuracy_stderr;      ///< (K)
+  std::vector<double> pruned_accuracy;            ///< (R, K, S)
+  std::vector<double> pruned_accuracy_stderr;     ///< (R, K, S)
+  std::vector<double> retrained_accuracy;         ///< (R, K, S)
+  std::vector<double> retrained_accuracy_stderr;  ///< (R, K, S)
 };
 
 /// The same risks for any covariance and several targets (summed over targets).
@@ -133,6 +142,12 @@ struct DrawnResult : PredictResult {
 /// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of the
 /// coefficients' law: antithetic pairs of normalised draws, with standard errors by a jackknife over groups
 /// of pairs.
+/// @param problem  of any covariance and number of targets
+/// @param n        samples, >= 1
+/// @param grid     sizes, nonzeros, rules and ridges
+/// @param options  how many draws, on how many threads
+/// @param poll     called about twenty times a second where not empty; what it throws ends the call
+/// @return risks over the grid, with standard errors
 /// @throws std::invalid_argument for n < 1, a bad grid, or options out of range
 /// Source: docs/theory.md, sections 6 and 9.
 DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
@@ -145,7 +160,14 @@ struct Training {
 };
 
 /// The same for several trainings, one result for each, with one decomposition of each size's covariance.
-/// @param grid  its ridge is not read
+/// @param problem    of any covariance and number of targets
+/// @param trainings  (at least one) n and ridge
+/// @param grid       its ridge is not read
+/// @param options    how many draws, on how many threads
+/// @param poll       called about twenty times a second where not empty; what it throws ends the call
+/// @return one result for each training
+/// @throws std::invalid_argument for trainings, a grid or options out of range
+/// Source: docs/theory.md, sections 6 and 9.
 std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std::vector<Training>& trainings,
                                  const Grid& grid, const DrawOptions& options,
                                  const std::function<void()>& poll = {});

@@ -104,9 +104,13 @@ BuildInfo build_info() {
   info.compiler = "clang " __clang_version__;
 #elif defined(__GNUC__)
   info.compiler = "g++ " __VERSION__;
+#elif defined(_MSC_VER)
+  info.compiler = "MSVC " + std::to_string(_MSC_VER);
 #else
   info.compiler = "unknown";
 #endif
+  info.build_type = OVERPRUNE_BUILD_TYPE;
+  info.eigen = OVERPRUNE_EIGEN_VERSION;
 #ifdef NDEBUG
   info.assertions = false;
 #else
