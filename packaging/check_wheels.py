@@ -1,10 +1,10 @@
-"""From a checkout to tested wheels: sdist, a wheel from the sdist alone for every Python that is here, its tests.
+"""From a checkout to tested wheels: sdist, a wheel from it alone for every Python that is here, its tests.
 
     python packaging/check_wheels.py                               # python3.11, 3.12, 3.13 as found on PATH
     python packaging/check_wheels.py --python python3.12 -- -x -q tests/python/test_random.py
 
-Needs `build`, and on Linux `auditwheel`. What it saw last is in packaging/last_result.md, which it writes. Arguments after
-`--` go to pytest; by default all tests that are not slow run, those of C++ users among them.
+Needs `build`, and on Linux `auditwheel`. What it saw last is in packaging/last_result.md, which it writes.
+Arguments after `--` go to pytest; by default all tests that are not slow run, those of C++ users among them.
 """
 
 import argparse
@@ -93,7 +93,8 @@ def audit(wheel: Path) -> str:
         return "not a Linux"
     said = " ".join(run(sys.executable, "-m", "auditwheel", "show", wheel).split())
     tag = re.search(
-        r'constrained by the .*?platform tag: "([^"]+)"|consistent with the following platform tag: "([^"]+)"',
+        r'constrained by the .*?platform tag: "([^"]+)"|'
+        r'consistent with the following platform tag: "([^"]+)"',
         said,
     )
     if not tag:

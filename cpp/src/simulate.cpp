@@ -200,9 +200,9 @@ SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& 
 }
 
 SimulateResult join(const std::vector<SimulateResult>& blocks) {
-  static constexpr std::vector<double> SimulateResult::*kArrays[] = {
-      &SimulateResult::dense_risk,       &SimulateResult::pruned_risk,    &SimulateResult::retrained_risk,
-      &SimulateResult::compensated_risk, &SimulateResult::dense_accuracy, &SimulateResult::pruned_accuracy,
+  static constexpr std::vector<double> SimulateResult::* kArrays[] = {
+      &SimulateResult::dense_risk,        &SimulateResult::pruned_risk,    &SimulateResult::retrained_risk,
+      &SimulateResult::compensated_risk,  &SimulateResult::dense_accuracy, &SimulateResult::pruned_accuracy,
       &SimulateResult::retrained_accuracy};
   SimulateResult all;
   for (const auto array : kArrays) {

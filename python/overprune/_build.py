@@ -38,7 +38,7 @@ def get_cmake_dir() -> str:
 
 
 def get_pkgconfig_dir() -> str:
-    """Return the directory of ``overprune.pc``: ``PKG_CONFIG_PATH`` for ``pkg-config --cflags --libs overprune``.
+    """Return the directory of ``overprune.pc``, a ``PKG_CONFIG_PATH`` for ``pkg-config --libs overprune``.
 
     Examples
     --------
@@ -52,9 +52,10 @@ def get_pkgconfig_dir() -> str:
 def build_info() -> dict[str, Any]:
     """Return the facts of this build.
 
-    They are version, kernel_level in use, kernel_levels compiled in, compiler, build_type, the versions of eigen
-    and pybind11, and assertions (True in a build without NDEBUG, which is slow). The level is the highest that the processor runs; the environment variable OVERPRUNE_KERNEL (v2, v3, v4 of x86-64)
-    pins a lower one.
+    They are version, kernel_level in use, kernel_levels compiled in, compiler, build_type, the versions of
+    eigen and pybind11, and assertions (True in a build without NDEBUG, which is slow). The level is the
+    highest that the processor runs; the environment variable OVERPRUNE_KERNEL (v2, v3, v4 of x86-64) pins a
+    lower one.
 
     Examples
     --------

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ._cli_usage import Commands, integer, number_of_bytes, say
-
 from ._figures_command import figures
 
 if TYPE_CHECKING:

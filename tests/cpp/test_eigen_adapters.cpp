@@ -19,9 +19,7 @@ MatrixXd normals(Index rows, Index cols, std::uint64_t stream) {
 }
 
 /// Eigen's own minimum-norm solution.
-MatrixXd oracle(const MatrixXd& x, const MatrixXd& y) {
-  return x.completeOrthogonalDecomposition().solve(y);
-}
+MatrixXd oracle(const MatrixXd& x, const MatrixXd& y) { return x.completeOrthogonalDecomposition().solve(y); }
 
 template <class A, class B>
 bool close(const A& a, const B& b, double tolerance = 1e-10) {
@@ -166,8 +164,8 @@ TEST_CASE("eigen: scores, selection, pruning and compensation") {
   const Indices support = {1, 4, 9};
   const VectorXd pruned = prune(theta.col(0), support);
   CHECK(pruned(4) == theta(4, 0));
-  CHECK(pruned.cwiseAbs().sum() == doctest::Approx(std::abs(theta(1, 0)) + std::abs(theta(4, 0)) +
-                                                   std::abs(theta(9, 0))));
+  CHECK(pruned.cwiseAbs().sum() ==
+        doctest::Approx(std::abs(theta(1, 0)) + std::abs(theta(4, 0)) + std::abs(theta(9, 0))));
   // With H = X'X and theta trained on X, compensating is training on the support.
   const VectorXd y = normals(30, 1, 3);
   const VectorXd made_up = compensate(least_squares(x, y), support, x.transpose() * x);
@@ -210,8 +208,7 @@ TEST_CASE("eigen: problems") {
 }
 
 TEST_CASE("eigen: tables of simulate and predict") {
-  const LinearGaussianProblem problem =
-      linear_gaussian_problem(VectorXd::Ones(12), VectorXd::Ones(12), 0.1);
+  const LinearGaussianProblem problem = linear_gaussian_problem(VectorXd::Ones(12), VectorXd::Ones(12), 0.1);
   Grid grid;
   grid.sizes = {5, 12};
   grid.nonzeros = {2, 4, 5};

@@ -86,7 +86,8 @@ def test_missing_files(config: Path) -> None:
         ),
         (
             "--jump",
-            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --pkgconfigdir, --help",
+            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --pkgconfigdir, "
+            "--help",
         ),
         (
             "run small.toml --outptu x",

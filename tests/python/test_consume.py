@@ -72,7 +72,8 @@ def test_a_project_of_scikit_build_core(wheel, tmp_path):
     pytest.importorskip("scikit_build_core")
     shutil.copytree(CONSUME, tmp_path / "source")
     run(
-        sys.executable, "-m", "pip", "--python", wheel.python, "wheel", ".", "--no-build-isolation", "--no-deps", "--no-index",
+        sys.executable, "-m", "pip", "--python", wheel.python, "wheel", ".",
+        "--no-build-isolation", "--no-deps", "--no-index",
         f"-Cbuild-dir={tmp_path / 'build'}", "--wheel-dir", tmp_path / "wheels",
         env=clean_environment(), cwd=tmp_path / "source",
     )  # fmt: skip
@@ -183,7 +184,7 @@ def test_no_absolute_path_leaks(wheel, plain):
 
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
 def test_no_stray_weak_symbol():
-    """Of the library as installed; the module exports its entry alone, and nothing of Eigen's or of a kernel."""
+    """Of the library as installed; the module exports its entry alone, nothing of Eigen's or of a kernel."""
     script = ROOT / "tests" / "cpp" / "check_symbols.py"
     assert ": 0 stray weak symbols" in run(sys.executable, script, "nm", installs.ARCHIVE)
     if sys.platform == "linux":

@@ -1,8 +1,8 @@
 """_core.pyi against what pybind11-stubgen finds in the compiled module.
 
-The module knows its functions, the number of their arguments, and types like `dict`; the file says besides how
-the arguments are called and what a `dict` holds. So the two are compared, and neither may have what the other
-lacks.
+The module knows its functions, the number of their arguments, and types like `dict`; the file says besides
+how the arguments are called and what a `dict` holds. So the two are compared, and neither may have what the
+other lacks.
 """
 
 import ast
