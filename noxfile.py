@@ -53,7 +53,8 @@ def docs(session: nox.Session) -> None:
 def consume(session: nox.Session) -> None:
     """Programs of C++ users, built against the installed wheel."""
     session.install(".[test]")
-    session.run("python", "-m", "pytest", *(session.posargs or ("tests/python/test_cpp.py",)))
+    tests = ("tests/python/test_cpp.py", "tests/python/test_consume.py")
+    session.run("python", "-m", "pytest", *(session.posargs or tests))
 
 
 @nox.session

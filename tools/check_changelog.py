@@ -129,6 +129,8 @@ def commands(root: Path) -> list[str]:
             if isinstance(node, ast.FunctionDef):
                 decorators = [ast.unparse(d) for d in node.decorator_list]
                 names += [node.name.replace("_", "-") for d in decorators if re.match(r"\w+\.command\(", d)]
+            elif match := re.fullmatch(r"\w+\.command\(\)\((\w+)\)", ast.unparse(node)):
+                names.append(match[1].replace("_", "-"))  # a function of another module
     return names
 
 

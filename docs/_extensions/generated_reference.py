@@ -25,6 +25,7 @@ SECTIONS = (
 )
 OPTIONAL = {"explore", "networks", "releasing"}  # pages of the landing page's toctrees
 FORWARDING = {"overprune.hpp"}  # includes the others and declares nothing
+PARTS = {"eigen.hpp": sorted(path.name for path in (HEADERS / "eigen").glob("*.hpp"))}  # what it forwards to
 
 
 def generate(app: Sphinx) -> None:
@@ -70,20 +71,27 @@ def cpp(folder: Path) -> None:
     names = sorted(path.name for path in HEADERS.glob("*.hpp") if path.name not in FORWARDING)
     for name in names:
         head = f"{name}\n{'=' * len(name)}\n\n{purpose(HEADERS / name)}"
-        page = f"{head}\n\n.. doxygenfile:: {name}\n   :sections: {SECTIONS}\n"
+        parts = PARTS.get(name, [name])
+        files = "\n".join(f".. doxygenfile:: {part}\n   :sections: {SECTIONS}\n" for part in parts)
+        page = f"{head}\n\n{files}"
         write(folder / f"{name.removesuffix('.hpp')}.rst", page)
     entries = "\n".join(f"   {name.removesuffix('.hpp')}" for name in names)
     write(folder / "index.rst", f"{intro}\n.. toctree::\n   :maxdepth: 1\n\n{entries}\n")
 
 
 def purpose(header: Path) -> str:
-    """The comment at the top of a header."""
-    lines = []
+    """The comment at the top of a header; what it indents is code."""
+    lines: list[str] = []
+    is_code = False
     for line in header.read_text().splitlines():
         if not line.startswith("//"):
             break
-        lines.append(line.removeprefix("//").removeprefix(" ").replace("|", "\\|").replace("*", "\\*"))
-    return "\n".join(lines).strip().replace("_", "\\_")
+        text = line.removeprefix("//").removeprefix(" ")
+        if text.startswith("    ") and not is_code:
+            lines += [".. code-block:: cpp", ""]
+        is_code = text.startswith("    ")
+        lines.append(text if is_code else re.sub(r"([|*_])", r"\\\1", text))
+    return "\n".join(lines).strip()
 
 
 def write(path: Path, text: str) -> None:

@@ -81,7 +81,7 @@ def test_missing_files(config: Path) -> None:
         ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         (
             "jump",
-            "command must be one of demo, run, status, reproduce, predict, advise, explore, figures, info; "
+            "command must be one of demo, run, status, reproduce, predict, advise, figures, explore, info; "
             "got 'jump'",
         ),
         (

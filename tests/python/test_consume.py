@@ -152,7 +152,7 @@ def test_the_wheel_is_small_and_complete(wheel):
         "overprune/lib/cmake/overprune/overprune-config.cmake",
     }  # fmt: skip
     assert needed <= names
-    kinds = (".py", ".pyi", ".hpp", ".cmake", ".pc", ".a", ".so", ".typed")
+    kinds = (".py", ".pyi", ".hpp", ".cmake", ".pc", ".a", ".so", ".typed", "page.html", "_HEADER.rst")
     junk = [name for name in names if not name.endswith(kinds) and ".dist-info/" not in name]
     assert not junk
     # Three levels of kernels, once in the library and once in the module, are most of it: it shall not grow.

@@ -22,8 +22,9 @@ EXPECTED = (
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    before = plt.get_fignums()  # of other tests
     yield
-    assert plt.get_fignums() == []
+    assert plt.get_fignums() == before
 
 
 @pytest.mark.parametrize("name", [name for name in _figures.gallery() if name not in SLOW])

@@ -4,10 +4,10 @@
 // theta = X_k^+ y; with ridge > 0 the minimiser of |y - X theta|^2 / (2n) + ridge |theta|^2 / 2
 // (docs/theory.md, section 1).
 //
-//     std::vector<double> x(n * p), y(n), theta(3 * p);                       // row-major x
-//     overprune::least_squares_path(overprune::row_major(x.data(), n, p), overprune::column_major(y.data(),
-//     n, 1),
-//                                   {10, 50, 200}, 0.0, theta.data());        // three models
+//     std::vector<double> x(n * p), y(n), theta(3 * p);                   // row-major x
+//     const auto rows = overprune::row_major(x.data(), n, p);
+//     const auto response = overprune::column_major(y.data(), n, 1);
+//     overprune::least_squares_path(rows, response, {10, 50, 200}, 0.0, theta.data());  // three models
 #pragma once
 
 #include <functional>
