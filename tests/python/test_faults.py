@@ -23,7 +23,7 @@ from tables import assert_same
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kills and mounts are Linux's")
 
 HERE = Path(__file__).parent
-TRIALS = 600
+TRIALS = 2400
 
 
 def run(trials=TRIALS, store=None, workers=2):
@@ -36,7 +36,7 @@ def run(trials=TRIALS, store=None, workers=2):
     }
     options = {"trials": trials, "store": store, "workers": workers, "seed": 3}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_simulate, "_SECONDS", 0.003)
+        patch.setattr(_simulate, "_SECONDS", 0.012)
         return op.simulate(problems.diagonal(p=150), **grid, **options)
 
 
