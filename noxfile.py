@@ -13,6 +13,7 @@ nox.options.sessions = ["lint", "tests"]
 nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ("3.11", "3.12", "3.13")
+STATIC = ("-C", "install.components=python;devel;static")  # some C++ tests need the static library
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 
 
@@ -26,7 +27,7 @@ def pinned(*names: str) -> list[str]:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """All tests, the C++ ones too, of the package built from here; by default the whole suite."""
-    session.install(".[test]")
+    session.install(*STATIC, ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -52,7 +53,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def consume(session: nox.Session) -> None:
     """Programs of C++ users, built against the installed wheel."""
-    session.install(".[test]")
+    session.install(*STATIC, ".[test]")
     tests = ("tests/python/test_cpp.py", "tests/python/test_consume.py")
     session.run("python", "-m", "pytest", *(session.posargs or tests))
 

@@ -1,8 +1,6 @@
 // Column-major blocks and the buffers behind them: what the algorithms hand to the kernels.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,7 +9,6 @@
 
 #include "overprune/interrupt.hpp"
 #include "overprune/types.hpp"
-#include "pace.hpp"
 
 namespace overprune {
 
@@ -63,19 +60,8 @@ class Buffer {
  private:
   static constexpr std::align_val_t kAlign{64};
 
-  void grow(Index rows, Index cols) {
-    data_.reset();
-    size_ = 0;
-    void* memory =
-        ::operator new[](sizeof(double) * static_cast<std::size_t>(rows * cols), kAlign, std::nothrow);
-    if (memory == nullptr) refuse(rows, cols);
-    data_.reset(static_cast<double*>(memory));
-    size_ = rows * cols;
-  }
-  [[noreturn]] static void refuse(Index rows, Index cols) {
-    throw OutOfMemory("not enough memory for " + std::to_string(rows) + " x " + std::to_string(cols) +
-                      " numbers");
-  }
+  void grow(Index rows, Index cols);
+  [[noreturn]] static void refuse(Index rows, Index cols);
   struct Free {
     void operator()(double* pointer) const { ::operator delete[](pointer, kAlign); }
   };
@@ -83,55 +69,17 @@ class Buffer {
   Index size_ = 0;
 };
 
-inline void fill(Block block, double value) {
-  Pace pace;
-  for (Index j = 0; j < block.cols; ++j, pace(block.rows)) std::fill_n(block.col(j), block.rows, value);
-}
-
-inline void copy(ConstBlock from, Block to) {
-  Pace pace;
-  for (Index j = 0; j < from.cols; ++j, pace(from.rows)) std::copy_n(from.col(j), from.rows, to.col(j));
-}
-
-/// to = from', in squares that stay in cache.
-inline void transpose(ConstBlock from, Block to) {
-  constexpr Index square = 32;
-  Pace pace;
-  for (Index first = 0; first < from.cols; first += square, pace(square * from.rows))
-    for (Index i = 0; i < from.rows; ++i)
-      for (Index j = first; j < std::min(first + square, from.cols); ++j) to(j, i) = from(i, j);
-}
-
-inline double norm2(ConstBlock block) {
-  double sum = 0.0;
-  for (Index j = 0; j < block.cols; ++j)
-    for (Index i = 0; i < block.rows; ++i) sum += block(i, j) * block(i, j);
-  return sum;
-}
-
+void fill(Block block, double value);
+void copy(ConstBlock from, Block to);
+/// to = from'.
+void transpose(ConstBlock from, Block to);
+/// Sum of squares.
+double norm2(ConstBlock block);
 /// The columns order[0..count) of `from`, side by side.
-inline void gather_columns(ConstBlock from, const Index* order, Index count, Block to) {
-  Pace pace;
-  for (Index j = 0; j < count; ++j, pace(from.rows)) std::copy_n(from.col(order[j]), from.rows, to.col(j));
-}
-
-/// `from` times `factor`, as a column-major block; walks whichever dimension of `from` is contiguous.
-inline void copy_strided(ConstMatrix from, double factor, Block to) {
-  Pace pace;
-  if (from.col_stride == 1 && from.row_stride != 1) {
-    for (Index i = 0; i < from.rows; ++i, pace(from.cols))
-      for (Index j = 0; j < from.cols; ++j) to(i, j) = factor * from(i, j);
-  } else {
-    for (Index j = 0; j < from.cols; ++j, pace(from.rows))
-      for (Index i = 0; i < from.rows; ++i) to(i, j) = factor * from(i, j);
-  }
-}
-
+void gather_columns(ConstBlock from, const Index* order, Index count, Block to);
+/// `from` times `factor`, as a column-major block.
+void copy_strided(ConstMatrix from, double factor, Block to);
 /// `from` into a view of any layout.
-inline void copy_out(ConstBlock from, Matrix to) {
-  Pace pace;
-  for (Index j = 0; j < from.cols; ++j, pace(from.rows))
-    for (Index i = 0; i < from.rows; ++i) to(i, j) = from(i, j);
-}
+void copy_out(ConstBlock from, Matrix to);
 
 }  // namespace overprune

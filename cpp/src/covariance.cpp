@@ -1,9 +1,12 @@
 #include "covariance.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "check.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 
 namespace overprune {
 namespace {

@@ -1,5 +1,7 @@
 #include "design.hpp"
 
+#include <cmath>
+
 namespace overprune {
 
 Design::Design(const Sampler& sampler, Index features) : rows(sampler.response().rows), cols(features) {

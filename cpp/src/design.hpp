@@ -1,6 +1,8 @@
 // X as the engine reads it: columns in memory, or columns that a sampler draws whenever they are asked for.
 #pragma once
 
+#include <algorithm>
+
 #include "block.hpp"
 #include "overprune/problem.hpp"
 

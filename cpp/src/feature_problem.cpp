@@ -1,4 +1,5 @@
 // Random features of Gaussian inputs, by way of the linear Gaussian problem with the same second moments.
+#include <algorithm>
 #include <cmath>
 
 #include "block.hpp"

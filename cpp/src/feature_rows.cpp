@@ -1,5 +1,7 @@
 #include "feature_rows.hpp"
 
+#include <cmath>
+
 #include "check.hpp"
 #include "kernels/table.hpp"
 

@@ -1,6 +1,7 @@
 // The rows r_i of a random-feature problem's weights, with what the formulas of its moments need of them.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "block.hpp"

@@ -1,10 +1,14 @@
 #include "overprune/features.hpp"
+#include "overprune/finite.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "check.hpp"
 #include "features.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 #include "path_solver.hpp"
 
 namespace overprune {

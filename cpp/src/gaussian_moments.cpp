@@ -1,5 +1,7 @@
 #include "gaussian_moments.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <numbers>
 #include <utility>
 

@@ -5,6 +5,8 @@
 // than kCancelled, the form in differences is taken, which errs relative to the risk. Independent features:
 // the signal off a support is the whole less that on it, both to 106 bits, so that nothing is lost however
 // little remains.
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "kernels/table.hpp"

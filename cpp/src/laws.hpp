@@ -1,6 +1,8 @@
 // What the laws of the models share: the problem of the first features, its law, and its draws.
 #pragma once
 
+#include <algorithm>
+
 #include "overprune/laws.hpp"
 #include "theory_coefficients.hpp"
 

@@ -1,5 +1,6 @@
 #include "overprune/least_squares.hpp"
 
+#include <algorithm>
 #include <span>
 
 #include "check.hpp"

@@ -1,4 +1,5 @@
 // E[x x'], E[y x] and E[y^2] of random features: closed forms where there are any, else quadrature.
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <numbers>

@@ -1,5 +1,7 @@
 #include "path_solver.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/table.hpp"

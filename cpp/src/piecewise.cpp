@@ -1,5 +1,7 @@
 #include "piecewise.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <numbers>
 
 #include "check.hpp"

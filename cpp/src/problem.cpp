@@ -9,6 +9,7 @@
 #include "covariance.hpp"
 #include "kernels/table.hpp"
 #include "overprune/pruning.hpp"
+#include "pace.hpp"
 #include "samplers.hpp"
 
 namespace overprune {

@@ -1,5 +1,6 @@
 #include "overprune/prune_path.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "check.hpp"

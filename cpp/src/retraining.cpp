@@ -1,5 +1,8 @@
 #include "retraining.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/table.hpp"
 
 namespace overprune {

@@ -1,5 +1,6 @@
 #include "scaled_data.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "check.hpp"

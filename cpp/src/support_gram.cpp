@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/table.hpp"
 #include "retraining.hpp"
 

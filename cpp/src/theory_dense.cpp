@@ -1,5 +1,6 @@
 #include "theory_dense.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -7,6 +8,7 @@
 #include "check.hpp"
 #include "covariance.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 #include "theory_law.hpp"
 
 namespace overprune::theory {

@@ -7,6 +7,7 @@
 #include "check.hpp"
 #include "covariance.hpp"
 #include "kernels/table.hpp"
+#include "pace.hpp"
 
 namespace overprune::theory {
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "overprune/random.hpp"
+#include "pace.hpp"
 #include "theory_schedule.hpp"
 
 namespace overprune::theory {

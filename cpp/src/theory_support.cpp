@@ -1,5 +1,6 @@
 #include "theory_support.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "check.hpp"

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/table.hpp"
 #include "path_solver.hpp"
 

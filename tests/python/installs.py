@@ -1,7 +1,7 @@
 """Ways to install the package, and programs built against them.
 
 What the installs are tested for is where things lie and how they find one another, so nothing is compiled
-twice: a stand-in for compiler, archiver and linker hands out the library and the module that run these tests.
+twice: a stand-in for compiler, archiver and linker hands out the libraries and module that run these tests.
 CMake's and scikit-build-core's own part is the real one.
 """
 
@@ -14,11 +14,18 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 import overprune as op
 from overprune import _core
 
 ROOT = Path(__file__).parents[2]
-ARCHIVE = Path(op.get_cmake_dir()).parents[1] / "liboverprune.a"
+LIBRARIES = Path(op.get_cmake_dir()).parents[1]
+SHARED = LIBRARIES / ("liboverprune.dylib" if sys.platform == "darwin" else "liboverprune.so")
+ARCHIVE = LIBRARIES / "liboverprune.a"  # of the component `static`
+needs_archive = pytest.mark.skipif(
+    not ARCHIVE.exists(), reason="needs the component static: see the README's command for tests"
+)
 BASELINE = os.environ.get("CXXFLAGS", "")
 
 _STAND_IN = """#!{python}
@@ -32,7 +39,7 @@ elif "-o" in arguments:  # launched compiler, linker
     if "-c" in arguments:
         output.touch()
     else:
-        shutil.copyfile("{module}", output)
+        shutil.copyfile("{shared}" if "liboverprune" in output.name else "{module}", output)
 """
 
 
@@ -74,15 +81,19 @@ def clean_environment(**changes: str) -> dict[str, str]:
 def stand_ins(folder: Path) -> dict[str, str]:
     """Definitions for CMake."""
     script = folder / "stand_in.py"
-    script.write_text(_STAND_IN.format(python=sys.executable, archive=ARCHIVE, module=_core.__file__))
+    archive = ARCHIVE if ARCHIVE.exists() else os.devnull
+    script.write_text(
+        _STAND_IN.format(python=sys.executable, archive=archive, shared=SHARED, module=_core.__file__)
+    )
     script.chmod(0o755)
     tools = ("CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_CXX_LINKER_LAUNCHER", "CMAKE_AR", "CMAKE_RANLIB")
     return {name: str(script) for name in tools}
 
 
-def plain(folder: Path) -> Path:
+def plain(folder: Path, shared: bool) -> Path:
     """What `cmake --install` makes of the component devel."""
     definitions = [f"-D{name}={value}" for name, value in stand_ins(folder).items()]
+    definitions.append(f"-DBUILD_SHARED_LIBS={'ON' if shared else 'OFF'}")
     build(ROOT, folder / "build", None, "-DCMAKE_INSTALL_LIBDIR=lib", *definitions)
     run("cmake", "--install", folder / "build", "--prefix", folder / "prefix", "--component", "devel")
     return folder / "prefix"

@@ -1,7 +1,9 @@
 // The activations of random features. The kernels include this header: no inline function here.
 #pragma once
 
-namespace overprune {
+#include "overprune/export.hpp"
+
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// phi in x = phi(R a + bias); gelu(z) = z P(N(0, 1) < z).
 enum class Activation : int { identity, relu, sign, erf, cos, tanh, gelu };

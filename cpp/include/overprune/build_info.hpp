@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace overprune {
+#include "overprune/export.hpp"
+
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// The facts of a build.
 struct BuildInfo {

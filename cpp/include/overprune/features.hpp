@@ -4,10 +4,11 @@
 #include <functional>
 #include <string>
 
+#include "overprune/export.hpp"
 #include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// The activation of a name.
 /// @param name  identity, relu, sign, erf, cos, tanh or gelu

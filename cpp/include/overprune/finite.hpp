@@ -1,9 +1,10 @@
 // Whether numbers are finite: the check that every function makes of its arrays, at the speed of memory.
 #pragma once
 
+#include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// Whether none of the numbers is NaN or infinite.
 /// @param values  (rows, cols), any layout; quick where the rows or the columns lie side by side

@@ -7,7 +7,9 @@
 
 #include <functional>
 
-namespace overprune {
+#include "overprune/export.hpp"
+
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// While it lives, long work of the library in this thread calls `poll` now and then: at least several times
 /// a second, and up to thousands of times, so that a costly poll should count time itself. What the poll

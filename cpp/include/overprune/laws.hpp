@@ -4,10 +4,11 @@
 #include <functional>
 #include <vector>
 
+#include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/pruning.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// Gaussian law of the trained coefficients: E theta = mean, Cov(theta_it, theta_jr) = spread_ij omega_tr.
 struct ModelLaw {

@@ -12,9 +12,10 @@
 
 #include <functional>
 
+#include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// What the solver found out about each size on the way.
 struct SolveInfo {

@@ -4,11 +4,12 @@
 #include <functional>
 #include <vector>
 
+#include "overprune/export.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// One point of a diagram.
 struct PhasePoint {

@@ -8,10 +8,11 @@
 #include <functional>
 #include <memory>
 
+#include "overprune/export.hpp"
 #include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// Coefficients of several models on one support, for a Sampler to judge.
 struct Models {

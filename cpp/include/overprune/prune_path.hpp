@@ -7,11 +7,12 @@
 
 #include <functional>
 
+#include "overprune/export.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// The grid of a run.
 struct Grid {

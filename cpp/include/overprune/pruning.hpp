@@ -3,9 +3,10 @@
 
 #include <string>
 
+#include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// How coordinates are scored (docs/theory.md, section 2). theta_i is a coefficient, or the l2 norm of its
 /// row where there are several targets.

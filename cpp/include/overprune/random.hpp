@@ -4,9 +4,10 @@
 // restarts, and are bitwise the same on every machine. A trial uses its number as the stream.
 #pragma once
 
+#include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// What a stream's numbers are used for. Different purposes of one (seed, stream) are independent.
 enum class Purpose : std::uint32_t {

@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "overprune/activation.hpp"
+#include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// A named function or the caller's own.
 class ScalarFunction {

@@ -6,11 +6,12 @@
 
 #include <functional>
 
+#include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/simulate.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// One size, and the nonzeros after each round.
 struct Schedule {

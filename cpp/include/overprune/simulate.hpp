@@ -8,10 +8,11 @@
 
 #include <functional>
 
+#include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// The most memory in bytes that a worker's X takes where the problem streams: see Trials::design_limit.
 inline constexpr Index kDesignLimit = Index{256} << 20;

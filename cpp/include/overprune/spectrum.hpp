@@ -4,14 +4,15 @@
 #include <memory>
 #include <vector>
 
+#include "overprune/export.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
-
-namespace theory {
-class Features;
+namespace overprune::theory {
+class Features;  // private
 }
+
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// y = x'beta + noise, x ~ N(0, diag), with the features in blocks; a growing model takes the blocks in
 /// order. Weights, sizes, nonzeros and n have one unit: ratios to p (weights that sum to 1, signal = sqrt(p)

@@ -6,12 +6,13 @@
 #include <functional>
 #include <vector>
 
+#include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
 #include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune {
+namespace overprune OVERPRUNE_PUBLIC {
 
 /// Effective ridge tau: the root of
 ///

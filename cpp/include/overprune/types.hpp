@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace overprune {
+#include "overprune/export.hpp"
+
+namespace overprune OVERPRUNE_PUBLIC {
 
 using Index = std::ptrdiff_t;  ///< of extents, strides and positions
 

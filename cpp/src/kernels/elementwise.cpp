@@ -107,25 +107,22 @@ OVERPRUNE_INLINE Real sign_of(Real z) {
   return either(z > 0.0, one, either(z < 0.0, -one, zero));
 }
 
-/// X = phi(X + 1 bias'), two registers at a time.
+/// X = phi(X + 1 bias'), two registers at a time; the last few of a column by way of a copy.
 template <class Function>
 void apply(Size m, Size n, const double* bias, double* x, Size ldx, Function phi) {
   constexpr Size step = 2 * kVector;
   for (Size j = 0; j < n; ++j) {
-    const Real shift = all(bias ? bias[j] : -0.0);  // -0 leaves every number as it is
-    double* column = x + j * ldx;
-    Size i = 0;
-    for (; i + step <= m; i += step) {
-      const Real a = phi(load(column + i) + shift), b = phi(load(column + i + kVector) + shift);
-      store(a, column + i);
-      store(b, column + i + kVector);
-    }
     double rest[step] = {};
-    if (i == m) continue;
-    memcpy(rest, column + i, sizeof(double) * static_cast<std::size_t>(m - i));
-    store(phi(load(rest) + shift), rest);
-    store(phi(load(rest + kVector) + shift), rest + kVector);
-    memcpy(column + i, rest, sizeof(double) * static_cast<std::size_t>(m - i));
+    const Real shift = all(bias ? bias[j] : -0.0);  // -0 leaves every number as it is
+    for (Size i = 0; i < m; i += step) {
+      double *const at = x + j * ldx + i, *const pair = i + step <= m ? at : rest;
+      const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(m - i);
+      if (pair == rest) memcpy(rest, at, bytes);
+      const Real a = phi(load(pair) + shift), b = phi(load(pair + kVector) + shift);
+      store(a, pair);
+      store(b, pair + kVector);
+      if (pair == rest) memcpy(at, rest, bytes);
+    }
   }
 }
 
