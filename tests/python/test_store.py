@@ -175,7 +175,8 @@ def test_a_store_of_another_version_is_refused(path):
 
 def test_a_store_of_another_kernel_level_is_refused(path):
     info = op.build_info()
-    others = [level for level in info["kernel_levels"] if level != info["kernel_level"]]
+    levels = info["kernel_levels"]  # best first: what comes after this one runs here, too
+    others = levels[levels.index(info["kernel_level"]) + 1 :]
     if not others:
         pytest.skip("one kernel level only")
     code = f"from test_store import run; run(trials=4, store={str(path)!r})"
