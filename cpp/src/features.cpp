@@ -1,5 +1,4 @@
 #include "overprune/features.hpp"
-#include "overprune/finite.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +7,7 @@
 #include "check.hpp"
 #include "features.hpp"
 #include "kernels/table.hpp"
+#include "overprune/finite.hpp"
 #include "pace.hpp"
 #include "path_solver.hpp"
 
