@@ -103,17 +103,22 @@ def test_every_slider_goes_from_end_to_end(page, spectrum):
     page.choose("signal", "sparse")
     page.until(lambda: page.value("row count", "visible"))
     for name in ("rho",) if spectrum == "correlated" else CONTROLS:
-        if not page.value(f"row {name}", "visible"):
-            continue
-        kept = page.value(f"number {name}")
-        for key in (END, HOME):
-            before = page.value("shared", "data")
-            page.keys(f"slider {name}", key)
-            page.until(lambda before=before: page.value("shared", "data") != before)
-            assert page.curve()
-            assert 'role="alert"' not in page.text("status")
-        page.enter(f"number {name}", str(kept))
-        page.until(lambda kept=kept, name=name: page.value(f"number {name}") == kept)
+        if page.value(f"row {name}", "visible"):
+            go_to_both_ends(page, name)
+
+
+def go_to_both_ends(page, name):
+    """Number and slider follow each other only when the server has answered."""
+    control, slider, number = CONTROLS[name], f"slider {name}", f"number {name}"
+    kept = page.value(number)
+    for key, end in ((END, "end"), (HOME, "start")):
+        there = control.value(page.value(slider, end))
+        page.keys(slider, key)
+        page.until(lambda there=there: page.value(number) == there)
+        assert page.curve()
+        assert 'role="alert"' not in page.text("status")
+    page.enter(number, str(kept))
+    page.until(lambda: control.value(page.value(slider)) == kept)
 
 
 def points(page) -> int:
