@@ -15,7 +15,10 @@ function(overprune_optimize target)
     set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ${supported})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       target_link_options(${target} PRIVATE -flto-partition=one)
-      target_compile_options(${target} PRIVATE -ffat-lto-objects)  # machine code, too: for an archive
+      get_target_property(type ${target} TYPE)
+      if(NOT type STREQUAL "MODULE_LIBRARY")
+        target_compile_options(${target} PRIVATE -ffat-lto-objects)  # machine code, too: for an archive
+      endif()
     endif()
   endif()
 endfunction()

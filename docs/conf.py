@@ -87,6 +87,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/\w+\.py$",
     "within_subsection_order": InReadingOrder,
     "download_all_examples": False,
+    "capture_repr": (),  # what is printed, and nothing else
     "show_signature": False,
     "show_memory": False,
     "write_computation_times": False,

