@@ -25,7 +25,7 @@ GRID = {"n": [10, 15], "sizes": [5, 12, 20], "nonzeros": [3, 8], "ridge": [0.0, 
 RULES = {"rules": ("magnitude", "random")}
 
 
-def run(trials=20, store=None, problem=None, **changes):
+def run(trials=12, store=None, problem=None, **changes):
     arguments = {**GRID, **RULES, "workers": 2, **changes}
     return op.simulate(problem or problems.diagonal(p=20), trials=trials, store=store, **arguments)
 
@@ -118,10 +118,10 @@ def test_more_trials_are_added(path):
     run(trials=7, store=path, first_trial=2)
     with xr.open_zarr(path) as stored:
         assert stored.sizes["trial"] == 7
-    for trials in (8, 20, 3, 20):  # three: a part of what is there
+    for trials in (8, 12, 3, 12):  # three: a part of what is there
         assert_same(run(trials=trials, store=path, first_trial=2), run(trials=trials, first_trial=2))
     with xr.open_zarr(path) as stored:
-        assert_same(stored.load(), run(trials=20, first_trial=2))
+        assert_same(stored.load(), run(trials=12, first_trial=2))
 
 
 def test_workers_and_limits_change_nothing(path):
