@@ -1,8 +1,8 @@
 """Ways to install the package, and programs built against them.
 
 What the installs are tested for is where things lie and how they find one another, so nothing is compiled
-twice: a stand-in for compiler, archiver and linker hands out the libraries and module that run these tests.
-CMake's and scikit-build-core's own part is the real one.
+twice: a stand-in for compiler, archiver, linker and objcopy hands out the libraries and module that run these
+tests. CMake's and scikit-build-core's own part is the real one.
 """
 
 import os
@@ -86,8 +86,8 @@ def stand_ins(folder: Path) -> dict[str, str]:
         _STAND_IN.format(python=sys.executable, archive=archive, shared=SHARED, module=_core.__file__)
     )
     script.chmod(0o755)
-    tools = ("CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_CXX_LINKER_LAUNCHER", "CMAKE_AR", "CMAKE_RANLIB")
-    return {name: str(script) for name in tools}
+    tools = ("CXX_COMPILER_LAUNCHER", "CXX_LINKER_LAUNCHER", "AR", "RANLIB", "OBJCOPY")
+    return {f"CMAKE_{name}": str(script) for name in tools}
 
 
 def plain(folder: Path, shared: bool) -> Path:

@@ -26,6 +26,8 @@ from overprune import _engine, _simulate
 from tables import assert_same
 
 HERE = Path(__file__).parent
+# Of Python 3.12 and later, where a pool of processes is made by os.fork.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 def run(trials=60, problem=None, **options):
