@@ -1,7 +1,7 @@
 # overprune_optimize(target [FAST sources...]): how a Release build compiles what is not a kernel. The time is spent in
 # the kernels and in the `FAST` sources; the rest is compiled for size. With -O2 everywhere the wheel is a fifth larger
 # and nothing is faster by more than the noise of 5 %, but for calls of a few microseconds (bench/README.md).
-option(OVERPRUNE_IPO "Optimize across files: smaller by a twentieth, but every change links for long" OFF)
+option(OVERPRUNE_IPO "With GCC, optimize across files: smaller by a twentieth, but every change links for long" OFF)
 
 function(overprune_optimize target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FAST")
@@ -9,16 +9,14 @@ function(overprune_optimize target)
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Os>)
     set_source_files_properties(${arg_FAST} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
   endif()
-  if(OVERPRUNE_IPO)
+  if(OVERPRUNE_IPO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # an archive of others would need their very version
     include(CheckIPOSupported)
     check_ipo_supported(RESULT supported LANGUAGES CXX)
     set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ${supported})
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      target_link_options(${target} PRIVATE -flto-partition=one)
-      get_target_property(type ${target} TYPE)
-      if(NOT type STREQUAL "MODULE_LIBRARY")
-        target_compile_options(${target} PRIVATE -ffat-lto-objects)  # machine code, too: for an archive
-      endif()
+    target_link_options(${target} PRIVATE -flto-partition=one)
+    get_target_property(type ${target} TYPE)
+    if(NOT type STREQUAL "MODULE_LIBRARY")
+      target_compile_options(${target} PRIVATE -ffat-lto-objects)  # machine code, too: for an archive
     endif()
   endif()
 endfunction()

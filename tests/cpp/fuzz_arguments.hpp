@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <source_location>
 #include <string>
 #include <vector>
 
@@ -93,9 +92,9 @@ class Arguments {
   bool one_in(Index n) { return below(n) == 0; }
   double unit() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
   bool flip() { return one_in(2); }
-  bool mistake(Index odds, std::source_location where = std::source_location::current()) {
+  bool mistake(Index odds, int line = __builtin_LINE()) {
     if (honest_ || !one_in(odds)) return false;
-    mistakes += " line " + std::to_string(where.line());
+    mistakes += " line " + std::to_string(line);
     return wrong = true;
   }
 

@@ -146,8 +146,9 @@ TEST_CASE("lq: L L' = W W' for the pivots' rows, the same rotation for the rest,
     struct Shape {
       Index pivots, rows, m;
     };
-    for (const auto [pivots, rows, m] :
+    for (const Shape& shape :
          {Shape{8, 8, 8}, Shape{8, 16, 20}, Shape{40, 48, 41}, Shape{104, 104, 300}, Shape{504, 520, 600}}) {
+      const Index pivots = shape.pivots, rows = shape.rows, m = shape.m;
       INFO("pivots " << pivots << ", rows " << rows << ", m " << m);
       const Values w = normals(rows * m, 1), gram = product(w, transpose(w, rows, m), rows, m, rows);
       for (const Index part : {m, Index{8}, Index{64}}) {
@@ -176,8 +177,9 @@ TEST_CASE(
     struct Shape {
       Index n, m;
     };
-    for (const auto [n, m] :
+    for (const Shape& shape :
          {Shape{8, 1}, Shape{8, 20}, Shape{40, 150}, Shape{104, 7}, Shape{104, 300}, Shape{504, 300}}) {
+      const Index n = shape.n, m = shape.m;
       INFO("n " << n << ", m " << m);
       const Values first = normals(n * n, 1), more = normals(n * m, 2);
       Values l(n * n, 0.0), w = first;

@@ -134,6 +134,9 @@ def test_it_builds_without_a_warning(tmp_path):
     assert ("reference/cpp/least_squares.html" in pages) == with_doxygen
     assert ("built without doxygen" in index) != with_doxygen
     if with_doxygen:
-        assert "least_squares_path" in (html / "reference" / "cpp" / "least_squares.html").read_text()
+        for header, name in (("least_squares", "least_squares_path"), ("schedule", "overprune::Schedule")):
+            page = (html / "reference" / "cpp" / f"{header}.html").read_text()
+            assert name in page
+            assert "OVERPRUNE_PUBLIC" not in page
     commands = (html / "reference" / "commands" / "index.html").read_text()
     assert "overprune figures" in commands

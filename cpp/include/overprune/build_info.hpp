@@ -6,7 +6,8 @@
 
 #include "overprune/export.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// The facts of a build.
 struct BuildInfo {
@@ -26,3 +27,4 @@ struct BuildInfo {
 BuildInfo build_info();
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -8,7 +8,8 @@
 #include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// The activation of a name.
 /// @param name  identity, relu, sign, erf, cos, tanh or gelu
@@ -51,3 +52,4 @@ double feature_moments(ConstMatrix weights, const ScalarFunction& activation, Co
                        const std::function<void()>& poll = {});
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -4,7 +4,8 @@
 #include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// Whether none of the numbers is NaN or infinite.
 /// @param values  (rows, cols), any layout; quick where the rows or the columns lie side by side
@@ -12,3 +13,4 @@ namespace overprune OVERPRUNE_PUBLIC {
 bool all_finite(ConstMatrix values);
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -9,7 +9,8 @@
 
 #include "overprune/export.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// While it lives, long work of the library in this thread calls `poll` now and then: at least several times
 /// a second, and up to thousands of times, so that a costly poll should count time itself. What the poll
@@ -32,3 +33,4 @@ class Interruptible {
 };
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

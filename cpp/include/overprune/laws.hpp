@@ -8,7 +8,8 @@
 #include "overprune/problem.hpp"
 #include "overprune/pruning.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// Gaussian law of the trained coefficients: E theta = mean, Cov(theta_it, theta_jr) = spread_ij omega_tr.
 struct ModelLaw {
@@ -120,3 +121,4 @@ CoefficientDensity coefficient_density(const LinearGaussianProblem& problem, con
                                        const std::function<void()>& poll = {});
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -15,7 +15,8 @@
 #include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// What the solver found out about each size on the way.
 struct SolveInfo {
@@ -62,3 +63,4 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
                   double* theta, const std::function<void()>& poll = {});
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

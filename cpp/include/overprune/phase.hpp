@@ -9,7 +9,8 @@
 #include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// One point of a diagram.
 struct PhasePoint {
@@ -50,3 +51,4 @@ PhaseResult phase(const std::vector<GroupedFeatures>& problems, const std::vecto
                   const PhaseOptions& options, const std::function<void()>& poll = {});
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -12,7 +12,8 @@
 #include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// Coefficients of several models on one support, for a Sampler to judge.
 struct Models {
@@ -263,3 +264,4 @@ class DataProblem final : public Problem {
 };
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -12,7 +12,8 @@
 #include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// The grid of a run.
 struct Grid {
@@ -67,3 +68,4 @@ void check_grid(const Grid& grid, Index p);
 void check_rules(const std::vector<Rule>& rules);
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -6,7 +6,8 @@
 #include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// How coordinates are scored (docs/theory.md, section 2). theta_i is a coefficient, or the l2 norm of its
 /// row where there are several targets.
@@ -109,3 +110,4 @@ void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, Matrix compensated);
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

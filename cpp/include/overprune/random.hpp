@@ -7,7 +7,8 @@
 #include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// What a stream's numbers are used for. Different purposes of one (seed, stream) are independent.
 enum class Purpose : std::uint32_t {
@@ -63,3 +64,4 @@ Indices sample_without_replacement(StreamKey key, Index population, Index count)
 void sample_without_replacement(StreamKey key, Index population, Index count, Indices& items);
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -9,7 +9,8 @@
 #include "overprune/export.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// A named function or the caller's own.
 class ScalarFunction {
@@ -47,3 +48,4 @@ class ScalarFunction {
 };
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -11,7 +11,8 @@
 #include "overprune/pruning.hpp"
 #include "overprune/simulate.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// One size, and the nonzeros after each round.
 struct Schedule {
@@ -89,3 +90,4 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
                                        const std::function<void()>& monitor = {});
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

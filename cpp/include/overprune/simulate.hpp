@@ -12,7 +12,8 @@
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// The most memory in bytes that a worker's X takes where the problem streams: see Trials::design_limit.
 inline constexpr Index kDesignLimit = Index{256} << 20;
@@ -93,3 +94,4 @@ WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n,
                            Index design_limit = kDesignLimit);
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -12,7 +12,8 @@ namespace overprune::theory {
 class Features;  // private
 }
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// y = x'beta + noise, x ~ N(0, diag), with the features in blocks; a growing model takes the blocks in
 /// order. Weights, sizes, nonzeros and n have one unit: ratios to p (weights that sum to 1, signal = sqrt(p)
@@ -70,3 +71,4 @@ class GroupedFeatures {
 void check_grid(const RealGrid& grid, double total);
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

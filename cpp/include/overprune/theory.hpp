@@ -12,7 +12,8 @@
 #include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 /// Effective ridge tau: the root of
 ///
@@ -174,3 +175,4 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std
                                  const std::function<void()>& poll = {});
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END

@@ -14,7 +14,8 @@
 
 #include "overprune/export.hpp"
 
-namespace overprune OVERPRUNE_PUBLIC {
+OVERPRUNE_PUBLIC_BEGIN
+namespace overprune {
 
 using Index = std::ptrdiff_t;  ///< of extents, strides and positions
 
@@ -99,3 +100,4 @@ inline ConstVector vector_view(const std::vector<double>& values) {
 }
 
 }  // namespace overprune
+OVERPRUNE_PUBLIC_END
