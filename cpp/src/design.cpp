@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "scaled_data.hpp"
+
 namespace overprune {
 
 Design::Design(const Sampler& sampler, Index features) : rows(sampler.response().rows), cols(features) {
@@ -19,13 +21,13 @@ Design Design::first(Index count) const {
 }
 
 Design Design::gathered(const Index* order, Index count, Buffer& space) const {
+  Design part = first(count);
+  part.order_ = order;
   if (!sampler_) {
     const Block columns = space.block(rows, count);
     gather_columns(memory_, order, count, columns);
-    return columns;
+    part.memory_ = columns;
   }
-  Design part = first(count);
-  part.order_ = order;
   return part;
 }
 
@@ -53,10 +55,22 @@ std::unique_ptr<Sampler> make_sampler(const Problem& problem, Index n, Index des
   return is_streamed(problem, n, design_limit) ? problem.streaming_sampler(n) : problem.sampler(n);
 }
 
+namespace {
+
+double root_mean_square(ConstBlock column) {
+  const double sum = norm2(column);
+  if (sum > 1e-200 && sum < 1e200) return std::sqrt(sum / static_cast<double>(column.rows));
+  const double scale = safe_scale({column.data, column.rows, 1, 1, column.ld});
+  double scaled = 0.0;
+  for (Index i = 0; i < column.rows; ++i) scaled += (scale * column(i, 0)) * (scale * column(i, 0));
+  return std::sqrt(scaled / static_cast<double>(column.rows)) / scale;
+}
+
+}  // namespace
+
 void root_sample_curvature(const Design& x, Buffer& space, const Poll& poll, double* out) {
   each_block(x, space, poll, [&](Index first, ConstBlock block) {
-    for (Index j = 0; j < block.cols; ++j)
-      out[first + j] = std::sqrt(norm2(block.columns(j, 1)) / static_cast<double>(block.rows));
+    for (Index j = 0; j < block.cols; ++j) out[first + j] = root_mean_square(block.columns(j, 1));
   });
 }
 

@@ -29,12 +29,15 @@ class Design {
   /// Columns number first, ..., first + to.cols - 1 into `to`.
   void copy_columns(Index first, Block to) const;
 
+  /// Which column of the first design column j is, however often columns were gathered since.
+  Index feature(Index j) const { return order_ ? order_[j] : j; }
+
   Index rows = 0, cols = 0;
 
  private:
   ConstBlock memory_;
   const Sampler* sampler_ = nullptr;  // where X is not in memory
-  const Index* order_ = nullptr;      // which of the sampler's columns; null: all
+  const Index* order_ = nullptr;      // features of the columns, side by side; null: the first ones
 };
 
 /// Columns of X, of so many rows each, that stay in cache while they are used for all of a step.

@@ -10,6 +10,9 @@
 
 namespace overprune {
 
+/// Whether the retrained model of a support with all features is the dense one.
+inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.ridge; }
+
 /// Receives the models of a grid as they are found. All blocks live until the next call only.
 class GridSink {
  public:

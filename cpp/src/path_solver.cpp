@@ -9,10 +9,6 @@
 
 namespace overprune {
 
-double rcond_of(Index rows, Index cols) {
-  return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, cols));
-}
-
 Index whole_tiles(Index rows) {
   constexpr Index tile = kernels::kRowPadding;
   return (rows + tile - 1) / tile * tile;
@@ -21,35 +17,6 @@ Index whole_tiles(Index rows) {
 Index columns_per_poll(Index flops_each) {
   constexpr Index flops = 8'000'000'000;  // a few tenths of a second
   return std::clamp<Index>(flops / flops_each / 64 * 64, 64, 512);
-}
-
-// Appending the column (w; pivot) to R: the best direction (s d; c) makes |(s sigma, s d'w + c pivot)|
-// smallest, which is the small eigenvector of a symmetric 2 x 2 matrix.
-void PivotMonitor::see(const double* column, Index stride, double pivot, double column_norm) {
-  if (!(std::abs(pivot) >= kSmallPivot * column_norm) || pivot == 0.0) small_ = true;
-  largest_ = std::max(largest_, column_norm);
-  if (small_) return;
-  if (direction_.empty()) {
-    direction_.push_back(1.0);
-    sigma_ = std::abs(pivot);
-    return;
-  }
-  double along = 0.0;
-  for (std::size_t i = 0; i < direction_.size(); ++i)
-    along += direction_[i] * column[static_cast<Index>(i) * stride];
-  const double unit = std::max({sigma_, std::abs(along), std::abs(pivot)});
-  const double sigma = sigma_ / unit, alpha = along / unit, gamma = pivot / unit;
-  const double a = sigma * sigma + alpha * alpha, b = alpha * gamma, d = gamma * gamma;
-  const double large = 0.5 * (a + d + std::hypot(a - d, 2.0 * b));
-  double s = a >= d ? -b : a - large, c = a >= d ? large - d : b;
-  const double length = std::hypot(s, c);
-  if (length == 0.0)
-    s = 1.0, c = 0.0;
-  else
-    s /= length, c /= length;
-  for (double& value : direction_) value *= s;
-  direction_.push_back(c);
-  sigma_ = unit * sigma * std::abs(gamma) / std::sqrt(large);
 }
 
 namespace {
@@ -121,27 +88,74 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
         kept_.push_back(first + j);
   });
   if (kept_.empty()) kept_.push_back(0);
-  // Ridge is least squares on [X; root I] or, where that is larger, minimum norm on [X, root I].
+  // A support is solved the same whatever the order of its features.
+  std::sort(kept_.begin(), kept_.end(),
+            [&](Index a, Index b) { return problem.x.feature(a) < problem.x.feature(b); });
   const Index own = static_cast<Index>(kept_.size());
-  const bool ridge = root > 0.0, stack = ridge && k <= n;
-  const Index rows = n + (stack ? own : 0), cols = own + (ridge && !stack ? n : 0);
+  const bool stack = root > 0.0 && (k <= n || differ_in_size(problem, root));
+  const Index beside = root > 0.0 && !stack ? n : 0;  // columns
+  const Index rows = n + (stack ? own : 0), cols = own + beside;
   Block matrix = matrix_.block(rows, cols), rhs = rhs_.block(rows, m), solution = solution_.block(cols, m);
   fill(matrix, 0.0);
   fill(rhs, 0.0);
   for (Index c = 0; c < own; ++c) problem.x.copy_columns(kept_[c], matrix.columns(c, 1).top(n));
   copy(problem.y, rhs);
-  for (Index j = 0; ridge && j < (stack ? own : n); ++j)
-    (stack ? matrix(n + j, j) : matrix(j, own + j)) = root;
+  for (Index j = 0; j < (stack ? own : beside); ++j) (stack ? matrix(n + j, j) : matrix(j, own + j)) = root;
+  scale(matrix, stack);
   double condition = 1.0;
-  const Index rank =
-      kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld,
-                                 rcond_of(n, ridge ? n + k : k), solution.data, solution.ld, &condition);
+  const Index rank = kernels::active().min_norm(rows, cols, m, matrix.data, matrix.ld, rhs.data, rhs.ld,
+                                                rank_threshold(n, root > 0.0 ? n + k : k), solution.data,
+                                                solution.ld, &condition);
   const Block theta = problem.solution(i);
   fill(theta, 0.0);
   for (Index t = 0; t < m; ++t)
-    for (Index c = 0; c < own; ++c) theta(kept_[c], t) = solution(c, t);
-  problem.note(i, ridge ? k : rank, condition);
+    for (Index c = 0; c < own; ++c) theta(kept_[c], t) = units_[c] * solution(c, t);
+  problem.note(i, root > 0.0 ? k : rank, condition);
 }
+
+/// Brings the entries near one: all by one factor, for that changes no singular value relative to another,
+/// or, where the rank is full, every column by its own. `units_` are the factors, powers of two.
+void OrthogonalSolver::scale(Block matrix, bool by_column) {
+  const auto unit_of = [](ConstBlock block) {
+    double largest = 0.0;
+    for (Index j = 0; j < block.cols; ++j)
+      for (Index i = 0; i < block.rows; ++i) largest = std::max(largest, std::abs(block(i, j)));
+    return largest > 0.0 ? std::exp2(-std::clamp(std::ilogb(largest), -1000, 1000)) : 1.0;
+  };
+  units_.assign(matrix.cols, by_column ? 1.0 : unit_of(matrix));
+  for (Index j = 0; j < matrix.cols; ++j) {
+    if (by_column) units_[j] = unit_of(matrix.columns(j, 1));
+    for (Index i = 0; i < matrix.rows; ++i) matrix(i, j) *= units_[j];
+  }
+}
+
+/// Whether some column of [X; root I] is so much smaller than another that the rounding errors of one product
+/// of all columns would be larger.
+bool OrthogonalSolver::differ_in_size(const PathProblem& problem, double root) {
+  double least = std::numeric_limits<double>::infinity(), most = root;
+  for (const Index j : kept_) {
+    double largest = root;
+    const Block column = rhs_.block(problem.x.rows, 1);
+    problem.x.copy_columns(j, column);
+    for (Index i = 0; i < column.rows; ++i) largest = std::max(largest, std::abs(column(i, 0)));
+    least = std::min(least, largest);
+    most = std::max(most, largest);
+  }
+  return least < kOrthogonalFloor * most;
+}
+
+namespace {
+
+/// Whether the first k entries of the rows z' are finite: a later column beyond double's range may spoil
+/// them.
+bool is_finite(ConstBlock l, Index below, Index k, Index m) {
+  for (Index j = 0; j < k; ++j)
+    for (Index t = 0; t < m; ++t)
+      if (!std::isfinite(l(below + t, j))) return false;
+  return true;
+}
+
+}  // namespace
 
 // [X'; y'] = [L; z'] Q with L L' = X'X and L z = X'y; ridge starts from L = root I. The leading rows serve
 // every size: theta = L'^{-1} z.
@@ -157,12 +171,12 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
     poll_now(problem.poll);
     const Index k = problem.sizes[i];
     for (; seen < k; ++seen)  // a row of L: a column of L'
-      monitor_.see(&l(seen, 0), l.ld, l(seen, seen), norms_[seen]);
-    if (!monitor_.sound()) {
+      monitor_.see(&l(seen, 0), l.ld, l(seen, seen), norms_[seen], problem.lambda > 0.0 ? norms_[seen] : 1.0);
+    const Block theta = problem.solution(i);
+    if (!monitor_.sound() || !is_finite(l, below, k, m)) {
       fallback.solve(problem, i);
       continue;
     }
-    const Block theta = problem.solution(i);
     const ConstBlock triangle{l.data, k, k, l.ld};
     for (Index t = 0; t < m; ++t)
       for (Index j = 0; j < k; ++j) theta(j, t) = l(below + t, j);

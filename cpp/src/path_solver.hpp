@@ -5,19 +5,10 @@
 #include "block.hpp"
 #include "design.hpp"
 #include "overprune/least_squares.hpp"
+#include "rank.hpp"
 
 namespace overprune {
 
-/// Below this ratio of a pivot to its column's norm a point is solved again by a pivoted QLP
-/// decomposition, which reveals the rank.
-inline constexpr double kSmallPivot = 1e-6;
-/// Below these ratios of the smallest singular value to the largest column likewise, for a triangle made
-/// orthogonally and for one from a Gram matrix, which squares the condition number.
-inline constexpr double kOrthogonalFloor = 1e-10, kGramFloor = 1e-7;
-/// A triangle from a Gram matrix is taken, for the half of the work that it costs, where its smallest
-/// singular value is above this times its largest column: a correction then makes good what squaring has
-/// lost.
-inline constexpr double kQuickFloor = 1e-4;
 /// A correction larger than this, relative to the solution, asks for a second one.
 inline constexpr double kLargeCorrection = 1e-8;
 /// A second correction larger than this times the first shows that the factor cannot be trusted.
@@ -40,32 +31,6 @@ struct PathProblem {
   }
 };
 
-/// Follows a growing upper triangle R column by column: its pivots against their columns' norms, and an
-/// estimate of its smallest singular value, because a triangle can be singular without a small pivot
-/// (Bischof's incremental condition estimation).
-class PivotMonitor {
- public:
-  /// @param floor  smallest singular values below this times the largest column are not trusted
-  explicit PivotMonitor(double floor) : floor_(floor) {}
-  void restart(double floor) {
-    floor_ = floor;
-    restart();
-  }
-  void restart() {
-    largest_ = sigma_ = 0.0;
-    small_ = false;
-    direction_.clear();
-  }
-  /// @param column  the entries above the pivot, one for each column seen before, `stride` apart
-  void see(const double* column, Index stride, double pivot, double column_norm);
-  bool sound() const { return !small_ && sigma_ > floor_ * largest_; }
-
- private:
-  double floor_, largest_ = 0.0, sigma_ = 0.0;
-  bool small_ = false;
-  std::vector<double> direction_;  // of length one, with |direction' R| = sigma
-};
-
 /// Estimates the 2-norm condition number of a triangle from size to size: power iterations on a matrix with
 /// its singular values and on its inverse, begun where the size before left off.
 class ConditionEstimate {
@@ -85,9 +50,6 @@ void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block 
 /// b = (L L')^{-1} b for a lower triangle L (k, k).
 void solve_normal(ConstBlock triangle, Block b);
 
-/// numpy's threshold: singular values below this times the largest count as zero.
-double rcond_of(Index rows, Index cols);
-
 /// Rows rounded up to whole tiles of the kernels.
 Index whole_tiles(Index rows);
 
@@ -102,8 +64,12 @@ class OrthogonalSolver {
   Index solved() const { return solved_; }  ///< how often `solve` has been called
 
  private:
+  void scale(Block matrix, bool by_column);
+  bool differ_in_size(const PathProblem& problem, double root);
+
   Index solved_ = 0;
-  Indices kept_;  // columns that are not zero
+  Indices kept_;               // columns that are not zero
+  std::vector<double> units_;  // of the columns of `matrix_`
   Buffer matrix_, rhs_, solution_;
 };
 

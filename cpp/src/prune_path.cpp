@@ -63,7 +63,12 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
   Block retrained, compensated;
   if (grid.retrain) {
     retrained = retrained_.block(count, active * m);
-    retrainer_.solve(order_.data(), nonzeros, grid.retrain_ridge, retrained, poll);
+    fill(retrained, 0.0);
+    const bool whole = count == k && trains_alike(grid);
+    if (const Index own = active - whole; own > 0)
+      retrainer_.solve(order_.data(), nonzeros.first(own), grid.retrain_ridge,
+                       retrained.columns(0, own * m).top(nonzeros[own - 1]), poll);
+    if (whole) copy(pruned.columns((active - 1) * m, m), retrained.columns((active - 1) * m, m));
   }
   if (grid.compensate) {
     compensated = pruned;  // independent features know nothing of each other

@@ -66,7 +66,7 @@ class RetrainSolver {
   bool factor(Index most, double lambda);
   void correct(Nonzeros nonzeros, Index first, Index count, double lambda, Block theta);
   void correct_points(Nonzeros nonzeros, double lambda, Block theta);
-  void trust(Nonzeros nonzeros);
+  void trust(Nonzeros nonzeros, bool ridge);
   bool is_settled(Nonzeros nonzeros, Index i, double lambda, Block theta);
 
   Design x_;

@@ -5,9 +5,8 @@
 
 namespace overprune {
 
-/// A power of two that brings the largest entry (or `least`, if that is larger) near one, where squares might
-/// overflow or underflow; else 1.
-double safe_scale(ConstMatrix values, double least = 0.0);
+/// A power of two that brings the largest entry near one, where squares might overflow or underflow; else 1.
+double safe_scale(ConstMatrix values);
 
 class ScaledData {
  public:

@@ -117,12 +117,18 @@ class ScheduleRun {
       const Index s = schedule_.nonzeros[t - 1];
       if (rule == Rule::magnitude || rule == Rule::hessian) score(rule, current, worker);
       const Fitted pruned = prune_to(s, current, worker);
-      if (s == schedule_.size)
+      current = {pruned.support, worker.retrained.block(s, y.cols)};
+      const bool whole = s == schedule_.size;  // nothing is pruned
+      if (whole)
         copy_dense(trial, first + t, result_.pruned_risk, result_.pruned_accuracy);
       else
         judge(worker, pruned.support.data(), pruned.theta, &result_.pruned_risk[first + t],
               accuracy(result_.pruned_accuracy, first + t));
-      current = {pruned.support, worker.retrained.block(s, y.cols)};
+      if (whole && schedule_.retrain_ridge == schedule_.ridge) {
+        copy(pruned.theta, current.theta);
+        copy_dense(trial, first + t, result_.retrained_risk, result_.retrained_accuracy);
+        continue;
+      }
       worker.retrainer.solve(current.support.data(), {&s, 1}, schedule_.retrain_ridge, current.theta, poll);
       judge(worker, current.support.data(), current.theta, &result_.retrained_risk[first + t],
             accuracy(result_.retrained_accuracy, first + t));

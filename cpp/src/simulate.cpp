@@ -37,7 +37,9 @@ class RiskSink final : public GridSink {
     const Index offset = first_point(size, rule);
     write(order, pruned, slots_.pruned + offset, slots_.pruned_accuracy, offset);
     copy_unpruned(size, offset, slots_.pruned, slots_.pruned_accuracy);
-    if (grid_.retrain) write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
+    if (!grid_.retrain) return;
+    write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
+    if (trains_alike(grid_)) copy_unpruned(size, offset, slots_.retrained, slots_.retrained_accuracy);
   }
   void compensated(Index size, Index rule, const Indices& order, ConstBlock models) override {
     const Index offset = first_point(size, rule);

@@ -6,6 +6,8 @@
 // does that without leaving the registers but to walk the columns twice.
 #pragma once
 
+#include <limits>
+
 #include "kernels/packet.hpp"
 #include "kernels/scratch.hpp"
 
@@ -64,11 +66,11 @@ struct Panel {
   }
 
   /// The reflector of row c with this pivot, from `multiply`; returns what the pivot becomes. Nothing to
-  /// annihilate: the identity.
+  /// annihilate, or so little that 1 / norm2 would overflow: the identity.
   double reflect(Size c, double pivot) {
     d[c] = tau[c] = 0.0;
     const double norm2 = overlap[c][c];
-    if (norm2 == 0.0) return pivot;
+    if (norm2 < std::numeric_limits<double>::min()) return pivot;
     const double length = Eigen::numext::sqrt(pivot * pivot + norm2);
     const double beta = pivot > 0.0 ? -length : length;
     d[c] = pivot - beta;
