@@ -22,7 +22,8 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
     """Solve least squares, with minimum l2 norm where the solution is not unique.
 
     ``theta = X^+ y``; with ridge > 0 the minimiser of
-    ``|y - X theta|**2 / (2 n) + ridge |theta|**2 / 2``.
+    ``|y - X theta|**2 / (2 n) + ridge |theta|**2 / 2``. Without ridge, singular values below
+    ``max(n, p) * 2.2e-16`` of the largest count as zero, as in numpy.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def retrain_path(
 ) -> FloatArray:
     """Solve least squares on the first s columns of `order`, for every s of `nonzeros`, from shared factors.
 
-    ``theta_S = (X[:, S])^+ y`` with ``S = order[:s]``, zero elsewhere; ridge as in `least_squares`.
+    ``theta_S = (X[:, S])^+ y`` with ``S = order[:s]``, zero elsewhere; ridge and rank as in `least_squares`.
 
     Parameters
     ----------

@@ -29,7 +29,8 @@ class PrunePath:
     dense : ndarray of shape (len(sizes), p) or (len(sizes), p, m)
         The trained models, zero from feature k on.
     rank : ndarray of int of shape (len(sizes),)
-        Numerical rank of ``X[:, :k]`` (with ridge > 0: of the regularised problem, k).
+        Numerical rank of ``X[:, :k]``: how many singular values are above ``max(n, k) * 2.2e-16`` of the
+        largest, as in numpy. All models, dense and retrained, are solved by it. With ridge > 0 it is k.
     condition : ndarray of shape (len(sizes),)
         Estimate of the condition number of the factor each size was solved with.
     sizes, nonzeros, rules

@@ -92,3 +92,40 @@ def _bareiss(A, b):
                 M[i] = [(M[k][k] * v - M[i][k] * w) // previous for v, w in zip(M[i], M[k], strict=True)]
         previous = M[k][k]
     return [row[n:] for row in M], previous
+
+
+def jacobi_svd(A):
+    """U (n, r), s (r,) falling, V (k, r) with A = U s V', by one-sided Jacobi rotations (Hestenes): accurate
+    for every singular value where the columns of A are of any size, as LAPACK's drivers are not."""
+    order = np.argsort(-np.linalg.norm(A, axis=0), kind="stable")
+    B, V = A[:, order].T.copy(), np.eye(A.shape[1])  # rows are columns
+    for _ in range(60):
+        turned = False
+        for i in range(len(B) - 1):
+            for j in range(i + 1, len(B)):
+                a, b, c = B[i] @ B[i], B[j] @ B[j], B[i] @ B[j]
+                if a == 0 or b == 0 or abs(c) <= 4 * EPS * np.sqrt(a) * np.sqrt(b):
+                    continue
+                turned = True
+                zeta = (b - a) / (2 * c)
+                t = 1 / (abs(zeta) + np.hypot(1, zeta)) * (1 if zeta >= 0 else -1)
+                cosine = 1 / np.hypot(1, t)
+                for M in (B, V):
+                    M[i], M[j] = cosine * (M[i] - t * M[j]), cosine * (t * M[i] + M[j])
+        if not turned:
+            break
+    s = np.linalg.norm(B, axis=1)
+    falling = np.argsort(-s)[: min(A.shape)]
+    found = np.empty((A.shape[1], len(falling)))
+    found[order] = V[falling].T
+    return (B[falling] / np.where(s[falling] > 0, s[falling], 1)[:, None]).T, s[falling], found
+
+
+def truncated_least_squares(A, y):
+    """(fitted values, theta, whether a singular value lies within a factor of ten of numpy's threshold)."""
+    U, s, V = jacobi_svd(A)
+    threshold = EPS * max(A.shape) * s[0]
+    kept = s > threshold
+    share = U[:, kept].T @ y
+    near = bool(((s > threshold / 10) & (s < threshold * 10)).any())
+    return U[:, kept] @ share, V[:, kept] @ (share / s[kept]), near

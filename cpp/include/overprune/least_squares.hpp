@@ -20,12 +20,15 @@ namespace overprune {
 
 /// What the solver found out about each size on the way.
 struct SolveInfo {
-  Indices rank;  ///< numerical rank of X_k (with ridge > 0: of the regularised problem, k)
+  /// How many singular values of X_k are above max(n, k) epsilon times the largest, as in numpy; with ridge >
+  /// 0: k.
+  Indices rank;
   std::vector<double>
       condition;  ///< estimate of the condition number (2-norm) of the factor that was solved with
 };
 
-/// theta = X^+ y, of minimum norm where that is not unique.
+/// theta = X^+ y, of minimum norm where that is not unique. Singular values below max(n, k) epsilon times the
+/// largest count as zero, here and wherever else models are fitted.
 /// @param x      (n, p), finite
 /// @param y      (n, m), finite
 /// @param ridge  at least 0
