@@ -371,6 +371,8 @@ def _one_line_errors(
         if place is not None and place.has_begun:
             left = f"what was finished is in {place.shown}, and the same command goes on with it"
         _fail(f"interrupted; {left}", 130)
+    except BrokenPipeError:  # nobody reads on: no error of input
+        raise
     except caught as error:
         _fail(str(error) or type(error).__name__, code)
 

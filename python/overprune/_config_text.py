@@ -47,7 +47,10 @@ def text_of(path: str | os.PathLike[str]) -> str:
 
 
 def one_line(error: ValidationError, root: type[BaseModel]) -> str:
-    """The first problem of a config of the kind `root` in a line; unknown keys first, because a missing one is often their other half."""
+    """The first problem of a config of the kind `root` in a line.
+
+    Unknown keys come first, because a missing one is often their other half.
+    """
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda e: e["type"] != "extra_forbidden")
     kind, came = first["type"], _shown(first["input"])

@@ -1,4 +1,4 @@
-"""Numbers out of data frames, nullable columns and sparse matrices, without importing the libraries that make them."""
+"""Numbers out of data frames, nullable columns and sparse matrices, by no library's own types."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _is_pandas_like(value: Any) -> bool:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a data frame of pandas holds NumPy's integers and floats alone, which it converts best itself."""
+    """Whether a data frame of pandas holds plain integers and floats alone, which it converts best itself."""
     return _is_pandas_like(value) and all(
         isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in set(value.dtypes)
     )

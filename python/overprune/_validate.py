@@ -49,13 +49,16 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     if type(value) is np.ndarray:
         plain: npt.NDArray[Any] = value
         return plain
-    if _is_masked(value):
+    is_nested = isinstance(value, (list, tuple))
+    if _is_masked(value, is_nested):
         raise TypeError(
             f"{name} must be a plain array, got a masked one, whose mask would be lost; "
             "fill it or drop the masked rows"
         )
     try:
-        return _converted(value, name)
+        return np.asarray(value) if is_nested else _converted(value, name)
+    except (MemoryError, _Huge):
+        raise
     except frames.MissingValue as missing:
         where = f"at index {missing.row}"
         if frames.columns(value) is not None:
@@ -63,35 +66,37 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
         raise ValueError(
             f"{name} must have no missing values, got one {where}; fill it or drop the row"
         ) from None
+    except Exception as error:  # whatever another library says of its own arrays
+        if is_nested and "inhomogeneous" in str(error):
+            raise ValueError(f"{name} must be an array, got nested sequences of unequal lengths") from None
+        reason = printable(" ".join(str(error).split()))
+        raise TypeError(
+            f"{name} must be an array, got a {type(value).__name__} that no array can be made of: {reason}"
+        ) from None
 
 
-def _is_masked(value: Any) -> bool:
-    if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
-        return any(isinstance(v, np.ma.MaskedArray) for v in value)
+def _is_masked(value: Any, is_nested: bool) -> bool:
+    if is_nested and value and isinstance(value[0], np.ndarray):
+        return any(isinstance(row, np.ma.MaskedArray) for row in value)
     return isinstance(value, np.ma.MaskedArray)
+
+
+class _Huge(ValueError):
+    """Sparse data whose numbers, zeros and all, have no room in the memory."""
 
 
 def _converted(value: Any, name: str) -> npt.NDArray[Any]:
     if frames.is_sparse(value):
         _refuse_huge(value, name)
         return np.asarray(value.toarray())
-    named = None if frames.is_plain(value) else frames.columns(value)
-    if named is not None:
-        _refuse_huge(value, name)
-        array = frames.frame_array(named, len(value))
-        if array is not None:
-            return array
-    try:
-        return np.asarray(value) if named is not None else frames.column_array(value)
-    except (MemoryError, frames.MissingValue):
-        raise
-    except Exception as error:  # whatever another library says of its own arrays
-        if isinstance(value, (list, tuple)) and "inhomogeneous" in str(error):
-            raise ValueError(f"{name} must be an array, got nested sequences of unequal lengths") from None
-        reason = printable(" ".join(str(error).split()))
-        raise TypeError(
-            f"{name} must be an array, got a {type(value).__name__} that no array can be made of: {reason}"
-        ) from None
+    if frames.is_plain(value):
+        return np.asarray(value)
+    named = frames.columns(value)
+    if named is None:
+        return frames.column_array(value)
+    _refuse_huge(value, name)
+    array = frames.frame_array(named, len(value))
+    return np.asarray(value) if array is None else array
 
 
 def _refuse_huge(value: Any, name: str) -> None:
@@ -103,7 +108,7 @@ def _refuse_huge(value: Any, name: str) -> None:
 
     room = available()
     if room is not None and needed > room:
-        raise ValueError(
+        raise _Huge(
             f"{name} must fit into the memory as a dense array, got a {type(value).__name__} of shape "
             f"{value.shape}, which takes {megabytes(needed)} of the {megabytes(room)} that are free"
         )
