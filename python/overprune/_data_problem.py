@@ -28,7 +28,7 @@ class DataProblem(Problem):
     Parameters
     ----------
     inputs : array_like of shape (N, d)
-        Training rows to draw from.
+        Training rows to draw from: arrays, data frames or sparse matrices, which become dense.
     targets : array_like of shape (N,) or (N, m)
         Real targets; or class labels of shape (N,), which become one-hot rows and give an accuracy too.
     test_inputs : array_like of shape (N_test, d)
@@ -62,8 +62,8 @@ class DataProblem(Problem):
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, lengths differ, a test label is not among the training labels, or
-        the activation or task is unknown.
+        If an array is not real and finite, or has missing values, lengths differ, a test label is not among
+        the training labels, or the activation or task is unknown.
 
     References
     ----------
