@@ -72,12 +72,6 @@ def write(
     directory: Path, experiment: Experiment, found: list[Advice], plane: xr.Dataset | None = None
 ) -> None:
     """Writes the choices as advice.csv and advice.json, advice.png, risk.zarr, the config; and phase.png."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    from . import plot
     from ._version import __version__
 
     tables: dict[str, Any] = {}
@@ -96,18 +90,26 @@ def write(
             heading, *rows = advice.rows()
             writer.writerows([["n", "nonzeros", *heading]] * (i == 0))
             writer.writerows([advice.n, advice.nonzeros, *row] for row in rows)
-    figure, panels = plt.subplots(
-        len(found), 1, figsize=(7.2, 4.8 * len(found)), squeeze=False, layout="constrained"
-    )
-    for advice, ax in zip(found, panels.flat, strict=True):
-        draw(advice, ax)
-    figure.savefig(directory / "advice.png", dpi=150)
-    plt.close(figure)
-    if plane is not None:
-        figure, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
-        plot.phase(plane, ax=ax)
-        figure.savefig(directory / "phase.png", dpi=150)
+    _write_figures(directory, found, plane)
+
+
+def _write_figures(directory: Path, found: list[Advice], plane: xr.Dataset | None) -> None:
+    from . import plot
+    from ._canvas import into_files
+
+    with into_files() as plt:
+        figure, panels = plt.subplots(
+            len(found), 1, figsize=(7.2, 4.8 * len(found)), squeeze=False, layout="constrained"
+        )
+        for advice, ax in zip(found, panels.flat, strict=True):
+            draw(advice, ax)
+        figure.savefig(directory / "advice.png", dpi=150)
         plt.close(figure)
+        if plane is not None:
+            figure, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
+            plot.phase(plane, ax=ax)
+            figure.savefig(directory / "phase.png", dpi=150)
+            plt.close(figure)
 
 
 def draw(advice: Advice, ax: Any) -> None:

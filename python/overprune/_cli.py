@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ._cli_usage import Commands, integer, number_of_bytes, say
+from ._cli_usage import Commands, integer, number_of_bytes, say, tell
 from ._figures_command import figures
+from ._validate import printable
 
 if TYPE_CHECKING:
     from ._config import Experiment
@@ -86,13 +87,13 @@ def _root(
     from ._version import __version__
 
     if version:
-        typer.echo(__version__)
+        tell(__version__)
     elif cmakedir:
-        typer.echo(get_cmake_dir())
+        tell(get_cmake_dir())
     elif includedir:
-        typer.echo(get_include())
+        tell(get_include())
     elif pkgconfigdir:
-        typer.echo(get_pkgconfig_dir())
+        tell(get_pkgconfig_dir())
     elif context.invoked_subcommand is not None:
         return
     else:
@@ -151,7 +152,7 @@ def status(directory: RunOutput) -> None:
 
     with _one_line_errors():
         lines = report(directory)
-    typer.echo("\n".join(lines))
+    tell("\n".join(map(printable, lines)))
 
 
 @app.command()
@@ -161,7 +162,7 @@ def reproduce(table: Table, workers: Workers = None) -> None:
 
     with _one_line_errors():
         lines, is_same = report(table, workers)
-    typer.echo("\n".join(lines))
+    tell("\n".join(map(printable, lines)))
     if not is_same:
         raise typer.Exit(1)
 
@@ -182,8 +183,8 @@ def predict(config: ConfigFile, output: Output = None, overwrite: Overwrite = Fa
         if place is not None:
             _write(place, experiment, results)
     _print_notes(results)
-    typer.echo(_demo.listing(results.tables["predict"]))
-    typer.echo("\n" + _demo.summary(results.tables))
+    tell(_demo.listing(results.tables["predict"]))
+    tell("\n" + _demo.summary(results.tables))
 
 
 @app.command()
@@ -226,7 +227,7 @@ def advise(
             with _one_line_errors(OSError, code=1), place.naming("written"):
                 command.write(place.path, experiment, found, plane)
                 place.commit()
-    typer.echo("\n\n".join(map(str, found)))
+    tell("\n\n".join(map(str, found)))
 
 
 app.command()(figures)
@@ -295,9 +296,9 @@ def info(
     width = max(map(len, lines))
     for name, value in lines.items():
         shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-        typer.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+        tell(f"{name.replace('_', ' '):<{width}}  {shown}")
     if needs:
-        typer.echo("\n" + "\n".join(needs))
+        tell("\n" + "\n".join(needs))
 
 
 def _simulate(
@@ -334,8 +335,8 @@ def _simulate(
         place.finish(experiment.text)
         _demo.draw(experiment, results, place.write)
     _print_notes(results)
-    typer.echo(_demo.summary(results.tables, experiment.config.plot.statistic))
-    typer.echo(f"\nWrote {', '.join(place.written())} into {output}")
+    tell(_demo.summary(results.tables, experiment.config.plot.statistic))
+    tell(f"\nWrote {', '.join(place.written())} into {printable(output)}")
 
 
 def _print_notes(results: Results) -> None:
@@ -370,6 +371,8 @@ def _one_line_errors(
         if place is not None and place.has_begun:
             left = f"what was finished is in {place.shown}, and the same command goes on with it"
         _fail(f"interrupted; {left}", 130)
+    except BrokenPipeError:  # nobody reads on: no error of input
+        raise
     except caught as error:
         _fail(str(error) or type(error).__name__, code)
 

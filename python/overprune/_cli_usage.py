@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from ._validate import printable
 
 # The base of all errors of usage: of the package click, or of typer's own copy of it in newer versions.
 _UsageError: type[Exception] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
@@ -27,7 +32,8 @@ class Commands(TyperGroup):
         **options: Any,
     ) -> Any:
         try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **options)
+            with _warnings_in_one_line():
+                code = super().main(args, prog_name, complete_var, False, windows_expand_args, **options)
         except _UsageError as error:
             if not standalone_mode:
                 raise
@@ -35,6 +41,12 @@ class Commands(TyperGroup):
             code = 2
         except typer.Abort:
             code = 130
+        except OSError as error:  # of stdout: a full disk, say; others have been told as bad input
+            if not standalone_mode:
+                raise
+            _forget_stdout()
+            say(f"stdout cannot be written: {error.strerror or error}")
+            code = 1
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)
@@ -85,5 +97,28 @@ def number_of_bytes(text: str) -> int:
 
 def say(message: str) -> None:
     """One line on stderr."""
-    line = re.sub(r"\s+", " ", message).strip()
-    typer.echo(f"overprune: {line}", err=True)
+    typer.echo(f"overprune: {printable(' '.join(message.split()))}", err=True)
+
+
+def tell(text: str) -> None:
+    """Lines on stdout; what a terminal would obey is escaped, and what its encoding lacks replaced."""
+    lines = "\n".join(map(printable, text.split("\n")))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        lines.encode(encoding)
+    except UnicodeEncodeError:
+        lines = lines.replace("±", "+-").encode(encoding, "backslashreplace").decode(encoding)
+    typer.echo(lines)
+
+
+def _forget_stdout() -> None:
+    """What is left in its buffer would raise once more when the process ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: say(str(message))
+        yield

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import reprlib
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import (
@@ -27,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from ._config_text import ConfigError as ConfigError
+from ._config_text import one_line, text_of
 from ._store import StoreError
 from ._validate import FloatArray
 
@@ -47,10 +47,6 @@ Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh", "gelu"]
 Quantity = Literal["risk", "accuracy", "error"]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
 Count = Annotated[int, Field(ge=1, le=_LARGEST, description=_COUNT)]
-
-
-class ConfigError(ValueError):
-    """A config that cannot be run; the message is one line that names the field."""
 
 
 class _Table(BaseModel):
@@ -144,6 +140,7 @@ class Data(_Table):
     seed: Seed = 0
     test_size: Count | Literal["all"] | None = Field(default=None, description=f'{_COUNT} or "all"')
     split_seed: Seed = 0
+    task: Literal["classification", "regression"] | None = None
 
     @model_validator(mode="after")
     def _path(self) -> Data:
@@ -255,14 +252,7 @@ def load(path: str | os.PathLike[str]) -> Experiment:
     ConfigError
         With one line that names the field, what was expected and what came.
     """
-    name = os.fspath(path)
-    try:
-        text = Path(path).read_bytes().decode("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{name}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{name}: not a text file in UTF-8") from None
-    return parse(text, name, Path(path).resolve().parent)
+    return parse(text_of(path), os.fspath(path), Path(path).resolve().parent)
 
 
 def parse(text: str, name: str, folder: Path) -> Experiment:
@@ -270,11 +260,11 @@ def parse(text: str, name: str, folder: Path) -> Experiment:
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also for integers of thousands of digits and deep nesting
-        raise ConfigError(f"{name}: not valid TOML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{name}: not valid TOML: {error}") from None
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_one_line(error)}") from None
+        raise ConfigError(f"{name}: {one_line(error, Config)}") from None
     return Experiment(config, name, text, folder)
 
 
@@ -334,7 +324,8 @@ def _data(table: Data, folder: Path) -> Problem:
 
     path = None if table.path is None else folder / table.path
     parts = datasets.load(table.dataset, path, test_size=table.test_size, seed=table.split_seed)
-    return DataProblem(*parts, features=table.features, activation=table.activation, seed=table.seed)
+    options = {name: getattr(table, name) for name in ("features", "activation", "seed", "task")}
+    return DataProblem(*parts, **options)
 
 
 @contextmanager
@@ -349,74 +340,7 @@ def naming(experiment: Experiment, table: str) -> Iterator[None]:
         large = " or ".join(f"{table}.{name}" for name in _LARGE if name in fields)
         raise ConfigError(f"{experiment.name}: {large} is too large for the memory: {error}") from error
     except (ValueError, TypeError, OSError, ImportError, NotImplementedError) as error:
-        message = " ".join(str(error).split())
+        message = str(error)
         leaf = re.split(r"[^a-z_]", message, maxsplit=1)[0]
         joint = "." if leaf in fields else ": "
         raise ConfigError(f"{experiment.name}: {table}{joint}{message}") from error
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first problem in a line; unknown keys first, because a missing one is often their other half."""
-    problems = error.errors(include_url=False)
-    first = min(problems, key=lambda e: e["type"] != "extra_forbidden")
-    kind, came = first["type"], reprlib.repr(first["input"])
-    path, model, field = _locate(first["loc"], kind == "extra_forbidden")
-    if kind == "extra_forbidden":
-        key = str(first["loc"][-1])
-        allowed = list(model.model_fields) if model else []
-        close = difflib.get_close_matches(key, allowed, 1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        return f"{path}: unknown key{hint}; allowed: {', '.join(allowed)}"
-    if kind == "value_error":
-        text = str(first["ctx"]["error"])
-        return f"{path} {text}" if text.startswith("must") else f"{path}.{text}"
-    expected = _expected(field, first)
-    if kind in ("union_tag_invalid", "union_tag_not_found") and isinstance(first["input"], dict):
-        expected = "one of " + ", ".join(_tag(m) for m in _models(field.annotation))
-        path, came = f"{path}.kind", reprlib.repr(first["input"].get("kind"))
-        kind = kind if "kind" in first["input"] else "missing"
-    if kind == "missing":
-        return f"{path} is missing: expected {expected}"
-    return f"{path}: expected {expected}, got {came}"
-
-
-def _expected(field: Any, error: Any) -> str:
-    options = dict.fromkeys(_literals(field.annotation)) if field is not None else {}
-    if options and (error["type"] in ("literal_error", "missing") or not field.description):
-        return f"one of {', '.join(options)}"
-    return str((field is not None and field.description) or error["msg"])
-
-
-def _locate(location: tuple[int | str, ...], extra: bool) -> tuple[str, type[BaseModel] | None, Any]:
-    """Dotted path, innermost table and field of an error's location, which also has the tags of unions."""
-    path, field = "", None
-    models: list[type[BaseModel]] = [Config]
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
-        elif len(models) == 1 and part in models[0].model_fields:
-            path, field = f"{path}.{part}", models[0].model_fields[part]
-            models = _models(field.annotation) or models
-        elif any(_tag(m) == part for m in models) and len(models) > 1:
-            models = [m for m in models if _tag(m) == part]
-        elif extra and part == location[-1]:
-            path = f"{path}.{part}"
-    return path.lstrip("."), models[0] if len(models) == 1 else None, field
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for inner in get_args(annotation) for m in _models(inner)]
-
-
-def _literals(annotation: Any) -> list[str]:
-    inner = get_args(annotation)
-    if inner and all(isinstance(v, str) for v in inner):
-        return list(inner)
-    return [v for part in inner for v in _literals(part)]
-
-
-def _tag(model: type[BaseModel]) -> str:
-    field = model.model_fields.get("kind")
-    return str(get_args(field.annotation)[0]) if field is not None else ""

@@ -15,6 +15,7 @@ from . import _validate as check
 from ._functions import Function, core_function
 from ._least_squares import least_squares
 from ._problem import LinearGaussianProblem, Problem, read_only
+from ._targets import Targets, read_targets
 from ._validate import FloatArray
 from .datasets import missing
 
@@ -27,10 +28,9 @@ class DataProblem(Problem):
     Parameters
     ----------
     inputs : array_like of shape (N, d)
-        Training rows to draw from.
+        Training rows to draw from: arrays, data frames or sparse matrices, which become dense.
     targets : array_like of shape (N,) or (N, m)
-        Real targets; or integers of shape (N,): class labels, which become one-hot rows and give an accuracy
-        too.
+        Real targets; or class labels of shape (N,), which become one-hot rows and give an accuracy too.
     test_inputs : array_like of shape (N_test, d)
     test_targets : array_like of shape (N_test,) or (N_test, m)
         Of the same kind as targets.
@@ -42,12 +42,28 @@ class DataProblem(Problem):
     seed : int, default 0
         Of the random features: trial t uses the ones drawn from (seed, t), whatever the seed of the
         simulation.
+    task : {"classification", "regression"}, optional
+        What the targets are. By default integers and bools of shape (N,) are class labels and everything
+        else is real targets; with "classification" whole floats and a column (N, 1) may be labels too.
+
+    Attributes
+    ----------
+    task : {"classification", "regression"}
+        What the targets were taken for.
+    classes : ndarray of shape (c,) or None
+        The different labels, ascending; None for real targets.
+
+    Warns
+    -----
+    UserWarning
+        Without a task, where that is a guess: for integers of shape (N,), unless they are two labels, or
+        0, 1, ... or 1, 2, ... up to 20 of them, each in at least two rows; and for integers of shape (N, 1).
 
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, lengths differ, a test label is not among the training labels, or
-        the activation is unknown.
+        If an array is not real and finite, or has missing values, lengths differ, a test label is not among
+        the training labels, or the activation or task is unknown.
 
     References
     ----------
@@ -75,10 +91,17 @@ class DataProblem(Problem):
         features: int | None = None,
         activation: Function = "relu",
         seed: int = 0,
+        task: str | None = None,
     ) -> None:
         train = check.float_array(inputs, "inputs", ndim=2)
         test = check.float_array(test_inputs, "test_inputs", ndim=2, shape=(None, train.shape[1]))
-        y, y_test, self.classes = _targets(targets, test_targets, train.shape[0], test.shape[0])
+        found = read_targets(targets, test_targets, train.shape[0], test.shape[0], task)
+        self.task, self._is_doubtful = found.task, found.doubt is not None
+        self.classes: npt.NDArray[Any] | None = None
+        if found.task == "regression":
+            y, y_test = found.train.copy(), found.test.copy()
+        else:
+            y, y_test, self.classes = _one_hot_targets(found)
         self.features = None if features is None else check.integer(features, "features", lowest=1)
         self.activation, phi = activation, core_function(activation, "activation")
         self.seed = check.seed(seed)
@@ -87,6 +110,7 @@ class DataProblem(Problem):
         )
         self.inputs, self.test_inputs = read_only(train.copy()), read_only(test.copy())
         self.target_rows, self.test_target_rows = read_only(y), read_only(y_test)
+        found.warn(stacklevel=2)
 
     def describe(self) -> dict[str, Any]:
         def as_given(rows: FloatArray) -> npt.NDArray[Any]:
@@ -102,6 +126,8 @@ class DataProblem(Problem):
             "features": self.features,
             "activation": self.activation,
             "seed": self.seed,
+            # Left out where the labels say it themselves: tables of earlier versions have the same hash.
+            **({"task": self.task} if self.classes is not None and self._is_doubtful else {}),
         }
 
     @property
@@ -319,30 +345,14 @@ def _ledoit_wolf(features: FloatArray) -> float:
     return float(ledoit_wolf_shrinkage(features, assume_centered=True))
 
 
-def _targets(
-    targets: npt.ArrayLike, test_targets: npt.ArrayLike, rows: int, test_rows: int
-) -> tuple[FloatArray, FloatArray, npt.NDArray[Any] | None]:
-    """Targets (N, m), test targets (N_test, m), and the class labels where the targets are classes."""
-    train = check.plain_array(targets, "targets")
-    test = check.plain_array(test_targets, "test_targets")
-    labels = train.dtype.kind in "iub" and train.ndim == 1
-    if not labels:
-        y = check.float_array(train, "targets", ndim=(1, 2), shape=(rows,)).reshape(rows, -1)
-        y_test = check.float_array(test, "test_targets", ndim=train.ndim, shape=(test_rows,)).reshape(
-            test_rows, -1
-        )
-        if y.shape[1] != y_test.shape[1]:
-            raise ValueError(f"test_targets must have {y.shape[1]} columns as targets, got {y_test.shape[1]}")
-        return y.copy(), y_test.copy(), None
-    check.float_array(train, "targets", ndim=1, shape=(rows,))
-    check.float_array(test, "test_targets", ndim=1, shape=(test_rows,))
-    if test.dtype.kind not in "iub":
-        raise TypeError(f"test_targets must be integer class labels as targets are, got dtype {test.dtype}")
-    classes = np.unique(train)
-    unknown = np.setdiff1d(test, classes)
+def _one_hot_targets(found: Targets) -> tuple[FloatArray, FloatArray, npt.NDArray[Any]]:
+    """Labels as one-hot rows (N, c) and (N_test, c), and the c classes."""
+    classes = np.unique(found.train)
+    unknown = np.setdiff1d(found.test, classes)
     if unknown.size:
-        raise ValueError(f"test_targets must be labels found in targets, got {unknown[0]}")
-    return _one_hot(train, classes), _one_hot(test, classes), classes
+        hint = "" if found.said or found.doubt is None else '; say task="regression" if targets are numbers'
+        raise ValueError(f"test_targets must be labels found in targets, got {unknown[0]}{hint}")
+    return _one_hot(found.train, classes), _one_hot(found.test, classes), classes
 
 
 def _one_hot(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> FloatArray:

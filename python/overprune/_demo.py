@@ -164,12 +164,8 @@ def draw(
     experiment: Experiment, results: Results, place: Callable[[str, Callable[[Path], object]], object]
 ) -> None:
     """Draws the figures: `place` is given the name of each, and what saves it under a path."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
     from . import plot
+    from ._canvas import into_files
 
     tables = results.tables
     wanted = experiment.config.plot
@@ -177,17 +173,18 @@ def draw(
     if quantity is None:
         labelled = any("dense_accuracy" in table for table in tables.values())
         quantity = ["risk", "error"] if labelled else ["risk"]
-    for name, view in _views(tables):
-        figure = plot.risk_grid(
-            *tables.values(),
-            quantity=quantity,
-            **view,
-            statistic=wanted.statistic,
-            logy=wanted.logy,
-            logx=wanted.logx,
-        )
-        place(f"risk{name}.png", partial(figure.savefig, dpi=150, format="png"))
-        plt.close(figure)
+    with into_files() as plt:
+        for name, view in _views(tables):
+            figure = plot.risk_grid(
+                *tables.values(),
+                quantity=quantity,
+                **view,
+                statistic=wanted.statistic,
+                logy=wanted.logy,
+                logx=wanted.logx,
+            )
+            place(f"risk{name}.png", partial(figure.savefig, dpi=150, format="png"))
+            plt.close(figure)
 
 
 def _views(tables: dict[str, xr.Dataset]) -> list[tuple[str, dict[str, Any]]]:

@@ -23,7 +23,7 @@ def random_features(
     Parameters
     ----------
     inputs : array_like of shape (n, d)
-        Rows a.
+        Rows a, in an array, a data frame or a sparse matrix, as in `least_squares`.
     weights : array_like of shape (p, d)
         Rows r_i of R.
     activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"

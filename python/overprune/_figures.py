@@ -32,24 +32,22 @@ class Figure:
 
     def draw(self) -> tuple[bytes, str]:
         """Runs the script; returns its figure as a PNG, and the sentences that it prints."""
-        import matplotlib
-
-        backend = matplotlib.get_backend()
-        matplotlib.use("agg")
-        import matplotlib.pyplot as plt
+        from ._canvas import into_files
 
         printed, image = io.StringIO(), io.BytesIO()
-        before = set(plt.get_fignums())
-        try:
-            with matplotlib.rc_context(), redirect_stdout(printed):
-                matplotlib.rcdefaults()  # the user's own style may not suit
-                run_path(str(self.script), run_name="__main__")
-                (number,) = set(plt.get_fignums()) - before
-                plt.figure(number).savefig(image, format="png", dpi=150)
-        finally:
-            for number in set(plt.get_fignums()) - before:
-                plt.close(number)
-            matplotlib.use(backend)
+        with into_files() as plt:
+            import matplotlib
+
+            before = set(plt.get_fignums())
+            try:
+                with matplotlib.rc_context(), redirect_stdout(printed):
+                    matplotlib.rcdefaults()  # the user's own style may not suit
+                    run_path(str(self.script), run_name="__main__")
+                    (number,) = set(plt.get_fignums()) - before
+                    plt.figure(number).savefig(image, format="png", dpi=150)
+            finally:
+                for number in set(plt.get_fignums()) - before:
+                    plt.close(number)
         return image.getvalue(), printed.getvalue()
 
 

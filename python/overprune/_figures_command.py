@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ._cli_usage import say, tell
+from ._validate import printable
+
 
 def figures(
     names: Annotated[
@@ -28,18 +31,18 @@ def figures(
         picked = chosen(names or [])
         if listed:
             width = max(len(figure.name) for figure in picked)
-            typer.echo("\n".join(f"{figure.name:<{width}}  {figure.title}" for figure in picked))
+            tell("\n".join(f"{figure.name:<{width}}  {figure.title}" for figure in picked))
             return
         written = 0
         try:
             for drawn in write(picked, output, overwrite=overwrite):
                 if drawn.path is None:
-                    typer.echo(f"overprune: {drawn.name} is left out: {drawn.text}", err=True)
+                    say(f"{drawn.name} is left out: {drawn.text}")
                 else:
                     written += 1
-                    typer.echo(f"{drawn.path}  {drawn.seconds:.1f} s")
+                    tell(f"{printable(str(drawn.path))}  {drawn.seconds:.1f} s")
         except KeyboardInterrupt:
-            typer.echo(f"overprune: interrupted; figures written: {written}", err=True)
+            say(f"interrupted; figures written: {written}")
             raise typer.Exit(130) from None
     if not written:
         raise typer.Exit(1)

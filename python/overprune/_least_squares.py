@@ -28,7 +28,7 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
     Parameters
     ----------
     X : array_like of shape (n, p)
-        Any layout and real dtype; computed in float64.
+        Any layout and real dtype, a data frame or a sparse matrix; computed in float64, dense.
     y : array_like of shape (n,) or (n, m)
         One or several targets.
     ridge : float, default 0.0
@@ -41,8 +41,8 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, is empty, has the wrong number of dimensions or length, or the
-        ridge is negative.
+        If an array is not real and finite, is empty, has the wrong number of dimensions or length, a value
+        or column of a data frame is missing or no number (it is named), or the ridge is negative.
 
     References
     ----------
@@ -70,7 +70,7 @@ def least_squares_path(
     Parameters
     ----------
     X : array_like of shape (n, p)
-        Any layout and real dtype; computed in float64.
+        Any layout and real dtype, a data frame or a sparse matrix; computed in float64, dense.
     y : array_like of shape (n,) or (n, m)
         One or several targets.
     sizes : sequence of int
@@ -120,7 +120,7 @@ def retrain_path(
     Parameters
     ----------
     X : array_like of shape (n, p)
-        Any layout and real dtype; computed in float64.
+        Any layout and real dtype, a data frame or a sparse matrix; computed in float64, dense.
     y : array_like of shape (n,) or (n, m)
         One or several targets.
     order : array_like of int

@@ -199,6 +199,7 @@ def prune_path(
     Parameters
     ----------
     X : array_like of shape (n, p)
+        As in `least_squares`: data frames and sparse matrices, too.
     y : array_like of shape (n,) or (n, m)
         With several targets a feature's size is the l2 norm of its row of theta.
     sizes : sequence of int

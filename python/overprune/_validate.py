@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from . import _frames as frames
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -33,22 +34,111 @@ def shown(value: Any) -> str:
     return line if len(line) <= 200 else f"{line[:197]}..."
 
 
+def printable(text: str) -> str:
+    """`text` with its control characters escaped, for messages that echo what others wrote."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
-    """`value` as an array of any dtype; ValueError for sequences of unequal lengths."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must be a plain array, got a masked one, whose mask would be lost")
+    """`value` as an array of any dtype, from whatever holds numbers: the one conversion of the package.
+
+    Data frames and columns of pandas, polars and pyarrow become arrays of numbers column by column, whatever
+    their dtypes; sparse matrices become dense. ValueError for sequences of unequal lengths, missing values
+    and sparse matrices that the memory has no room for; TypeError for what no array can be made of.
+    """
+    if type(value) is np.ndarray:
+        plain: npt.NDArray[Any] = value
+        return plain
+    is_nested = isinstance(value, (list, tuple))
+    if _is_masked(value, is_nested):
+        raise TypeError(
+            f"{name} must be a plain array, got a masked one, whose mask would be lost; "
+            "fill it or drop the masked rows"
+        )
     try:
+        return np.asarray(value) if is_nested else _converted(value, name)
+    except (MemoryError, _Huge):
+        raise
+    except frames.MissingValue as missing:
+        where = f"at index {missing.row}"
+        if frames.columns(value) is not None:
+            where = f"in column {shown(missing.label)} at row {missing.row}"
+        raise ValueError(
+            f"{name} must have no missing values, got one {where}; fill it or drop the row"
+        ) from None
+    except Exception as error:  # whatever another library says of its own arrays
+        if is_nested and "inhomogeneous" in str(error):
+            raise ValueError(f"{name} must be an array, got nested sequences of unequal lengths") from None
+        reason = printable(" ".join(str(error).split()))
+        raise TypeError(
+            f"{name} must be an array, got a {type(value).__name__} that no array can be made of: {reason}"
+        ) from None
+
+
+def _is_masked(value: Any, is_nested: bool) -> bool:
+    if is_nested and value and isinstance(value[0], np.ndarray):
+        return any(isinstance(row, np.ma.MaskedArray) for row in value)
+    return isinstance(value, np.ma.MaskedArray)
+
+
+class _Huge(ValueError):
+    """Sparse data whose numbers, zeros and all, have no room in the memory."""
+
+
+def _converted(value: Any, name: str) -> npt.NDArray[Any]:
+    if frames.is_sparse(value):
+        _refuse_huge(value, name)
+        return np.asarray(value.toarray())
+    if frames.is_plain(value):
         return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} must be an array, got nested sequences of unequal lengths") from None
+    named = frames.columns(value)
+    if named is None:
+        return frames.column_array(value)
+    _refuse_huge(value, name)
+    array = frames.frame_array(named, len(value))
+    return np.asarray(value) if array is None else array
+
+
+def _refuse_huge(value: Any, name: str) -> None:
+    """Sparse columns may have room for what no dense array has; the solvers of this package are dense."""
+    needed = 8 * math.prod(value.shape)
+    if needed < 2**24:
+        return
+    from ._memory import available, megabytes
+
+    room = available()
+    if room is not None and needed > room:
+        raise _Huge(
+            f"{name} must fit into the memory as a dense array, got a {type(value).__name__} of shape "
+            f"{value.shape}, which takes {megabytes(needed)} of the {megabytes(room)} that are free"
+        )
 
 
 def real_array(value: Any, name: str) -> npt.NDArray[Any]:
     """`value` as an array of a real dtype."""
     array = plain_array(value, name)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+        raise TypeError(f"{name} must be an array of real numbers, got {_unreal(value, array)}")
     return array
+
+
+def _unreal(value: Any, array: npt.NDArray[Any]) -> str:
+    """What of `value` is no array of real numbers, in words."""
+    named = frames.columns(value)
+    if named is not None:
+        label, dtype = frames.not_numeric(named)
+        return f"column {shown(label)} of dtype {dtype}; drop it or encode it by numbers"
+    if array.ndim == 0 and array.dtype == object:
+        return f"dtype object, of type {type(value).__name__}"
+    return f"dtype {getattr(value, 'dtype', array.dtype)}"
+
+
+def _place(value: Any, where: tuple[int, ...]) -> str:
+    """Where in `value` an entry is, in words: its column by name, if columns have names."""
+    named = frames.columns(value)
+    if named is None or len(where) != 2:
+        return f"at index {where}"
+    return f"in column {shown(named[where[1]][0])} at row {where[0]}"
 
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
@@ -93,7 +183,7 @@ def float_array(
         result = np.asarray(array, dtype=np.float64)
     if not np.isfinite(result).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
-        raise ValueError(f"{name} must be finite, got {result[where]} at index {where}")
+        raise ValueError(f"{name} must be finite, got {result[where]} {_place(value, where)}")
     return result
 
 

@@ -127,7 +127,7 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
     ...     datasets.load_npz(file.name).targets
     array([0, 1, 1])
     """
-    name = os.fspath(path)
+    name = check.printable(os.fsdecode(path))
     if not os.path.isfile(path):
         raise FileNotFoundError(f"path must be a file of numpy.savez, got {name}, which is not a file")
     if not zipfile.is_zipfile(path):
@@ -179,7 +179,7 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     ((4, 6), (2, 6))
     >>> problem = op.DataProblem(*parts)
     """
-    inputs, targets = check.plain_array(inputs, "inputs"), check.plain_array(targets, "targets")
+    inputs, targets = check.real_array(inputs, "inputs"), check.plain_array(targets, "targets")
     if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         raise ValueError(
             "inputs and targets must have equally many rows, "
@@ -247,7 +247,8 @@ def load(
         inputs, targets, test_inputs, test_targets = load_npz(path)
         if test_inputs is not None and test_targets is not None:
             if test_size is not None:
-                raise ValueError(f"test_size is for files without a test set, got {test_size} for {path}")
+                name = check.printable(os.fsdecode(path))
+                raise ValueError(f"test_size is for files without a test set, got {test_size} for {name}")
             return Split(inputs, targets, test_inputs, test_targets)
     size = max(len(inputs) // 5, 1) if test_size is None else test_size
     return split(inputs, targets, size, seed=seed)
@@ -266,7 +267,7 @@ def missing(what: str, package: str) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return check.printable(" ".join(str(error).split()))
 
 
 def _check_names(found: list[str], path: str) -> None:
@@ -277,9 +278,8 @@ def _check_names(found: list[str], path: str) -> None:
         )
     other = [key for key in found if key not in _NAMES]
     if other:
-        raise ValueError(
-            f"path must hold only the arrays {', '.join(_NAMES)}; got {path} with {', '.join(other)}"
-        )
+        found_too = ", ".join(map(check.printable, other))
+        raise ValueError(f"path must hold only the arrays {', '.join(_NAMES)}; got {path} with {found_too}")
     if ("test_inputs" in found) != ("test_targets" in found):
         raise ValueError(f"path must hold both test_inputs and test_targets or neither, got {path} with one")
 

@@ -61,7 +61,7 @@ def test_every_row_is_drawn_equally_often():
 )
 def test_labels_become_one_hot(labels):
     inputs, test = problems.normal(4, 3), problems.normal(4, 3, seed=1)
-    problem = op.DataProblem(inputs, labels, test, labels[::-1])
+    problem = op.DataProblem(inputs, labels, test, labels[::-1], task="classification")
     classes = np.unique(labels)
     np.testing.assert_array_equal(problem.classes, classes)
     X, y = problem.sample(4, seed=0)

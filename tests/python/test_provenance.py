@@ -167,7 +167,10 @@ def test_regression_targets_of_one_column_stay_regression():
 
 
 def test_labels_come_back_as_labels():
-    problem = op.DataProblem(np.eye(4), [9, 9, -1, 4], np.eye(4), [4, 9, 9, -1], features=7, seed=2**64 - 1)
+    labels = [9, 9, -1, 4]
+    problem = op.DataProblem(
+        np.eye(4), labels, np.eye(4), labels[::-1], features=7, seed=2**64 - 1, task="classification"
+    )
     twin = problem_of(describe(problem))
     np.testing.assert_array_equal(twin.classes, [-1, 4, 9])
     np.testing.assert_array_equal(twin.target_rows, problem.target_rows)
