@@ -108,17 +108,20 @@ def facts_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """By what, when and where a table was made; ValueError where the attribute is missing or damaged."""
     text = attributes.get("provenance")
     found: Any = None
-    with contextlib.suppress(ValueError, TypeError, RecursionError):
+    moment = None
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         found = json.loads(text) if isinstance(text, str) else None
-        datetime.datetime.fromisoformat(found["time"])
+        moment = datetime.datetime.fromisoformat(found["time"])
     kinds: dict[str, Any] = {
         "git_commit": (str, type(None)),
         "overprune_version": str,
         "kernel_level": str,
         "time": str,
     }
-    if not isinstance(found, dict) or not all(
-        isinstance(found.get(name), kind) for name, kind in kinds.items()
+    if (
+        moment is None
+        or not isinstance(found, dict)
+        or not all(isinstance(found.get(name), kind) for name, kind in kinds.items())
     ):
         raise ValueError(f"provenance must say when and by what the table was made, got {check.shown(text)}")
     return found

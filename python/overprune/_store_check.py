@@ -200,7 +200,7 @@ def array_of(
 
 
 def _is_packed(found: Mapping[str, Any], member: str, shown: str) -> bool:
-    """Whether chunks are compressed, as the ledger's are, and those of stores of old were."""
+    """Whether chunks are compressed, with checksums, as they were in stores of before."""
     codecs = found.get("filters") or [], found.get("compressor")
     if codecs == ([], None):
         return False

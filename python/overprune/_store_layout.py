@@ -32,7 +32,6 @@ class ArrayLayout:
     fill: float | None = None
     long_name: str | None = None
     values: np.ndarray[Any, Any] | None = None
-    is_packed: bool = False
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -49,8 +48,8 @@ class ArrayLayout:
 def arrays(work: Work, block: int) -> dict[str, ArrayLayout]:
     """The arrays of a store with `block` trials to a chunk, by name: variables, coordinates and the ledger.
 
-    Those of the table are kept as they are: what copies them into Zarr's format 3 has no use for the codecs
-    of format 2. Checksums of their values are in the ledger, which has one of its own in every chunk.
+    All are kept as they are, without codecs: what copies them into Zarr's format 3 has no use for those of
+    format 2. Checksums of the values are in the ledger.
     """
     grid, found = work.grid, {}
     for name in work.names():
@@ -72,9 +71,7 @@ def arrays(work: Work, block: int) -> dict[str, ArrayLayout]:
         found[name] = ArrayLayout((dim,), shape, (chunk,), array.dtype, values=None if grows else array)
     found["ledger/blocks"] = ledger_layout(len(grid.n), len(grid.ridge))
     names = np.array(ENTRIES)
-    found["ledger/entry"] = ArrayLayout(
-        ("entry",), names.shape, names.shape, names.dtype, values=names, is_packed=True
-    )
+    found["ledger/entry"] = ArrayLayout(("entry",), names.shape, names.shape, names.dtype, values=names)
     return found
 
 
@@ -82,7 +79,7 @@ def ledger_layout(n: int, ridges: int) -> ArrayLayout:
     """The entries of the blocks of so many n and ridges."""
     dims = ("cell_n", "cell_ridge", "block", "entry")
     chunks = (1, 1, 1, len(ENTRIES))
-    return ArrayLayout(dims, (n, ridges, None, len(ENTRIES)), chunks, np.dtype("<i8"), 0, is_packed=True)
+    return ArrayLayout(dims, (n, ridges, None, len(ENTRIES)), chunks, np.dtype("<i8"), 0)
 
 
 def create(path: Path, work: Work, attributes: Mapping[str, Any], trials: int, block: int) -> None:
@@ -136,18 +133,8 @@ def grow(group: Any, work: Work, trials: int, length: int) -> None:
     zarr.consolidate_metadata(group.store, zarr_format=2)
 
 
-def codecs() -> dict[str, Any]:
-    """How the ledger's chunks are kept: compressed, and with a checksum.
-
-    Not Zarr's own choice of Blosc, which takes whatever follows a truncated chunk in memory for its end.
-    """
-    from numcodecs import CRC32, Zstd
-
-    return {"filters": [CRC32()], "compressors": [Zstd(level=1)]}
-
-
 def plain() -> dict[str, Any]:
-    """How the chunks of a table are kept: as they are."""
+    """How chunks are kept: as they are."""
     return {"filters": None, "compressors": None}
 
 
@@ -159,7 +146,7 @@ def _add(group: Any, name: str, layout: ArrayLayout) -> None:
         dtype=layout.dtype,
         fill_value=layout.fill,
         attributes=layout.attributes,
-        **(codecs() if layout.is_packed else plain()),
+        **plain(),
     )
     if layout.values is not None:
         made[:] = layout.values

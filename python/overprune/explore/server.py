@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -84,7 +84,7 @@ def make_server(state: State, notes: Sequence[str], host: str, port: int | None)
         sockets, number = bind_sockets(host, number)
     except OSError as error:  # taken since, or at another address of the same name
         raise OSError(f"port {number} of {host} cannot be had: {error.strerror or error}") from None
-    visits = Visits(state, notes)
+    visits = Visits(state, notes, Pictures())
     tornado = GuardedTornado(
         {"/": Application(visits)},
         Doors(host, number),
@@ -125,7 +125,7 @@ class Visits(Handler):  # type: ignore[misc]  # Bokeh's types are not read
 
     state: State
     notes: Sequence[str]
-    pictures: Pictures = field(default_factory=Pictures)
+    pictures: Pictures
 
     def __post_init__(self) -> None:
         super().__init__()
