@@ -463,6 +463,7 @@ def test_addresses_are_refused_by_name(config, address):
         (["run", config, "-o", address], "output"),
         (["demo", "-o", address], "output"),
         (["predict", config, "-o", address], "output"),
+        (["figures", "rules", "-o", address], "output"),
         (["status", address], "DIR"),
         (["reproduce", address], "TABLE"),
     ):
