@@ -163,7 +163,7 @@ def direct_training(
 
 def sample_sizes(tables: Sequence[xr.Dataset], chosen: Selection) -> list[float]:
     """The distinct n of the tables as selected."""
-    return sorted({_n_of(_cut(table, chosen, f"tables[{i}]")) for i, table in enumerate(tables)})
+    return sorted({_level(_cut(table, chosen, f"tables[{i}]"), "n") for i, table in enumerate(tables)})
 
 
 def _check_tables(tables: Sequence[Any], caller: str) -> None:
@@ -178,6 +178,9 @@ def _check_tables(tables: Sequence[Any], caller: str) -> None:
         if missing or "kind" not in table.attrs or "n" not in table.attrs:
             lacks = ", ".join([*missing, *(a for a in ("kind", "n") if a not in table.attrs)])
             raise ValueError(f"tables[{i}] must be a table of simulate or predict, got one without {lacks}")
+        empty = [str(dim) for dim, length in table.sizes.items() if length == 0]
+        if empty:
+            raise ValueError(f"tables[{i}] must not be empty, got one with no {', '.join(empty)}")
 
 
 def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
@@ -191,7 +194,7 @@ def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
             f"which hold only: {', '.join(str(v) for v in tables[0].data_vars)}"
         )
     for name, key, wanted in (("rule", "rule", chosen.rules), ("nonzeros", "nonzeros", chosen.nonzeros)):
-        held = list(dict.fromkeys(v for table in tables for v in table[key].values.tolist()))
+        held = list(dict.fromkeys(v for table in tables for v in np.atleast_1d(table[key].values).tolist()))
         for value in wanted or ():
             if value not in held:
                 raise ValueError(
@@ -201,7 +204,8 @@ def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
 
 
 def _cut(table: xr.Dataset, chosen: Selection, name: str) -> xr.Dataset:
-    """The table without its dimensions n and ridge, at the values chosen."""
+    """The table without its dimensions n and ridge, at the values chosen, and with all the others."""
+    table = _whole(table)
     for dim, value in (("n", chosen.n), ("ridge", chosen.ridge)):
         if dim in table.dims:
             held = table[dim].values.tolist()
@@ -210,16 +214,35 @@ def _cut(table: xr.Dataset, chosen: Selection, name: str) -> xr.Dataset:
             if value is not None and value not in held:
                 raise ValueError(f"{dim} must be in {name}, which holds {held}; got {value}")
             table = table.isel({dim: held.index(value) if value is not None else 0})
-        elif value is not None and float(table.attrs.get(dim, 0.0)) != value:
-            raise ValueError(
-                f"{dim} must be in {name}, which was made with {dim} = {table.attrs.get(dim)}; got {value}"
-            )
+        elif value is not None and _level(table, dim, name) != value:
+            made = _level(table, dim, name)
+            raise ValueError(f"{dim} must be in {name}, which was made with {dim} = {made}; got {value}")
+        _level(table, dim, name)
     return table
 
 
-def _n_of(table: xr.Dataset) -> float:
-    n = table["n"].item() if "n" in table.coords else table.attrs["n"]
-    return n if isinstance(n, float) else int(n)  # a ratio, or samples
+def _whole(table: xr.Dataset) -> xr.Dataset:
+    """The table with its dimensions rule, size and nonzeros, of length one where a value was selected."""
+    scalar = [dim for dim in ("rule", "size", "nonzeros") if table[dim].ndim == 0]
+    if not scalar:
+        return table
+    variables = {}
+    for name, array in table.data_vars.items():
+        own = [dim for dim in scalar if dim == "size" or not str(name).startswith("dense")]
+        variables[name] = array.drop_vars(set(scalar) - set(own)).expand_dims(own)
+    values = {dim: [table[dim].item()] for dim in scalar}
+    return table.drop_vars([*table.data_vars, *scalar]).assign(variables).assign_coords(values)
+
+
+def _level(table: xr.Dataset, dim: str, name: str = "the table") -> float:
+    """The n or ridge of a table without that dimension: a ratio, samples or a strength."""
+    value = table[dim].values if dim in table.coords else np.asarray(table.attrs.get(dim, 0.0))
+    if value.size != 1:
+        raise ValueError(
+            f"{name} must say which {dim} it is of, got one of {value.tolist()} without the coordinate"
+        )
+    number = value.reshape(-1)[0].item()
+    return number if isinstance(number, float) else int(number)
 
 
 def _of_stage(table: xr.Dataset, stage: str, chosen: Selection) -> list[Curve]:
@@ -240,20 +263,25 @@ def _of_stage(table: xr.Dataset, stage: str, chosen: Selection) -> list[Curve]:
 def _curve(
     table: xr.Dataset, values: xr.DataArray, stage: str, rule: str | None, s: int | None, chosen: Selection
 ) -> Curve:
+    other = [str(dim) for dim in values.dims if dim not in ("size", "trial")]
+    if other or "size" not in values.dims:
+        raise ValueError(
+            f"tables must have {values.name} over size and trial, "
+            + (f"got {other[0]}, too: select one" if other else "got it without size")
+        )
     has_trials = "trial" in values.dims
     array = np.asarray(values.transpose("size", "trial").values if has_trials else values.values[:, None])
     if chosen.quantity == "error":
         array = 1 - array
     centre, below, above = _summary(array.astype(np.float64), chosen.statistic)
-    ridge = float(table["ridge"].item() if "ridge" in table.coords else table.attrs.get("ridge", 0.0))
     return Curve(
         stage=stage,
         rule=rule,
         nonzeros=s,
         kind=str(table.attrs["kind"]),
         trials=array.shape[1] if has_trials else 1,
-        n=_n_of(table),
-        diverges=ridge == 0.0 and stage != "retrained",
+        n=_level(table, "n"),
+        diverges=_level(table, "ridge") == 0.0 and stage != "retrained",
         size=table["size"].values,
         centre=centre,
         below=below,

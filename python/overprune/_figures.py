@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from runpy import run_path
 
+from . import _paths
 from . import _validate as check
 
 _GALLERY = Path(__file__).parent / "gallery"
@@ -82,6 +83,7 @@ def write(figures: Sequence[Figure], output: str, *, overwrite: bool) -> Iterato
     Nothing is begun where a file is there already, unless `overwrite`. A figure that lacks an optional
     package is left out.
     """
+    _paths.local(output, "output")
     place = Path(output).expanduser()
     targets = {figure.name: place / f"{figure.name}.png" for figure in figures}
     there = [path.name for path in targets.values() if path.exists()]

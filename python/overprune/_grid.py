@@ -132,14 +132,15 @@ class Grid(Generic[Number]):
         return coordinates
 
     def attributes(self, kind: str) -> dict[str, Any]:
-        """What, with the problem, repeats the run. Only types that JSON and netCDF both hold."""
+        """What, with the problem, repeats the run: strings, numbers and lists of numbers, which JSON and
+        netCDF both hold."""
         return {
             "kind": kind,
             "overprune_version": __version__,
             "n": list(self.n) if self.n_is_sequence else self.n[0],
             "sizes": list(self.sizes),
             "nonzeros": list(self.nonzeros),
-            "rules": list(self.rules),
+            "rules": ",".join(self.rules),
             "retrain": int(self.retrain),
             "ridge": list(self.ridge) if self.ridge_is_sequence else self.ridge[0],
             "retrain_ridge": self.retrain_ridge,

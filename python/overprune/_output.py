@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -12,8 +11,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import _paths
 from ._store import refuse_if_in_use
-from ._store_layout import check_codecs, codecs
+from ._store_files import StoreDamageError, is_file, is_folder, read_json, scan
+from ._store_layout import plain
+from ._store_tables import load_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,11 +51,9 @@ class _Target:
     """A directory that a command writes into: made where it does not exist, refused where it is another's."""
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
-        self.shown = os.fspath(target)
-        if not self.shown:
-            raise ValueError("output must be the name of a directory, got ''")
         with self.naming("made"):
-            self.target = Path(target).expanduser().resolve()
+            self.target = _paths.local(target, "output")
+            self.shown = os.fspath(target)
             self._earlier()
 
     @contextmanager
@@ -61,10 +61,10 @@ class _Target:
         """Errors of the file system, which may name a temporary file, as errors of this directory."""
         try:
             yield
-        except (OSError, RuntimeError) as error:  # RuntimeError: "~" of an unknown user
-            if isinstance(error, _Refused):
+        except OSError as error:
+            if isinstance(error, (_Refused, StoreDamageError)):
                 raise
-            reason = getattr(error, "strerror", None) or str(error)
+            reason = error.strerror or str(error)
             if isinstance(error, (FileExistsError, NotADirectoryError)):
                 reason = "a part of its path is a file"
             raise OSError(f"output directory {self.shown} cannot be {action}: {reason}") from error
@@ -76,9 +76,11 @@ class _Target:
         if not self.target.is_dir():
             raise _Refused(f"output must be a directory, got the file {self.shown}")
         names = sorted(entry.name for entry in self.target.iterdir())
-        other = [name for name in names if not _is_own(name)]
+        other = [name for name in names if not _is_own(name) or (self.target / name).is_symlink()]
         if names and not _is_our_store(self.target / "risk.zarr"):
             other = names
+        elif names and not other:
+            scan(self.target / "risk.zarr", os.path.join(self.shown, "risk.zarr"))
         if other:
             raise _Refused(
                 f"output must be a new or empty directory, got {self.shown}, which holds {_some(other)}"
@@ -205,19 +207,16 @@ class RunDirectory(_Target):
 
     def earlier(self, config: str) -> xr.Dataset | None:
         """The prediction that an earlier run of this very config has left here."""
-        import xarray as xr
-
         from ._version import __version__
 
         group = self.target / "risk.zarr" / "predict"
-        if self._overwrite or not group.is_dir():
+        if self._overwrite or not is_folder(group):
             return None
-        check_codecs(group, self.shown)
-        with xr.open_zarr(group, chunks=None, zarr_format=2) as stored:
-            attributes = stored.attrs
-            if (attributes.get("config"), attributes.get("overprune_version")) == (config, __version__):
-                table: xr.Dataset = stored.load()
-                return table
+        shown = os.path.join(self.shown, "risk.zarr", "predict")
+        attributes = read_json(group, ".zattrs", shown)
+        known = attributes if isinstance(attributes, dict) else {}
+        if (known.get("config"), known.get("overprune_version")) == (config, __version__):
+            return load_table(group, shown)
         return None
 
     def begin(self, config: str, tables: dict[str, xr.Dataset]) -> None:
@@ -288,7 +287,8 @@ class RunDirectory(_Target):
 def write_tables(directory: Path, tables: dict[str, xr.Dataset], attributes: dict[str, Any]) -> None:
     """Writes risk.zarr: a group for each table ("simulate", "predict").
 
-    Zarr's format 2, because format 3 has no specification yet for the strings of `rule`.
+    Zarr's format 2, because format 3 has no specification yet for the strings of `rule`; without codecs,
+    which would keep what is opened from being written in format 3.
     """
     import xarray as xr
 
@@ -298,8 +298,8 @@ def write_tables(directory: Path, tables: dict[str, xr.Dataset], attributes: dic
 
 
 def encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """How the variables of a table are kept: as those of a store, with a checksum in every chunk."""
-    return {str(name): codecs() for name in table.variables}
+    """How the variables of a table are kept: as those of a store."""
+    return {str(name): plain() for name in table.variables}
 
 
 def _is_our_store(path: Path) -> bool:
@@ -307,9 +307,11 @@ def _is_our_store(path: Path) -> bool:
 
 
 def _store_attributes(path: Path) -> dict[str, Any]:
+    if not is_folder(path) or not is_file(path / ".zattrs"):
+        return {}
     try:
-        attributes = json.loads((path / ".zattrs").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        attributes = read_json(path, ".zattrs", str(path))
+    except StoreDamageError:
         return {}
     return attributes if isinstance(attributes, dict) else {}
 

@@ -111,7 +111,9 @@ def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) ->
     colour = COLOURS[curve.stage]
     if curve.is_prediction:
         x, y = curve.broken()
-        ax.plot(x, y, color=colour, ls=_DASHES[which], lw=1.5, zorder=2)
+        alone = np.isfinite(y).sum() == 1  # no line without a second point
+        marker = MARKERS[which] if alone else "None"
+        ax.plot(x, y, color=colour, ls=_DASHES[which], lw=1.5, marker=marker, ms=3.2, zorder=2)
         return
     ax.errorbar(
         curve.size,

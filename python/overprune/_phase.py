@@ -153,7 +153,7 @@ def phase(
     attributes: dict[str, Any] = {
         "kind": "phase",
         "overprune_version": __version__,
-        "rules": list(options.rules),
+        "rules": ",".join(options.rules),
         "retrain": int(options.retrain),
         "ridge": list(options.ridges),
         "retrain_ridge": options.retrain_ridge,

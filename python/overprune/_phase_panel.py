@@ -31,6 +31,7 @@ def draw_phase(
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+    table = _plane(table, f"{versus}_risk")
     y_name, x_name = (str(d) for d in table["ratio"].dims)
     x, y = table[x_name].values, table[y_name].values
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,6 +68,31 @@ def draw_phase(
         bar.ax.yaxis.set_minor_locator(NullLocator())
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{math.exp(v):.3g}"))
         bar.set_label(f"risk of training large and pruning\n÷ risk of {_RIVALS[versus]}")
+
+
+def _plane(table: xr.Dataset, rival: str) -> xr.Dataset:
+    """The table over two dimensions, of length one where a value was selected; ValueError for others.
+
+    Its coordinates n, nonzeros and p are no axes where they only follow from shares of p.
+    """
+    missing = [name for name in ("ratio", "risk", rival, "rule", "stage") if name not in table]
+    if missing:
+        raise ValueError(f"table must have {', '.join(missing)}, which it has not")
+    empty = [str(dim) for dim, length in table.sizes.items() if length == 0]
+    if empty:
+        raise ValueError(f"table must not be empty, got one with no {', '.join(empty)}")
+    dims = [str(dim) for dim in table["ratio"].dims]
+    if len(dims) == 2:
+        return table
+    scalar = [str(name) for name in table.coords if table[name].ndim == 0]
+    follow = {"p", *(name for name in ("n", "nonzeros") if f"{name}_over_p" in table.coords)}
+    axes = [*dims, *(name for name in scalar if name not in follow)]
+    if len(axes) != 2:
+        raise ValueError(f"table must be over two dimensions, got ratio over {', '.join(dims) or 'none'}")
+    axes.sort(key=lambda name: not name.startswith("nonzeros"))  # the vertical axis first
+    lost = [name for name in axes if name in scalar]
+    kept = table.drop_vars([name for name in table.coords if name not in axes])
+    return kept.expand_dims(lost).transpose(*axes)
 
 
 def _limit(ratio: Any) -> float:

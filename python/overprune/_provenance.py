@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import functools
 import hashlib
 import json
 import os
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from . import _core
+from . import _validate as check
 from ._data_problem import DataProblem
 from ._feature_problem import RandomFeatureProblem
 from ._functions import fingerprint, qualified_name
@@ -101,13 +104,74 @@ def _commit(directory: str | None) -> str | None:
     return found.stdout.strip() or None
 
 
-def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
-    """The problem of a table with these attributes; ValueError where they hold hashes only, or a callable."""
+def facts_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """By what, when and where a table was made; ValueError where the attribute is missing or damaged."""
+    text = attributes.get("provenance")
+    found: Any = None
+    moment = None
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        found = json.loads(text) if isinstance(text, str) else None
+        moment = datetime.datetime.fromisoformat(found["time"])
+    kinds: dict[str, Any] = {
+        "git_commit": (str, type(None)),
+        "overprune_version": str,
+        "kernel_level": str,
+        "time": str,
+    }
+    if (
+        moment is None
+        or not isinstance(found, dict)
+        or not all(isinstance(found.get(name), kind) for name, kind in kinds.items())
+    ):
+        raise ValueError(f"provenance must say when and by what the table was made, got {check.shown(text)}")
+    return found
+
+
+def check_problem(attributes: Mapping[str, Any], expected: str) -> None:
+    """Raises ValueError where the attribute `problem` does not describe the problem that `expected` does.
+
+    Their compressed arrays may differ, by whichever library has compressed them, if they hold the same.
+    """
+    if attributes.get("problem") == expected:
+        return
+    cls, encoded = _description(attributes)
+    wanted_cls, wanted = _description({"problem": expected})
+    if (cls, _without_data(encoded)) != (wanted_cls, _without_data(wanted)):
+        raise ValueError("the attribute problem is damaged")
+    for name, value in encoded.items():
+        if (
+            isinstance(value, dict)
+            and "data" in value
+            and array_hash(_decode(name, value)) != value["sha256"]
+        ):
+            raise ValueError(f"{name} is damaged in the attribute problem")
+
+
+def _without_data(encoded: Mapping[str, Any]) -> str:
+    kept = {
+        name: {k: v for k, v in value.items() if k != "data"} if isinstance(value, dict) else value
+        for name, value in encoded.items()
+    }
+    return json.dumps(kept, sort_keys=True)
+
+
+def kind_of_problem(attributes: Mapping[str, Any]) -> str:
+    """The class of a table's problem; ValueError where the attribute is missing or damaged."""
+    return _description(attributes)[0].__name__
+
+
+def _description(attributes: Mapping[str, Any]) -> tuple[type[Problem | Spectrum], dict[str, Any]]:
+    """The class of the problem, and its arguments as they are kept."""
     try:
         description = json.loads(attributes["problem"])
-        cls, encoded = _CLASSES[description["class"]], dict(description["arguments"])
-    except (KeyError, TypeError, ValueError):
+        return _CLASSES[description["class"]], dict(description["arguments"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError("the attribute problem is missing or damaged") from None
+
+
+def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
+    """The problem of a table with these attributes; ValueError where they hold hashes only, or a callable."""
+    cls, encoded = _description(attributes)
     arguments = {name: _decode(name, value) for name, value in encoded.items()}
     return cls(**arguments)
 
@@ -155,7 +219,11 @@ def _decode(name: str, value: Any) -> Any:
             f"{name} was too large to keep in the table: only its hash {value['sha256']} is known"
         )
     try:
-        raw = zlib.decompress(base64.b64decode(value["data"]))
-        return np.frombuffer(raw, dtype=np.dtype(value["dtype"])).reshape(value["shape"])
+        dtype = np.dtype(value["dtype"])
+        unpacker, most = zlib.decompressobj(), 8 * _LARGEST
+        raw = unpacker.decompress(base64.b64decode(value["data"]), most + 1)
+        if dtype.kind not in "biuf" or len(raw) > most or not unpacker.eof:
+            raise ValueError(name)
+        return np.frombuffer(raw, dtype=dtype).reshape(value["shape"])
     except (KeyError, TypeError, ValueError, zlib.error):
         raise ValueError(f"{name} is damaged in the attribute problem") from None

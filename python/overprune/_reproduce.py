@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _paths
 from . import _validate as check
 from ._blocks import engine
 from ._problem import Problem
-from ._provenance import describe, problem_of
-from ._store_layout import check_codecs
+from ._provenance import describe, facts_of, problem_of
+from ._store_files import is_folder
+from ._store_tables import kind_of, load_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,7 +62,7 @@ def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
     if not isinstance(table, xr.Dataset):
         raise TypeError(f"table must be an xarray.Dataset, got {type(table).__name__}")
     threads = check.workers(workers)
-    attributes = table.attrs
+    attributes = {**table.attrs, **_sequences(table)}
     runs: dict[str, tuple[Callable[..., xr.Dataset], tuple[str, ...], tuple[str, ...]]] = {
         "simulate": (_simulate.simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
         "predict": (_predict.predict, _GRID, (*_GRID_OPTIONS, *_DRAWS)),
@@ -116,6 +117,15 @@ _TRIALS = ("trials", "first_trial", "curvature")
 _DRAWS = ("draws", "rtol")
 
 
+def _sequences(table: xr.Dataset) -> dict[str, Any]:
+    """n and ridge where they are dimensions: a file may have kept a sequence of one as a number."""
+    return {
+        name: np.atleast_1d(table.attrs[name]).tolist()
+        for name in ("n", "ridge")
+        if name in table.dims and name in table.attrs
+    }
+
+
 def _value(name: str, value: Any) -> Any:
     """An argument as the functions take it, from an attribute."""
     if name == "seed":
@@ -156,37 +166,33 @@ def _problem(attributes: dict[str, Any]) -> Any:
 
 def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
     """The tables of a run's directory or of a Zarr group, by name."""
-    import xarray as xr
-
-    groups = [
-        (name, group)
-        for root in (path / "risk.zarr", path)
+    place, shown = _paths.local(path, "TABLE"), str(path)
+    groups = []
+    for folders in (("risk.zarr",), ()):
+        root = place.joinpath(*folders)
+        if folders and not is_folder(root):
+            continue
         for name, group in (
             ("simulate", root / "simulate"),
             ("predict", root / "predict"),
             (root.name, root),
-        )
-        if (group / ".zattrs").is_file() and "kind" in json.loads((group / ".zattrs").read_text("utf-8"))
-    ]
+        ):
+            if kind_of(group, shown) is not None:
+                groups.append((name, group))
     if not groups:
         raise ValueError(f"TABLE must be the output of a run or the Zarr group of a table, got {path}")
-    tables = []
-    for name, group in groups:
-        check_codecs(group, str(path))
-        with xr.open_zarr(group, chunks=None, zarr_format=2) as table:
-            tables.append((name, table.load()))
-    return tables
+    return [(name, load_table(group, shown)) for name, group in groups]
 
 
 def _made(attributes: dict[str, Any]) -> str:
     """By what, when and where a table was made; and what makes it again, where that differs."""
-    facts = json.loads(attributes.get("provenance", "{}"))
+    facts = facts_of(attributes)
     version, level = engine()
-    text = f"made {facts.get('time', 'at an unknown time')} by overprune {facts.get('overprune_version')}"
-    text += f" with kernels {facts.get('kernel_level')}"
+    text = f"made {facts['time']} by overprune {facts['overprune_version']}"
+    text += f" with kernels {facts['kernel_level']}"
     if facts.get("git_commit"):
         text += f" at commit {facts['git_commit'][:12]}"
-    if (version, level) != (facts.get("overprune_version"), facts.get("kernel_level")):
+    if (version, level) != (facts["overprune_version"], facts["kernel_level"]):
         text += f"; made again by overprune {version} with kernels {level}"
     return text
 

@@ -80,7 +80,7 @@ class _Schedule:
             "n": self.n,
             "size": self.size,
             "schedule": list(self.nonzeros),
-            "rules": list(self.rules),
+            "rules": ",".join(self.rules),
             "ridge": self.ridge,
             "retrain_ridge": self.retrain_ridge,
         }

@@ -19,8 +19,9 @@ from ._grid import Grid
 from ._problem import Problem, as_problem
 from ._progress import Progress
 from ._provenance import describe
-from ._store import Store
-from ._store_layout import check_store
+from ._store import Store, place_of
+from ._store_check import check_store
+from ._store_layout import MOST_BYTES
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 2.0  # of a block: long against what it costs to hand it out and to keep it
 _MANY = 16  # trials a thread: so many that it hardly matters that the last ones leave threads idle
-_BYTES = 2**26  # of a block's results, at most
+_BYTES = MOST_BYTES  # of a block's results
 
 
 def simulate(
@@ -90,9 +91,9 @@ def simulate(
     progress : bool, default False
         Show a progress bar with the time left once the run has taken two seconds.
     store : str or path, optional
-        Zarr group that receives each block of trials as it is finished; xarray opens it at any moment, with
-        NaN where nothing is yet. Where it exists, the run goes on with what is missing: after an interrupt,
-        or for more `trials` than before.
+        Zarr group, a directory of this machine, that receives each block of trials as it is finished; xarray
+        opens it at any moment, with NaN where nothing is yet. Where it exists, the run goes on with what is
+        missing: after an interrupt, or for more `trials` than before.
     memory_limit : int, optional
         Bytes that the run may take, at least 1, with an executor each of its workers: it uses fewer threads
         and shorter blocks to stay below. By default what is free in the machine or its control group. Does
@@ -116,7 +117,8 @@ def simulate(
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or the rule "oracle" or compensate=True meets a
         DataProblem; or if the store holds anything but a part of this run: another problem, grid, seed,
-        version or kernel level. The message lists what differs, and the store is left as it is.
+        version or kernel level. The message lists what differs, and the store is left as it is. Also if
+        the store is an address (``s3://...``, ``file://...``), or is damaged: the message names the member.
     BlockingIOError
         If another run has the store open.
     OSError
@@ -143,8 +145,8 @@ def simulate(
     """
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
-    if store is not None and not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"store must be a path, got {type(store).__name__}")
+    if store is not None:
+        place_of(store)
     show = check.flag(progress, "progress")
     planned = plan(
         problem,

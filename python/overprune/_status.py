@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import datetime
-import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import _paths
+from ._provenance import facts_of, kind_of_problem
 from ._store import in_use
-from ._store_layout import attributes_of, check_codecs
+from ._store_check import MOST_TRIALS, array_of, attributes_of, block_of, count_of, rules_of
+from ._store_files import StoreDamageError, is_folder, short
+from ._store_layout import ledger_layout
+from ._store_tables import check_claim, check_codecs
+
+_LATEST = 2**53  # microseconds since 1970, the year 2255
 
 
 def report(directory: Path) -> list[str]:
@@ -19,25 +27,22 @@ def report(directory: Path) -> list[str]:
     Raises
     ------
     ValueError
-        If there is no store of a simulation.
+        If there is no store of a simulation, or a member of it is not what it has to be.
     """
-    import zarr
-
     path, shown = find_store(directory), str(directory)
-    attributes, facts = attributes_of(path, shown)
-    check_codecs(path, shown)
-    group: Any = zarr.open_group(path, mode="r", use_consolidated=False)
-    ledger = np.array(group["ledger/blocks"][:])
-    trials = int(attributes["trials"])
+    attributes, facts, members = attributes_of(path, shown)
+    _check(attributes, shown)
+    ledger = _ledger(path, shown, attributes, block_of(facts, shown), members)
+    trials = attributes["trials"]
     done, seconds = ledger[..., 0], ledger[..., 2] / 1e6
     total, finished = trials * ledger.shape[0] * ledger.shape[1], int(done.sum())
-    running = in_use(path)
+    running = in_use(path, shown)
     state = "finished" if finished >= total else "running" if running else "stopped; the same command goes on"
     lines = [
         f"{'run':<9}{_grid(attributes)}",
         f"{'state':<9}{state}",
         f"{'done':<9}{finished} of {total} trials ({finished / total:.0%}), "
-        f"{int((done > 0).sum())} of {_blocks(trials, int(facts['block'])) * ledger[..., 0, 0].size} blocks",
+        f"{int((done > 0).sum())} of {_blocks(trials, facts['block']) * ledger[..., 0, 0].size} blocks",
     ]
     if finished:
         each = float(seconds.sum()) / finished
@@ -50,10 +55,63 @@ def report(directory: Path) -> list[str]:
 
 def find_store(directory: Path) -> Path:
     """The store in the output of `overprune run`, or the directory itself."""
-    for path in (directory / "risk.zarr" / "simulate", directory / "simulate", directory):
-        if (path / "ledger").is_dir():
+    root = _paths.local(directory, "DIR")
+    for folders in (("risk.zarr", "simulate"), ("simulate",), ()):
+        path = root.joinpath(*folders)
+        if os.path.lexists(path / "ledger"):
+            for i in range(len(folders)):
+                if not is_folder(root.joinpath(*folders[: i + 1])):
+                    raise StoreDamageError(str(directory), f"{'/'.join(folders[: i + 1])} is a link")
             return path
     raise ValueError(f"DIR must be the output of a run or a store, got {directory}, which is neither")
+
+
+def _check(attributes: Mapping[str, Any], shown: str) -> None:
+    """Raises StoreDamageError where an attribute that is printed is missing or of another kind."""
+    try:
+        facts_of(attributes)
+        kind_of_problem(attributes)
+    except ValueError as error:
+        raise StoreDamageError(shown, f"{error} in .zattrs") from None
+    count_of(attributes.get("trials"), shown, "trials in .zattrs", 1, MOST_TRIALS)
+    if not rules_of(attributes):
+        raise StoreDamageError(
+            shown, f"rules in .zattrs must name rules, got {short(attributes.get('rules'))}"
+        )
+    for name in ("sizes", "nonzeros"):
+        if not isinstance(attributes.get(name), list) or not attributes[name]:
+            raise StoreDamageError(
+                shown, f"{name} in .zattrs must be a list, got {short(attributes.get(name))}"
+            )
+    for name in ("n", "ridge"):
+        values = attributes.get(name)
+        numbers = values if isinstance(values, list) else [values]
+        if not numbers or not all(type(value) in (int, float) for value in numbers):
+            raise StoreDamageError(shown, f"{name} in .zattrs must hold numbers, got {short(values)}")
+    if not isinstance(attributes.get("seed"), str) or not attributes["seed"].isdecimal():
+        raise StoreDamageError(
+            shown, f"seed in .zattrs must be a number's digits, got {short(attributes.get('seed'))}"
+        )
+
+
+def _ledger(
+    path: Path, shown: str, attributes: Mapping[str, Any], block: int, members: Mapping[str, int]
+) -> np.ndarray[Any, Any]:
+    """All entries of the ledger, 0 where nothing is done or what is there cannot be right."""
+    import zarr
+
+    cells = [len(value) if isinstance(value := attributes[name], list) else 1 for name in ("n", "ridge")]
+    check_codecs(path, shown, members)
+    _, shape, _ = array_of(path, "ledger/blocks", shown, ledger_layout(*cells))
+    check_claim(8 * int(np.prod(shape, dtype=object)), members, "ledger/blocks", shown)
+    if shape[2] * block < attributes["trials"]:
+        raise StoreDamageError(shown, f"ledger/blocks/.zarray has {shape[2]} blocks of {block} trials")
+    try:
+        ledger = np.array(zarr.open_array(path / "ledger" / "blocks", mode="r", zarr_format=2)[:])
+    except Exception as error:  # whatever a codec makes of damaged bytes
+        raise StoreDamageError(shown, f"ledger/blocks cannot be read, {error}") from error
+    ledger[(ledger < 0).any(axis=-1) | (ledger[..., 0] > block) | (ledger[..., 3] > _LATEST)] = 0
+    return ledger
 
 
 def _blocks(trials: int, block: int) -> int:
@@ -61,18 +119,16 @@ def _blocks(trials: int, block: int) -> int:
 
 
 def _grid(attributes: dict[str, Any]) -> str:
-    problem = json.loads(attributes["problem"])["class"]
-    counts = [
-        f"{len(attributes[name])} {name if len(attributes[name]) != 1 else name.rstrip('s')}"
-        for name in ("sizes", "rules")
-    ]
+    problem = kind_of_problem(attributes)
+    lengths = {"sizes": len(attributes["sizes"]), "rules": len(rules_of(attributes))}
+    counts = [f"{n} {name if n != 1 else name.rstrip('s')}" for name, n in lengths.items()]
     return (
         f"{problem}, {', '.join(counts)}, {len(attributes['nonzeros'])} nonzeros, seed {attributes['seed']}"
     )
 
 
 def _began(attributes: dict[str, Any]) -> str:
-    began = datetime.datetime.fromisoformat(json.loads(attributes["provenance"])["time"])
+    began = datetime.datetime.fromisoformat(facts_of(attributes)["time"])
     return _moment(began.timestamp())
 
 

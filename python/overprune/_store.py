@@ -14,33 +14,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _paths
 from ._blocks import Block, Result, Work
-from ._store_layout import check_arrays, check_codecs, compare, create, grow, sweep
+from ._store_check import Found, examine, is_empty
+from ._store_files import StoreDamageError, StoreError, StoreInUseError, is_file, is_part, scan
+from ._store_layout import create, grow, sweep
 
 if TYPE_CHECKING:
     import xarray as xr
 
-
-class StoreError(OSError):
-    """A store that cannot be read or written."""
-
-
-class StoreInUseError(StoreError, BlockingIOError):
-    """A store that another run has open."""
+__all__ = ["Store", "StoreDamageError", "StoreError", "StoreInUseError", "in_use", "refuse_if_in_use"]
 
 
 class Store:
     """A Zarr group in which the blocks of one simulation are kept; locked while it is open.
 
-    Every variable of the table is an array whose chunks hold `block` trials of one n and one ridge, with
-    checksums. The group `ledger` (n, ridge, block, entry) says of each block how many trials it has, the
-    checksum of all their values, how long they took and when they were finished. A block is written first and
-    entered then, each file under another name and renamed, so that a block counts only once it is whole.
+    Every variable of the table is an array whose chunks hold `block` trials of one n and one ridge. The group
+    `ledger` (n, ridge, block, entry) says of each block how many trials it has, the checksum of all their
+    values, how long they took and when they were finished. A block is written first and entered then, each
+    file under another name and renamed, so that a block counts only once it is whole. What is there already
+    is proved first: names, links, lengths and metadata of all members.
 
     Parameters
     ----------
     path : str or path
-        Of the group; made, with its parents, if it does not exist.
+        Of the group, a directory of this machine; made, with its parents, if it does not exist. It may be a
+        link to a directory; nothing in it may be a link.
     work : Work
     attributes : mapping
         Of the table; decide, with the grid, whether the store is the same run's.
@@ -52,7 +51,10 @@ class Store:
     Raises
     ------
     ValueError
-        If there is something else at `path`, or another run: the message lists what differs.
+        If `path` is the address of something, if there is something else, or another run: the message lists
+        what differs.
+    StoreDamageError
+        If a member of the store is not what it has to be: the message names it.
     StoreInUseError
         If another run has the store open.
     StoreError
@@ -62,10 +64,8 @@ class Store:
     def __init__(
         self, path: str | os.PathLike[str], work: Work, attributes: Mapping[str, Any], trials: int, block: int
     ) -> None:
+        self.path = place_of(path)
         self.shown = os.fspath(path)
-        if not self.shown:
-            raise ValueError("store must be the name of a directory, got ''")
-        self.path = Path(path).expanduser().resolve()
         self._work = work
         self._attributes = {**work.grid.attributes("simulate"), **attributes}
         self._lock: Any = None
@@ -127,8 +127,9 @@ class Store:
 
         with self._naming("read"):
             if lazy:
-                stored = xr.open_zarr(self.path, chunks=None, zarr_format=2)
-                table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(trials=trials)
+                stored = xr.open_zarr(self.path, chunks=None, zarr_format=2, consolidated=False)
+                kept = {**self._attributes, "provenance": stored.attrs["provenance"], "trials": trials}
+                table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(kept)
                 return table
             arrays = {
                 name: self._arrays[name][..., :trials].reshape(
@@ -137,14 +138,17 @@ class Store:
                 for name in self._work.names()
             }
             numbers = self._group["trial"][:trials]
-            attributes = {**self._group.attrs.asdict(), "trials": trials}
+            kept = self._group.attrs.asdict()  # what an earlier call has found out, and its config
+            attributes = {**kept, **self._attributes, "provenance": kept["provenance"], "trials": trials}
             return self._work.grid.dataset("simulate", arrays, attributes, numbers)
 
     def _take_lock(self) -> None:
         from filelock import FileLock, Timeout
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(_lock_file(self.path), timeout=0)
+        file = _lock_file(self.path)
+        _check_lock(file, self.shown)
+        lock = FileLock(file, timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -159,55 +163,78 @@ class Store:
     def _open(self, trials: int, block: int) -> None:
         import zarr
 
+        is_part_of_group = os.path.lexists(self.path.parent / ".zgroup")
+        if is_part_of_group:
+            scan(self.path.parent, os.path.dirname(self.shown) or self.shown)
         if self._refusal is None:
             sweep(self.path)
-        is_new = not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir()))
-        if is_new:
+        found = None
+        if not os.path.lexists(self.path) or is_empty(self.path):
             create(self.path, self._work, self._attributes, trials, block)
         else:
-            compare(self.path, self.shown, self._attributes)
-        check_codecs(self.path, self.shown)
+            found = examine(self.path, self.shown, self._work, self._attributes)
+            self._remove([*found.partial, *found.spoilt])
         mode: Any = "r+" if self._refusal is None else "r"
-        try:
-            self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False)
-            self._first = int(self._group.attrs["first_trial"])
-            self.block = int(self._group["ledger"].attrs["block"])
-            has = int(self._group.attrs["trials"])
-            if has < trials:
-                self._need_to_write()
-                grow(self._group, self._work, trials)
-            check_arrays(self._group, self._work, max(has, trials), self.block)
-            self._arrays = {name: self._group[name] for name in self._work.names()}
-            self._entries = self._group["ledger/blocks"]
-            self._ledger = self._read_ledger()
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = str(error) or type(error).__name__
-            raise StoreError(f"store {self.shown} is damaged: {reason}; remove it to begin anew") from error
-        if not is_new:
-            self._mend_coordinates(max(has, trials))
+        self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False)
+        self._first = int(self._group.attrs["first_trial"])
+        self.block = block if found is None else found.block
+        if found is not None:
+            self._lengthen(found, trials)
+        self._arrays = {name: self._group[name] for name in self._work.names()}
+        self._entries = self._group["ledger/blocks"]
+        self._ledger = self._read_ledger()
+        if found is not None:
+            self._mend_coordinates(int(self._group["trial"].shape[0]))
             self._forget_damaged()
-        if self._refusal is None and (self.path.parent / ".zgroup").exists():
+            self._remove_unfinished(found)
+        if is_part_of_group and self._refusal is None:
             zarr.consolidate_metadata(self.path.parent, zarr_format=2)
+
+    def _lengthen(self, found: Found, trials: int) -> None:
+        """Makes all arrays long enough, and of one length, where an earlier call was killed doing so."""
+        import zarr
+
+        if found.trials < trials or not found.is_even:
+            self._need_to_write()
+            grow(self._group, self._work, max(found.trials, trials), max(found.length, trials))
+        elif not found.is_consolidated and self._refusal is None:
+            zarr.consolidate_metadata(self._group.store, zarr_format=2)
+
+    def _remove(self, members: list[str]) -> None:
+        if members:
+            self._need_to_write()
+        for member in members:
+            (self.path / member).unlink(missing_ok=True)
+
+    def _remove_unfinished(self, found: Found) -> None:
+        """Chunks of which the ledger knows nothing: a run was killed before it had entered them."""
+        if self._refusal is not None:
+            return
+        for name in self._work.names():
+            for index in found.chunks[name]:
+                place = dict(zip(self._work.grid.outer_dims(), index, strict=False))
+                entry = self._ledger[place.get("n", 0), place.get("ridge", 0), index[-1]]
+                if entry[0] == 0:
+                    self._remove([f"{name}/{'.'.join(map(str, index))}"])
 
     def _need_to_write(self) -> None:
         if self._refusal is not None:
             raise self._refusal
 
     def _read_ledger(self) -> np.ndarray[Any, Any]:
-        """All entries; those that cannot be read count as none."""
+        """All entries; those that cannot be read, or cannot be right, count as none."""
         stored = self._entries
         try:
-            return np.array(stored[:])
+            ledger = np.array(stored[:])
         except Exception:  # whatever a codec makes of damaged bytes
             ledger = np.zeros(stored.shape, dtype=np.int64)
             for position in np.ndindex(*stored.shape[:-1]):
                 try:
                     ledger[position] = stored[position]
                 except Exception:
-                    self._need_to_write()
-                    name = ".".join(str(i) for i in (*position, 0))
-                    (self.path / "ledger" / "blocks" / name).unlink(missing_ok=True)
-            return ledger
+                    self._remove([f"ledger/blocks/{'.'.join(str(i) for i in (*position, 0))}"])
+        ledger[(ledger < 0).any(axis=-1) | (ledger[..., 0] > self.block)] = 0
+        return ledger
 
     def _mend_coordinates(self, trials: int) -> None:
         numbers = np.arange(self._first, self._first + trials)
@@ -277,13 +304,25 @@ class Store:
             raise StoreError(f"store {self.shown} cannot be {action}: {reason}{kept}") from error
 
 
-def in_use(path: Path) -> bool:
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Where a store is or will be; ValueError for what can be the place of none."""
+    place = _paths.local(path, "store")
+    if is_part(place.name):
+        raise ValueError(f"store must have a name that no store has while it is made, got {os.fspath(path)}")
+    named = Path(path).expanduser().absolute()
+    if named.is_symlink() and (named.parent / ".zgroup").exists():
+        raise StoreDamageError(os.fspath(path), "it is a link in a Zarr group, which has folders of its own")
+    return place
+
+
+def in_use(path: Path, shown: str) -> bool:
     """Whether a run has the store open."""
     from filelock import FileLock, Timeout
 
     file = _lock_file(path.resolve())
-    if not file.exists():
+    if not os.path.lexists(file):
         return False
+    _check_lock(file, shown)
     try:
         with FileLock(file, timeout=0):
             return False
@@ -293,7 +332,7 @@ def in_use(path: Path) -> bool:
 
 def refuse_if_in_use(path: Path, shown: str) -> None:
     """Raises StoreInUseError where a run has the store open."""
-    if in_use(path):
+    if in_use(path, shown):
         raise _in_use_error(shown)
 
 
@@ -307,6 +346,15 @@ def _lock_file(path: Path) -> Path:
     while (top.parent / ".zgroup").exists():
         top = top.parent
     return top.with_name(".".join([top.name, *path.relative_to(top).parts, "lock"]))
+
+
+def _check_lock(file: Path, shown: str) -> None:
+    """Raises StoreError where the name of the lock is taken: locking a file makes it empty."""
+    if os.path.lexists(file) and not (is_file(file) and file.stat().st_size == 0):
+        raise StoreError(
+            f"store {shown} cannot be locked: {file.name} beside it must be an empty file, which a run "
+            "makes and removes"
+        )
 
 
 def _checksum(values: Mapping[str, np.ndarray[Any, Any]]) -> int:

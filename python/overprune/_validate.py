@@ -319,9 +319,9 @@ def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
 
 
 def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
-    """Distinct pruning rules, at least one; a lone string is a tuple of one."""
+    """Distinct pruning rules, at least one; also a string with commas, as tables keep them."""
     if isinstance(values, str):
-        values = (values,)
+        values = tuple(value.strip() for value in values.split(","))
     if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
         raise TypeError(
             f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {shown(values)}"

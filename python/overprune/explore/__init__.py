@@ -1,7 +1,8 @@
 """The page of `overprune explore`: sliders for a problem, its curves at once from theory, points on demand.
 
-`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `points` simulates
-it in a thread, `figure` and `widgets` are what is on the page, `page` joins them, and `server` serves it.
+`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `pictures` computes
+it in threads, `points` simulates it in another, `figure` and `widgets` are what is on the page, `page` joins
+them, and `server` serves it to those that `doors` lets in.
 """
 
 from __future__ import annotations

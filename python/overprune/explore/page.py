@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bokeh.document import Document
+from tornado.ioloop import IOLoop
 
 from .. import _config
 from .controls import moved
-from .curves import Picture, measured, picture
+from .curves import Picture, measured
 from .figure import RiskFigure, legend
+from .pictures import BusyError, Pictures
 from .points import Points, Report
 from .state import State, of_config
 from .widgets import Widgets
@@ -31,13 +34,32 @@ class Page:
     state : State
     notes : iterable of str
         What the visitor should know about where the state comes from.
+    pictures : Pictures
+        What computes the state's picture; a page asks for one at a time.
+    begun : Future, optional
+        The first picture, which was asked for already.
+    refusal : str
+        Why it was refused.
     """
 
-    def __init__(self, doc: Document, state: State, notes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        doc: Document,
+        state: State,
+        notes: Iterable[str],
+        pictures: Pictures,
+        *,
+        begun: Future[Picture] | None = None,
+        refusal: str = "",
+    ) -> None:
         self.doc = doc
         self.state = state
         self.found: Picture | None = None
         self.points: Points | None = None
+        self._pictures = pictures
+        self._awaited: Future[Picture] | None = None
+        self._asked = state
+        self._loop = IOLoop.current()
         self._notes = list(notes)
         self._pending = False
         self.figure = RiskFigure()
@@ -46,10 +68,20 @@ class Page:
             doc.add_root(root)
         doc.js_on_event("connection_lost", self.widgets.when_lost())
         doc.on_session_destroyed(lambda _: self.close())
-        self._update()
+        self.widgets.show(self.state)
+        if begun is not None:
+            self._await(begun)
+        else:
+            self._fail(refusal)
 
     def close(self) -> None:
         """Ends what still runs for the page."""
+        self._end_points()
+        if self._awaited is not None:
+            self._awaited.cancel()
+        self._awaited = None
+
+    def _end_points(self) -> None:
         if self.points is not None:
             self.points.cancel()
         self.points = None
@@ -73,25 +105,55 @@ class Page:
             self.doc.add_timeout_callback(self._update, round(min(250.0, 500.0 * busy)) + 1)
 
     def _update(self) -> None:
-        """Predicts and draws the state; a change of the trials alone leaves the picture as it is."""
+        """Has the state predicted; a change of the trials alone leaves the picture as it is."""
         self._pending = False
         self.widgets.show(self.state)
         if self.found is not None and self.state.with_(trials=self.found.state.trials) == self.found.state:
             self.found = replace(self.found, state=self.state)
             return
-        self.close()
+        if self._awaited is not None:
+            return  # its end asks for the next one
+        self._end_points()
         self.widgets.idle()
         try:
-            self.found = picture(self.state)
-        except _ERRORS as error:
-            self.found = None
-            self.figure.clear()
-            self.widgets.answer("There is no picture of this problem.", "")
-            self._say(str(error) or type(error).__name__, is_error=True)
+            self._asked = self.state
+            self._await(self._pictures.begin(self.state))
+        except BusyError as error:
+            self._fail(str(error))
+
+    def _await(self, future: Future[Picture]) -> None:
+        """Draws a picture, now or when it is there."""
+        self._awaited = future
+        if future.done():
+            self._arrive(future)
             return
-        self.figure.draw(self.found)
-        self.widgets.answer(self.found.answer, legend(self.found, 0))
-        self._say(f"Theory for {len(self.state.sizes())} sizes in {1e3 * self.found.seconds:.0f} ms.")
+        if self.found is None:
+            self._say("The picture is being computed.")
+        arrive = partial(self.doc.add_next_tick_callback, partial(self._arrive, future))
+        future.add_done_callback(lambda _: self._loop.add_callback(arrive))
+
+    def _arrive(self, future: Future[Picture]) -> None:
+        """The picture is there; where the controls have moved meanwhile, the next one is asked for."""
+        if future is not self._awaited or future.cancelled():
+            return
+        self._awaited = None
+        try:
+            found = future.result()
+        except _ERRORS as error:
+            self._fail(str(error) or type(error).__name__)
+        else:
+            self.found = found
+            self.figure.draw(found)
+            self.widgets.answer(found.answer, legend(found, 0))
+            self._say(f"Theory for {len(found.state.sizes())} sizes in {1e3 * found.seconds:.0f} ms.")
+        if self.state != self._asked and not self._pending:
+            self._update()
+
+    def _fail(self, reason: str) -> None:
+        self.found = None
+        self.figure.clear()
+        self.widgets.answer("There is no picture of this problem.", "")
+        self._say(reason, is_error=True)
 
     def _say(self, text: str, *, is_error: bool = False) -> None:
         self.widgets.status(text, [] if is_error else self._notes, is_error)
@@ -99,10 +161,10 @@ class Page:
     def _simulate(self) -> None:
         """The button: begins the simulation, or ends the one that runs."""
         if self.points is not None:
-            self.close()
+            self._end_points()
             self.widgets.idle()
             self._say("Simulation cancelled.")
-        elif self.found is not None and not self._pending:
+        elif self.found is not None and not self._pending and self._awaited is None:
             self.widgets.busy(0, self.state.trials)
             self.points = Points(self.found, self._report)
 

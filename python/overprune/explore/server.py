@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 from bokeh.application import Application
-from bokeh.application.handlers import FunctionHandler
+from bokeh.application.handlers.handler import Handler
 from bokeh.document import Document
-from bokeh.server.server import Server
+from bokeh.server.server import BaseServer
+from bokeh.server.util import bind_sockets
 from jinja2 import Environment, FileSystemLoader
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
 
-from .curves import picture
+from .curves import Picture, picture
+from .doors import Doors, GuardedTornado
 from .page import Page
+from .pictures import BusyError, Pictures
 from .state import State
 
 DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
+_PATIENCE = 5.0  # seconds until a page is sent without its picture, which then comes later
+_LARGEST_MESSAGE = 2**20  # bytes of a websocket's: a config is the longest
 
 
 def serve(
@@ -50,22 +60,7 @@ def serve(
     picture(state)  # what it needs is imported before the first visitor comes
     for name in ("bokeh", "tornado.access"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    number = _port(host, port)
-    names = _LOCAL if host in _LOCAL else (host,)
-    origins = ["*"] if host == "0.0.0.0" else [f"{name}:{number}" for name in names]
-    pages: WeakSet[Page] = WeakSet()
-    application = Application(FunctionHandler(lambda doc: pages.add(make_page(doc, state, notes))))
-    try:
-        server = Server(
-            {"/": application},
-            port=number,
-            address=host,
-            allow_websocket_origin=origins,
-            check_unused_sessions_milliseconds=1_000,
-            unused_session_lifetime_milliseconds=3_000,
-        )
-    except OSError as error:  # taken since, or at another address of the same name
-        raise OSError(f"port {number} of {host} cannot be had: {error.strerror or error}") from None
+    server, number = make_server(state, notes, host, port)
     loop = server.io_loop
     earlier = {
         number: signal.signal(number, lambda *_: loop.add_callback(loop.stop))
@@ -79,31 +74,101 @@ def serve(
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
-        for page in pages:
-            page.close()
         server.stop()
 
 
-def make_page(doc: Document, state: State, notes: Sequence[str]) -> Page:
-    """Fills a visitor's document: with the state of its address, if that names one."""
-    doc.title = "overprune explore"
-    folder = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=False)
-    doc.template = folder.get_template("page.html")
-    shown: list[str] = list(notes)
+def make_server(state: State, notes: Sequence[str], host: str, port: int | None) -> tuple[Server, int]:
+    """A server on this thread's loop that has its port, and which it is; `serve` has the parameters."""
+    number = _port(host, port)
     try:
-        shown_state = State.of_query(_arguments(doc), state)
-        if shown_state is not state:
-            shown = []
+        sockets, number = bind_sockets(host, number)
+    except OSError as error:  # taken since, or at another address of the same name
+        raise OSError(f"port {number} of {host} cannot be had: {error.strerror or error}") from None
+    visits = Visits(state, notes, Pictures())
+    tornado = GuardedTornado(
+        {"/": Application(visits)},
+        Doors(host, number),
+        check_unused_sessions_milliseconds=1_000,
+        unused_session_lifetime_milliseconds=3_000,
+        websocket_max_message_size_bytes=_LARGEST_MESSAGE,
+    )
+    http = HTTPServer(tornado)
+    http.add_sockets(sockets)
+    return Server(tornado, http, visits), number
+
+
+class Server(BaseServer):  # type: ignore[misc]  # Bokeh's types are not read
+    """Bokeh's server; at its end the pages end what runs for them."""
+
+    def __init__(self, tornado: GuardedTornado, http: HTTPServer, visits: Visits) -> None:
+        super().__init__(IOLoop.current(), tornado, http)
+        self._visits = visits
+
+    def stop(self, wait: bool = True) -> None:
+        self._visits.close()
+        super().stop(wait)
+
+
+@dataclass
+class _Visit:
+    """What a visitor is to see, and the picture to come, or why none comes."""
+
+    state: State
+    notes: list[str]
+    begun: Future[Picture] | None = None
+    refusal: str = ""
+
+
+@dataclass
+class Visits(Handler):  # type: ignore[misc]  # Bokeh's types are not read
+    """Makes a page for each visitor, once its picture is there or has taken long; none waits for another."""
+
+    state: State
+    notes: Sequence[str]
+    pictures: Pictures
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._pages: WeakSet[Page] = WeakSet()
+        self._visits: dict[str, _Visit] = {}
+
+    async def on_session_created(self, session_context: Any) -> None:
+        visit = _visit(session_context, self.state, self.notes)
+        self._visits[session_context.id] = visit
+        try:
+            visit.begun = self.pictures.begin(visit.state)
+        except BusyError as error:
+            visit.refusal = str(error)
+            return
+        await asyncio.wait([asyncio.wrap_future(visit.begun)], timeout=_PATIENCE)
+
+    def modify_document(self, doc: Document) -> None:
+        doc.title = "overprune explore"
+        folder = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=False)
+        doc.template = folder.get_template("page.html")
+        visit = self._visits.pop(doc.session_context.id)
+        self._pages.add(
+            Page(doc, visit.state, visit.notes, self.pictures, begun=visit.begun, refusal=visit.refusal)
+        )
+
+    def close(self) -> None:
+        """Ends what runs for the pages."""
+        for page in self._pages:
+            page.close()
+        self.pictures.close()
+
+
+def _visit(session_context: Any, state: State, notes: Sequence[str]) -> _Visit:
+    """The state of the visitor's address, if that names one."""
+    request = session_context.request
+    found: Mapping[str, list[bytes]] = {} if request is None else request.arguments
+    try:
+        shown = State.of_query(
+            {name: values[-1].decode("utf-8", "replace") for name, values in found.items()}, state
+        )
     except ValueError as error:
-        shown_state, shown = state, [f"In the address, {error}."]
-    return Page(doc, shown_state, shown)
-
-
-def _arguments(doc: Document) -> dict[str, str]:
-    context = doc.session_context
-    request = None if context is None else context.request
-    found = {} if request is None else request.arguments
-    return {name: values[-1].decode("utf-8", "replace") for name, values in found.items()}
+        return _Visit(state, [f"In the address, {error}."])
+    return _Visit(shown, list(notes) if shown is state else [])
 
 
 def _port(host: str, port: int | None) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .. import _config
+from .. import _validate as check
 from .._config import ConfigError, Experiment, Rule
 
 RULES: tuple[Rule, ...] = ("magnitude", "hessian", "oracle", "random")
@@ -17,6 +18,7 @@ SPECTRA = {"isotropic": "isotropic", "spiked": "spiked", "power_law": "power law
 SIGNALS = {"constant": "equal", "sparse": "sparse", "normal": "Gaussian"}
 LARGEST = 20_000
 LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
+_LONGEST = 100  # characters of a name or value in an address
 DRAWS = 16  # of the law where features are correlated
 
 
@@ -95,6 +97,9 @@ class State(BaseModel):
     @classmethod
     def of_query(cls, arguments: Mapping[str, str], base: Self) -> Self:
         """The state that an address describes, or `base` where it names nothing."""
+        for name, value in arguments.items():
+            if len(name) > _LONGEST or len(value) > _LONGEST:
+                raise ValueError(f"{check.shown(name[:_LONGEST])} must have at most {_LONGEST} characters")
         return cls.fitting(arguments) if arguments else base
 
     def sizes(self) -> list[int]:
@@ -231,6 +236,6 @@ def _one_line(error: ValidationError) -> str:
     name = str(first["loc"][0])
     field = State.model_fields.get(name)
     if field is None:
-        return f"{name} is unknown; allowed: {', '.join(State.model_fields)}"
+        return f"{name[:_LONGEST]} is unknown; allowed: {', '.join(State.model_fields)}"
     expected = first.get("ctx", {}).get("expected") or field.description or first["msg"]
-    return f"{name} must be {expected}, got {first['input']!r}"
+    return f"{name} must be {expected}, got {check.shown(first['input'])}"
