@@ -62,7 +62,7 @@ def seed_of(random_state: Any) -> int:
 
 
 def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
-    """Weights (n,), finite, not negative and not all zero; None where every row counts alike."""
+    """Weights (n,), finite, not negative and not all zero, `in_range`; None where every row counts alike."""
     if sample_weight is None:
         return None
     n = X.shape[0]
@@ -79,4 +79,13 @@ def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
         raise ValueError(f"sample_weight must not be negative, got {weights[where]} at index {where}")
     if not weights.any():
         raise ValueError("sample_weight must contain at least one number that is not zero")
-    return weights
+    return in_range(weights)
+
+
+def in_range(weights: FloatArray) -> FloatArray:
+    """Weights whose sums and products neither overflow nor lose digits: scaled by a power of two, if at all.
+
+    Only the ratios of weights count.
+    """
+    _, exponent = np.frexp(weights.max())
+    return weights if abs(exponent) < 400 else np.ldexp(weights, -exponent)

@@ -9,9 +9,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
-from sklearn.utils.extmath import safe_sparse_dot
 
 from .._validate import FloatArray, IntArray
+from ._offsets import Offsets, linear
 from ._predictions import Classification, Regression
 
 
@@ -23,6 +23,7 @@ class CompactModel(BaseEstimator):
         cls,
         coef: FloatArray,
         intercept: Any,
+        offsets: Offsets | None,
         features: IntArray,
         n_features_full: int,
         names: Any,
@@ -30,6 +31,7 @@ class CompactModel(BaseEstimator):
     ) -> Any:
         model = cls()
         model.coef_, model.intercept_ = np.ascontiguousarray(coef), intercept
+        model._offsets = offsets
         model.features_, model.n_features_full_ = features, int(n_features_full)
         model.n_features_in_ = int(features.size)
         if names is not None:
@@ -73,8 +75,7 @@ class CompactModel(BaseEstimator):
     def _linear(self, X: Any) -> FloatArray:
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"{type(self).__name__} is made by compact() of a fitted model")
-        values = safe_sparse_dot(self._columns(X), self.coef_.T, dense_output=True)
-        return np.asarray(values + self.intercept_)
+        return linear(self._columns(X), self.coef_, self.intercept_, self._offsets)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

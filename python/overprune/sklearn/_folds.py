@@ -85,10 +85,10 @@ class Fold:
         assert score is not None
         weights = None if self.weights is None else self.weights[self.test]
         # One row a feature, so that the features in use are gathered whole.
-        features = np.ascontiguousarray(
-            (dense_columns(self.X[self.test], len(training.x_mean)) - training.x_mean).T
-        )
-        targets, intercepts = np.ascontiguousarray(self.targets[self.test].T), training.y_mean[:, None]
+        rows = dense_columns(self.X[self.test], len(training.x_centre.origin))
+        features = np.ascontiguousarray(training.centred(rows).T)
+        targets, means = np.ascontiguousarray(self.targets[self.test].T), training.y_centre
+        intercepts = (means.origin + means.shift)[:, None]
 
         def judge(order: IntArray, models: FloatArray) -> FloatArray:
             stages, counts, features_used, outputs = models.shape
@@ -109,7 +109,7 @@ class Fold:
             scores = np.empty(models.shape[:2])
             for position in np.ndindex(*scores.shape):
                 kept = order[: self.grid.nonzeros[position[1]]]
-                theta = np.zeros((len(training.x_mean), models.shape[3]))
+                theta = np.zeros((len(training.x_centre.origin), models.shape[3]))
                 theta[kept] = models[position][: kept.size]
                 scores[position] = self.scorer(search._candidate(theta, kept, training, y), X, y, **given)
             return scores

@@ -22,7 +22,7 @@ from ._scoring import score_of
 from ._training import Training
 
 # What a refitted search takes over from its best model, to be such a model itself.
-_FITTED = ("coef_", "intercept_", "support_", "n_nonzeros_", "n_features_trained_", "rank_")
+_FITTED = ("coef_", "intercept_", "support_", "n_nonzeros_", "n_features_trained_", "rank_", "_offsets")
 
 
 class PrunedSearch(PrunedLinearModel):
