@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
 
 from .._validate import FloatArray, IntArray
+from ._frames import column_names, columns_of
 from ._offsets import Offsets, linear
 from ._predictions import Classification, Regression
 
@@ -52,12 +53,16 @@ class CompactModel(BaseEstimator):
 
     def _columns(self, X: Any) -> Any:
         """The surviving columns of X, checked; what the others hold does not matter."""
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None and hasattr(X, "columns"):
-            missing = [name for name in names if name not in X.columns]
-            if missing:
-                raise ValueError(f"X must have the columns {list(names)}; missing: {missing}")
-            X = X[list(names)]
+        names, given = getattr(self, "feature_names_in_", None), column_names(X)
+        if given is not None:
+            if names is not None:
+                missing = [name for name in names if name not in given]
+                if missing:
+                    raise ValueError(f"X must have the columns {list(names)}; missing: {missing}")
+            elif len(given) == self.n_features_full_ and len(set(given)) == len(given):
+                names = [given[i] for i in self.features_]
+            X = X if names is None else columns_of(X, names)
+            X = check_array(X, estimator=type(self).__name__, input_name="X")
         X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
         if X.ndim != 2:
             raise ValueError(
