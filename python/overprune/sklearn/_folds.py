@@ -86,16 +86,21 @@ class Fold:
             self._all_at_once(training, path, found)
         if self.metrics.scorers:
             self._one_by_one(training, path, ridge, found)
-        for scores in found.scores.values():
-            self._tie(scores, retrain_ridge == ridge)
+        for name, scores in found.scores.items():
+            self._tie(scores, retrain_ridge == ridge, unseen=name in self.metrics.scores)
         return found
 
-    def _tie(self, scores: FloatArray, same_ridge: bool) -> None:
-        """Gives models that differ by rounding alone, because nothing was pruned, the same score."""
+    def _tie(self, scores: FloatArray, same_ridge: bool, *, unseen: bool) -> None:
+        """Gives models that differ by rounding alone, because nothing was pruned, the same score.
+
+        A scorer that saw the models may have told them apart by something else than their predictions.
+        """
         for k, size in enumerate(self.grid.sizes):
             if size in self.grid.nonzeros:
                 s = self.grid.nonzeros.index(size)
-                scores[k, s] = scores[k, s, :1, :1] if same_ridge else scores[k, s, :, :1]
+                tied = scores[k, s, :1, :1] if same_ridge else scores[k, s, :, :1]
+                alike = unseen | np.isclose(scores[k, s], tied, rtol=1e-7, atol=1e-12)
+                scores[k, s] = np.where(alike, tied, scores[k, s])
 
     def _models(self, path: PrunePath) -> Iterator[tuple[tuple[int, int], IntArray, FloatArray]]:
         """Position of each size and rule, features in order (c,), coefficients (retrain, A, c, m)."""
