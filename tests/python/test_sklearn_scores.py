@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.feature_selection import RFE, SequentialFeatureSelector
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import make_scorer, max_error
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneOut, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneOut, StratifiedKFold
 
 from overprune.sklearn import (
     PrunedLeastSquares,
@@ -252,73 +252,6 @@ def test_c3_a_scorer_that_asks_for_no_weights_gets_none():
                 PrunedLeastSquaresCV([12], [4], cv=3, scoring=scoring).fit(X, Y, WEIGHTS)
 
 
-class Seeing(KFold):
-    """Remembers of what types the data are that it splits."""
-
-    def split(self, X, y=None, groups=None):
-        self.seen = type(X), type(y), groups
-        return super().split(np.zeros(len(Y)))
-
-
-def frames():
-    """Rows and targets by library."""
-    found = {}
-    columns = {f"c{i}": X[:, i] for i in range(12)}
-    pandas = pytest.importorskip("pandas")
-    found["pandas"] = pandas.DataFrame(columns, index=np.arange(40)[::-1]), pandas.Series(Y, index=range(40))
-    try:
-        import polars
-
-        found["polars"] = polars.DataFrame(columns), polars.Series(Y)
-    except ImportError:
-        pass
-    try:
-        import pyarrow
-
-        found["pyarrow"] = pyarrow.table(columns), pyarrow.chunked_array([Y])
-    except ImportError:
-        pass
-    return found
-
-
-def test_c3_splitters_and_scorers_see_what_was_given():
-    seen = []
-
-    def looks(model, X, y):
-        seen.append((type(X), type(y)))
-        return model.score(X, y)
-
-    expected = PrunedLeastSquaresCV([4, 12], [2, 4], cv=KFold(3), scoring=plain).fit(X, Y)
-    for rows, y in (*frames().values(), (X.tolist(), Y.tolist()), (X, Y)):
-        cv = Seeing(3)
-        groups = list(range(40))
-        search = PrunedLeastSquaresCV([4, 12], [2, 4], cv=cv, scoring=looks).fit(rows, y, groups=groups)
-        assert cv.seen == (type(rows), type(y), groups)
-        assert set(seen) == {(type(rows), type(y))}
-        seen.clear()
-        for name in ("mean_test_score", "rank_test_score"):
-            np.testing.assert_allclose(search.cv_results_[name], expected.cv_results_[name])
-        np.testing.assert_allclose(search.predict(rows), expected.predict(X))
-
-
-def test_c3_a_scorer_sees_names_and_labels():
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(X, columns=[f"c{i}" for i in range(12)])
-
-    def by_name(model, X, y):
-        assert list(X.columns) == list(model.feature_names_in_)
-        assert model.n_features_trained_ == model.n_features_to_train
-        assert model.rank_ <= model.n_features_trained_
-        return float((model.predict(X) == y.to_numpy()).mean() + X["c3"].mean())
-
-    found, expected, seen, theirs = both(
-        KINDS["classifier"], X=frame, given=pandas.Series(LABELS), scoring=by_name
-    )
-    assert not seen
-    assert not theirs
-    assert_same(found, expected)
-
-
 @BOTH
 def test_c3_folds_given_by_masks(kind):
     masks = [(np.arange(40) % 3 != i, np.arange(40) % 3 == i) for i in range(3)]
@@ -349,43 +282,6 @@ def test_c3_folds_given_by_masks(kind):
 def test_c3_wrong_folds_are_named(folds, message):
     with pytest.raises(ValueError, match=message):
         PrunedLeastSquaresCV(cv=folds).fit(X, Y)
-
-
-@BOTH
-def test_c3_compact_models_take_frames_by_name(kind):
-    fitted = kind[1](n_nonzeros=4).fit(frames()["pandas"][0], kind[2])
-    unnamed = kind[1](n_nonzeros=4).fit(X, kind[2])
-    linear = "predict" if kind[2] is Y else "decision_function"
-    expected = getattr(fitted, linear)(frames()["pandas"][0])
-    names = fitted.compact().feature_names_in_.tolist()
-    for rows, _ in frames().values():
-        few = rows.select(names[::-1]) if hasattr(rows, "select") else rows[names[::-1]]
-        for given in (rows, few):
-            np.testing.assert_allclose(getattr(fitted.compact(), linear)(given), expected, rtol=1e-12)
-        np.testing.assert_allclose(getattr(unnamed.compact(), linear)(rows), expected, rtol=1e-12)
-
-
-def test_c3_compact_models_take_tables_as_pyarrow_has_them():
-    """Whose `columns` are not names, and which are not indexed by lists; where pyarrow is missing, too."""
-
-    class Table:
-        def __init__(self, columns):
-            self._of, self.column_names = columns, list(columns)
-            self.columns, self.shape = list(columns.values()), (40, len(columns))
-
-        def select(self, names):
-            return Table({name: self._of[name] for name in names})
-
-        def __array__(self, dtype=None, copy=None):
-            return np.column_stack(self.columns)
-
-    columns = {f"c{i}": X[:, i] for i in range(12)}
-    pandas = pytest.importorskip("pandas")
-    fitted = PrunedLeastSquares(n_nonzeros=4).fit(pandas.DataFrame(columns), Y)
-    expected = fitted.predict(pandas.DataFrame(columns))
-    np.testing.assert_allclose(fitted.compact().predict(Table(columns)), expected, rtol=1e-12)
-    with pytest.raises(ValueError, match=r"X must have the columns .*; missing: \["):
-        fitted.compact().predict(Table({"c0": X[:, 0]}))
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ class Training:
     def centred(self, X: FloatArray) -> FloatArray:
         """Other rows (r, k) about the means; a copy."""
         rows = X - self.x_centre.origin
-        rows -= self.x_centre.shift
+        if self.x_centre.shift.any():
+            rows -= self.x_centre.shift
         return rows
 
 
