@@ -133,20 +133,32 @@ class _Rows:
 
     def _centred(self, rows: FloatArray) -> tuple[FloatArray, Centre]:
         origin, shift = self._mean(rows), np.zeros(rows.shape[1])
-        sample = rows[:: max(1, len(rows) // 16)]
-        doubtful = np.flatnonzero(~(np.abs(origin) < _NEAR * (sample.max(axis=0) - sample.min(axis=0))))
+        doubtful = self._doubtful(rows, origin)
         if doubtful.size == 0:
             return rows - origin, Centre(origin, shift, doubtful)
-        columns = rows[:, doubtful]
-        lowest, highest = columns.min(axis=0), columns.max(axis=0)
+        everything = doubtful.size == rows.shape[1]
+        columns = rows if everything else rows[:, doubtful]
         # No rounding takes the mean out of the column's range: a constant is its own mean.
-        means = np.clip(origin[doubtful], lowest, highest)
-        columns -= means
-        origin[doubtful], shift[doubtful] = means, self._mean(columns)
-        centred = rows - origin
-        centred[:, doubtful] -= shift[doubtful]
-        spread = highest - lowest
+        means = np.clip(origin[doubtful], columns.min(axis=0), columns.max(axis=0))
+        columns = columns - means
+        shifts = self._mean(columns)
+        columns -= shifts
+        origin[doubtful], shift[doubtful] = means, shifts
+        centred = columns if everything else rows - origin
+        if not everything:
+            centred[:, doubtful] = columns
+        spread = np.sqrt(self._mean(columns * columns))
         return centred, Centre(origin, shift, doubtful[(np.abs(means) > _FAR * spread) & (spread > 0.0)])
+
+    def _doubtful(self, rows: FloatArray, means: FloatArray) -> IntArray:
+        """Columns whose means may be rounded by more than a few ulps of what varies, by some of the rows.
+
+        With weights all of them: rows that hardly count may be as far away as they like.
+        """
+        if self.shares is not None:
+            return np.arange(rows.shape[1])
+        sample = rows[:: max(1, len(rows) // 16)]
+        return np.flatnonzero(~(np.abs(means) < _NEAR * (sample.max(axis=0) - sample.min(axis=0))))
 
     def _mean(self, rows: FloatArray) -> FloatArray:
         """(k,) of rows (n, k), also where their sum overflows."""
