@@ -21,6 +21,27 @@ def minimiser(X: Any, y: Any, weights: Any, ridge: float, fit_intercept: bool = 
     return theta, y_mean - x_mean @ theta
 
 
+def centred_reference(X: Any, y: Any, new: Any, weights: Any, ridge: float) -> Any:
+    """Predictions at new rows by numpy.linalg.lstsq, for columns that are constant, nearly, or far from 0.
+
+    The first row with weight is subtracted first, which is exact for all but ordinary columns. Those that
+    vary by rounding of the largest alone are left out, and without ridge all others have length 1.
+    """
+    share = (np.ones(len(y)) if weights is None else weights) / (len(y) if weights is None else weights.sum())
+    origin, level = X[share > 0][0], y[share > 0][0]
+    A, b = X - origin, y - level
+    x_mean, y_mean = share @ A, share @ b
+    A, b = (A - x_mean) * np.sqrt(share)[:, None], (b - y_mean) * np.sqrt(share)
+    lengths = np.linalg.norm(A, axis=0)
+    used = lengths > 1e-13 * lengths.max()
+    A, lengths = A[:, used], lengths[used]
+    if ridge:
+        A, b = np.vstack([A, np.sqrt(ridge) * np.eye(used.sum())]), np.append(b, np.zeros(used.sum()))
+        lengths = np.ones(used.sum())
+    theta = np.linalg.lstsq(A / lengths, b, rcond=None)[0] / lengths
+    return (new - origin - x_mean)[:, used] @ theta + y_mean + level
+
+
 class PlainPruned(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Train on the first columns, prune, retrain."""
 

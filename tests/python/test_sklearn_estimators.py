@@ -169,12 +169,12 @@ def test_the_classifier_codes_classes_as_the_ridge_classifier(classes, shape):
         np.digitize(y, np.quantile(y, [1 / 3, 2 / 3] if classes == 3 else [0.5]))
     ]
     weights = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
-    given = {"class_weight": "balanced"}
-    ours = PrunedLeastSquaresClassifier(n_nonzeros=1.0, ridge=0.2, retrain=False, **given).fit(
-        X, labels, weights
-    )
-    total = weights * len(y) / (classes * np.array([(labels == label).sum() for label in labels]))
-    theirs = RidgeClassifier(alpha=0.2 * total.sum(), **given).fit(X, labels, weights)
+    ours = PrunedLeastSquaresClassifier(n_nonzeros=1.0, ridge=0.2, retrain=False, class_weight="balanced")
+    ours.fit(X, labels, weights)
+    # RidgeClassifier counts the classes without the weights.
+    of_class = np.array([weights[labels == label].sum() for label in labels])
+    total = weights * weights.sum() / (classes * of_class)
+    theirs = RidgeClassifier(alpha=0.2 * total.sum()).fit(X, labels, total)
     np.testing.assert_allclose(ours.coef_, np.atleast_2d(theirs.coef_), rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(ours.classes_, theirs.classes_)
@@ -244,7 +244,7 @@ def test_defaults():
             ValueError,
             "n_nonzeros must be an integer between 1 and the 80 features trained, a",
         ),
-        ({"n_nonzeros": 81}, ValueError, "n_nonzeros must be .*; got 81"),
+        ({"n_features_to_train": 80, "n_nonzeros": 81}, ValueError, "n_nonzeros must be .*; got 81"),
         ({"n_features_to_train": 5, "n_nonzeros": 6}, ValueError, "n_nonzeros must be .* the 5 .*; got 6"),
         ({"n_nonzeros": 1.5}, ValueError, r"n_nonzeros must be .* fraction in \(0, 1\] or None; got 1.5"),
         ({"n_nonzeros": "all"}, TypeError, "n_nonzeros must be .*; got 'all' of type str"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,7 +12,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from .. import _validate as check
-from .._validate import FloatArray
+from .._validate import FloatArray, IntArray
 
 RULES = ("magnitude", "hessian", "random")  # the oracle needs the truth, which an estimator never has
 
@@ -34,6 +35,23 @@ def count_of(value: Any, name: str, total: int, whole: str, *, default: int) -> 
     return max(1, int(value * total))
 
 
+def nonzeros_of(value: Any, size: int, is_limited_by_X: bool) -> int:
+    """`n_nonzeros` of the `size` features trained; where X has too few of them, all, with a warning.
+
+    A selection of features that fits the model to fewer and fewer of them comes to that.
+    """
+    is_count = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+    if is_limited_by_X and is_count and value > size:
+        warnings.warn(
+            f"n_nonzeros must be at most the number of features of X, {size}; got {value}: all are kept",
+            UserWarning,
+            stacklevel=3,
+        )
+        return size
+    half = min(size, max(size // 2, 10))
+    return count_of(value, "n_nonzeros", size, "features trained", default=half)
+
+
 def in_numpy(X: Any) -> Any:
     """Validated rows that are not sparse as a NumPy array, whichever array library they come from."""
     return X if sparse.issparse(X) else np.asarray(X)
@@ -45,6 +63,34 @@ def rule_of(value: Any, name: str = "rule") -> str:
 
 def retrain_ridge_of(value: Any, ridge: float) -> float:
     return ridge if value is None else check.nonnegative(value, "retrain_ridge")
+
+
+def splits_of(splitter: Any, given: Any, groups: Any, n: int) -> list[tuple[IntArray, IntArray]]:
+    """Which of n rows of X and y, as they were given, are in training and test of each fold: indices."""
+    splits = [
+        (_rows_of(train, n, f"training of fold {i}"), _rows_of(test, n, f"test of fold {i}"))
+        for i, (train, test) in enumerate(splitter.split(*given, groups))
+    ]
+    if not splits:
+        raise ValueError("cv must give at least one fold, got none")
+    return splits
+
+
+def _rows_of(part: Any, n: int, where: str) -> IntArray:
+    """A part of a fold, given by indices or by a mask."""
+    rows = np.asarray(part)
+    if rows.dtype == bool and rows.shape == (n,):
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or rows.size == 0 or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"cv must give indices of rows, at least one, or a mask of the {n} rows; got an array of shape "
+            f"{rows.shape} and dtype {rows.dtype} in {where}"
+        )
+    if rows.min() < -n or rows.max() >= n:
+        raise ValueError(
+            f"cv must give indices between 0 and {n - 1}, got {rows.min()} to {rows.max()} in {where}"
+        )
+    return rows.astype(np.int64) % n
 
 
 def splitter_of(cv: Any, y: Any, classes: bool) -> Any:
@@ -62,7 +108,7 @@ def seed_of(random_state: Any) -> int:
 
 
 def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
-    """Weights (n,), finite, not negative and not all zero; None where every row counts alike."""
+    """Weights (n,), finite, not negative and not all zero, `in_range`; None where every row counts alike."""
     if sample_weight is None:
         return None
     n = X.shape[0]
@@ -79,4 +125,13 @@ def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
         raise ValueError(f"sample_weight must not be negative, got {weights[where]} at index {where}")
     if not weights.any():
         raise ValueError("sample_weight must contain at least one number that is not zero")
-    return weights
+    return in_range(weights)
+
+
+def in_range(weights: FloatArray) -> FloatArray:
+    """Weights whose sums and products neither overflow nor lose digits: scaled by a power of two, if at all.
+
+    Only the ratios of weights count.
+    """
+    _, exponent = np.frexp(weights.max())
+    return weights if abs(exponent) < 400 else np.ldexp(weights, -exponent)

@@ -9,9 +9,10 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
-from sklearn.utils.extmath import safe_sparse_dot
 
 from .._validate import FloatArray, IntArray
+from ._frames import column_names, columns_of
+from ._offsets import Offsets, linear
 from ._predictions import Classification, Regression
 
 
@@ -23,6 +24,7 @@ class CompactModel(BaseEstimator):
         cls,
         coef: FloatArray,
         intercept: Any,
+        offsets: Offsets | None,
         features: IntArray,
         n_features_full: int,
         names: Any,
@@ -30,6 +32,7 @@ class CompactModel(BaseEstimator):
     ) -> Any:
         model = cls()
         model.coef_, model.intercept_ = np.ascontiguousarray(coef), intercept
+        model._offsets = offsets
         model.features_, model.n_features_full_ = features, int(n_features_full)
         model.n_features_in_ = int(features.size)
         if names is not None:
@@ -50,12 +53,16 @@ class CompactModel(BaseEstimator):
 
     def _columns(self, X: Any) -> Any:
         """The surviving columns of X, checked; what the others hold does not matter."""
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None and hasattr(X, "columns"):
-            missing = [name for name in names if name not in X.columns]
-            if missing:
-                raise ValueError(f"X must have the columns {list(names)}; missing: {missing}")
-            X = X[list(names)]
+        names, given = getattr(self, "feature_names_in_", None), column_names(X)
+        if given is not None:
+            if names is not None:
+                missing = [name for name in names if name not in given]
+                if missing:
+                    raise ValueError(f"X must have the columns {list(names)}; missing: {missing}")
+            elif len(given) == self.n_features_full_ and len(set(given)) == len(given):
+                names = [given[i] for i in self.features_]
+            X = X if names is None else columns_of(X, names)
+            X = check_array(X, estimator=type(self).__name__, input_name="X")
         X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
         if X.ndim != 2:
             raise ValueError(
@@ -73,8 +80,7 @@ class CompactModel(BaseEstimator):
     def _linear(self, X: Any) -> FloatArray:
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"{type(self).__name__} is made by compact() of a fitted model")
-        values = safe_sparse_dot(self._columns(X), self.coef_.T, dense_output=True)
-        return np.asarray(values + self.intercept_)
+        return linear(self._columns(X), self.coef_, self.intercept_, self._offsets)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -88,6 +88,7 @@ class ValidationCurve:
         nonzeros: int | None = None,
         rule: str | None = None,
         ridge: float | None = None,
+        metric: str | None = None,
     ) -> ValidationCurve:
         """Draw a search's scores over the size.
 
@@ -99,6 +100,8 @@ class ValidationCurve:
             Where to draw; a new figure if not given.
         nonzeros, rule, ridge : optional
             Values on the search's grid; by default those of its best point.
+        metric : str, optional
+            Which of several metrics; by default the one of `refit`, or else the first.
 
         Returns
         -------
@@ -107,25 +110,26 @@ class ValidationCurve:
         if not hasattr(search, "cv_results_"):
             raise NotFittedError(f"search must be fitted before its curve is drawn, got {search!r}")
         results = search.cv_results_
+        metric = _metric_of(search, metric)
+        best = getattr(search, "best_params_", results["params"][results[f"rank_test_{metric}"].argmin()])
         chosen = {"n_nonzeros": nonzeros, "rule": rule, "ridge": ridge}
         for name, given in chosen.items():
-            chosen[name] = search.best_params_[name] if given is None else given
+            chosen[name] = best[name] if given is None else given
             values = np.unique(results[f"param_{name}"].data).tolist()
             if chosen[name] not in values:
                 asked = name.removeprefix("n_")
                 raise ValueError(f"{asked} must be one of {values}; got {check.shown(given)}")
         here = np.all([results[f"param_{name}"].data == value for name, value in chosen.items()], axis=0)
-        folds = np.stack([results[f"split{i}_test_score"] for i in range(search.n_splits_)], axis=1)
+        folds = np.stack([results[f"split{i}_test_{metric}"] for i in range(search.n_splits_)], axis=1)
         sizes = np.unique(results["param_n_features_to_train"].data[here])
         scores = {}
         for stage, retrain in (("pruned", False), ("retrained", True)):
             of_stage = here & (results["param_retrain"].data == retrain)
             if of_stage.any():
                 scores[stage] = folds[of_stage]
-        best = search.best_params_
         marked = all(best[name] == value for name, value in chosen.items())
         stage = "retrained" if best["retrain"] else "pruned"
-        name = _name_of(search)
+        name = _name_of(search, metric)
         display = cls(
             sizes,
             scores,
@@ -187,8 +191,19 @@ class ValidationCurve:
         return self
 
 
-def _name_of(search: Any) -> str:
+def _metric_of(search: Any, metric: str | None) -> str:
+    """Which metric of a search to draw."""
+    names = [name.removeprefix("mean_test_") for name in search.cv_results_ if name.startswith("mean_test_")]
+    if metric is None:
+        return str(search.refit) if search.refit in names else names[0]
+    return check.choice(metric, "metric", names)
+
+
+def _name_of(search: Any, metric: str) -> str:
     """Of the score, as scikit-learn spells it."""
+    if metric != "score":
+        scoring = search.scoring[metric] if isinstance(search.scoring, dict) else metric
+        return scoring if isinstance(scoring, str) else metric
     scoring = search._default_scoring if search.scoring is None else search.scoring
     return scoring if isinstance(scoring, str) else "score"
 

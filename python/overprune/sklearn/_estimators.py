@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _validate as check
 from .._prune_path import prune_path
-from ._arguments import count_of, retrain_ridge_of, rule_of, seed_of
+from ._arguments import count_of, nonzeros_of, retrain_ridge_of, rule_of, seed_of
 from ._linear import PrunedClassification, PrunedLinearModel, PrunedRegression
 from ._training import Training, dense_columns
 
@@ -48,7 +48,8 @@ class PrunedFit(PrunedLinearModel):
         y : array_like of shape (n_samples,) or (n_samples, n_targets)
             Real targets for a regressor; class labels, or indicators of several labels, for a classifier.
         sample_weight : array_like of shape (n_samples,) or float, optional
-            Not negative; a row of weight 2 counts like two rows, one of weight 0 like none.
+            Not negative; a row of weight 2 counts like two rows, one of weight 0 like none. Only their
+            ratios count.
 
         Returns
         -------
@@ -66,8 +67,7 @@ class PrunedFit(PrunedLinearModel):
         X, y, targets, weights = self._targets(X, y, sample_weight)
         p = X.shape[1]
         size = count_of(self.n_features_to_train, "n_features_to_train", p, "features of X", default=p)
-        half = min(size, max(size // 2, 10))
-        nonzeros = count_of(self.n_nonzeros, "n_nonzeros", size, "features trained", default=half)
+        nonzeros = nonzeros_of(self.n_nonzeros, size, self.n_features_to_train is None)
         training = Training.of(dense_columns(X, size), targets, self._training_weights(y, weights), intercept)
         path = prune_path(
             training.design,
@@ -97,7 +97,7 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
 
     Without ridge, and with more features than rows, theta is the interpolating model of minimum l2 norm. The
     intercept b is never part of that norm: X and y are centred first, so that neither a shift of y nor one of
-    X changes theta.
+    X changes theta. A column that is constant in training has coefficient 0.
 
     Parameters
     ----------
@@ -105,7 +105,8 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
         The size k: how many columns, from the first, are trained; a fraction of them in (0, 1], or None: all.
     n_nonzeros : int, float or None, default None
         How many of them survive, in [1, k]; a fraction of k in (0, 1]; or None: half of k, but 10 at least
-        (all where k is less).
+        (all where k is less). Where all columns are trained and X has fewer than `n_nonzeros`, as in `RFE` or
+        `SequentialFeatureSelector`, all survive, with a warning.
     rule : {"magnitude", "hessian", "random"}, default "magnitude"
         The score of feature i: ``|theta_i|``; ``theta_i**2`` times its (weighted) sample variance, or second
         moment without an intercept; a uniform random number. With several targets ``|theta_i|`` is the l2
@@ -124,7 +125,7 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Zero but for the survivors; after `sparsify` a sparse array.
+        Zero but for the survivors; of one dimension for a single target; after `sparsify` a sparse array.
     sparse_coef_ : sparse array of shape (n_targets, n_features)
     intercept_ : float or ndarray of shape (n_targets,)
     support_ : ndarray of bool of shape (n_features,)
@@ -184,7 +185,7 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
         Whether to fit intercepts; else they are 0.
     class_weight : dict, "balanced" or None, default None
         Weights of the classes, by which those of their rows are multiplied; "balanced": inverse to their
-        frequencies.
+        frequencies, in which a row of weight 2 counts like two.
     random_state : int, RandomState or None, default None
         Of the rule "random", as in `PrunedLeastSquares`.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,54 @@ import numpy as np
 from .._prune_path import PrunePath, prune_path
 from .._validate import FloatArray, IntArray
 from ._arguments import retrain_ridge_of
+from ._frames import rows_of
 from ._points import SearchGrid
-from ._scoring import Score
+from ._scoring import Metrics
 from ._training import Training, dense_columns
+
+
+@dataclass
+class Found:
+    """Scores by metric, each (sizes, nonzeros, retrain, rules), NaN where there is no model; what failed."""
+
+    shape: tuple[int, ...]
+    scores: dict[str, FloatArray] = field(default_factory=dict)
+    failed: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def of(self, name: str) -> FloatArray:
+        return self.scores.setdefault(name, np.full(self.shape, np.nan))
+
+    def known(self, name: str) -> FloatArray:
+        """Scores of a metric, or those that stand for all."""
+        return self.of(name if name in self.scores else "score")
+
+    def settle(self, metrics: Metrics) -> None:
+        """Scores what failed; a function that fails does so in all metrics that it returns elsewhere."""
+        for scorer, position in self.failed:
+            for name in [scorer] if metrics.several else list(self.scores) or [scorer]:
+                self.of(name)[position] = metrics.error_score
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Where a fold's models are trained and tested: by `score` all of a size at once, or one by `scorer`."""
+    """Where a fold's models are trained and tested: by scores of all of a size at once, or of one."""
 
     search: Any
     grid: SearchGrid
     X: Any
     y: Any
+    given: tuple[Any, Any]  # X and y as the user gave them
     targets: FloatArray  # (n, m)
     weights: FloatArray | None  # (n,)
     train: IntArray
     test: IntArray
     seed: int
-    score: Score | None
-    scorer: Any
+    metrics: Metrics
+    weighted: frozenset[str]  # scorers that take weights
 
-    def scores(self, ridge: float) -> FloatArray:
-        """(sizes, nonzeros, retrain, rules); NaN where there is no model."""
+    def scores(self, ridge: float) -> Found:
+        """Of all models of one ridge."""
         grid, search = self.grid, self.search
         retrain_ridge = retrain_ridge_of(search.retrain_ridge, ridge)
         largest = grid.sizes[-1]
@@ -56,19 +81,26 @@ class Fold:
             retrain_ridge=retrain_ridge * training.scale,
             seed=self.seed,
         )
-        judge = self._one_by_one(training) if self.score is None else self._all_at_once(training)
-        scores = np.full((len(grid.sizes), len(grid.nonzeros), len(grid.retrain), len(grid.rules)), np.nan)
-        for (k, r), order, models in self._models(path):
-            scores[k, : models.shape[1], :, r] = judge(order, models).T
-        self._tie(scores, retrain_ridge == ridge)
-        return scores
+        found = Found((len(grid.sizes), len(grid.nonzeros), len(grid.retrain), len(grid.rules)))
+        if self.metrics.scores:
+            self._all_at_once(training, path, found)
+        if self.metrics.scorers:
+            self._one_by_one(training, path, ridge, found)
+        for name, scores in found.scores.items():
+            self._tie(scores, retrain_ridge == ridge, unseen=name in self.metrics.scores)
+        return found
 
-    def _tie(self, scores: FloatArray, same_ridge: bool) -> None:
-        """Gives models that differ by rounding alone, because nothing was pruned, the same score."""
+    def _tie(self, scores: FloatArray, same_ridge: bool, *, unseen: bool) -> None:
+        """Gives models that differ by rounding alone, because nothing was pruned, the same score.
+
+        A scorer that saw the models may have told them apart by something else than their predictions.
+        """
         for k, size in enumerate(self.grid.sizes):
             if size in self.grid.nonzeros:
                 s = self.grid.nonzeros.index(size)
-                scores[k, s] = scores[k, s, :1, :1] if same_ridge else scores[k, s, :, :1]
+                tied = scores[k, s, :1, :1] if same_ridge else scores[k, s, :, :1]
+                alike = unseen | np.isclose(scores[k, s], tied, rtol=1e-7, atol=1e-12)
+                scores[k, s] = np.where(alike, tied, scores[k, s])
 
     def _models(self, path: PrunePath) -> Iterator[tuple[tuple[int, int], IntArray, FloatArray]]:
         """Position of each size and rule, features in order (c,), coefficients (retrain, A, c, m)."""
@@ -79,39 +111,59 @@ class Fold:
                     stages = {False: pruned, True: retrained}
                     yield (k, r), order, np.array([stages[t] for t in self.grid.retrain])
 
-    def _all_at_once(self, training: Training) -> Any:
-        """Scores (retrain, A) of coefficients (retrain, A, c, m)."""
-        score = self.score
-        assert score is not None
+    def _all_at_once(self, training: Training, path: PrunePath, found: Found) -> None:
+        """By metrics that see the predictions of many models."""
         weights = None if self.weights is None else self.weights[self.test]
         # One row a feature, so that the features in use are gathered whole.
-        features = np.ascontiguousarray(
-            (dense_columns(self.X[self.test], len(training.x_mean)) - training.x_mean).T
-        )
-        targets, intercepts = np.ascontiguousarray(self.targets[self.test].T), training.y_mean[:, None]
-
-        def judge(order: IntArray, models: FloatArray) -> FloatArray:
+        rows = dense_columns(self.X[self.test], len(training.x_centre.origin))
+        features = np.ascontiguousarray(training.centred(rows).T)
+        targets, means = np.ascontiguousarray(self.targets[self.test].T), training.y_centre
+        intercepts = (means.origin + means.shift)[:, None]
+        for (k, r), order, models in self._models(path):
             stages, counts, features_used, outputs = models.shape
-            rows = models.transpose(0, 1, 3, 2).reshape(-1, features_used)
-            predictions = (rows @ features[order]).reshape(stages * counts, outputs, -1)
-            return score(predictions + intercepts, targets, weights).reshape(stages, counts)
+            thetas = models.transpose(0, 1, 3, 2).reshape(-1, features_used)
+            predictions = (thetas @ features[order]).reshape(stages * counts, outputs, -1)
+            predictions += intercepts
+            for name, score in self.metrics.scores.items():
+                scores = score(predictions, targets, weights).reshape(stages, counts)
+                found.of(name)[k, :counts, :, r] = scores.T
 
-        return judge
+    def _one_by_one(self, training: Training, path: PrunePath, ridge: float, found: Found) -> None:
+        """By scorers, which see fitted models, and rows as the user gave them."""
+        X, y = (rows_of(values, self.test) for values in self.given)
+        weights = {} if self.weights is None else {"sample_weight": self.weights[self.test]}
+        for (k, r), order, models in self._models(path):
+            for stage, s in np.ndindex(*models.shape[:2]):
+                kept = order[: self.grid.nonzeros[s]]
+                theta = np.zeros((len(training.x_centre.origin), models.shape[3]))
+                theta[kept] = models[stage, s][: kept.size]
+                model = self.search._candidate(self.grid.point(k, s, stage, ridge, r), self.seed)
+                self.search._fill(model, theta, kept, training, self.y, int(path.rank[k]))
+                for name in self.metrics.scorers:
+                    given = weights if name in self.weighted else {}
+                    judged = self.metrics.judge(name, model, X, y, given)
+                    if isinstance(judged, str):
+                        found.failed.append((name, (k, s, stage, r)))
+                        found.reasons.append(judged)
+                        continue
+                    for metric, value in judged.items():
+                        found.of(metric)[k, s, stage, r] = value
+        found.settle(self.metrics)
 
-    def _one_by_one(self, training: Training) -> Any:
-        """The same by a scorer, which sees fitted models."""
-        X, y, search = self.X[self.test], self.y[self.test], self.search
-        given = {}
-        if self.weights is not None and "sample_weight" in inspect.signature(self.scorer).parameters:
-            given["sample_weight"] = self.weights[self.test]
 
-        def judge(order: IntArray, models: FloatArray) -> FloatArray:
-            scores = np.empty(models.shape[:2])
-            for position in np.ndindex(*scores.shape):
-                kept = order[: self.grid.nonzeros[position[1]]]
-                theta = np.zeros((len(training.x_mean), models.shape[3]))
-                theta[kept] = models[position][: kept.size]
-                scores[position] = self.scorer(search._candidate(theta, kept, training, y), X, y, **given)
-            return scores
-
-        return judge
+def collected(found: list[Found], metrics: Metrics) -> dict[str, FloatArray]:
+    """Scores by metric of each fold and ridge, (len(found), *shape); a warning where a scorer failed."""
+    reasons = [reason for one in found for reason in one.reasons]
+    if reasons:
+        warnings.warn(
+            f"Scoring failed for {len(reasons)} models, whose scores are {metrics.error_score}; the first "
+            f"failure: {reasons[0]}",
+            UserWarning,
+            stacklevel=4,
+        )
+    if metrics.several:
+        names = list(metrics.scorer)
+    else:  # a function that fails on a whole fold does not show there which scores it has
+        shown = list(dict.fromkeys(name for one in found for name in one.scores))
+        names = [name for name in shown if name != "score"] or shown
+    return {name: np.array([one.known(name) for one in found]) for name in names}

@@ -9,13 +9,13 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._validate import FloatArray, IntArray
-from ._arguments import in_numpy, weights_of
+from ._arguments import in_numpy, in_range, weights_of
 from ._compact import CompactClassifier, CompactRegressor
+from ._offsets import Offsets, linear
 from ._predictions import Classification, Regression, is_multilabel
 from ._training import Training
 
@@ -25,14 +25,13 @@ class PrunedLinearModel(BaseEstimator):
 
     coef_: Any
     intercept_: Any
+    _offsets: Offsets | None
 
     def _linear(self, X: Any) -> FloatArray:
         """``X @ coef_.T + intercept_`` of rows that are checked here."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        values = safe_sparse_dot(in_numpy(X), self.coef_.T, dense_output=True)
-        values = values.ravel() if np.ndim(self.intercept_) == 0 else values
-        return np.asarray(values + self.intercept_)
+        return linear(in_numpy(X), self.coef_, self.intercept_, self._offsets)
 
     def _set_model(
         self, theta: FloatArray, support: IntArray, training: Training, n_features: int, single: bool
@@ -41,8 +40,9 @@ class PrunedLinearModel(BaseEstimator):
         size, targets = theta.shape
         coef = np.zeros((targets, n_features))
         coef[:, :size] = theta.T
-        intercept = training.y_mean - training.x_mean @ theta
-        self.coef_, self.intercept_ = (coef[0], float(intercept[0])) if single else (coef, intercept)
+        intercept, left = training.intercept(theta)
+        self.coef_, self.intercept_ = (coef[0], intercept[0]) if single else (coef, intercept)
+        self._offsets = training.offsets(theta, left)
         self.support_ = np.zeros(n_features, dtype=bool)
         self.support_[support] = True
         self.n_nonzeros_ = int(support.size)
@@ -85,6 +85,7 @@ class PrunedLinearModel(BaseEstimator):
         return {
             "coef": self._dense_coef()[..., kept],
             "intercept": self.intercept_,
+            "offsets": None if self._offsets is None else self._offsets.within(kept),
             "features": kept,
             "n_features_full": self.support_.size,
             "names": None if names is None else names[kept],
@@ -110,7 +111,7 @@ class PrunedRegression(Regression, PrunedLinearModel):
 
     @staticmethod
     def _is_single(y: Any) -> bool:
-        return bool(y.ndim == 1)
+        return bool(y.ndim == 1 or y.shape[1] == 1)
 
     def compact(self) -> CompactRegressor:
         """Return a fitted model that holds nothing but the surviving features; see `CompactRegressor`."""
@@ -136,8 +137,20 @@ class PrunedClassification(Classification, PrunedLinearModel):
         """The weights of rows with targets y, times those of their classes."""
         if self.class_weight is None:
             return weights
-        of_classes: FloatArray = compute_sample_weight(self.class_weight, y)
-        return of_classes if weights is None else weights * of_classes
+        if weights is None:
+            of_classes = compute_sample_weight(self.class_weight, y)
+        else:  # the classes are counted by the weights, so that a row of weight 0 is none
+            counted = np.flatnonzero(weights)
+            of_classes = np.zeros(len(weights))
+            of_classes[counted] = _weights_of_classes(self.class_weight, y[counted], weights[counted])
+        if not of_classes.min() >= 0.0 or not np.isfinite(of_classes).all():
+            raise ValueError(f"class_weight must be finite and not negative, got {self.class_weight!r}")
+        product = in_range(of_classes) if weights is None else in_range(weights) * in_range(of_classes)
+        if not product.any():
+            raise ValueError(
+                f"class_weight must leave weight to at least one training row, got {self.class_weight!r}"
+            )
+        return product
 
     @staticmethod
     def _is_single(y: Any) -> bool:
@@ -147,3 +160,16 @@ class PrunedClassification(Classification, PrunedLinearModel):
         """Return a fitted model that holds nothing but the surviving features; see `CompactClassifier`."""
         model: CompactClassifier = CompactClassifier._of(**self._survivors(), binarizer=self._binarizer)
         return model
+
+
+def _weights_of_classes(class_weight: Any, y: Any, weights: FloatArray) -> FloatArray:
+    """Of each row; "balanced" counts a row of weight 2 like two."""
+    if class_weight != "balanced":
+        of_rows: FloatArray = compute_sample_weight(class_weight, y)
+        return of_rows
+    product = np.ones(len(y))
+    for column in np.asarray(y).reshape(len(y), -1).T:
+        classes, members = np.unique(column, return_inverse=True)
+        totals = np.bincount(members, weights=in_range(weights))
+        product *= (totals.sum() / (len(classes) * totals))[members]
+    return product

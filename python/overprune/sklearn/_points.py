@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ class SearchGrid:
         sizes, nonzeros = search.sizes, search.nonzeros
         grid = SearchGrid(
             default_sizes(p) if sizes is None else check.increasing(sizes, "sizes", highest=p),
-            default_nonzeros(p, n) if nonzeros is None else check.increasing(nonzeros, "nonzeros", highest=p),
+            default_nonzeros(p, n) if nonzeros is None else _up_to(check.increasing(nonzeros, "nonzeros"), p),
             _distinct(search.retrain, "retrain", lambda value, name: check.flag(value, name)),
             _distinct(search.ridge, "ridge", check.nonnegative),
             _distinct(search.rules, "rules", lambda value, name: check.choice(value, name, RULES)),
@@ -68,21 +69,21 @@ class SearchGrid:
 
     def candidates(self) -> list[dict[str, Any]]:
         """The points there are, as parameters of a model."""
-        return [
-            {
-                "n_features_to_train": self.sizes[k],
-                "n_nonzeros": self.nonzeros[s],
-                "retrain": self.retrain[t],
-                "ridge": self.ridges[i],
-                "rule": self.rules[r],
-            }
-            for k, s, t, i, r in np.argwhere(self.fitting)
-        ]
+        return [self.point(k, s, t, self.ridges[i], r) for k, s, t, i, r in np.argwhere(self.fitting)]
 
-    def results(self, scores: FloatArray) -> dict[str, Any]:
-        """`cv_results_` of scores (folds, *shape)."""
+    def point(self, k: int, s: int, t: int, ridge: float, r: int) -> dict[str, Any]:
+        """Parameters of a model, by positions on the axes but for the ridge."""
+        return {
+            "n_features_to_train": self.sizes[k],
+            "n_nonzeros": self.nonzeros[s],
+            "retrain": self.retrain[t],
+            "ridge": ridge,
+            "rule": self.rules[r],
+        }
+
+    def results(self, scores: dict[str, FloatArray]) -> dict[str, Any]:
+        """`cv_results_` of scores (folds, *shape) by metric."""
         params = self.candidates()
-        table = scores[:, self.fitting]
         results: dict[str, Any] = {
             f"param_{name}": np.ma.MaskedArray(
                 [point[name] for point in params], mask=False, dtype=object if name == "rule" else None
@@ -90,16 +91,38 @@ class SearchGrid:
             for name in params[0]
         }
         results["params"] = params
-        results |= {f"split{i}_test_score": row for i, row in enumerate(table)}
-        results["mean_test_score"], results["std_test_score"] = table.mean(axis=0), table.std(axis=0)
-        results["rank_test_score"] = _ranks(results["mean_test_score"])
+        for metric, values in scores.items():
+            table = values[:, self.fitting]
+            results |= {f"split{i}_test_{metric}": row for i, row in enumerate(table)}
+            with np.errstate(invalid="ignore"):  # of infinite scores
+                means, spreads = table.mean(axis=0), table.std(axis=0)
+            if not np.isfinite(means).all():
+                warnings.warn(
+                    f"One or more of the test scores are non-finite: {means}", UserWarning, stacklevel=3
+                )
+            results[f"mean_test_{metric}"], results[f"std_test_{metric}"] = means, spreads
+            results[f"rank_test_{metric}"] = _ranks(means)
         return results
 
 
+def _up_to(nonzeros: list[int], p: int) -> list[int]:
+    """Those there are features for; as many as there are features, where there are too few for any."""
+    if nonzeros[-1] <= p:
+        return nonzeros
+    smaller = [s for s in nonzeros if s <= p] or [p]
+    warnings.warn(
+        f"nonzeros must be at most the number of features of X, {p}; got {nonzeros}: {smaller} is tried",
+        UserWarning,
+        stacklevel=4,
+    )
+    return smaller
+
+
 def _ranks(means: FloatArray) -> Any:
-    """1 for the best; equal scores share the smallest of their ranks, and NaN is worse than any."""
-    lowest = means[np.isfinite(means)].min(initial=0.0)
-    return rankdata(-np.where(np.isnan(means), lowest - 1.0, means), method="min").astype(np.int32)
+    """1 for the best; equal scores share the smallest of their ranks, and NaN is no better than the worst."""
+    known = means[~np.isnan(means)]
+    worst = known.min() - 1.0 if known.size else 0.0
+    return rankdata(-np.where(np.isnan(means), worst, means), method="min").astype(np.int32)
 
 
 def _distinct(values: Any, name: str, checked: Any) -> list[Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import check_scoring
 
+from .. import _validate as check
 from .._validate import FloatArray
 
 # predictions (B, m, n), targets (m, n), weights (n,) or None -> scores (B,)
@@ -36,9 +44,15 @@ def _mae(predictions: FloatArray, targets: FloatArray, weights: FloatArray | Non
 
 
 def _r2(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Of a constant target 1 where it is met exactly, else 0, as scikit-learn has it."""
+    """Of a constant target 1 where it is met exactly, else 0; of a single row NaN: as scikit-learn has it."""
+    if targets.shape[1] < 2:
+        warnings.warn(
+            "R^2 score is not well-defined with less than two samples.", UndefinedMetricWarning, stacklevel=2
+        )
+        return np.full(len(predictions), np.nan)
     errors = _mean(_squares(predictions, targets), weights)
-    spread = _mean(_squares(targets, _mean(targets, weights)[:, None]), weights)
+    means = np.clip(_mean(targets, weights), targets.min(axis=1), targets.max(axis=1))
+    spread = _mean(_squares(targets, means[:, None]), weights)
     ratios = np.divide(errors, spread, out=(errors != 0.0).astype(np.float64), where=spread != 0.0)
     return np.asarray((1.0 - ratios).mean(axis=-1))
 
@@ -72,3 +86,103 @@ def score_of(scoring: Any, is_classifier: bool, is_multilabel: bool) -> Score | 
     if not is_classifier:
         return _REGRESSION.get(scoring)
     return {"accuracy": _subset_accuracy if is_multilabel else _accuracy}.get(scoring)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a search is scored by: by name scores of all models of a size at once, or scorers of one."""
+
+    scores: dict[str, Score]
+    scorers: dict[str, Any]
+    scorer: Any  # the one scorer, or a dict of all
+    error_score: float | None  # of a scorer that fails; None: its exception is raised
+
+    @staticmethod
+    def of(search: Any, is_classifier: bool, is_multilabel: bool) -> Metrics:
+        """The metrics `scoring` names: "score" alone, or those of a list or dict."""
+        scoring = search._default_scoring if search.scoring is None else search.scoring
+        several = isinstance(scoring, (list, tuple, set, frozenset, dict))
+        named = _named(scoring) if several else {"score": scoring}
+        found = {name: score_of(value, is_classifier, is_multilabel) for name, value in named.items()}
+        scorers = {name: check_scoring(search, scoring=value) for name, value in named.items()}
+        return Metrics(
+            {name: score for name, score in found.items() if score is not None},
+            {name: scorer for name, scorer in scorers.items() if found[name] is None},
+            scorers if several else scorers["score"],
+            _error_score_of(search.error_score),
+        )
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several for sure; a function may return several scores, too."""
+        return isinstance(self.scorer, dict)
+
+    def weighted(self, given: bool) -> frozenset[str]:
+        """Which scorers take weights; a warning for each that does not where there are some."""
+        taking = frozenset(name for name, scorer in self.scorers.items() if given and _takes_weights(scorer))
+        for name in self.scorers.keys() - taking if given else ():
+            warnings.warn(
+                f"the scorer {self.scorers[name]!r} takes no sample_weight: its scores count all rows alike",
+                UserWarning,
+                stacklevel=4,
+            )
+        return taking
+
+    def judge(self, name: str, model: Any, X: Any, y: Any, given: dict[str, Any]) -> dict[str, float] | str:
+        """What a scorer says of a fitted model, by metric; of a failure the reason."""
+        try:
+            found = self.scorers[name](model, X, y, **given)
+        except Exception as error:
+            if self.error_score is None:
+                raise
+            return f"{type(error).__name__}: {error}"
+        if isinstance(found, dict) and not self.several:
+            return {key: _number(value, key) for key, value in found.items()}
+        return {name: _number(found, name)}
+
+
+def _named(scoring: Any) -> dict[str, Any]:
+    """Scorers by name, of a list of names or a dict."""
+    if isinstance(scoring, dict):
+        named = scoring
+    elif all(isinstance(name, str) for name in scoring):
+        named = dict.fromkeys(scoring)
+        named = {name: name for name in named} if len(named) == len(scoring) else {}
+    else:
+        named = {}
+    if not named or not all(isinstance(name, str) for name in named):
+        raise ValueError(
+            "scoring must be a scorer, a list of different names of scorers or a dict of scorers by name, "
+            f"got {check.shown(scoring)}"
+        )
+    return named
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """A scorer of a metric does where the metric does, unless its routing says that it should not."""
+    if (
+        get_config()["enable_metadata_routing"]
+        and hasattr(scorer, "get_metadata_routing")
+        and scorer.get_metadata_routing().score.requests.get("sample_weight") is False
+    ):
+        return False
+    try:
+        return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+    except (TypeError, ValueError):  # some functions of C have no signature
+        return False
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if not isinstance(value, Number) or isinstance(value, complex):
+        raise ValueError(f"scoring must return a number, got {check.shown(value)} as {name}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _error_score_of(value: Any) -> float | None:
+    if isinstance(value, str) and value == "raise":
+        return None
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ValueError(f'error_score must be "raise" or a number, got {check.shown(value)}')
+    return float(value)
