@@ -62,8 +62,8 @@ def width_sweep(
     ----------
     model : callable, width -> torch.nn.Module
         For instance `two_layer`, or ``functools.partial(two_layer, inputs=196)``. It draws initial weights
-        from torch's global generator, which is seeded for it and left as it was. Outputs (rows, classes), or
-        (rows, m) for m real targets.
+        from torch's global generator. That one, Python's and numpy's are seeded for it and for forward
+        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets.
     data : NetworkData
     widths : sequence of int
         Widths k, strictly increasing, at least 1.
@@ -103,20 +103,24 @@ def width_sweep(
         repeat); the same with loss, and with train and, where there is one, validation. error is the part of
         wrong classes, or the mean squared error of real targets. Also nonzero_weights (width, nonzeros), the
         counts parameters and prunable (width), dense_epochs and retrained_epochs. NaN where a width has fewer
-        weights than asked for, and for retrain "none". Its attributes say all that repeats the run.
+        weights than asked for, where training diverged, and for retrain "none". Its attributes say all that
+        repeats the run.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of range, the model has no prunable weights or does not fit
-        the data, or the store holds another sweep.
+        If an argument is of the wrong type or out of range, the model has no prunable weights, has a layer
+        that cannot be trained or pruned, or does not fit the data, or the store holds another sweep. All of
+        it is asked before anything is trained.
     KeyboardInterrupt
         After Ctrl-C; the store keeps every finished cell.
 
     Warns
     -----
     UserWarning
-        Where a width has fewer weights than asked for.
+        Where a width has fewer weights than asked for; where weights, outputs or a loss are not finite, with
+        the cells; where a cell of the store is damaged and run again; where a network in threads draws
+        random numbers that its first forward passes did not.
 
     References
     ----------
