@@ -17,7 +17,7 @@ from . import pruning
 from .data import NetworkData
 from .models import count_parameters, count_prunable
 from .randomness import seed_of, seeded
-from .training import Fit, Tensors, Training, is_finite, measure, overflows, to_device, train
+from .training import Fit, Tensors, Training, is_finite, measure, one_thread, overflows, to_device, train
 
 Factory = Callable[[int], nn.Module]
 # What a cell tells: the stage, its epoch, and the stage's epochs.
@@ -55,12 +55,8 @@ def run_cell(
     Every random number comes from (seed, width, repeat, purpose), and torch computes with one thread: the
     values do not depend on which other cells run, where and in what order.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _Cell(task, width, repeat, tell).run()
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Cell:

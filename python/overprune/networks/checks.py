@@ -20,7 +20,7 @@ from . import pruning
 from .data import NetworkData
 from .models import check_materialized, count_prunable, named, sources_of, weight_layers
 from .randomness import GlobalGenerators, seeded
-from .training import Fit, Tensors, Training, is_finite, numbers, to_device, train
+from .training import Fit, Tensors, Training, is_finite, numbers, one_thread, to_device, train
 
 
 def check_layers(network: nn.Module, width: int, rule: str) -> None:
@@ -145,7 +145,7 @@ def rehearse(
     inputs, targets = (part[:2] for part in (data.inputs, data.targets))
     rows = to_device({"rows": (inputs, targets)}, place)["rows"]
     network.to(place)
-    with seeded(0, place):
+    with one_thread(), seeded(0, place):
         before = GlobalGenerators(place)
         _check_outputs(network, rows, data, width)
         _check_settings(rows[0], data, settings)

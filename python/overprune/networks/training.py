@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -138,6 +139,17 @@ class Fit:
     @property
     def augment(self) -> str:
         return self.training.retrain_augment if self.retraining else self.training.augment
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes with one thread: sums do not depend on the machine, and cells do not share cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> dict[str, Tensors]:
