@@ -92,14 +92,20 @@ def test_masks_hold_through_retraining():
     network(x)
     for name, layer in pruning.prunable(network).items():
         assert torch.equal(layer.weight != 0, masks[name] == 1)
-    assert pruning.check_count(network, 9) == 9
+    pruning.check_count(network, masks, 9)
 
 
 def test_a_wrong_count_is_noticed():
     network = small()
-    pruning.apply(network, {n: w.weight.abs() for n, w in pruning.prunable(network).items()}, 9, "global")
+    masks = pruning.apply(
+        network, {n: w.weight.abs() for n, w in pruning.prunable(network).items()}, 9, "global"
+    )
     with pytest.raises(RuntimeError, match="8 weights were to be kept, but the masks keep 9"):
-        pruning.check_count(network, 8)
+        pruning.check_count(network, masks, 8)
+    with torch.no_grad():
+        network[0].weight.fill_(1.0)
+    with pytest.raises(RuntimeError, match=r"layer '0' \(Conv2d\) must keep deleted weights at 0, but"):
+        pruning.check_count(network, masks, 9)
 
 
 def test_batch_normalization_keeps_its_statistics_while_curvatures_are_estimated():

@@ -102,6 +102,9 @@ def _tell(table: xr.Dataset) -> None:
     found, means = networks.compare(table), networks.summarize(table)
     for s in table.nonzeros.values.tolist():
         rivals = found.sel(nonzeros=s).where(found.width > s)
+        if not np.isfinite(rivals.difference).any():
+            typer.echo(f"{table.attrs['keep']}, s = {s}: nothing to compare")
+            continue
         k = int(found.width[int(rivals.difference.fillna(-1.0).values.argmax())])
         row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
         weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))

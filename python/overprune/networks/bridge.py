@@ -11,10 +11,11 @@ import torch
 from .. import _validate as check
 from .._data_problem import DataProblem
 from .._predict import predict
-from .cells import Factory, seed_of
+from .cells import Factory
 from .data import NetworkData, from_arrays
+from .randomness import seed_of, seeded
 from .table import check_table
-from .training import numbers, seeded
+from .training import numbers
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import copy
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,8 @@ from torch import nn
 from . import pruning
 from .data import NetworkData
 from .models import count_parameters, count_prunable
-from .training import Fit, Tensors, Training, draws_globally, measure, seeded, to_device, train
+from .randomness import seed_of, seeded
+from .training import Fit, Tensors, Training, is_finite, measure, one_thread, overflows, to_device, train
 
 Factory = Callable[[int], nn.Module]
 # What a cell tells: the stage, its epoch, and the stage's epochs.
@@ -39,12 +42,9 @@ class Task:
     training: Training
     seed: int
     device: str
-
-
-def seed_of(*key: int | str) -> int:
-    """A seed of 63 bits, a pure function of the key."""
-    digest = hashlib.sha256(repr(key).encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
+    # Whether forward passes leave the global generators alone, so that cells in threads of one process may
+    # train beside each other. Others hold the generators, one at a time.
+    beside: bool = False
 
 
 def run_cell(
@@ -55,12 +55,8 @@ def run_cell(
     Every random number comes from (seed, width, repeat, purpose), and torch computes with one thread: the
     values do not depend on which other cells run, where and in what order.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _Cell(task, width, repeat, tell).run()
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Cell:
@@ -78,17 +74,24 @@ class _Cell:
         self.values["dense_epochs"] = self.fit(dense, "dense")
         self.keep("dense", self.measured(dense))
         trained = _state(dense)
-        scores = pruning.scores_of(
-            dense, task.rule, self.first_rows(), task.training.loss, self.generator("random rule")
-        )
+        scores = self.scores(dense)
         self.values["nonzero_weights"] = list(task.counts[self.width])
         for s, count in zip(task.nonzeros, task.counts[self.width], strict=True):
             self.prune(s, count, initial, trained, scores)
         return self.values
 
-    def prune(self, s: int, count: int, initial: Any, trained: Any, scores: pruning.Scores) -> None:
+    def scores(self, dense: nn.Module) -> pruning.Scores | None:
+        """What the dense network's weights count for; None where its training diverged."""
+        if math.isnan(self.values["dense_train_loss"]):
+            return None
+        task, generator = self.task, self.generator("random rule")
+        with self.seeded("scores"):
+            scores = pruning.scores_of(dense, task.rule, self.first_rows(), task.training.loss, generator)
+        return scores if all(bool(score.isfinite().all()) for score in scores.values()) else None
+
+    def prune(self, s: int, count: int, initial: Any, trained: Any, scores: pruning.Scores | None) -> None:
         """The pruned and the retrained network of one number of nonzeros, or NaN where there is none."""
-        if count == 0:
+        if count == 0 or scores is None:
             self.append("pruned", None)
             self.append("retrained", None, 0)
             return
@@ -101,54 +104,129 @@ class _Cell:
         network = self.fresh(initial if self.task.retrain == "rewind" else trained)
         pruning.mask(network, masks)
         epochs = self.fit(network, f"retrained s={s}", retraining=True)
-        pruning.check_count(network, count)
+        if is_finite(network):
+            pruning.check_count(network, masks, count)
         self.append("retrained", self.measured(network), epochs)
 
     def fresh(self, state: Any = None) -> nn.Module:
         """A network of the width: as it is initialized, or with another's values."""
-        with seeded(seed_of(self.task.seed, self.width, self.repeat, "initial"), torch.device("cpu")):
+        with seeded(seed_of(self.task.seed, self.width, self.repeat, "initial"), self.device):
             network = self.task.model(self.width)
         if state is not None:
-            network.load_state_dict(state)
+            network.load_state_dict(copy.deepcopy(state))
         return network.to(self.device)
 
     def generator(self, purpose: str) -> torch.Generator:
         key = seed_of(self.task.seed, self.width, self.repeat, purpose)
         return torch.Generator().manual_seed(key)
 
+    def seeded(self, *purpose: str) -> contextlib.AbstractContextManager[None]:
+        """The global generators, for layers and forward passes that draw."""
+        if self.task.beside and threading.current_thread() is not threading.main_thread():
+            return contextlib.nullcontext()
+        return seeded(seed_of(self.task.seed, self.width, self.repeat, *purpose), self.device)
+
     def fit(self, network: nn.Module, stage: str, retraining: bool = False) -> int:
+        """Trains a network; returns the epochs. An error that overflow leads to ends the training."""
+        finished = 0
+
         def tell(epoch: int, epochs: int) -> None:
+            nonlocal finished
+            finished = epoch
             self.tell(stage, epoch, epochs)
 
         fit = Fit(self.task.training, self.generator(stage), retraining, tell)
-        if not draws_globally(network):
-            return train(network, self.parts, fit)
-        with seeded(seed_of(self.task.seed, self.width, self.repeat, stage, "layers"), self.device):
-            return train(network, self.parts, fit)
+        try:
+            with self.seeded(stage, "layers"):
+                return train(network, self.parts, fit)
+        except Exception:
+            if not self.overflowed(network):
+                raise
+            return finished + 1
 
-    def measured(self, network: nn.Module) -> dict[str, float]:
+    def measured(self, network: nn.Module) -> dict[str, float] | None:
+        """Error and loss by part, under the same draws for every network; None where it diverged."""
+        if not is_finite(network):
+            return None
         found: dict[str, float] = {}
-        for part, rows in self.parts.items():
-            error, loss = measure(network, rows, self.task.training.loss)
-            found |= {f"{part}_error": error, f"{part}_loss": loss}
-        return found
+        try:
+            with self.seeded("evaluation"):
+                for part, rows in self.parts.items():
+                    error, loss = measure(network, rows, self.task.training.loss)
+                    found |= {f"{part}_error": error, f"{part}_loss": loss}
+        except Exception:
+            if not self.overflowed(network):
+                raise
+            return None
+        return None if math.isnan(found["train_loss"]) else found
+
+    def overflowed(self, network: nn.Module) -> bool:
+        with self.seeded("evaluation"):
+            return any(overflows(network, inputs) for inputs, _ in self.parts.values())
 
     def first_rows(self) -> Tensors:
         inputs, targets = self.parts["train"]
         rows = self.task.training.hessian_rows
         return inputs[:rows], targets[:rows]
 
-    def keep(self, stage: str, measured: dict[str, float]) -> None:
-        self.values |= {f"{stage}_{name}": value for name, value in measured.items()}
+    def keep(self, stage: str, measured: dict[str, float] | None) -> None:
+        for name in self.quantities():
+            self.values[f"{stage}_{name}"] = math.nan if measured is None else measured[name]
 
     def append(self, stage: str, measured: dict[str, float] | None, epochs: int | None = None) -> None:
-        for part in self.parts:
-            for name in (f"{part}_error", f"{part}_loss"):
-                value = math.nan if measured is None else measured[name]
-                self.values.setdefault(f"{stage}_{name}", []).append(value)
+        for name in self.quantities():
+            value = math.nan if measured is None else measured[name]
+            self.values.setdefault(f"{stage}_{name}", []).append(value)
         if epochs is not None:
             self.values.setdefault(f"{stage}_epochs", []).append(epochs)
 
+    def quantities(self) -> list[str]:
+        return [f"{part}_{what}" for part in self.parts for what in ("error", "loss")]
 
-def _state(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+def _state(network: nn.Module) -> dict[str, Any]:
+    """Values apart from the network's; what is no tensor is copied too."""
+    return {
+        name: value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
+        for name, value in network.state_dict().items()
+    }
+
+
+def diverged(values: dict[str, Any], task: Task, width: int) -> list[str]:
+    """The stages of a cell that are NaN though there is a network."""
+    found = ["dense"] if any(_is_nan(v) for k, v in values.items() if k.startswith("dense_")) else []
+    stages = ("pruned",) if task.retrain == "none" else ("pruned", "retrained")
+    for i, (s, count) in enumerate(zip(task.nonzeros, task.counts[width], strict=True)):
+        for stage in stages if count else ():
+            if any(_is_nan(v[i]) for k, v in values.items() if k.startswith(f"{stage}_")):
+                found.append(f"{stage} s={s}")
+    return found
+
+
+def _is_nan(value: float) -> bool:
+    return math.isnan(value)
+
+
+def misfit(task: Task, width: int, values: Any) -> str | None:
+    """Why values read from a file are not those of a cell of the width; None where they are."""
+    parts = ["train", "test", *(["validation"] if task.data.validation_rows else [])]
+    quantities = [f"{part}_{what}" for part in parts for what in ("error", "loss")]
+    lists = {f"{stage}_{name}" for stage in ("pruned", "retrained") for name in quantities}
+    numbers = {f"dense_{name}" for name in quantities}
+    counts = {"parameters", "prunable", "dense_epochs"}
+    several = {"nonzero_weights", "retrained_epochs"}
+    wanted = lists | numbers | counts | several
+    if not isinstance(values, dict) or set(values) != wanted:
+        return "its values have other names"
+    for name, value in values.items():
+        kind = int if name in counts | several else float
+        entries = value if name in lists | several else [value]
+        if not isinstance(entries, list) or not all(type(entry) is kind for entry in entries):
+            return f"{name} is of another kind"
+        if len(entries) != (len(task.nonzeros) if name in lists | several else 1):
+            return f"{name} has another length"
+        if kind is int and not all(0 <= entry < 2**53 for entry in entries):
+            return f"{name} is out of range"
+    if values["prunable"] != task.prunable[width] or values["nonzero_weights"] != list(task.counts[width]):
+        return "its counts of weights are others"
+    return None

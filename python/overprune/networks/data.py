@@ -66,6 +66,11 @@ class NetworkData:
     label_noise: float
     seed: int
 
+    @property
+    def validation_rows(self) -> int:
+        """Rows of a repeat that validate."""
+        return round(self.validation * self.train_rows)
+
     def draw(self, seed: int, repeat: int) -> dict[str, tuple[Array, Array]]:
         """The rows of one repeat: "train", "test" and, where there is a validation split, "validation".
 
@@ -74,7 +79,7 @@ class NetworkData:
         """
         rng = np.random.default_rng([self.seed, seed, repeat, 0x64617461])
         rows = rng.permutation(len(self.inputs))[: self.train_rows]
-        held = round(self.validation * len(rows))
+        held = self.validation_rows
         train = np.sort(rows[held:])
         targets = self.targets[train]
         if self.label_noise:
@@ -275,7 +280,8 @@ def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
     ValueError
-        If a file is damaged or an option out of range.
+        If a file is damaged, the files are larger than 700 MB together (EMNIST's are 640), or an option is
+        out of range.
 
     Examples
     --------
@@ -286,43 +292,13 @@ def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
 
 
 def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
-    """Read CIFAR-10 from its "python version", without executing pickled code.
+    """Read CIFAR-10 from its "binary version".
 
     Parameters
     ----------
     directory : str or path
-        With data_batch_1, ..., data_batch_5 and test_batch, or with the folder cifar-10-batches-py that holds
-        them. Nothing is downloaded.
-    **options
-        train_rows, validation, label_noise, seed of `from_arrays`.
-
-    Returns
-    -------
-    NetworkData
-        Inputs (rows, 3, 32, 32), bytes.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the directory or a file is missing; the message lists the files expected.
-    ValueError
-        If a file is damaged, or a pickle holds anything but plain values and numpy arrays.
-
-    Examples
-    --------
-    >>> from overprune import networks
-    >>> networks.cifar10("data", validation=0.1)  # doctest: +SKIP
-    """
-    return from_arrays(*files.read_cifar10(Path(directory)), **{"name": "cifar10", **options})
-
-
-def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
-    """Read CIFAR-100, its 100 fine labels, from its "python version", without executing pickled code.
-
-    Parameters
-    ----------
-    directory : str or path
-        With the files train and test, or with the folder cifar-100-python that holds them. Nothing is
+        With data_batch_1.bin, ..., data_batch_5.bin and test_batch.bin, or with the folder
+        cifar-10-batches-bin that holds them: records of a label's byte and 3,072 pixels. Nothing is
         downloaded.
     **options
         train_rows, validation, label_noise, seed of `from_arrays`.
@@ -337,7 +313,38 @@ def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
     ValueError
-        If a file is damaged, or a pickle holds anything but plain values and numpy arrays.
+        If a file is damaged or larger than the set's own, or an option out of range.
+
+    Examples
+    --------
+    >>> from overprune import networks
+    >>> networks.cifar10("data", validation=0.1)  # doctest: +SKIP
+    """
+    return from_arrays(*files.read_cifar10(Path(directory)), **{"name": "cifar10", **options})
+
+
+def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
+    """Read CIFAR-100, its 100 fine labels, from its "binary version".
+
+    Parameters
+    ----------
+    directory : str or path
+        With train.bin and test.bin, or with the folder cifar-100-binary that holds them: records of a coarse
+        and a fine label's byte and 3,072 pixels. Nothing is downloaded.
+    **options
+        train_rows, validation, label_noise, seed of `from_arrays`.
+
+    Returns
+    -------
+    NetworkData
+        Inputs (rows, 3, 32, 32), bytes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory or a file is missing; the message lists the files expected.
+    ValueError
+        If a file is damaged or larger than the set's own, or an option out of range.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -22,7 +23,8 @@ def descend(
     ``w' = v - g(v) / L, v = w' + (t - 1) / t' (w' - w)``, restarted where the last step went uphill
     (O'Donoghue and Candes 2015). L is the largest curvature of the loss at the start, by power iteration.
     Every step is a combination of gradients, so that least squares from zero ends in the minimum-norm
-    solution. It ends where the gradient's norm is below `tolerance` times the first one's, or after `steps`.
+    solution. It ends where the gradient's norm is below `tolerance` times the first one's or not finite, or
+    after `steps`.
     """
     model.eval()
     body, head = _frozen_part(model, inputs)
@@ -37,7 +39,7 @@ def descend(
     here = [p.detach().clone() for p in weights]
     ahead, slope = here, gradient(here)
     first = _norm(slope)
-    if first == 0.0:
+    if first == 0.0 or not math.isfinite(first):
         return 0
     size = 1.0 / _curvature(lambda: loss(head(body)), weights)
     momentum, step = 1.0, 0
@@ -52,7 +54,8 @@ def descend(
         slope = gradient(ahead)
         if step % 100 == 0:
             tell(step, steps)
-        if _norm(slope) <= tolerance * first:
+        length = _norm(slope)
+        if length <= tolerance * first or not math.isfinite(length):
             here = ahead
             break
     gradient(here)

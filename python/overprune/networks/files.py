@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
-import io
 import math
-import pickle
+import os
+import stat
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
-Arrays = tuple[Bytes, npt.NDArray[np.int64], Bytes, npt.NDArray[np.int64]]
+Labels = npt.NDArray[np.int64]
+Arrays = tuple[Bytes, Labels, Bytes, Labels]
 
 _MNIST = (
     "train-images-idx3-ubyte",
@@ -23,111 +25,141 @@ _MNIST = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+# The largest set in MNIST's format, EMNIST, has 814,255 images, 640 MB.
+_IDX_ROWS, _IDX_BYTES = 10**6, 700 * 10**6
+_PIXELS = 3 * 32 * 32
 
 
 def read_mnist(directory: Path) -> Arrays:
     """Images (N, 1, height, width), labels, test images and test labels."""
-    images, labels, test_images, test_labels = (
-        read_idx(path) for path in _find(directory, _MNIST, suffixes=("", ".gz"))
-    )
-    for array, name, ndim in zip(
-        (images, labels, test_images, test_labels), _MNIST, (3, 1, 3, 1), strict=True
-    ):
-        if array.ndim != ndim:
-            raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
+    found: list[Bytes] = []
+    paths = _find(directory, _MNIST, suffixes=("", ".gz"))
+    for path, ndim in zip(paths, (3, 1, 3, 1), strict=True):
+        left = _IDX_BYTES - sum(array.nbytes for array in found)
+        found.append(read_idx(path, ndim, left))
+    images, labels, test_images, test_labels = found
     return images[:, None], labels.astype(np.int64), test_images[:, None], test_labels.astype(np.int64)
 
 
 def read_cifar10(directory: Path) -> Arrays:
     """The 5 batches of training images and the test batch, images (N, 3, 32, 32)."""
-    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
-    batches = [_cifar(path, "labels") for path in _find(directory, names, folder="cifar-10-batches-py")]
-    images, labels = (np.concatenate(parts) for parts in zip(*batches[:5], strict=True))
-    return images, labels, *batches[5]
+    names = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+    paths = _find(directory, names, folder="cifar-10-batches-bin", pickled="cifar-10-batches-py")
+    *batches, test = (_cifar(path, (10,), 10_000) for path in paths)
+    images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    return images, labels, *test
 
 
 def read_cifar100(directory: Path) -> Arrays:
     """Training and test images (N, 3, 32, 32) with the fine labels."""
-    train, test = _find(directory, ["train", "test"], folder="cifar-100-python")
-    return *_cifar(train, "fine_labels"), *_cifar(test, "fine_labels")
+    names = ["train.bin", "test.bin"]
+    train, test = _find(directory, names, folder="cifar-100-binary", pickled="cifar-100-python")
+    return *_cifar(train, (20, 100), 50_000), *_cifar(test, (20, 100), 10_000)
 
 
-def read_idx(path: Path) -> Bytes:
-    """An array of bytes in the IDX format, compressed or not."""
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
+def read_idx(path: Path, ndim: int, largest: int) -> Bytes:
+    """An array of so many dimensions and at most so many bytes in the IDX format, compressed or not."""
+    with _open_regular(path) as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
         try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
+            with gzip.GzipFile(fileobj=file) if compressed else file as stream:
+                return _idx(stream, path, ndim, largest)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path} must be a whole gzip file, got a damaged one: {error}") from None
-    if len(raw) < 4 or raw[:3] != b"\x00\x00\x08" or len(raw) < 4 + 4 * raw[3]:
-        raise ValueError(f"{path} must be an IDX file of bytes, which begins with 00 00 08; got {raw[:4]!r}")
-    shape = tuple(int(n) for n in np.frombuffer(raw, ">u4", raw[3], offset=4))
-    content = raw[4 + 4 * raw[3] :]
-    if len(content) != math.prod(shape):
-        raise ValueError(f"{path} must hold {math.prod(shape)} bytes for shape {shape}, got {len(content)}")
+
+
+def _idx(stream: Any, path: Path, ndim: int, largest: int) -> Bytes:
+    head = stream.read(4)
+    sizes = stream.read(4 * ndim)
+    if head[:3] != b"\x00\x00\x08" or len(head) < 4 or len(sizes) < 4 * min(ndim, head[3]):
+        raise ValueError(f"{path} must be an IDX file of bytes, which begins with 00 00 08; got {head!r}")
+    if head[3] != ndim:
+        raise ValueError(f"{path} must have {ndim} dimension(s), got {head[3]}")
+    shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+    count = math.prod(shape)
+    if count > largest or shape[0] > _IDX_ROWS:
+        raise ValueError(
+            f"{path} must hold at most {_IDX_ROWS} rows and, with the files before it, {_IDX_BYTES} bytes; "
+            f"got shape {shape}"
+        )
+    content = _read(stream, count + 1)  # one more shows that there is more
+    if len(content) != count:
+        got = f"{len(content)}" if len(content) < count else "more"
+        raise ValueError(f"{path} must hold {count} bytes for shape {shape}, got {got}")
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Rebuilds plain containers and numpy arrays; refuses every other global: nothing is imported or run."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        allowed = _allowed()
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only numpy arrays are allowed")
-        return allowed[module, name]
+def _read(stream: Any, count: int) -> bytearray:
+    """At most so many bytes; takes no memory for what a header only claims."""
+    content = bytearray()
+    while len(content) < count and (part := stream.read(min(count - len(content), 1 << 20))):
+        content += part
+    return content
 
 
-def _latin1(text: str, encoding: str) -> bytes:
-    """What pickles of Python 3 in an old protocol write bytes with; other codecs are refused."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it asks for the codec {encoding}")
-    return text.encode("latin1")
+def _cifar(path: Path, classes: tuple[int, ...], most: int) -> tuple[Bytes, Labels]:
+    """Images and their last label from records of one byte a label and 3,072 pixels.
+
+    CIFAR-10 has one label, CIFAR-100 a coarse and a fine one.
+    """
+    record = len(classes) + _PIXELS
+    content = read_regular(path, most * record)
+    if not content or len(content) % record:
+        raise ValueError(
+            f"{path} must hold records of {record} bytes, as CIFAR's binary version does; "
+            f"got {len(content)} bytes"
+        )
+    rows = np.frombuffer(content, np.uint8).reshape(-1, record)
+    for i, count in enumerate(classes):
+        highest = int(rows[:, i].max())
+        if highest >= count:
+            row = int(rows[:, i].argmax())
+            raise ValueError(
+                f"{path} must hold labels from 0 to {count - 1} in byte {i} of a record, "
+                f"got {highest} in record {row}"
+            )
+    images = np.ascontiguousarray(rows[:, len(classes) :]).reshape(-1, 3, 32, 32)
+    return images, rows[:, len(classes) - 1].astype(np.int64)
 
 
-def _allowed() -> dict[tuple[str, str], Any]:
-    empty = np.empty(0)
-    functions: dict[str, Any] = {"multiarray": empty.__reduce__()[0], "numeric": empty.__reduce_ex__(5)[0]}
-    allowed: dict[tuple[str, str], Any] = {
-        (f"{package}.{module}", function.__name__): function
-        for package in ("numpy.core", "numpy._core")  # before numpy 2, and since
-        for module, function in functions.items()
-    }
-    return allowed | {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _latin1,
-    }
+def read_regular(path: Path, largest: int, *, follow: bool = True) -> bytes:
+    """The bytes of a regular file of at most so many; of no pipe, device or, unless told, link."""
+    with _open_regular(path, follow=follow) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > largest:
+            raise ValueError(f"{path} must hold at most {largest} bytes, got {size}")
+        return file.read(size)
 
 
-def load_arrays(path: Path) -> Any:
-    """The plain values and arrays of a pickle (of Python 2 too), executing nothing else."""
+def _open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+    """Opens without waiting for the other end of a pipe, and looks at what was opened."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        return _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except Exception as error:  # whatever the bytes of a damaged file lead to
-        raise ValueError(f"{path} must be a pickle of numpy arrays and plain values, got: {error}") from None
-
-
-def _cifar(path: Path, key: str) -> tuple[Bytes, npt.NDArray[np.int64]]:
-    batch = load_arrays(path)
-    # Python 3 writes the keys as text, Python 2 as bytes, which latin1 makes text; others re-pickle as bytes.
-    found = (
-        {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in batch.items()}
-        if isinstance(batch, dict)
-        else {}
-    )
-    images, labels = found.get("data"), found.get(key)
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (3072,):
-        got = getattr(images, "shape", type(images).__name__)
-        raise ValueError(f"{path} must hold images as bytes (N, 3072) under data, got {got}")
-    if not isinstance(labels, (list, np.ndarray)) or len(labels) != len(images):
-        raise ValueError(f"{path} must hold {len(images)} numbers under {key}")
-    return images.reshape(-1, 3, 32, 32), np.asarray(labels, dtype=np.int64)
+        descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{path} must be a regular file, got a link") from None
+        raise
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "must be a file, got a directory", str(path))
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"{path} must be a regular file, got a pipe, socket or device")
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _find(
-    directory: Path, names: Sequence[str], *, suffixes: Sequence[str] = ("",), folder: str | None = None
+    directory: Path,
+    names: Sequence[str],
+    *,
+    suffixes: Sequence[str] = ("",),
+    folder: str | None = None,
+    pickled: str | None = None,
 ) -> list[Path]:
     """The paths of the files; FileNotFoundError that lists all names where one is missing."""
     places = [directory] if folder is None else [directory, directory / folder]
@@ -138,7 +170,15 @@ def _find(
     expected = ", ".join(names) + (" (each may end in .gz)" if len(suffixes) > 1 else "")
     inside = "" if folder is None else f", or a folder {folder} with them"
     what = "is not a directory" if not directory.is_dir() else "lacks some of them"
+    if pickled and _has_pickles(directory, names, pickled):
+        what = "has the python version, whose pickles are not read: get the binary version"
     raise FileNotFoundError(
         f"directory must hold the files {expected}{inside}; {directory} {what}. Nothing is downloaded: "
         "get the files from the data set's own page"
+    )
+
+
+def _has_pickles(directory: Path, names: Sequence[str], folder: str) -> bool:
+    return directory.name == folder or any(
+        (place / names[0].removesuffix(".bin")).is_file() for place in (directory, directory / folder)
     )

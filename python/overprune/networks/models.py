@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
 
 from .. import _validate as check
+from .randomness import seeded
 
 _ACTIVATIONS = {
     "relu": torch.relu,
@@ -236,6 +239,8 @@ def count_parameters(model: nn.Module) -> int:
     ------
     TypeError
         If the model is not a torch module.
+    ValueError
+        If a lazy layer has no weights yet.
 
     Examples
     --------
@@ -244,27 +249,63 @@ def count_parameters(model: nn.Module) -> int:
     1210
     """
     _check_module(model)
+    check_materialized(model)
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers whose weights pruning may delete, by name: every trained Linear and ConvNd weight."""
-    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    """The layers whose weights pruning may delete, by name: every trained Linear and ConvNd weight.
+
+    A weight that several layers have is there once, under the name of the first.
+    """
     found, seen = {}, set()
-    for name, layer in model.named_modules():
-        # Weights shared by two layers count once; a pruned layer's parameter is called weight_orig.
-        parameter: Any = getattr(layer, "weight_orig", getattr(layer, "weight", None))
-        if isinstance(layer, layers) and parameter.requires_grad and id(parameter) not in seen:
-            seen.add(id(parameter))
+    for name, layer in weight_layers(model).items():
+        sources = sources_of(layer)
+        key = tuple(id(parameter) for parameter in sources)
+        if key not in seen and any(parameter.requires_grad for parameter in sources):
+            seen.add(key)
             found[name] = layer
     return found
+
+
+def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """All Linear and ConvNd layers, trained or frozen, by name."""
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, layers)}
+
+
+def sources_of(layer: nn.Module) -> list[nn.Parameter]:
+    """The parameters that a layer's weight is, or is computed from by torch's own utilities."""
+    own: dict[str, Any] = dict(layer.named_parameters(recurse=False))
+    if "weight" in own:
+        return [own["weight"]]
+    if parametrize.is_parametrized(layer, "weight"):
+        return list(layer.parametrizations.weight.parameters())
+    # As the hooks of torch.nn.utils.prune, spectral_norm and weight_norm call them.
+    return [own[name] for name in ("weight_orig", "weight_g", "weight_v") if name in own]
+
+
+def weight_of(layer: nn.Module) -> torch.Tensor:
+    """The weight as forward passes use it, detached; computed without moving anything in the layer."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        return layer.weight.detach()
+    steps: Any = layer.parametrizations.weight
+    trained = {step: step.training for step in steps.modules()}
+    steps.eval()  # spectral norms iterate while they train
+    try:
+        with torch.no_grad(), seeded(0, torch.device("cpu")):
+            return layer.weight.detach()
+    finally:
+        for step, training in trained.items():
+            step.training = training
 
 
 def count_prunable(model: nn.Module) -> int:
     """Count the weights that pruning may delete.
 
     The trained weights of Linear and convolution layers, the readout's and the shortcuts' too. Biases and
-    batch normalization are never pruned, nor are frozen weights.
+    batch normalization are never pruned, nor are frozen weights. A weight that several layers share counts
+    once; of a parametrized one (spectral or weight norm) the entries of the weight that the layer uses count.
 
     Parameters
     ----------
@@ -278,6 +319,8 @@ def count_prunable(model: nn.Module) -> int:
     ------
     TypeError
         If the model is not a torch module.
+    ValueError
+        If a lazy layer has no weights yet.
 
     Examples
     --------
@@ -286,7 +329,26 @@ def count_prunable(model: nn.Module) -> int:
     27285
     """
     _check_module(model)
-    return sum(layer.weight.numel() for layer in prunable(model).values())
+    check_materialized(model)
+    return sum(weight_of(layer).numel() for layer in prunable(model).values())
+
+
+def check_materialized(model: nn.Module) -> None:
+    """Refuses lazy layers that have not seen data."""
+    for name, layer in model.named_modules():
+        own = [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]
+        if any(is_lazy(value) for value in own):
+            raise ValueError(
+                f"model must have weights, but {named(name, layer)} is lazy and has none yet: "
+                "run the network on a row once in the function that makes it"
+            )
+
+
+def named(name: str, layer: nn.Module) -> str:
+    """A layer in messages."""
+    return (
+        f"layer {name!r} ({type(layer).__name__})" if name else f"the model itself ({type(layer).__name__})"
+    )
 
 
 def _check_module(model: object) -> None:

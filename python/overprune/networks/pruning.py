@@ -1,38 +1,54 @@
-"""Which weights go: scores by rule, masks by torch.nn.utils.prune, counts that are checked."""
+"""Which weights go: scores by rule, masks that every use of a weight sees, counts that are checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import prune
+from torch.nn.utils import parametrize
 
-from .models import prunable
+from .models import named, prunable, weight_of
 from .training import Tensors, numbers
 
 RULES = ("magnitude", "hessian", "random")
 SCOPES = ("global", "layer")
 
 Scores = dict[str, torch.Tensor]
+Masks = dict[str, torch.Tensor]
 
 
-def scores_of(model: nn.Module, rule: str, rows: Tensors, loss: str, generator: torch.Generator) -> Scores:
+def scores_of(
+    model: nn.Module,
+    rule: str,
+    rows: Tensors,
+    loss: str,
+    generator: torch.Generator,
+    outputs: int | None = None,
+) -> Scores:
     """The score of every prunable weight, by layer: ``|w|``, ``h w**2 / 2`` or uniform random numbers.
 
     h is the diagonal of the Gauss-Newton matrix of the mean loss over the rows; see `curvatures`.
     """
-    layers = prunable(model)
-    weights = {name: layer.weight.detach() for name, layer in layers.items()}
+    weights = {name: _at_least_single(weight_of(layer)) for name, layer in prunable(model).items()}
     if rule == "magnitude":
         return {name: w.abs() for name, w in weights.items()}
     if rule == "hessian":
-        found = curvatures(model, rows, loss)
+        found = curvatures(model, rows, loss, outputs=outputs)
         return {name: 0.5 * found[name] * w**2 for name, w in weights.items()}
     return {name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in weights.items()}
 
 
-def curvatures(model: nn.Module, rows: Tensors, loss: str, chunk: int = 16) -> Scores:
+def _at_least_single(values: torch.Tensor) -> torch.Tensor:
+    """Numbers of 16 bits as 32: squares of small weights are 0 in half precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def curvatures(
+    model: nn.Module, rows: Tensors, loss: str, chunk: int = 16, outputs: int | None = None
+) -> Scores:
     """The diagonal of the Gauss-Newton matrix, for every prunable weight.
 
     ``h_i = (1/N) sum_n sum_cd (df_c/dw_i) M_cd (df_d/dw_i)``, f the outputs and M the Hessian of the loss in
@@ -40,83 +56,171 @@ def curvatures(model: nn.Module, rows: Tensors, loss: str, chunk: int = 16) -> S
 
     ``h_i = (1/N) sum_n sum_c p_c (d log p_c / dw_i)**2``,
 
-    the Fisher information with labels drawn from the model, here summed over all c. Batch normalization
-    keeps its running statistics.
+    the Fisher information with labels drawn from the model, here summed over all c, or over the first
+    `outputs` of them. Batch normalization keeps its running statistics.
     """
-    layers = prunable(model)
-    parameters = {
-        f"{name}.weight" if name else "weight": layer.weight.detach() for name, layer in layers.items()
-    }
-    fixed = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    fixed = {name: value.detach() for name, value in fixed.items() if name not in parameters}
     model.eval()
+    with _shifts(model) as parameters:
+        slots = _slots(model)
+        layer_of = {id(parameter): name for name, parameter in parameters.items()}
+        uses = {slot: layer_of[id(value)] for slot, value in slots.items() if id(value) in layer_of}
+        fixed = {slot: value.detach() for slot, value in slots.items() if slot not in uses}
+        weights = {name: parameter.detach() for name, parameter in parameters.items()}
 
-    def outputs(weights: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        return torch.func.functional_call(model, {**fixed, **weights}, (x[None],))[0]
+        def one(weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int) -> torch.Tensor:
+            values = {**fixed, **{slot: weights[name] for slot, name in uses.items()}}
+            f = torch.func.functional_call(model, values, (x[None],), tie_weights=False)[0]
+            return f[c] if loss == "squared" else torch.log_softmax(f, dim=0)[c]
 
-    def one(weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int) -> torch.Tensor:
-        f = outputs(weights, x)
-        return f[c] if loss == "squared" else torch.log_softmax(f, dim=0)[c]
-
-    slopes = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0, None))
-    total = {name: torch.zeros_like(value) for name, value in parameters.items()}
-    inputs = rows[0]
-    for first in range(0, len(inputs), chunk):
-        x = numbers(inputs[first : first + chunk], model)
-        with torch.no_grad():
-            f = model(x)
-        weight = torch.full_like(f, 2.0) if loss == "squared" else torch.softmax(f, dim=1)
-        for c in range(f.shape[1]):
-            for name, g in slopes(parameters, x, c).items():
-                total[name] += torch.einsum("n,n...->...", weight[:, c], g**2)
-    return {name: total[key] / len(inputs) for name, key in zip(layers, parameters, strict=True)}
+        slopes = _slopes(one)
+        total = {name: torch.zeros_like(_at_least_single(value)) for name, value in weights.items()}
+        inputs = rows[0]
+        for first in range(0, len(inputs), chunk):
+            x = numbers(inputs[first : first + chunk], model)
+            with torch.no_grad():
+                f = model(x)
+            weight = torch.full_like(f, 2.0) if loss == "squared" else torch.softmax(f, dim=1)
+            for c in range(min(f.shape[1], outputs or f.shape[1])):
+                for name, g in slopes(weights, x, c).items():
+                    squares = _at_least_single(g) ** 2
+                    total[name] += torch.einsum("n,n...->...", weight[:, c].to(squares.dtype), squares)
+    return {name: h / len(inputs) for name, h in total.items()}
 
 
-def apply(model: nn.Module, scores: Scores, keep: int, scope: str) -> Scores:
+def _slots(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Every place of a parameter or buffer, once, whatever other names its layer goes by."""
+    found: dict[str, torch.Tensor] = {}
+    for prefix, layer in model.named_modules():
+        own = [
+            *layer.named_parameters(recurse=False, remove_duplicate=False),
+            *layer.named_buffers(recurse=False, remove_duplicate=False),
+        ]
+        found |= {f"{prefix}.{name}" if prefix else name: value for name, value in own}
+    return found
+
+
+class _Shift(nn.Module):
+    """Adds zeros, in which the network's derivative is that in the weight."""
+
+    def __init__(self, like: torch.Tensor) -> None:
+        super().__init__()
+        self.zeros = nn.Parameter(torch.zeros_like(like))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight + self.zeros
+
+
+@contextmanager
+def _shifts(model: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
+    """The parameters to differentiate in, by layer: weights, or shifts of those that are computed."""
+    found: dict[str, nn.Parameter] = {}
+    shifted: list[Any] = []
+    try:
+        for name, layer in prunable(model).items():
+            if parametrize.is_parametrized(layer, "weight"):
+                shift = _Shift(weight_of(layer))
+                parametrize.register_parametrization(layer, "weight", shift, unsafe=True)
+                shifted.append(layer.parametrizations.weight)
+                found[name] = shift.zeros
+            else:
+                found[name] = layer.weight
+        yield found
+    finally:
+        for steps in shifted:
+            del steps[len(steps) - 1]
+
+
+Slopes = Callable[[Mapping[str, torch.Tensor], torch.Tensor, int], dict[str, torch.Tensor]]
+
+
+def _slopes(one: Callable[..., torch.Tensor]) -> Slopes:
+    """Derivatives of `one` for every row: of all rows at once where the network's operations allow it."""
+    grad = torch.func.grad(one)
+    together = torch.func.vmap(grad, in_dims=(None, 0, None), randomness="different")
+    alone = False
+
+    def slopes(weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int) -> dict[str, torch.Tensor]:
+        nonlocal alone
+        if not alone:
+            try:
+                return together(weights, x, c)
+            except Exception:  # branches on values, operations that vmap does not know
+                alone = True
+        rows = [grad(weights, row, c) for row in x]
+        return {name: torch.stack([row[name] for row in rows]) for name in weights}
+
+    return slopes
+
+
+def apply(model: nn.Module, scores: Scores, keep: int, scope: str) -> Masks:
     """Deletes all but the `keep` weights of the highest scores, in place; returns the masks.
 
     scope "global" takes the highest of all layers; "layer" keeps the part keep / all of every layer,
-    rounded so that the total is right (largest remainders first).
+    rounded so that the total is right (largest remainders first). Ties go to the first weight.
     """
-    layers = prunable(model)
-    total = sum(layer.weight.numel() for layer in layers.values())
+    flat = {name: score.reshape(-1) for name, score in scores.items()}
+    sizes = [score.numel() for score in flat.values()]
     if scope == "global":
-        prune.global_unstructured(
-            [(layer, "weight") for layer in layers.values()],
-            prune.L1Unstructured,
-            importance_scores={(layer, "weight"): scores[name] for name, layer in layers.items()},
-            amount=total - keep,
-        )
+        chosen = list(torch.split(_highest(torch.cat(list(flat.values())), keep), sizes))
     else:
-        for (name, layer), kept in zip(layers.items(), _shares(layers, keep, total), strict=True):
-            gone = layer.weight.numel() - kept
-            prune.l1_unstructured(layer, "weight", amount=gone, importance_scores=scores[name])
-    check_count(model, keep)
-    return {name: layer.weight_mask.detach().clone() for name, layer in layers.items()}
+        shares = _shares(sizes, keep)
+        chosen = [_highest(score, kept) for score, kept in zip(flat.values(), shares, strict=True)]
+    masks = {name: part.reshape(scores[name].shape) for name, part in zip(flat, chosen, strict=True)}
+    mask(model, masks)
+    check_count(model, masks, keep)
+    return masks
 
 
-def mask(model: nn.Module, masks: Scores) -> None:
-    """Deletes in place what the masks delete, and keeps it deleted through later training."""
-    for name, layer in prunable(model).items():
-        prune.custom_from_mask(layer, "weight", masks[name])
-
-
-def check_count(model: nn.Module, keep: int) -> int:
-    """The number of weights that the masks keep, after checking it, and that the others are zero."""
-    kept = nonzero = 0
-    for layer in prunable(model).values():
-        weight = layer.weight_mask * layer.weight_orig  # what the next forward pass uses
-        kept += int(torch.count_nonzero(layer.weight_mask))
-        nonzero += int(torch.count_nonzero(weight))
-    if kept != keep or nonzero > keep:
-        raise RuntimeError(
-            f"{keep} weights were to be kept, but the masks keep {kept} and {nonzero} are not 0"
-        )
+def _highest(scores: torch.Tensor, keep: int) -> torch.Tensor:
+    kept = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
+    kept[torch.argsort(scores, descending=True, stable=True)[:keep]] = True
     return kept
 
 
-def _shares(layers: Mapping[str, nn.Module], keep: int, total: int) -> list[int]:
-    exact = [keep * layer.weight.numel() / total for layer in layers.values()]
+class _Masked(nn.Module):
+    """The last step of a weight that is computed: what is deleted is 0, and has no derivative."""
+
+    def __init__(self, kept: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("kept", kept, persistent=False)
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return torch.where(self.kept, weight, 0.0)
+
+
+def mask(model: nn.Module, masks: Masks) -> None:
+    """Deletes in place what the masks delete, and keeps it deleted through later training.
+
+    The parameter itself is zeroed, so that layers and functions that share it see the same zeros. Its
+    gradient is 0 there, and with it every step, momentum and decay of an optimizer that begins afterwards.
+    """
+    for name, layer in prunable(model).items():
+        kept = masks[name].bool()
+        if parametrize.is_parametrized(layer, "weight"):
+            parametrize.register_parametrization(layer, "weight", _Masked(kept), unsafe=True)
+            continue
+        weight: Any = layer.weight
+        with torch.no_grad():
+            weight.masked_fill_(~kept, 0.0)
+        weight.register_hook(lambda slope, gone=~kept: slope.masked_fill(gone, 0.0))
+
+
+def check_count(model: nn.Module, masks: Masks, keep: int) -> None:
+    """Checks how many weights the masks keep, and that the others are 0 in the network."""
+    kept = sum(int(torch.count_nonzero(part)) for part in masks.values())
+    if kept != keep:
+        raise RuntimeError(f"{keep} weights were to be kept, but the masks keep {kept}")
+    for name, layer in prunable(model).items():
+        revived = int(torch.count_nonzero(weight_of(layer)[~masks[name].bool()]))
+        if revived:
+            raise RuntimeError(
+                f"{named(name, layer)} must keep deleted weights at 0, but {revived} are not: "
+                "something in the network writes to them"
+            )
+
+
+def _shares(sizes: list[int], keep: int) -> list[int]:
+    exact = [keep * size / sum(sizes) for size in sizes]
     shares = [int(part) for part in exact]
     order = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
     for i in order[: keep - sum(shares)]:

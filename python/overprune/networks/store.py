@@ -8,15 +8,18 @@ import json
 import os
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .._validate import shown
+from .files import read_regular
 
 _IDENTITY = "sweep.json"
 _FORMAT = 1
+# A cell holds some dozens of numbers for each of its nonzeros.
+_LARGEST = 16 * 2**20
 
 
 class CellStore:
@@ -47,6 +50,10 @@ class CellStore:
         self.path = Path(path).expanduser().resolve()
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"store must be a directory, got the file {self.path}")
+        for name in (_IDENTITY, ".lock"):
+            member = self.path / name
+            if member.is_symlink() or (member.exists() and not member.is_file()):
+                raise ValueError(f"store must hold regular files, got {member}, which is a link or none")
         if self.path.is_dir() and not (self.path / _IDENTITY).exists():
             other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
             if other:
@@ -73,22 +80,32 @@ class CellStore:
         """Lets others open the store."""
         self._lock.release()
 
-    def read(self, width: int, repeat: int) -> dict[str, Any] | None:
-        """A cell's values; None where it is not there, or, with a warning, where it is damaged."""
+    def read(
+        self, width: int, repeat: int, misfit: Callable[[Any], str | None] = lambda values: None
+    ) -> dict[str, Any] | None:
+        """A cell's values; None where it is not there, or, with a warning, where it is damaged.
+
+        `misfit` says what is wrong with values, whose checksum anybody can make.
+        """
         path = self._cell(width, repeat)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_regular(path, _LARGEST, follow=False)
         except FileNotFoundError:
             return None
-        try:
-            found = json.loads(text)
-            values: dict[str, Any] = found["values"]
-            if _checksum(values) == found["sha256"]:
+        except IsADirectoryError:
+            raise ValueError(f"store must hold cells as files, got the directory {path}") from None
+        except ValueError as error:
+            reason: str | None = str(error)
+        else:
+            try:
+                found = _parse(text)
+                values: dict[str, Any] = found["values"]
+                reason = "its checksum is wrong" if _checksum(values) != found["sha256"] else misfit(values)
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                reason = shown(error)
+            if reason is None:
                 return values
-            reason = "its checksum is wrong"
-        except (ValueError, KeyError, TypeError) as error:
-            reason = str(error)
-        warnings.warn(f"{path} is damaged and its cell is run again: {reason}", stacklevel=3)
+        warnings.warn(f"{path} is damaged and its cell is run again: {reason}", stacklevel=4)
         return None
 
     def write(self, width: int, repeat: int, values: Mapping[str, Any]) -> None:
@@ -116,10 +133,12 @@ class CellStore:
             self._write(path, identity)
             return
         try:
-            found = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+            found = _parse(read_regular(path, _LARGEST, follow=False))
+            if not isinstance(found, dict):
+                raise TypeError(f"it holds a {type(found).__name__}")
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"store must be a store of width_sweep, but {path} is damaged: {error}"
+                f"store must be a store of width_sweep, but {path} is damaged: {shown(error)}"
             ) from None
         differing = [k for k in {**found, **identity} if found.get(k) != identity.get(k)]
         if differing:
@@ -139,6 +158,10 @@ class CellStore:
 
 def _is_own(name: str) -> bool:
     return name == ".lock" or name.endswith(".part")
+
+
+def _parse(content: bytes) -> Any:
+    return json.loads(content.decode("utf-8"))
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

@@ -11,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -18,13 +20,15 @@ from .. import _validate as check
 from .._functions import qualified_name
 from .._version import __version__
 from . import pruning
-from .cells import KEEP, RETRAIN, Factory, Task, run_cell, seed_of
+from .cells import KEEP, RETRAIN, Factory, Task, diverged, misfit, run_cell
+from .checks import check_layers, rehearse
 from .data import NetworkData
 from .models import count_prunable
 from .progress import Progress, Step
+from .randomness import GlobalGenerators, seed_of, seeded
 from .store import CellStore
 from .table import table_of
-from .training import Training, numbers, seeded, to_device
+from .training import Training
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,8 +62,8 @@ def width_sweep(
     ----------
     model : callable, width -> torch.nn.Module
         For instance `two_layer`, or ``functools.partial(two_layer, inputs=196)``. It draws initial weights
-        from torch's global generator, which is seeded for it and left as it was. Outputs (rows, classes), or
-        (rows, m) for m real targets.
+        from torch's global generator. That one, Python's and numpy's are seeded for it and for forward
+        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets.
     data : NetworkData
     widths : sequence of int
         Widths k, strictly increasing, at least 1.
@@ -99,20 +103,24 @@ def width_sweep(
         repeat); the same with loss, and with train and, where there is one, validation. error is the part of
         wrong classes, or the mean squared error of real targets. Also nonzero_weights (width, nonzeros), the
         counts parameters and prunable (width), dense_epochs and retrained_epochs. NaN where a width has fewer
-        weights than asked for, and for retrain "none". Its attributes say all that repeats the run.
+        weights than asked for, where training diverged, and for retrain "none". Its attributes say all that
+        repeats the run.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of range, the model has no prunable weights or does not fit
-        the data, or the store holds another sweep.
+        If an argument is of the wrong type or out of range, the model has no prunable weights, has a layer
+        that cannot be trained or pruned, or does not fit the data, or the store holds another sweep. All of
+        it is asked before anything is trained.
     KeyboardInterrupt
         After Ctrl-C; the store keeps every finished cell.
 
     Warns
     -----
     UserWarning
-        Where a width has fewer weights than asked for.
+        Where a width has fewer weights than asked for; where weights, outputs or a loss are not finite, with
+        the cells; where a cell of the store is damaged and run again; where a network in threads draws
+        random numbers that its first forward passes did not.
 
     References
     ----------
@@ -151,19 +159,41 @@ def width_sweep(
     check.choice(retrain, "retrain", RETRAIN)
     count, key = check.integer(repeats, "repeats", lowest=1, highest=10**6), check.seed(seed)
     where = _device(device)
-    _probe(model, data, ks[0], settings)
-    have = {k: count_prunable(_make(model, k, 0)) for k in {*ks, *ss}}
+    if not callable(model) or isinstance(model, nn.Module):
+        raise TypeError(f"model must be a callable that makes a network of a width, got {check.shown(model)}")
+    have, draws = {}, False
+    for k in sorted({*ks, *ss}):
+        network = _make(model, k, where)
+        check_layers(network, k, rule)
+        have[k] = count_prunable(network)
+        if k in ks:
+            draws |= rehearse(network, data, k, settings, rule=rule, scope=scope, device=where)
     counts = _counts(have, ks, ss, keep)
-    task = Task(model, data, ss, counts, have, rule, scope, retrain, settings, key, where)
+    beside = not (draws or executor is None)
+    task = Task(model, data, ss, counts, have, rule, scope, retrain, settings, key, where, beside)
     identity = {
-        **_describe_model(model, ss[0]), **data.describe(),
+        **_describe_model(model, ss[0], where), **data.describe(),
         "nonzeros": list(ss), "rule": rule, "scope": scope, "keep": keep, "retrain": retrain,
         "seed": str(key), "device": torch.device(where).type, "torch_version": torch.__version__,
         "overprune_version": __version__,
         **settings.describe(),
     }  # fmt: skip
     cells = [(k, r) for k in ks for r in range(count)]
-    return table_of(_run(task, cells, identity, store, executor, progress), ks, ss, count, identity)
+    done = _run(task, cells, identity, store, executor, progress)
+    _warn_of_divergence(task, done)
+    return table_of(done, ks, ss, count, identity)
+
+
+def _warn_of_divergence(task: Task, done: dict[tuple[int, int], dict[str, Any]]) -> None:
+    stages = {cell: diverged(values, task, cell[0]) for cell, values in sorted(done.items())}
+    lost = [f"width {k}, repeat {r}: {', '.join(found)}" for (k, r), found in stages.items() if found]
+    if lost:
+        warnings.warn(
+            "networks whose weights, outputs or loss are not finite give NaN: "
+            + "; ".join(lost[:8])
+            + ("; ..." if len(lost) > 8 else ""),
+            stacklevel=3,
+        )
 
 
 def _run(
@@ -179,7 +209,10 @@ def _run(
     with ExitStack() as stack:
         place = None if store is None else stack.enter_context(CellStore(store, identity))
         for cell in cells:
-            if place is not None and (values := place.read(*cell)) is not None:
+            if place is None:
+                continue
+            values = place.read(*cell, functools.partial(misfit, task, cell[0]))
+            if values is not None:
                 done[cell] = values
         bar = stack.enter_context(Progress(task, [c for c in cells if c not in done], progress))
         left = [cell for cell in cells if cell not in done]
@@ -204,6 +237,7 @@ def _elsewhere(
     futures: dict[Future[Any], tuple[int, int]] = {}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # for cells in threads of this process, which restore what they find
+    generators = GlobalGenerators(torch.device(task.device))
     try:
         for cell in sorted(cells, key=lambda c: (-c[0], c[1])):
             futures[executor.submit(run_cell, task, *cell)] = cell
@@ -217,6 +251,13 @@ def _elsewhere(
         for future in futures:
             future.cancel()
         torch.set_num_threads(threads)
+    if task.beside and generators.moved():
+        generators.restore()
+        warnings.warn(
+            "the table may not repeat: the network draws random numbers of a global generator in some "
+            "forward passes, though not in its first ones; run it without an executor",
+            stacklevel=4,
+        )
 
 
 def _device(device: Any) -> str:
@@ -231,46 +272,12 @@ def _device(device: Any) -> str:
     return str(found)
 
 
-def _make(model: Factory, width: int, key: int) -> nn.Module:
-    with seeded(seed_of(key, width, "probe"), torch.device("cpu")):
+def _make(model: Factory, width: int, device: str) -> nn.Module:
+    with seeded(seed_of(0, width, "probe"), torch.device(device)):
         network = model(width)
     if not isinstance(network, nn.Module):
         raise TypeError(f"model must return a torch.nn.Module, got {check.shown(network)} for width {width}")
     return network
-
-
-def _probe(model: Factory, data: NetworkData, width: int, settings: Training) -> None:
-    """Refuses a model that cannot be pruned or does not fit the data, before anything is trained."""
-    if not callable(model) or isinstance(model, nn.Module):
-        raise TypeError(f"model must be a callable that makes a network of a width, got {check.shown(model)}")
-    network = _make(model, width, 0)
-    if count_prunable(network) == 0:
-        raise ValueError(
-            "model must have prunable weights, trained ones of Linear or convolution layers; "
-            f"width {width} has none"
-        )
-    inputs, targets = to_device({"rows": (data.inputs[:2], data.targets[:2])}, torch.device("cpu"))["rows"]
-    network.eval()
-    try:
-        with torch.no_grad(), seeded(0, torch.device("cpu")):
-            outputs = network(numbers(inputs, network))
-    except Exception as error:  # whatever the user's network makes of them
-        line = " ".join(str(error).split())
-        raise ValueError(
-            f"model must take inputs of shape {tuple(inputs.shape)}; at width {width}: {line}"
-        ) from None
-    wanted = data.classes or targets.shape[1]
-    if (
-        tuple(outputs.shape[:1]) != (len(inputs),)
-        or outputs.ndim != 2
-        or (outputs.shape[1] < wanted if data.classes else outputs.shape[1] != wanted)
-    ):
-        raise ValueError(f"model must return ({len(inputs)}, {wanted}) outputs, got {tuple(outputs.shape)}")
-    if settings.loss == "cross_entropy" and not data.classes:
-        raise ValueError('loss must be "squared" for real targets, got "cross_entropy"')
-    images = inputs.ndim == 4
-    if not images and "crop_flip" in (settings.augment, settings.retrain_augment):
-        raise ValueError(f'augment "crop_flip" needs images, got rows of shape {tuple(inputs.shape[1:])}')
 
 
 def _counts(
@@ -291,7 +298,18 @@ def _counts(
     return counts
 
 
-def _describe_model(model: Factory, width: int) -> dict[str, Any]:
+def _entries(value: Any) -> npt.NDArray[Any]:
+    """A tensor's values in a row; bytes of those that numpy has no type for, text of what is no tensor."""
+    if not isinstance(value, torch.Tensor):
+        return np.frombuffer(repr(value).encode(), np.uint8)
+    flat = value.detach().cpu().reshape(-1)
+    try:
+        return flat.numpy()
+    except TypeError:
+        return flat.view(torch.uint8).numpy()
+
+
+def _describe_model(model: Factory, width: int, device: str) -> dict[str, Any]:
     """A model's name, arguments and the hash of its initial weights, which tells lambdas apart."""
     from .._provenance import array_hash
 
@@ -304,8 +322,8 @@ def _describe_model(model: Factory, width: int) -> dict[str, Any]:
             **arguments,
         }
         inner = inner.func
-    state = _make(model, width, 0).state_dict()
-    digest = "".join(f"{name}{array_hash(value.reshape(-1).numpy())}" for name, value in state.items())
+    state = _make(model, width, device).state_dict()
+    digest = "".join(f"{name}{array_hash(_entries(value))}" for name, value in state.items())
     return {
         "model": qualified_name(inner),
         "model_arguments": json.dumps(arguments, sort_keys=True),

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import itertools
 import math
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -142,6 +141,17 @@ class Fit:
         return self.training.retrain_augment if self.retraining else self.training.augment
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes with one thread: sums do not depend on the machine, and cells do not share cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> dict[str, Tensors]:
     """All rows as tensors of the device. Bytes become numbers in [0, 1] there, batch by batch."""
     return {
@@ -152,7 +162,8 @@ def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> di
 
 def numbers(inputs: torch.Tensor, like: nn.Module) -> torch.Tensor:
     """Inputs in the precision of the network's parameters."""
-    dtype = next(like.parameters()).dtype
+    kinds = (p.dtype for p in like.parameters() if p.is_floating_point())
+    dtype = next(kinds, torch.get_default_dtype())
     return inputs.to(dtype) / 255 if inputs.dtype == torch.uint8 else inputs.to(dtype)
 
 
@@ -169,7 +180,10 @@ def _rows_of(targets: torch.Tensor, outputs: int) -> torch.Tensor:
 
 
 def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = 2000) -> tuple[float, float]:
-    """Error (of regression, the mean squared error) and loss over rows, in evaluation mode."""
+    """Error (of regression, the mean squared error) and loss over rows, in evaluation mode.
+
+    Both are NaN where an output or the loss is not finite: the largest of such outputs says nothing.
+    """
     inputs, targets = rows
     wrong = total = 0.0
     model.eval()
@@ -177,14 +191,45 @@ def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = 2000) -> tu
         for first in range(0, len(inputs), batch):
             y = targets[first : first + batch]
             outputs = model(numbers(inputs[first : first + batch], model))
+            if not bool(outputs.isfinite().all()):
+                return math.nan, math.nan
             value = float(loss_of(outputs, y, loss)) * len(y)
             total += value
             wrong += float((outputs.argmax(dim=1) != y).sum()) if y.ndim == 1 else value
-    return wrong / len(inputs), total / len(inputs)
+    return (wrong / len(inputs), total / len(inputs)) if math.isfinite(total) else (math.nan, math.nan)
+
+
+def is_finite(model: nn.Module) -> bool:
+    """Whether all parameters are finite; descent never comes back from others."""
+    return all(bool(p.isfinite().all()) for p in model.parameters())
+
+
+def overflows(model: nn.Module, inputs: torch.Tensor, batch: int = 2000) -> bool:
+    """Whether a parameter, or what any layer makes of the inputs, is not finite; asked after an error."""
+    if not is_finite(model):
+        return True
+    seen: list[bool] = []
+
+    def look(layer: nn.Module, args: Any, outputs: Any) -> None:
+        tensors = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        seen.extend(bool(t.isfinite().all()) for t in tensors if isinstance(t, torch.Tensor))
+
+    handles = [layer.register_forward_hook(look) for layer in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            for first in range(0, len(inputs), batch):
+                model(numbers(inputs[first : first + batch], model))
+    except Exception:  # the error that is asked about
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    return not all(seen)
 
 
 def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
-    """Trains a network in place; returns the number of epochs."""
+    """Trains a network in place; returns the epochs, which end where parameters are no longer finite."""
     settings = fit.training
     inputs, targets = parts["train"]
     if settings.optimizer == "gradient_descent":
@@ -192,7 +237,8 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
             model, numbers(inputs, model), lambda f: loss_of(f, targets, settings.loss),
             steps=fit.epochs, tolerance=settings.stop_loss, tell=fit.on_epoch,
         )  # fmt: skip
-    optimizer, rate = _optimizer(model, settings), _rate(fit, math.ceil(len(inputs) / settings.batch))
+    optimizer = _optimizer(model, settings)
+    rate = _rate(fit, math.ceil(len(inputs) / settings.batch), _largest_rate(model))
     best: tuple[float, float] = (math.inf, math.inf)
     kept: dict[str, torch.Tensor] | None = None
     epoch = 0
@@ -200,14 +246,19 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
         mean = _epoch(model, parts["train"], fit, optimizer, rate)
         fit.on_epoch(epoch, fit.epochs)
         if settings.select == "validation":
-            found = measure(model, parts["validation"], settings.loss)
+            found = _or_worst(measure(model, parts["validation"], settings.loss))
             if kept is None or found < best:
                 best, kept = found, {k: v.detach().clone() for k, v in model.state_dict().items()}
-        if mean < settings.stop_loss:
+        if mean < settings.stop_loss or not (math.isfinite(mean) or is_finite(model)):
             break
     if kept is not None:
         model.load_state_dict(kept)
     return epoch
+
+
+def _or_worst(found: tuple[float, float]) -> tuple[float, float]:
+    """What is not a number is worse than all numbers."""
+    return (math.inf, math.inf) if math.isnan(found[0]) else found
 
 
 def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iterator[float]) -> float:
@@ -240,15 +291,22 @@ def _optimizer(model: nn.Module, settings: Training) -> Any:
     trained = [p for p in model.parameters() if p.requires_grad]
     decay = settings.weight_decay
     if settings.optimizer == "adam":
-        return torch.optim.Adam(trained, settings.learning_rate, weight_decay=decay, fused=True)
+        fused = all(p.is_floating_point() for p in trained)
+        return torch.optim.Adam(trained, settings.learning_rate, weight_decay=decay, fused=fused)
     return torch.optim.SGD(trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
 
-def _rate(fit: Fit, steps: int) -> Iterator[float]:
+def _largest_rate(model: nn.Module) -> float:
+    """What the parameters' precision can hold: descent diverges there, but torch does not raise."""
+    kinds = {p.dtype for p in model.parameters() if p.requires_grad}
+    return min(torch.finfo(kind).max for kind in kinds) / 16  # Adam divides it by 1 - 0.9
+
+
+def _rate(fit: Fit, steps: int, largest: float) -> Iterator[float]:
     """The learning rate of every step."""
     for step in itertools.count():
         part = min(step / (fit.epochs * steps), 1.0) if fit.training.cosine else 0.0
-        yield fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part))
+        yield min(fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part)), largest)
 
 
 def crop_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -269,22 +327,3 @@ def crop_flip(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     # Indices on both sides of a slice put the channels last.
     moved = padded[batch[:, None, None], :, rows[:, :, None], columns[:, None, :]]
     return moved.permute(0, 3, 1, 2).contiguous()
-
-
-_GLOBAL = threading.RLock()
-
-
-@contextlib.contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """torch's global generators begin at a seed and are afterwards as they were; one thread at a time."""
-    devices = [device] if device.type == "cuda" else []
-    with _GLOBAL, torch.random.fork_rng(devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            torch.cuda.manual_seed(seed)
-        yield
-
-
-def draws_globally(model: nn.Module) -> bool:
-    """Whether a forward pass takes random numbers of torch's global generator: dropout does."""
-    return any(isinstance(layer, nn.modules.dropout._DropoutNd) for layer in model.modules())

@@ -1,0 +1,66 @@
+"""Random numbers that networks draw where nobody hands them a generator: in layers and forward passes."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+_GLOBAL = threading.RLock()
+
+
+def seed_of(*key: int | str) -> int:
+    """A seed of 63 bits, a pure function of the key."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """The global generators begin at a seed and are afterwards as they were; one thread at a time."""
+    with _GLOBAL:
+        before = GlobalGenerators(device)
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            before.restore()
+
+
+class GlobalGenerators:
+    """The states of torch's global generators, of the CPU and a CUDA device, of Python's and of numpy's."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        with _GLOBAL:
+            self._torch = torch.get_rng_state()
+            self._cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+            self._python = random.getstate()
+            self._numpy = np.random.get_state()  # noqa: NPY002
+
+    def restore(self) -> None:
+        with _GLOBAL:
+            torch.set_rng_state(self._torch)
+            if self._cuda is not None:
+                torch.cuda.set_rng_state(self._cuda, self._device)
+            random.setstate(self._python)
+            np.random.set_state(self._numpy)  # noqa: NPY002
+
+    def moved(self) -> bool:
+        """Whether somebody has drawn since."""
+        return self._bits() != GlobalGenerators(self._device)._bits()
+
+    def _bits(self) -> tuple[object, ...]:
+        cuda = None if self._cuda is None else self._cuda.numpy().tobytes()
+        name, keys, *rest = self._numpy
+        return self._torch.numpy().tobytes(), cuda, self._python, name, np.asarray(keys).tobytes(), *rest
