@@ -95,9 +95,9 @@ def number_of_bytes(text: str) -> int:
     return size
 
 
-def say(message: str) -> None:
+def say(message: str, program: str = "overprune") -> None:
     """One line on stderr."""
-    typer.echo(f"overprune: {printable(' '.join(message.split()))}", err=True)
+    typer.echo(f"{program}: {printable(' '.join(message.split()))}", err=True)
 
 
 def tell(text: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+import overprune as op
 from overprune import networks
 from overprune.networks import files
 
@@ -300,11 +301,30 @@ def test_bad_arrays():
     x, y = np.eye(3), [0, 1, 2]
     with pytest.raises(ValueError, match="test_inputs must have rows of shape"):
         networks.from_arrays(x, y, np.eye(4), [0, 1, 2, 0])
-    with pytest.raises(ValueError, match="targets must hold 3 class labels"):
+    with pytest.raises(ValueError, match="targets must have length 3 along axis 0"):
         networks.from_arrays(x, [0, 1], x, y)
-    with pytest.raises(ValueError, match="test_targets must be of the kind and shape of targets"):
+    with pytest.raises(TypeError, match="test_targets must be integer class labels as targets are"):
         networks.from_arrays(x, y, x, [0.5, 1.0, 2.0])
     with pytest.raises(ValueError, match="label_noise needs class labels"):
         networks.from_arrays(x, [0.5, 1.0, 2.0], x, [0.5, 1.0, 2.0], label_noise=0.1)
     with pytest.raises(ValueError, match="inputs must be rows"):
         networks.from_arrays([1.0], [0], [1.0], [0])
+
+
+def test_b4_targets_are_what_they_are_for_a_data_problem():
+    x = np.eye(9)
+    for targets, classes in (
+        (np.arange(9) > 3, 2),
+        (np.arange(9) % 3, 3),
+        (np.arange(9.0), 0),
+        (np.arange(18).reshape(9, 2), 0),
+    ):
+        data = networks.from_arrays(x, targets, x, targets)
+        assert data.classes == classes
+        assert (op.DataProblem(x, targets, x, targets).classes is None) == (classes == 0)
+    ages = np.arange(9) * 3 + 20
+    with pytest.warns(UserWarning, match="^targets are integers, 9 different ones in 9 rows") as caught:
+        assert networks.from_arrays(x, ages, x, ages).classes == 45
+    assert caught[0].filename == __file__
+    assert networks.from_arrays(x, ages, x, ages, task="regression").targets.shape == (9, 1)
+    assert networks.from_arrays(x, ages * 1.0, x, ages, task="classification").classes == 45

@@ -10,6 +10,8 @@ import typer
 
 from .. import _validate as check
 from .. import networks
+from .._canvas import into_files
+from .._cli_usage import say, tell
 from .._output import encoding
 from .cells import KEEP
 
@@ -30,9 +32,6 @@ def command(
     seed: Annotated[int, typer.Option(help="Of the sweep.")] = 0,
 ) -> None:
     """Runs a preset of sweeps over width. After Ctrl-C the same command goes on with what is finished."""
-    import matplotlib
-
-    matplotlib.use("agg")
     try:
         arguments = networks.preset(name, data=data, seed=seed)
         modes = _modes(name, keep)
@@ -44,12 +43,13 @@ def command(
 
             arguments["training"] = dataclasses.replace(arguments["training"], mixed_precision=True)
         tables = _sweeps(arguments, modes, output, workers)
-        _finish(name, arguments, tables, output)
+        with into_files():
+            _finish(name, arguments, tables, output)
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; the same command goes on with what {output} holds", err=True)
+        say(f"interrupted; the same command goes on with what {output} holds", "overprune.networks")
         raise typer.Exit(130) from None
     except (ValueError, TypeError, OSError, ImportError) as error:
-        typer.echo(f"overprune.networks: {error}", err=True)
+        say(str(error), "overprune.networks")
         raise typer.Exit(2) from None
 
 
@@ -94,7 +94,7 @@ def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], outp
         for table in tables:
             _tell(table)
     figure.savefig(output / "networks.png", dpi=150)
-    typer.echo(f"tables and figure are in {output}")
+    tell(f"tables and figure are in {output}")
 
 
 def _tell(table: xr.Dataset) -> None:
@@ -103,13 +103,13 @@ def _tell(table: xr.Dataset) -> None:
     for s in table.nonzeros.values.tolist():
         rivals = found.sel(nonzeros=s).where(found.width > s)
         if not np.isfinite(rivals.difference).any():
-            typer.echo(f"{table.attrs['keep']}, s = {s}: nothing to compare")
+            tell(f"{table.attrs['keep']}, s = {s}: nothing to compare")
             continue
         k = int(found.width[int(rivals.difference.fillna(-1.0).values.argmax())])
         row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
         weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))
         dense, retrained = float(means.dense_test_error.sel(width=s)), float(pruned.retrained_test_error)
-        typer.echo(
+        tell(
             f"{table.attrs['keep']}, s = {s}: dense {dense:.3f}; best at k = {k}, retrained {retrained:.3f} "
             f"with {weights:.2f} times the weights: {float(row.difference):+.4f} better, "
             f"standard error {float(row.stderr):.4f}"
@@ -124,7 +124,7 @@ def _tell_distance(table: xr.Dataset, predicted: xr.Dataset) -> None:
         difference = chosen - predicted[name].where(np.isfinite(chosen))
         stderr = difference.std("repeat", ddof=1) / difference.sizes["repeat"] ** 0.5
         z = (difference.mean("repeat") / stderr).squeeze()
-        typer.echo(f"{stage}: " + ", ".join(f"z = {float(v):+.1f} at {int(v.width)}" for v in z))
+        tell(f"{stage}: " + ", ".join(f"z = {float(v):+.1f} at {int(v.width)}" for v in z))
 
 
 def _save(table: xr.Dataset, path: Path) -> None:

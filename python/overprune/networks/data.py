@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import _validate as check
 from .. import datasets
 from .._provenance import array_hash
+from .._targets import read_targets
 from . import files
 
 Array = npt.NDArray[Any]
@@ -119,6 +120,7 @@ def from_arrays(
     validation: float = 0.0,
     label_noise: float = 0.0,
     seed: int = 0,
+    task: str | None = None,
 ) -> NetworkData:
     """Make a data set of the user's own arrays.
 
@@ -130,7 +132,7 @@ def from_arrays(
     inputs : array_like of shape (N, d) or (N, channels, height, width)
         Pool of training rows. Bytes are kept as bytes and become numbers in [0, 1].
     targets : array_like of shape (N,) or (N, m)
-        Integers of shape (N,): class labels in [0, classes); real numbers: regression.
+        Class labels in [0, classes), of shape (N,), or real numbers.
     test_inputs : array_like of shape (N_test, ...)
     test_targets : array_like of shape (N_test,) or (N_test, m)
     name : str, default "arrays"
@@ -143,10 +145,18 @@ def from_arrays(
         Part of the training labels, in [0, 1], that are wrong; only for class labels.
     seed : int, default 0
         Of the draws, with the seed of the sweep and the number of the repeat.
+    task : {"classification", "regression"}, optional
+        What the targets are. By default integers and bools of shape (N,) are class labels and everything
+        else is real targets, as in `DataProblem`, with its warning where that is a guess.
 
     Returns
     -------
     NetworkData
+
+    Warns
+    -----
+    UserWarning
+        Without a task, where integers could be either; see `DataProblem`.
 
     Raises
     ------
@@ -165,12 +175,10 @@ def from_arrays(
     pool, test = _inputs(inputs, "inputs"), _inputs(test_inputs, "test_inputs")
     if pool.shape[1:] != test.shape[1:]:
         raise ValueError(f"test_inputs must have rows of shape {pool.shape[1:]}, got {test.shape[1:]}")
-    y, y_test = _targets(targets, "targets", len(pool)), _targets(test_targets, "test_targets", len(test))
-    if y.dtype != y_test.dtype or y.shape[1:] != y_test.shape[1:]:
-        raise ValueError(
-            f"test_targets must be of the kind and shape of targets, {y.dtype} {y.shape[1:]}; "
-            f"got {y_test.dtype} {y_test.shape[1:]}"
-        )
+    found = read_targets(targets, test_targets, len(pool), len(test), task)
+    y, y_test = found.train, found.test
+    if found.task == "classification":
+        y, y_test = _labels(y, "targets"), _labels(y_test, "test_targets")
     classes = int(max(y.max(), y_test.max())) + 1 if y.ndim == 1 else 0
     rows = len(pool) if train_rows is None else train_rows
     rows = check.integer(rows, "train_rows", lowest=1, highest=len(pool))
@@ -179,6 +187,7 @@ def from_arrays(
         raise ValueError(f"validation must leave a row to train on, got {held} of {rows} rows")
     if noise and classes < 2:
         raise ValueError(f"label_noise needs class labels of at least two classes, got {classes} classes")
+    found.warn()
     return NetworkData(pool, y, test, y_test, classes, str(name), rows, held, noise, check.seed(seed))
 
 
@@ -288,7 +297,9 @@ def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     >>> from overprune import networks
     >>> networks.mnist("MNIST/raw", label_noise=0.1)  # doctest: +SKIP
     """
-    return from_arrays(*files.read_mnist(Path(directory)), **{"name": "mnist", **options})
+    return from_arrays(
+        *files.read_mnist(Path(directory)), **{"name": "mnist", "task": "classification", **options}
+    )
 
 
 def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
@@ -320,7 +331,9 @@ def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     >>> from overprune import networks
     >>> networks.cifar10("data", validation=0.1)  # doctest: +SKIP
     """
-    return from_arrays(*files.read_cifar10(Path(directory)), **{"name": "cifar10", **options})
+    return from_arrays(
+        *files.read_cifar10(Path(directory)), **{"name": "cifar10", "task": "classification", **options}
+    )
 
 
 def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
@@ -351,7 +364,9 @@ def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     >>> from overprune import networks
     >>> networks.cifar100("data", validation=0.1)  # doctest: +SKIP
     """
-    return from_arrays(*files.read_cifar100(Path(directory)), **{"name": "cifar100", **options})
+    return from_arrays(
+        *files.read_cifar100(Path(directory)), **{"name": "cifar100", "task": "classification", **options}
+    )
 
 
 def _inputs(value: npt.ArrayLike, name: str) -> Array:
@@ -367,16 +382,11 @@ def _inputs(value: npt.ArrayLike, name: str) -> Array:
     return np.asarray(array, dtype=np.float64 if array.dtype == np.float64 else np.float32)
 
 
-def _targets(value: npt.ArrayLike, name: str, rows: int) -> Array:
-    """Labels (rows,) as int64 or real targets (rows, m) as float64."""
-    array = check.plain_array(value, name)
-    if array.dtype.kind not in "iu":
-        return check.float_array(array, name, ndim=(1, 2), shape=(rows,)).reshape(rows, -1)
-    if array.shape != (rows,):
-        raise ValueError(f"{name} must hold {rows} class labels, got shape {array.shape}")
-    if array.min() < 0 or array.max() > 10**6:
-        raise ValueError(f"{name} must be class labels from 0 up, got {array.min()} to {array.max()}")
-    return array.astype(np.int64)
+def _labels(labels: Array, name: str) -> Array:
+    """Labels from 0 up, as int64."""
+    if labels.min() < 0 or labels.max() > 10**6:
+        raise ValueError(f"{name} must be class labels from 0 up, got {labels.min()} to {labels.max()}")
+    return labels.astype(np.int64)
 
 
 def _part(value: Any, name: str) -> float:

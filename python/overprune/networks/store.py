@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .. import _paths
 from .._validate import shown
 from .files import read_regular
 
@@ -45,9 +46,7 @@ class CellStore:
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
-        if not os.fspath(path):
-            raise ValueError("store must be the name of a directory, got ''")
-        self.path = Path(path).expanduser().resolve()
+        self.path = _paths.local(path, "store")
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"store must be a directory, got the file {self.path}")
         for name in (_IDENTITY, ".lock"):
