@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ std::mutex printing;
 thread_local const Note* innermost = nullptr;
 thread_local const char* last_file = "";
 thread_local int last_line = 0;
+thread_local std::string described;
 
 void report(const std::string& what, const std::string& found) {
   std::ostringstream notes;
@@ -72,8 +74,18 @@ void reached(const char* file, int line) {
   last_line = line;
 }
 
-void failed(const char* text, const std::string& found, bool ends) {
-  report(std::string(text) + " failed", found);
+void describe(const Value& left, const char* comparison, const Value& right) {
+  std::ostringstream out;
+  out.precision(17);
+  left.print(out, left.address);
+  right.print(out << comparison, right.address);
+  described = out.str();
+}
+
+void failed(const char* text, const std::string& found) { report(std::string(text) + " failed", found); }
+
+void failed(const char* text, bool ends) {
+  failed(text, described);
   if (ends) throw Ended();
 }
 

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <type_traits>
 
@@ -85,8 +84,10 @@ class NoteOf final : public Note {
 /// Counts a check that is about to be made.
 void reached(const char* file, int line);
 
-/// Prints that the check reached last failed, with `text` and `found`, and ends the case where `ends`.
-void failed(const char* text, const std::string& found, bool ends = false);
+/// Prints that the check reached last failed, with `text` and `found`, and ends the case where `ends`;
+/// without `found`, with the values that describe() was given last.
+void failed(const char* text, const std::string& found);
+void failed(const char* text, bool ends);
 
 template <class T>
 void show(std::ostream& out, const T& value) {
@@ -103,10 +104,22 @@ void show(std::ostream& out, const T& value) {
   }
 }
 
-/// Whether a check found what it expected, and if not, the values compared.
+/// A value of any type, and how it is printed.
+struct Value {
+  template <class T>
+  explicit Value(const T& value)
+      : address(&value),
+        print([](std::ostream& out, const void* p) { show(out, *static_cast<const T*>(p)); }) {}
+  const void* address;
+  void (*print)(std::ostream& out, const void* address);
+};
+
+/// Keeps the text of values compared, in this thread.
+void describe(const Value& left, const char* comparison, const Value& right);
+
+/// Whether a check passed.
 struct Outcome {
-  bool holds;
-  std::string values;
+  bool passed;
 };
 
 #define TESTING_COMPARE(op)                             \
@@ -123,12 +136,8 @@ struct Left {
 
   template <class R>
   Outcome outcome(bool holds, const char* comparison, const R& right) const {
-    if (holds == expected) return {true, {}};
-    std::ostringstream out;
-    out.precision(17);
-    show(out, value);
-    show(out << comparison, right);
-    return {false, out.str()};
+    if (holds != expected) describe(Value(value), comparison, Value(right));
+    return {holds == expected};
   }
   operator Outcome() const { return outcome(static_cast<bool>(value), "", ""); }
 
@@ -175,7 +184,7 @@ struct Begin {
   do {                                                                                \
     testing::reached(__FILE__, __LINE__);                                             \
     const testing::Outcome testing_outcome = testing::Begin{expected} << __VA_ARGS__; \
-    if (!testing_outcome.holds) testing::failed(text, testing_outcome.values, ends);  \
+    if (!testing_outcome.passed) testing::failed(text, ends);                       \
   } while (false)
 #define CHECK(...) TESTING_CHECK("CHECK(" #__VA_ARGS__ ")", true, false, __VA_ARGS__)
 #define CHECK_FALSE(...) TESTING_CHECK("CHECK_FALSE(" #__VA_ARGS__ ")", false, false, __VA_ARGS__)
