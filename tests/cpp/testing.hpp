@@ -184,7 +184,7 @@ struct Begin {
   do {                                                                                \
     testing::reached(__FILE__, __LINE__);                                             \
     const testing::Outcome testing_outcome = testing::Begin{expected} << __VA_ARGS__; \
-    if (!testing_outcome.passed) testing::failed(text, ends);                       \
+    if (!testing_outcome.passed) testing::failed(text, ends);                         \
   } while (false)
 #define CHECK(...) TESTING_CHECK("CHECK(" #__VA_ARGS__ ")", true, false, __VA_ARGS__)
 #define CHECK_FALSE(...) TESTING_CHECK("CHECK_FALSE(" #__VA_ARGS__ ")", false, false, __VA_ARGS__)
