@@ -31,6 +31,12 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs)
 
 
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The package on the lowest versions that pyproject.toml allows."""
+    session.run("python", "packaging/check_lowest.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """The hooks of pre-commit on all files, the changelog's gate with them."""

@@ -164,9 +164,12 @@ class Arguments {
     if (numbers.length() == 0 && flip()) numbers.forget_data();
     const Matrix view = numbers.matrix();
     const double scale = one_in(12) ? unusual_scale() : 1.0;
-    const bool rough = one_in(12);
-    for (Index j = 0; j < cols; ++j)
-      for (Index i = 0; i < rows; ++i) view(i, j) = number(kind, scale, rough);
+    const bool rough = one_in(12), units = one_in(16), constants = one_in(16);
+    for (Index j = 0; j < cols; ++j) {
+      const double size = units ? unusual_scale() : scale, first = number(kind, size, rough);
+      const bool constant = constants && flip();
+      for (Index i = 0; i < rows; ++i) view(i, j) = constant ? first : number(kind, size, rough);
+    }
     if (rows > 0 && cols > 0 && kind != Kind::any && mistake(40)) {
       const double bad[] = {kNaN, kInfinity, -kInfinity};
       view(below(rows), below(cols)) = bad[below(3)];

@@ -1,11 +1,10 @@
 // The activations of every level: the same bits, lengths that fill no register, and the ends of the doubles.
-#include <doctest/doctest.h>
-
 #include <limits>
 
 #include "kernels/table.hpp"
 #include "overprune/activation.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace reference;
 using overprune::Activation;

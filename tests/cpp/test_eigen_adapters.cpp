@@ -1,10 +1,10 @@
 // Compiled with flags of its own (tests/cpp/CMakeLists.txt): the adapters depend on none.
 #include "overprune/eigen.hpp"
 
-#include <doctest/doctest.h>
-
 #include <Eigen/QR>
 #include <stdexcept>
+
+#include "testing.hpp"
 
 using namespace overprune;
 using Eigen::MatrixXd;
@@ -165,7 +165,7 @@ TEST_CASE("eigen: scores, selection, pruning and compensation") {
   const VectorXd pruned = prune(theta.col(0), support);
   CHECK(pruned(4) == theta(4, 0));
   CHECK(pruned.cwiseAbs().sum() ==
-        doctest::Approx(std::abs(theta(1, 0)) + std::abs(theta(4, 0)) + std::abs(theta(9, 0))));
+        testing::Approx(std::abs(theta(1, 0)) + std::abs(theta(4, 0)) + std::abs(theta(9, 0))));
   // With H = X'X and theta trained on X, compensating is training on the support.
   const VectorXd y = normals(30, 1, 3);
   const VectorXd made_up = compensate(least_squares(x, y), support, x.transpose() * x);
@@ -230,7 +230,7 @@ TEST_CASE("eigen: tables of simulate and predict") {
 
 TEST_CASE("eigen: bad shapes are refused by name") {
   const MatrixXd x = normals(10, 4, 1), y = normals(9, 1, 2), good = normals(10, 1, 2);
-  CHECK_THROWS_WITH_AS(least_squares(x, y), doctest::Contains("y"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(least_squares(x, y), testing::Contains("y"), std::invalid_argument);
   CHECK_THROWS_AS(least_squares(x, good, -1.0), std::invalid_argument);
   CHECK_THROWS_AS(least_squares(MatrixXd(0, 4), MatrixXd(0, 1)), std::invalid_argument);
   CHECK_THROWS_AS(least_squares(x, good * std::numeric_limits<double>::quiet_NaN()), std::invalid_argument);

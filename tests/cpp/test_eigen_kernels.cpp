@@ -1,6 +1,4 @@
 // The symmetric eigensolver on matrices that are easy and hard for it.
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -9,6 +7,7 @@
 
 #include "kernels/table.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace reference;
 using overprune::kernels::supported;

@@ -1,10 +1,9 @@
 #include "overprune/features.hpp"
 
-#include <doctest/doctest.h>
-
 #include <stdexcept>
 
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;
@@ -25,7 +24,7 @@ TEST_CASE("features are the activation of the product, over several column block
                   vector_view(bias), column_major(out.data(), n, p));
   for (Index j = 0; j < p; ++j)
     for (Index i = 0; i < n; ++i)
-      REQUIRE(out[j * n + i] == doctest::Approx(std::tanh(z[j * n + i] + bias[j])));
+      REQUIRE(out[j * n + i] == testing::Approx(std::tanh(z[j * n + i] + bias[j])));
 }
 
 TEST_CASE("features of every layout of inputs, weights and result") {
@@ -49,7 +48,7 @@ TEST_CASE("features of every layout of inputs, weights and result") {
           random_features(left, right, Activation::tanh, biased ? vector_view(bias) : ConstVector{}, out);
           for (Index j = 0; j < p; ++j)
             for (Index i = 0; i < n; ++i)
-              REQUIRE(out(i, j) == doctest::Approx(std::tanh(z[j * n + i] + (biased ? bias[j] : 0.0))));
+              REQUIRE(out(i, j) == testing::Approx(std::tanh(z[j * n + i] + (biased ? bias[j] : 0.0))));
         }
       }
 }
@@ -118,7 +117,7 @@ TEST_CASE("a function of the caller's is as good as the named one, closed form o
                         column_major(b.data(), p, p), vector_view(cross_b), own);
     CHECK(largest_difference(a, b) < 1e-12);
     CHECK(largest_difference(cross_a, cross_b) < 1e-12);
-    CHECK(power_a == doctest::Approx(power_b).epsilon(1e-12));
+    CHECK(power_a == testing::Approx(power_b).epsilon(1e-12));
     for (Index j = 0; j < p; ++j)
       for (Index i = 0; i < j; ++i) CHECK(b[j * p + i] == b[i * p + j]);
     Values x(5 * p), y(5 * p);
@@ -144,9 +143,9 @@ TEST_CASE("functions that cannot be used say so, and their exceptions pass") {
   };
   const ScalarFunction rough("activation", each([](double z) { return std::sin(1e9 * z); }));
   CHECK_THROWS_WITH_AS(moments(rough, Activation::identity),
-                       doctest::Contains("activation must be piecewise smooth"), std::invalid_argument);
+                       testing::Contains("activation must be piecewise smooth"), std::invalid_argument);
   const ScalarFunction log("link", each([](double z) { return std::log(z); }));
-  CHECK_THROWS_WITH_AS(moments(Activation::relu, log), doctest::Contains("link must return finite numbers"),
+  CHECK_THROWS_WITH_AS(moments(Activation::relu, log), testing::Contains("link must return finite numbers"),
                        std::invalid_argument);
   const ScalarFunction thrower("link", [](double*, Index) { throw std::length_error("mine"); });
   CHECK_THROWS_AS(moments(Activation::relu, thrower), std::length_error);

@@ -1,11 +1,10 @@
 // Every kernel of every level that this processor runs, against plain loops.
-#include <doctest/doctest.h>
-
 #include <algorithm>
 
 #include "kernels/table.hpp"
 #include "overprune/activation.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace reference;
 using overprune::kernels::supported;
@@ -72,7 +71,7 @@ TEST_CASE("gram adds A'A to the lower triangle and leaves the upper alone") {
       kernel.gram(n, k, a.data(), k, c.data(), n);
       for (Index j = 0; j < n; ++j)
         for (Index i = 0; i < n; ++i)
-          CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
+          CHECK(c[j * n + i] == testing::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
     }
   });
 }
@@ -86,7 +85,7 @@ TEST_CASE("row_gram adds A A' to the lower triangle and leaves the upper alone")
       kernel.row_gram(n, k, a.data(), n, c.data(), n);
       for (Index j = 0; j < n; ++j)
         for (Index i = 0; i < n; ++i)
-          CHECK(c[j * n + i] == doctest::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
+          CHECK(c[j * n + i] == testing::Approx(5.0 + (i >= j ? expected[j * n + i] : 0.0)));
     }
   });
 }
@@ -259,7 +258,7 @@ TEST_CASE("activations at hand-picked points") {
     const auto check = [&](Activation activation, double (*phi)(double)) {
       Values x = points;
       kernel.activate(static_cast<int>(activation), 4, 1, &bias, x.data(), 4);
-      for (Index i = 0; i < 4; ++i) CHECK(x[i] == doctest::Approx(phi(points[i] + bias)).epsilon(1e-15));
+      for (Index i = 0; i < 4; ++i) CHECK(x[i] == testing::Approx(phi(points[i] + bias)).epsilon(1e-15));
     };
     check(Activation::identity, [](double z) { return z; });
     check(Activation::relu, [](double z) { return std::max(z, 0.0); });

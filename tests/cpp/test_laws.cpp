@@ -1,10 +1,9 @@
-#include <doctest/doctest.h>
-
 #include <cmath>
 #include <numeric>
 
 #include "overprune/laws.hpp"
 #include "overprune/theory.hpp"
+#include "testing.hpp"
 
 namespace op = overprune;
 
@@ -35,8 +34,8 @@ TEST_CASE("model_law of independent features is coefficient_law") {
   const op::ConstVector beta{problem.beta().data, 30, problem.beta().row_stride};
   const auto expected = op::coefficient_law(problem.variances(), beta, 0.3, 12, 0.1);
   for (op::Index i = 0; i < 30; ++i) {
-    CHECK(law.mean[i] == doctest::Approx(expected.mean[i]).epsilon(1e-12));
-    CHECK(law.spread[i] * law.omega[0] == doctest::Approx(expected.variance[i]).epsilon(1e-12));
+    CHECK(law.mean[i] == testing::Approx(expected.mean[i]).epsilon(1e-12));
+    CHECK(law.spread[i] * law.omega[0] == testing::Approx(expected.variance[i]).epsilon(1e-12));
   }
   CHECK(law.finite);
   CHECK_FALSE(op::model_law(problem, 30, 0.0).finite);
@@ -52,7 +51,7 @@ TEST_CASE("survival does not depend on threads and sums to the number of survivo
       CHECK(one.overlap == two.overlap);
       for (int s = 0; s < 2; ++s) {
         const auto first = one.probability.begin() + 20 * s;
-        CHECK(std::accumulate(first, first + 20, 0.0) == doctest::Approx(s == 0 ? 5 : 11).epsilon(1e-12));
+        CHECK(std::accumulate(first, first + 20, 0.0) == testing::Approx(s == 0 ? 5 : 11).epsilon(1e-12));
       }
     }
 }
@@ -74,7 +73,7 @@ TEST_CASE("drawn models: prefixes, and their densities count them") {
   for (const auto* values : {&one.dense, &one.surviving, &one.retrained}) {
     double mass = 0.0;
     for (int c = 0; c < 40; ++c) mass += 0.5 * (*values)[c];
-    CHECK(mass == doctest::Approx(1.0).epsilon(1e-9));
+    CHECK(mass == testing::Approx(1.0).epsilon(1e-9));
   }
   CHECK(one.surviving == two.surviving);
   CHECK(one.retrained == two.retrained);

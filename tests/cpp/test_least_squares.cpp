@@ -1,12 +1,11 @@
 #include "overprune/least_squares.hpp"
 
-#include <doctest/doctest.h>
-
 #include <limits>
 #include <stdexcept>
 
 #include "path_solver.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;
@@ -176,7 +175,7 @@ TEST_CASE("huge and tiny scales") {
     for (double& v : scaled_x) v *= factor;
     least_squares(column_major(scaled_x.data(), n, p), {y.data(), n, 1, 1, n}, 0.0,
                   {scaled.data(), p, 1, 1, p});
-    for (Index j = 0; j < p; ++j) CHECK(scaled[j] * factor == doctest::Approx(base[j]).epsilon(1e-12));
+    for (Index j = 0; j < p; ++j) CHECK(scaled[j] * factor == testing::Approx(base[j]).epsilon(1e-12));
   }
 }
 

@@ -1,5 +1,3 @@
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -7,6 +5,7 @@
 
 #include "overprune/phase.hpp"
 #include "overprune/theory.hpp"
+#include "testing.hpp"
 
 namespace op = overprune;
 using op::Index;
@@ -50,8 +49,8 @@ TEST_CASE("phase: the least of predict at every point, whatever the workers") {
         CHECK((std::isnan(risk[0]) && std::isnan(risk[1]) && std::isnan(size[0]) && std::isnan(size[1])));
         continue;
       }
-      CHECK(risk[0] == doctest::Approx(pruned).epsilon(1e-9));
-      CHECK(risk[1] == doctest::Approx(retrained).epsilon(1e-9));
+      CHECK(risk[0] == testing::Approx(pruned).epsilon(1e-9));
+      CHECK(risk[1] == testing::Approx(retrained).epsilon(1e-9));
       CHECK(std::find(point.sizes.begin(), point.sizes.end(), size[0]) != point.sizes.end());
     }
   }

@@ -1,6 +1,4 @@
 // predict for any covariance and several targets: shapes, agreement with closed forms, determinism, refusals.
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -10,6 +8,7 @@
 
 #include "overprune/theory.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 namespace op = overprune;
 using op::Index;
@@ -114,7 +113,7 @@ TEST_CASE("predict by draws: a diagonal given as dense is the diagonal path") {
         op::predict(op::vector_view(features.variances), op::vector_view(features.beta), 0.3, 60, grid);
     const auto risk = op::predict(features.full(), 60, grid, drawn(512));
     for (std::size_t k = 0; k < 3; ++k)
-      CHECK(risk.dense_risk[k] == doctest::Approx(exact.dense_risk[k]).epsilon(1e-12));
+      CHECK(risk.dense_risk[k] == testing::Approx(exact.dense_risk[k]).epsilon(1e-12));
     const auto compare = [&](const Values& found, const Values& error, const Values& expected) {
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (std::isnan(expected[i])) {
@@ -145,7 +144,7 @@ TEST_CASE("predict by draws: equal columns of beta and joint noise are one targe
   const auto single = op::predict(one.full(), 25, grid, drawn(1024));
   const auto triple = op::predict(several, 25, grid, drawn(1024));
   for (std::size_t k = 0; k < 2; ++k)
-    CHECK(triple.dense_risk[k] == doctest::Approx(3.0 * single.dense_risk[k]).epsilon(1e-12));
+    CHECK(triple.dense_risk[k] == testing::Approx(3.0 * single.dense_risk[k]).epsilon(1e-12));
   for (std::size_t i = 0; i < 4; ++i) {
     const double error = std::hypot(3.0 * single.retrained_stderr[i], triple.retrained_stderr[i]);
     CHECK(std::abs(triple.retrained_risk[i] - 3.0 * single.retrained_risk[i]) <=

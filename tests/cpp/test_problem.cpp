@@ -1,12 +1,11 @@
 #include "overprune/problem.hpp"
 
-#include <doctest/doctest.h>
-
 #include <new>
 #include <stdexcept>
 
 #include "overprune/least_squares.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;
@@ -41,10 +40,10 @@ TEST_CASE("risk: diagonal and dense agree with the quadratic form, for several m
   for (Index k = 0; k < models; ++k) {
     double expected = m * 0.25;
     for (Index i = 0; i < p * m; ++i) expected += 2.0 * std::pow(theta[k * p * m + i] - beta[i], 2);
-    CHECK(a[k] == doctest::Approx(expected));
-    CHECK(b[k] == doctest::Approx(expected));
+    CHECK(a[k] == testing::Approx(expected));
+    CHECK(b[k] == testing::Approx(expected));
   }
-  CHECK(diagonal.null_risk() == doctest::Approx(dense.null_risk()));
+  CHECK(diagonal.null_risk() == testing::Approx(dense.null_risk()));
 }
 
 TEST_CASE("samples have the covariance asked for") {
@@ -54,11 +53,11 @@ TEST_CASE("samples have the covariance asked for") {
   Values x(n * p), y(n);
   problem.sample(n, 1, 0, column_major(x.data(), n, p), {y.data(), n, 1, 1, n});
   const Values gram = product(transpose(x, n, p), x, p, n, p);
-  for (Index i = 0; i < p * p; ++i) CHECK(gram[i] / n == doctest::Approx(sigma[i]).epsilon(0.02));
+  for (Index i = 0; i < p * p; ++i) CHECK(gram[i] / n == testing::Approx(sigma[i]).epsilon(0.02));
   const Values fit = product(x, beta, n, p, 1);
   double noise = 0.0;
   for (Index i = 0; i < n; ++i) noise += (y[i] - fit[i]) * (y[i] - fit[i]);
-  CHECK(noise / n == doctest::Approx(0.09).epsilon(0.02));
+  CHECK(noise / n == testing::Approx(0.09).epsilon(0.02));
 }
 
 TEST_CASE("restriction: beta_D and the noise it leaves, for any subset") {
@@ -76,12 +75,12 @@ TEST_CASE("restriction: beta_D and the noise it leaves, for any subset") {
   double explained = 0.0, total = 0.0;
   const Values image = product(sigma, beta, p, p, 1);
   for (Index i = 0; i < 3; ++i) {
-    CHECK(part.beta()(i, 0) == doctest::Approx(expected[i]));
+    CHECK(part.beta()(i, 0) == testing::Approx(expected[i]));
     explained += expected[i] * cross[i];
   }
   for (Index i = 0; i < p; ++i) total += beta[i] * image[i];
-  CHECK(part.noise_std() == doctest::Approx(std::sqrt(0.04 + total - explained)));
-  CHECK(part.null_risk() == doctest::Approx(problem.null_risk()));
+  CHECK(part.noise_std() == testing::Approx(std::sqrt(0.04 + total - explained)));
+  CHECK(part.null_risk() == testing::Approx(problem.null_risk()));
 }
 
 TEST_CASE("noise of several targets: given as a covariance, drawn, restricted") {
@@ -89,21 +88,21 @@ TEST_CASE("noise of several targets: given as a covariance, drawn, restricted") 
   const Values beta = normals(p * m, 1), sigma = autoregressive(p, 0.5), noise = {2.0, -0.6, -0.6, 0.5};
   const LinearGaussianProblem problem(column_major(beta.data(), p, m), column_major(sigma.data(), p, p),
                                       column_major(noise.data(), m, m));
-  CHECK(problem.noise_floor() == doctest::Approx(2.5));
-  CHECK(problem.noise_std() == doctest::Approx(std::sqrt(1.25)));
+  CHECK(problem.noise_floor() == testing::Approx(2.5));
+  CHECK(problem.noise_std() == testing::Approx(std::sqrt(1.25)));
   Values x(n * p), y(n * m);
   problem.sample(n, 1, 0, column_major(x.data(), n, p), column_major(y.data(), n, m));
   const Values fit = product(x, beta, n, p, m);
   for (Index i = 0; i < n * m; ++i) y[i] -= fit[i];
   const Values gram = product(transpose(y, n, m), y, m, n, m);
-  for (Index i = 0; i < m * m; ++i) CHECK(gram[i] / n == doctest::Approx(noise[i]).epsilon(0.03));
+  for (Index i = 0; i < m * m; ++i) CHECK(gram[i] / n == testing::Approx(noise[i]).epsilon(0.03));
   const LinearGaussianProblem part = problem.restrict({3, 1});
-  CHECK(part.null_risk() == doctest::Approx(problem.null_risk()));
+  CHECK(part.null_risk() == testing::Approx(problem.null_risk()));
   for (Index t = 0; t < m; ++t) {  // target by target the one-target restriction
     const LinearGaussianProblem one(column_major(beta.data() + t * p, p, 1), column_major(sigma.data(), p, p),
                                     std::sqrt(noise[t * m + t]));
     const double left = one.restrict({3, 1}).noise_std();
-    CHECK(part.noise_covariance()(t, t) == doctest::Approx(left * left));
+    CHECK(part.noise_covariance()(t, t) == testing::Approx(left * left));
   }
   const Values indefinite = {1.0, 2.0, 2.0, 1.0};
   CHECK_THROWS_WITH_AS(LinearGaussianProblem(column_major(beta.data(), p, m), vector_view(Values(p, 1.0)),
@@ -170,22 +169,14 @@ TEST_CASE("oracle scores are those of the restricted problem") {
   const LinearGaussianProblem problem = dense_problem(beta, sigma, 0.2), part = problem.restrict({0, 1, 2});
   Values scores(k);
   problem.oracle_scores(k, scores.data());
-  for (Index i = 0; i < k; ++i) CHECK(scores[i] == doctest::Approx(std::abs(part.beta()(i, 0))));
+  for (Index i = 0; i < k; ++i) CHECK(scores[i] == testing::Approx(std::abs(part.beta()(i, 0))));
 }
 
-TEST_CASE("the equivalent problem has the random-feature problem's risk") {
+void check_equivalent(const ScalarFunction& link) {
   const Index p = 6, d = 3, n = 100000;
   const Values weights = normals(p * d, 1), teacher = normals(d, 2), theta = normals(p, 3);
-  const ScalarFunction square_of("link", [](double* z, Index count) {
-    for (Index i = 0; i < count; ++i) z[i] *= z[i];
-  });
-  const ScalarFunction* link = nullptr;
-  const ScalarFunction linear = Activation::identity, sign = Activation::sign;
-  SUBCASE("linear teacher") { link = &linear; }
-  SUBCASE("labels") { link = &sign; }
-  SUBCASE("a link of one's own") { link = &square_of; }
   const RandomFeatureProblem problem(column_major(weights.data(), p, d), vector_view(teacher), 0.4,
-                                     Activation::relu, {}, *link);
+                                     Activation::relu, {}, link);
   const auto source = problem.sampler(n);
   source->draw(1, 0);
   double sum = 0.0, square = 0.0;
@@ -199,7 +190,21 @@ TEST_CASE("the equivalent problem has the random-feature problem's risk") {
   double risk = 0.0;
   problem.equivalent().risk(column_major(theta.data(), p, 1), {&risk, 1, 1});
   CHECK(std::abs(mean - risk) < 4.5 * stderr_);
-  CHECK(problem.null_risk() == doctest::Approx(problem.equivalent().null_risk()));
+  CHECK(problem.null_risk() == testing::Approx(problem.equivalent().null_risk()));
+}
+
+TEST_CASE("the equivalent problem has the random-feature problem's risk: linear teacher") {
+  check_equivalent(Activation::identity);
+}
+
+TEST_CASE("the equivalent problem has the random-feature problem's risk: labels") {
+  check_equivalent(Activation::sign);
+}
+
+TEST_CASE("the equivalent problem has the random-feature problem's risk: a link of one's own") {
+  check_equivalent(ScalarFunction("link", [](double* z, Index count) {
+    for (Index i = 0; i < count; ++i) z[i] *= z[i];
+  }));
 }
 
 TEST_CASE("a data set: drawn rows are rows of it, without repetition") {
@@ -224,7 +229,7 @@ TEST_CASE("a data set: drawn rows are rows of it, without repetition") {
   const Values theta = {3.0, 0.0};
   double risk = 0.0;
   source->evaluate({nullptr, 2, column_major(theta.data(), 2, 1)}, &risk, nullptr);
-  CHECK(risk == doctest::Approx(1.0));  // (3 - 2)^2
+  CHECK(risk == testing::Approx(1.0));  // (3 - 2)^2
   CHECK_THROWS_AS(problem.sampler(13), std::invalid_argument);
   double score = 0.0;
   CHECK_THROWS_AS(problem.oracle_scores(1, &score), std::invalid_argument);

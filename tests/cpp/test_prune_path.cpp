@@ -1,10 +1,9 @@
 #include "overprune/prune_path.hpp"
 
-#include <doctest/doctest.h>
-
 #include <stdexcept>
 
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;
@@ -29,7 +28,7 @@ TEST_CASE("prune_path is: fit, sort by score, fit again") {
   for (Index k = 0; k < 2; ++k) {
     const Index size = grid.sizes[k];
     const Values first(x.begin(), x.begin() + n * size), theta = minimum_norm(first, y, n, size, 1);
-    for (Index j = 0; j < p; ++j) CHECK(found.dense[k * p + j] == doctest::Approx(j < size ? theta[j] : 0.0));
+    for (Index j = 0; j < p; ++j) CHECK(found.dense[k * p + j] == testing::Approx(j < size ? theta[j] : 0.0));
     for (Index r = 0; r < 3; ++r) {
       Indices order(size);
       for (Index j = 0; j < size; ++j) order[j] = j;
@@ -48,7 +47,7 @@ TEST_CASE("prune_path is: fit, sort by score, fit again") {
         }
         const Values again = minimum_norm(columns, y, n, nonzeros, 1);
         for (Index j = 0; j < nonzeros; ++j)
-          CHECK(found.retrained[((r * 2 + k) * 2 + s) * 12 + j] == doctest::Approx(again[j]).epsilon(1e-9));
+          CHECK(found.retrained[((r * 2 + k) * 2 + s) * 12 + j] == testing::Approx(again[j]).epsilon(1e-9));
       }
     }
   }
@@ -69,9 +68,9 @@ TEST_CASE("huge and tiny data give the scaled models and the same supports") {
     CHECK(found.order == base.order);
     CHECK(found.info.rank == base.info.rank);
     for (std::size_t i = 0; i < base.dense.size(); ++i)
-      CHECK(found.dense[i] * factor == doctest::Approx(base.dense[i]));
+      CHECK(found.dense[i] * factor == testing::Approx(base.dense[i]));
     for (std::size_t i = 0; i < base.retrained.size(); ++i)
-      CHECK(found.retrained[i] * factor == doctest::Approx(base.retrained[i]));
+      CHECK(found.retrained[i] * factor == testing::Approx(base.retrained[i]));
   }
 }
 

@@ -1,13 +1,12 @@
 #include "overprune/pruning.hpp"
 
-#include <doctest/doctest.h>
-
 #include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 
@@ -81,10 +80,10 @@ TEST_CASE("importance: magnitude and hessian, one target and several") {
   const std::vector<double> curvature = {10.0, 0.5};
   std::vector<double> scores(2);
   importance(Rule::magnitude, row_major(theta.data(), 2, 2), {}, vector_view(scores));
-  CHECK(scores[0] == doctest::Approx(std::sqrt(10.0)));
+  CHECK(scores[0] == testing::Approx(std::sqrt(10.0)));
   CHECK(scores[1] == 4.0);
   importance(Rule::hessian, row_major(theta.data(), 2, 2), vector_view(curvature), vector_view(scores));
-  CHECK(scores[0] == doctest::Approx(100.0));
+  CHECK(scores[0] == testing::Approx(100.0));
   CHECK(scores[1] == 8.0);
   const std::vector<double> tiny = {-1e-200, 1e-300};
   importance(Rule::magnitude, column_major(tiny.data(), 2, 1), {}, vector_view(scores));
@@ -137,7 +136,7 @@ TEST_CASE("compensate: with the rows' own Hessian deleting is retraining") {
   const reference::Values again = reference::minimum_norm(kept, y, n, 4, m);
   for (Index t = 0; t < m; ++t) {
     for (Index i = 0; i < 4; ++i) {
-      CHECK(found[t * p + support[i]] == doctest::Approx(again[t * 4 + i]));
+      CHECK(found[t * p + support[i]] == testing::Approx(again[t * 4 + i]));
       found[t * p + support[i]] = 0.0;
     }
   }

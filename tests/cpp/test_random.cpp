@@ -1,12 +1,11 @@
 #include "overprune/random.hpp"
 
-#include <doctest/doctest.h>
-
 #include <set>
 #include <stdexcept>
 
 #include "kernels/philox.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 

@@ -1,8 +1,7 @@
 // The exact risk of many models at once, against loops in long double.
-#include <doctest/doctest.h>
-
 #include "overprune/problem.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;

@@ -1,7 +1,5 @@
 #include "overprune/schedule.hpp"
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -10,6 +8,7 @@
 
 #include "overprune/theory.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 #include "workers.hpp"
 
 using namespace overprune;
@@ -87,8 +86,8 @@ TEST_CASE("a predicted schedule of one round is predict") {
       predict(problem.variances(), {beta.data, beta.rows, 1}, problem.noise_std(), 25, grid);
   const PredictScheduleResult found = predict_schedule(problem, 25, schedule, {});
   for (std::size_t r = 0; r < 4; ++r) {
-    CHECK(found.pruned_risk[2 * r + 1] == doctest::Approx(expected.pruned_risk[r]).epsilon(1e-9));
-    CHECK(found.retrained_risk[2 * r + 1] == doctest::Approx(expected.retrained_risk[r]).epsilon(1e-9));
+    CHECK(found.pruned_risk[2 * r + 1] == testing::Approx(expected.pruned_risk[r]).epsilon(1e-9));
+    CHECK(found.retrained_risk[2 * r + 1] == testing::Approx(expected.retrained_risk[r]).epsilon(1e-9));
     CHECK(found.draws[r] == 0);
   }
 }

@@ -1,11 +1,10 @@
 // Selection and the test of finiteness at every level that this processor runs, against plain loops.
-#include <doctest/doctest.h>
-
 #include <limits>
 #include <utility>
 
 #include "kernels/table.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace reference;
 using overprune::kernels::supported;

@@ -1,13 +1,12 @@
 #include "overprune/simulate.hpp"
 
-#include <doctest/doctest.h>
-
 #include <iterator>
 #include <stdexcept>
 #include <tuple>
 
 #include "overprune/schedule.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;
@@ -84,7 +83,7 @@ TEST_CASE("the same bits whether X is held or drawn anew") {
   };
   for (const Case& c : cases)
     for (const bool sample_curvature : {false, true}) {
-      INFO(c.name, ", sample curvature ", sample_curvature);
+      INFO(c.name << ", sample curvature " << sample_curvature);
       Values variances(c.p);
       for (Index j = 0; j < c.p; ++j)
         variances[j] = static_cast<double>(j) < c.zeros_from * static_cast<double>(c.p)

@@ -1,7 +1,5 @@
 #include "overprune/spectrum.hpp"
 
-#include <doctest/doctest.h>
-
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "overprune/theory.hpp"
+#include "testing.hpp"
 
 namespace op = overprune;
 using op::Rule;
@@ -69,8 +68,8 @@ TEST_CASE("a spectrum of counts is the finite problem") {
   const auto found = blocks.predict(60, {{20, 77, 140, 200}, {5, 33, 77, 190}, kRules, true, 0.1, 0.02});
   for (std::size_t i = 0; i < finite.pruned_risk.size(); ++i) {
     if (std::isnan(finite.pruned_risk[i])) continue;
-    CHECK(found.pruned_risk[i] == doctest::Approx(finite.pruned_risk[i]).epsilon(1e-13));
-    CHECK(found.retrained_risk[i] == doctest::Approx(finite.retrained_risk[i]).epsilon(1e-13));
+    CHECK(found.pruned_risk[i] == testing::Approx(finite.pruned_risk[i]).epsilon(1e-13));
+    CHECK(found.retrained_risk[i] == testing::Approx(finite.retrained_risk[i]).epsilon(1e-13));
   }
 }
 
@@ -84,8 +83,8 @@ TEST_CASE("the unit of the weights does not matter") {
       blocks.predict(60 * scale, {{20 * scale, 140 * scale, 180 * scale}, {5 * scale, 77 * scale}, kRules});
   for (std::size_t i = 0; i < counts.pruned_risk.size(); ++i) {
     if (std::isnan(counts.pruned_risk[i])) continue;
-    CHECK(ratios.pruned_risk[i] == doctest::Approx(counts.pruned_risk[i]).epsilon(1e-12));
-    CHECK(ratios.retrained_risk[i] == doctest::Approx(counts.retrained_risk[i]).epsilon(1e-12));
+    CHECK(ratios.pruned_risk[i] == testing::Approx(counts.pruned_risk[i]).epsilon(1e-12));
+    CHECK(ratios.retrained_risk[i] == testing::Approx(counts.retrained_risk[i]).epsilon(1e-12));
   }
 }
 
@@ -155,7 +154,7 @@ TEST_CASE("survival: probabilities add up, the oracle keeps the first of equals"
     double sum = 0.0;
     const auto found = op::survival(features, 10, 5, 2, rule, 0.1);
     for (const double probability : found.probability) sum += probability;
-    CHECK(sum == doctest::Approx(2.0).epsilon(1e-12));
+    CHECK(sum == testing::Approx(2.0).epsilon(1e-12));
     CHECK(found.probability[5] == 0.0);
     CHECK(found.overlap <= 1.0);
   }

@@ -1,5 +1,3 @@
-#include <doctest/doctest.h>
-
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -7,6 +5,7 @@
 #include <vector>
 
 #include "overprune/theory.hpp"
+#include "testing.hpp"
 
 namespace op = overprune;
 using op::Index;
@@ -62,13 +61,13 @@ TEST_CASE("fixed_point: equal eigenvalues, limits") {
   CHECK(tau({1.0, 0.0, 0.0}, 2) == 0.0);
   // ridge / tau + 2 (3 / (3 + tau)) / 2 = 1 has the root of tau^2 = ridge (3 + tau)
   const double ridge = 0.7, root = 0.5 * (ridge + std::sqrt(ridge * ridge + 12.0 * ridge));
-  CHECK(tau({3.0, 3.0}, 2, ridge) == doctest::Approx(root).epsilon(1e-15));
+  CHECK(tau({3.0, 3.0}, 2, ridge) == testing::Approx(root).epsilon(1e-15));
 }
 
 TEST_CASE("fixed_point: full precision where eigenvalues differ by sixteen decades") {
   // 1 / (1 + tau) + e / (e + tau) = 1 has the root sqrt(e).
   for (const double e : {1e-4, 1e-16, 1e-100})
-    CHECK(tau({1.0, e}, 1) == doctest::Approx(std::sqrt(e)).epsilon(4e-15));
+    CHECK(tau({1.0, e}, 1) == testing::Approx(std::sqrt(e)).epsilon(4e-15));
 }
 
 TEST_CASE("fixed_point: refuses") {
@@ -87,7 +86,7 @@ TEST_CASE("coefficient_law: strided input, features without variance, divergence
   const auto law = op::coefficient_law(strided, op::vector_view(beta), 0.5, 6, 0.0);
   CHECK(law.mean == std::vector<double>{1.0, 0.0, -1.0, 0.5});
   // noise variance / (n - 3) / lam
-  CHECK(law.variance[0] == doctest::Approx(0.25 / 3.0 / 2.0).epsilon(1e-14));
+  CHECK(law.variance[0] == testing::Approx(0.25 / 3.0 / 2.0).epsilon(1e-14));
   CHECK(law.variance[1] == 0.0);
   const auto diverges = op::coefficient_law(strided, op::vector_view(beta), 0.5, 3, 0.0);
   CHECK(diverges.variance == std::vector<double>{kInfinity, 0.0, kInfinity, kInfinity});
@@ -98,15 +97,15 @@ TEST_CASE("coefficient_law: strided input, features without variance, divergence
 TEST_CASE("predict: the demo problem") {
   const op::Grid grid{{150, 1000, 1500}, {150}, {Rule::magnitude, Rule::hessian, Rule::oracle}};
   const auto risk = demo().predict(450, grid);
-  CHECK(risk.dense_risk[0] == doctest::Approx(1.485).epsilon(1e-13));
-  CHECK(risk.dense_risk[2] == doctest::Approx(1.1334520663960304).epsilon(1e-13));
-  CHECK(risk.pruned_risk[2] == doctest::Approx(2.474).epsilon(2e-4));
-  CHECK(risk.pruned_risk[5] == doctest::Approx(1.344).epsilon(2e-4));
-  CHECK(risk.retrained_risk[2] == doctest::Approx(3.196).epsilon(2e-4));
-  CHECK(risk.retrained_risk[4] == doctest::Approx(1.853).epsilon(2e-4));
-  CHECK(risk.retrained_risk[5] == doctest::Approx(1.644).epsilon(2e-4));
+  CHECK(risk.dense_risk[0] == testing::Approx(1.485).epsilon(1e-13));
+  CHECK(risk.dense_risk[2] == testing::Approx(1.1334520663960304).epsilon(1e-13));
+  CHECK(risk.pruned_risk[2] == testing::Approx(2.474).epsilon(2e-4));
+  CHECK(risk.pruned_risk[5] == testing::Approx(1.344).epsilon(2e-4));
+  CHECK(risk.retrained_risk[2] == testing::Approx(3.196).epsilon(2e-4));
+  CHECK(risk.retrained_risk[4] == testing::Approx(1.853).epsilon(2e-4));
+  CHECK(risk.retrained_risk[5] == testing::Approx(1.644).epsilon(2e-4));
   for (const std::size_t oracle : {6, 7, 8})
-    CHECK(risk.retrained_risk[oracle] == doctest::Approx(1.485).epsilon(1e-13));
+    CHECK(risk.retrained_risk[oracle] == testing::Approx(1.485).epsilon(1e-13));
 }
 
 TEST_CASE("predict: points of the grid") {
@@ -142,8 +141,8 @@ TEST_CASE("predict: distinct atoms and grouped ones agree") {
   grid.retrain_ridge = 0.2;
   const auto a = grouped.predict(120, grid), b = apart.predict(120, grid);
   for (std::size_t i = 0; i < a.pruned_risk.size(); ++i) {
-    CHECK(a.pruned_risk[i] == doctest::Approx(b.pruned_risk[i]).epsilon(1e-11));
-    CHECK(a.retrained_risk[i] == doctest::Approx(b.retrained_risk[i]).epsilon(1e-11));
+    CHECK(a.pruned_risk[i] == testing::Approx(b.pruned_risk[i]).epsilon(1e-11));
+    CHECK(a.retrained_risk[i] == testing::Approx(b.retrained_risk[i]).epsilon(1e-11));
   }
 }
 

@@ -1,11 +1,10 @@
 // The kernels behind the theory, at every level that this processor runs.
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "kernels/table.hpp"
+#include "testing.hpp"
 
 using overprune::kernels::Size;
 using overprune::kernels::supported;
@@ -114,7 +113,7 @@ TEST_CASE("truncated: no NaN, infinity or negative probability anywhere") {
           CHECK(found.share[i] >= 0.0);
           CHECK(found.share[i] <= 1.0);
           CHECK(found.dropped[i] >= 0.0);
-          CHECK(found.share[i] + found.dropped[i] == doctest::Approx(1.0).epsilon(1e-15));
+          CHECK(found.share[i] + found.dropped[i] == testing::Approx(1.0).epsilon(1e-15));
           CHECK(found.drift[i] >= 0.0);
           CHECK(found.rest[i] >= -1e-16);
           for (const double value : {found.drift[i], found.excess[i], found.rest[i]})
@@ -142,14 +141,14 @@ TEST_CASE("truncated_sums: the sums of truncated, and the slope of the number of
         share += weight[i] * found.share[i];
         dropped += weight[i] * found.dropped[i];
       }
-      CHECK(sums[0] == doctest::Approx(share).epsilon(1e-14));
-      CHECK(sums[1] == doctest::Approx(dropped).epsilon(1e-14));
+      CHECK(sums[0] == testing::Approx(share).epsilon(1e-14));
+      CHECK(sums[1] == testing::Approx(dropped).epsilon(1e-14));
       const double step = 1e-4;
       kernel->truncated_sums(n, t * std::exp(step), r.data(), u.data(), weight.data(), above);
       kernel->truncated_sums(n, t * std::exp(-step), r.data(), u.data(), weight.data(), below);
-      CHECK(sums[2] == doctest::Approx((above[1] - below[1]) / (2.0 * step)).epsilon(1e-6));
+      CHECK(sums[2] == testing::Approx((above[1] - below[1]) / (2.0 * step)).epsilon(1e-6));
       if (t == 0.9 && level == 0) first = sums[1];
-      if (t == 0.9) CHECK(sums[1] == doctest::Approx(first).epsilon(1e-14));  // whatever the level
+      if (t == 0.9) CHECK(sums[1] == testing::Approx(first).epsilon(1e-14));  // whatever the level
     }
 }
 
@@ -173,7 +172,7 @@ TEST_CASE("resolvent_sums: plain loops, in any length") {
         expected[4] += w * a * d;
         expected[5] += lam[i] > tau ? 0.0 : w * d;
       }
-      for (int j = 0; j < 6; ++j) CHECK(sums[j] == doctest::Approx(expected[j]).epsilon(1e-14));
+      for (int j = 0; j < 6; ++j) CHECK(sums[j] == testing::Approx(expected[j]).epsilon(1e-14));
     }
   // The first sum is exact: 1e16 + 1 + ... + 1 comes in two parts.
   const Values lam(1001, 1.0);

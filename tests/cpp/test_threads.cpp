@@ -1,6 +1,4 @@
 // The API from several threads at once, and the polls that end its work.
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -20,6 +18,7 @@
 #include "overprune/simulate.hpp"
 #include "overprune/theory.hpp"
 #include "reference.hpp"
+#include "testing.hpp"
 
 using namespace overprune;
 using namespace reference;
@@ -83,7 +82,7 @@ struct Enough : std::runtime_error {
 };
 
 /// Runs `work` with a poll that throws at its first, second, third, ... call until it is let through, and
-/// returns how often the poll was called then. No assertion in `work`: it would catch what the poll throws.
+/// returns how often the poll was called then.
 int looks_of(const std::function<void()>& work) {
   for (int most = 0;; ++most) {
     int looks = 0;

@@ -1,6 +1,8 @@
 """Fixtures that several files share."""
 
+import os
 import signal
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ from cli_tools import CONFIG
 
 # A shell that runs the tests in the background has them ignore SIGINT, which several of them send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tools of the environment that runs the tests, where it was not activated, too.
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
 
 
 @pytest.fixture

@@ -30,9 +30,14 @@ _DTYPES = ("<f8", ">f8", "<f4", "<f2", ">f4", "longdouble", "<i8", "<i4", ">i2",
 
 @st.composite
 def numbers(draw: st.DrawFn, shape: tuple[int, ...], *, positive: bool = False) -> np.ndarray:
-    """A plain float64 array: mostly moderate numbers, at times ties, zeros, or ones of unusual size."""
+    """A plain float64 array: mostly moderate numbers, at times ties, zeros, or ones of unusual size.
+
+    A matrix may also have columns of very different sizes, columns that are constant, or too little rank.
+    """
     random = np.random.default_rng(draw(st.integers(0, 2**20)))
-    kind = draw(st.sampled_from(["normal"] * 6 + ["ties"] * 3 + ["zeros", "scaled", "rough"]))
+    kind = draw(
+        st.sampled_from(["normal"] * 6 + ["ties"] * 3 + ["zeros", "scaled", "rough"] + ["design"] * 2)
+    )
     if kind == "zeros":
         values = np.zeros(shape)
     elif kind == "ties":
@@ -41,6 +46,18 @@ def numbers(draw: st.DrawFn, shape: tuple[int, ...], *, positive: bool = False) 
         values = np.where(
             random.random(shape) < 0.5, random.standard_normal(shape), random.choice(_ROUGH, shape)
         )
+    elif kind == "design" and len(shape) == 2:
+        values = random.standard_normal(shape)
+        odd = random.random(shape[1]) < 0.5
+        change = draw(st.sampled_from(["units", "constant", "offset", "rank"]))
+        if change == "units":
+            values *= 10.0 ** random.integers(-99, 99, shape[1])
+        elif change == "constant":
+            values[:, odd] = random.choice([1.0, 0.1, -2023.0])
+        elif change == "offset":
+            values[:, odd] += random.choice([1e8, 1.7e9 + 0.123])
+        else:  # columns that repeat, with another sign and size
+            values[:, odd] = values[:, [0]] * random.choice([1.0, -3.0, 1e-12])
     else:
         values = random.standard_normal(shape)
         if kind == "scaled":

@@ -88,7 +88,8 @@ def test_versions(plain, tmp_path):
         "cmake_minimum_required(VERSION 3.26)\nproject(versions LANGUAGES CXX)\n"
         "find_package(overprune ${WANTED} CONFIG REQUIRED)\n"
     )
-    command = ["cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={plain}"]
+    folders = ("-S", tmp_path, "-B", tmp_path / "build")
+    command = ["cmake", "-G", "Ninja", *folders, f"-DCMAKE_PREFIX_PATH={plain}"]
     run(*command, f"-DWANTED={major}.{minor}", env=clean_environment())
     run(*command, f"-DWANTED={op.__version__}", env=clean_environment())
     for wanted in ("9.0", f"{major}.{int(minor) + 1}"):

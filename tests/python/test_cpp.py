@@ -1,5 +1,6 @@
 """The C++ tests, built against the installed package, and what its headers include."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,25 @@ import pytest
 import overprune as op
 from installs import ARCHIVE, ROOT, build, run
 
+CPP = ROOT / "tests" / "cpp"
 
-def test_doctest_suite(tmp_path):
-    build(ROOT / "tests" / "cpp", tmp_path, op.get_cmake_dir())
+
+def test_suite(tmp_path):
+    build(CPP, tmp_path, op.get_cmake_dir(), "-DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF")
     print(run("ctest", "--test-dir", tmp_path, "--output-on-failure"))
     if not ARCHIVE.exists():
         pytest.skip("without the tests of what a shared library hides: see the README's command for tests")
+
+
+def test_the_suite_includes_what_comes_with_the_compiler_and_with_pip():
+    """No header that some machines have and others lack."""
+    for source in sorted([*CPP.glob("*.cpp"), *CPP.glob("*.hpp")]):
+        for name in re.findall(r"^#\s*include\s*(\S+)", source.read_text(), flags=re.MULTILINE):
+            if name.startswith('"'):
+                folders = (CPP, ROOT / "cpp" / "src", ROOT / "cpp" / "include")
+                assert any((folder / name.strip('"')).exists() for folder in folders), f"{source}: {name}"
+            else:
+                assert re.fullmatch(r"<([a-z_]+|malloc\.h|Eigen/\w+)>", name), f"{source}: {name}"
 
 
 def test_only_the_adapters_name_eigen_and_no_header_python():

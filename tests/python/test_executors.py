@@ -286,7 +286,9 @@ def test_the_command_line_without_dask(config, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("mpiexec") is None and "CI" not in os.environ, reason="MPI is not installed")
+@pytest.mark.skipif(
+    shutil.which("mpiexec") is None and "CI" not in os.environ, reason="needs mpiexec (Debian: openmpi-bin)"
+)
 def test_mpi_with_two_ranks(tmp_path):
     script = tmp_path / "run.py"
     code = """
