@@ -25,7 +25,8 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
 
 FirstStage::FirstStage(const LinearGaussianProblem& whole, const PruningPoint& point)
     : problem(first_features(whole, point.size)),
-      basis(problem),
+      basis(problem,
+            may_shrink(point.size, static_cast<double>(point.n), std::max(point.ridge, point.retrain_ridge))),
       n(static_cast<double>(point.n)),
       law(basis, n, point.ridge) {}
 
@@ -62,7 +63,7 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
   check::at_least("n", n, 1);
   check::nonnegative("ridge", ridge);
   const double samples = static_cast<double>(n);
-  const theory::Eigenbasis basis(problem);
+  const theory::WhiteBasis basis(problem, theory::may_shrink(problem.features(), samples, ridge));
   const theory::MatrixLaw law(basis, samples, ridge);
   const Index p = problem.features(), m = problem.targets();
   ModelLaw result;
@@ -71,17 +72,16 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
     for (Index t = 0; t < m; ++t) result.mean.push_back(law.mean(i, t));
   for (Index t = 0; t < m; ++t)
     for (Index r = 0; r < m; ++r) result.omega.push_back(law.omega(t, r));
-  std::vector<double> weights(basis.rank());
-  for (Index j = 0; j < basis.rank(); ++j) weights[j] = law.shrink[j] * law.shrink[j] / samples;
   if (problem.diagonal()) {
-    result.spread = basis.weighted_diagonal(weights);
+    result.spread = law.solver.square_rows();
+    for (double& variance : result.spread) variance /= samples;
     return result;
   }
   result.spread.resize(p * p);
   const Block spread{result.spread.data(), p, p, p};
   Indices all(p);
   std::iota(all.begin(), all.end(), Index{0});
-  basis.weighted_block(all, weights, spread);
+  law.solver.gram(all, std::vector<double>(basis.rank(), 1.0 / samples), spread);
   // Where the variances are infinite, a covariance that is zero up to rounding stays zero.
   const double rounding = law.finite ? 0.0 : covariance_rounding(p);
   for (Index j = 0; j < p; ++j)
