@@ -14,7 +14,7 @@ namespace overprune {
 namespace {
 
 // Ratio of variances up to which an eigenvector's error, epsilon times that, is of no account.
-constexpr double kSameScale = 1e6;
+constexpr double kSameScale = 1e4;
 
 double dot(Index n, const double* a, const double* b) {
   double sum[4] = {};
@@ -32,19 +32,20 @@ void CovarianceRoot::factor(Block sigma, bool graded) {
   const Block original = spare_.block(p, p);
   copy(sigma, original);
   order_.clear();
-  triangular_ = !graded && definite_cholesky(sigma);
+  const bool definite = definite_cholesky(sigma);
+  triangular_ = definite && !graded;
   factor_ = sigma;
   rank_ = p;
   if (triangular_) return;
-  pivot(original);
+  const double size = static_cast<double>(std::max<Index>(p, 8));
+  pivot(original, definite ? 0.0 : covariance_rounding(p) * size);
   dependents();
 }
 
-/// The largest variance that is left goes next, until what is left of every feature is rounding of its own
-/// variance.
-void CovarianceRoot::pivot(ConstBlock sigma) {
+/// The largest variance that is left goes next, until what is left of every feature is this part of its own
+/// variance at most.
+void CovarianceRoot::pivot(ConstBlock sigma, double rounding) {
   const Index p = sigma.rows;
-  const double rounding = covariance_rounding(p) * static_cast<double>(std::max<Index>(p, 8));
   factor_ = pivoted_.block(p, p);
   order_.resize(p);
   std::iota(order_.begin(), order_.end(), Index{0});
@@ -184,19 +185,19 @@ void orthogonalize_columns(Block f) {
   }
 }
 
-bool differ_in_scale(ConstBlock sigma) {
+bool differ_in_scale(ConstVector variances) {
   double least = std::numeric_limits<double>::infinity(), largest = 0.0;
-  for (Index i = 0; i < sigma.rows; ++i) {
-    if (!(sigma(i, i) > 0.0)) continue;
-    least = std::min(least, sigma(i, i));
-    largest = std::max(largest, sigma(i, i));
+  for (Index i = 0; i < variances.size; ++i) {
+    if (!(variances(i) > 0.0)) continue;
+    least = std::min(least, variances(i));
+    largest = std::max(largest, variances(i));
   }
   return largest / kSameScale > least;
 }
 
 std::vector<double> positive_eigenvalues(Block sigma) {
   std::vector<double> values(sigma.rows);
-  if (!differ_in_scale(sigma)) {
+  if (!differ_in_scale(diagonal_of(sigma))) {
     if (!kernels::active().symmetric_eigen(sigma.rows, sigma.data, sigma.ld, values.data()))
       check::fail("covariance has no eigendecomposition that converges");
     const double zero = covariance_rounding(sigma.rows) * std::max(values.back(), 0.0);

@@ -28,7 +28,7 @@ class CovarianceRoot {
   void dual(Block d);        ///< d (p, r) receives D
 
  private:
-  void pivot(ConstBlock sigma);
+  void pivot(ConstBlock sigma, double rounding);
   void dependents();
   void finish(Block rows, Block out);
 
@@ -48,7 +48,10 @@ void orthogonalize_columns(Block f);
 
 /// Whether features differ so much in size that the eigenvectors of their covariance would lose the small
 /// ones.
-bool differ_in_scale(ConstBlock sigma);
+/// @param variances  (p) those that are not positive do not count
+bool differ_in_scale(ConstVector variances);
+/// The variances in a covariance.
+inline ConstVector diagonal_of(ConstBlock sigma) { return {sigma.data, sigma.rows, sigma.ld + 1}; }
 
 /// The eigenvalues that are positive beyond rounding, in rising order; sigma (p, p) is overwritten.
 std::vector<double> positive_eigenvalues(Block sigma);

@@ -143,7 +143,7 @@ class Density {
     for (Index i = 0; i < s_; ++i)
       if (chosen_[support[i]]) rows.push_back(i);
     const LinearGaussianProblem part = first_.problem.restrict(support);
-    const theory::WhiteBasis basis(part, theory::may_shrink(s_, first_.n, point_.retrain_ridge));
+    const theory::WhiteBasis basis(part, theory::may_shrink(part, first_.n, point_.retrain_ridge));
     result.retrained = mixture({basis, first_.n, point_.retrain_ridge}, rows);
     return true;
   }

@@ -138,7 +138,7 @@ void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& g
   std::vector<Indices> supports;
   if (fixed_) {
     const LinearGaussianProblem part = basis_.problem().restrict(support_);
-    const WhiteBasis second_basis(part, may_shrink(part.features(), n, grid.retrain_ridge));
+    const WhiteBasis second_basis(part, may_shrink(part, n, grid.retrain_ridge));
     const MatrixLaw second(second_basis, n, grid.retrain_ridge);
     second_.tau = second.tau;
     second_.risk = second.risk;

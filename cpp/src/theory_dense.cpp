@@ -115,7 +115,7 @@ void WhiteBasis::decompose_dense() {
   const Index k = features();
   dense_ = dense_buffer_.block(k, k);
   copy_strided(problem_.covariance(), 1.0, dense_);
-  if (shrinks_ && !differ_in_scale(dense_)) {
+  if (shrinks_ && !differ_in_scale(problem_.variances())) {
     std::vector<double> values(k);
     if (!kernels::active().symmetric_eigen(k, dense_.data, dense_.ld, values.data()))
       check::fail("covariance has no eigendecomposition that converges");
@@ -130,24 +130,45 @@ void WhiteBasis::decompose_dense() {
     return;
   }
   // The eigenvectors of features on very different scales lose the small ones: Jacobi's do not.
-  CovarianceRoot cholesky;
-  Buffer buffer;
-  const Block sigma = buffer.block(k, k);
+  CovarianceRoot cholesky, graded;
+  Buffer buffer, graded_buffer;
+  const Block sigma = buffer.block(k, k), again = graded_buffer.block(k, k);
   copy(dense_, sigma);
-  cholesky.factor(sigma, shrinks_);
-  const Index r = cholesky.rank();
+  cholesky.factor(sigma);
+  if (shrinks_) {
+    copy(dense_, again);
+    graded.factor(again, true);
+  }
+  const Index r = shrinks_ ? graded.rank() : cholesky.rank();
   dense_ = dense_buffer_.block(k, r);
   dual_ = dual_buffer_.block(k, r);
-  cholesky.root(dense_);
-  cholesky.dual(dual_);
   values_.assign(r, 1.0);
   root_ = FeatureMatrix(dense_);
-  if (!shrinks_) return;
+  if (!shrinks_) {
+    cholesky.root(dense_);
+    cholesky.dual(dual_);
+    return;
+  }
+  graded.root(dense_);
   orthogonalize_columns(dense_);
-  const Block rotation = cholesky.coordinates(dense_), rotated = buffer.block(k, r);
-  multiply(false, dual_, rotation, 0.0, rotated);
-  copy(rotated, dual_);
   for (Index j = 0; j < r; ++j) values_[j] = norm2(dense_.columns(j, 1));
+  CovarianceRoot& from = cholesky.rank() == r ? cholesky : graded;
+  rotation_ = rotation_buffer_.block(r, r);
+  copy(from.coordinates(dense_), rotation_);
+  const Block before = (&from == &cholesky ? graded_buffer : buffer).block(k, r);
+  from.dual(before);
+  multiply(false, before, rotation_, 0.0, dual_);
+}
+
+Block WhiteBasis::coordinates(Block h, Buffer& buffer) const {
+  if (!rotation_.data) return h;
+  const Block rotated = buffer.block(h.rows, h.cols);
+  multiply(true, rotation_, h, 0.0, rotated);
+  return rotated;
+}
+
+bool may_shrink(const LinearGaussianProblem& problem, double n, double ridge) {
+  return ridge > 0.0 || static_cast<double>(problem.features()) > n || !differ_in_scale(problem.variances());
 }
 
 FeatureMatrix WhiteBasis::solver(double tau, Buffer& buffer) const {

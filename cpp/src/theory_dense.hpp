@@ -41,7 +41,7 @@ class FeatureMatrix {
 };
 
 /// A square root of the covariance, Sigma = F F', in whose coordinates the features are white: x = F g, u =
-/// F'beta. Its columns are orthogonal where a law on it shrinks, and then their squared lengths are the
+/// F'beta. Its columns are orthogonal where a law on it may shrink, and their squared lengths the
 /// eigenvalues; else it is a Cholesky factor, for which the features' scales are of no account.
 class WhiteBasis {
  public:
@@ -67,6 +67,9 @@ class WhiteBasis {
   /// (Sigma + tau)^{-1} F (k, r); what is not independent is written to `buffer`, which it views. tau = 0:
   /// Sigma^+ F.
   FeatureMatrix solver(double tau, Buffer& buffer) const;
+  /// Standard normals h (r, c) as coordinates in this basis, in `buffer` or as they are: draws stay the same
+  /// whether a basis shrinks or not.
+  Block coordinates(Block h, Buffer& buffer) const;
   /// Sigma_SS in full, (s, s); independent features: see `diagonal`.
   void principal_block(const Indices& support, Block out) const;
 
@@ -80,14 +83,15 @@ class WhiteBasis {
   Indices where_;  // (r) the feature of each eigenvalue where features are independent
   FeatureMatrix root_;
   Block dense_, dual_;  // (k, r) F; Sigma^+ F where that is not F over the eigenvalues to the last digits
+  Block rotation_;      // (r, r) from the Cholesky factor to F, where they are different bases of one problem
   Block signal_, cross_, energy_, noise_;
-  Buffer dense_buffer_, dual_buffer_, signal_buffer_, cross_buffer_, energy_buffer_, noise_buffer_;
+  Buffer dense_buffer_, dual_buffer_, rotation_buffer_, signal_buffer_, cross_buffer_, energy_buffer_,
+      noise_buffer_;
 };
 
-/// Whether training so many features may have an effective ridge.
-inline bool may_shrink(Index features, double n, double ridge) {
-  return ridge > 0.0 || static_cast<double>(features) > n;
-}
+/// Whether a basis of this problem is to have eigenvalues: where training may have an effective ridge, and
+/// where they come without loss.
+bool may_shrink(const LinearGaussianProblem& problem, double n, double ridge);
 
 /// theta = (Sigma + tau)^{-1} F v, v = u + e, e = n^{-1/2} H root', H (r, m) standard normal.
 struct MatrixLaw {

@@ -83,7 +83,7 @@ Risks fixed_support(const WhiteBasis& basis, const MatrixLaw& law, double n, con
   }
   if (grid.retrain) {
     const LinearGaussianProblem part = basis.problem().restrict(support);
-    const WhiteBasis own(part, may_shrink(part.features(), n, grid.retrain_ridge));
+    const WhiteBasis own(part, may_shrink(part, n, grid.retrain_ridge));
     risks.retrained.value = MatrixLaw(own, n, grid.retrain_ridge).risk;
   }
   return risks;

@@ -47,8 +47,8 @@ class ModelDraws {
   Index first_ = 0;
   double sign_ = 1.0;
   Block noises_, thetas_, theta_, noise_;
-  Buffer normals_, scaled_, noises_buffer_, thetas_buffer_, theta_buffer_, noise_buffer_, scores_, fresh_,
-      images_, kept_;
+  Buffer normals_, scaled_, rotated_, noises_buffer_, thetas_buffer_, theta_buffer_, noise_buffer_, scores_,
+      fresh_, images_, kept_;
 };
 
 }  // namespace overprune::theory

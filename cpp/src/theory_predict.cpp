@@ -86,6 +86,8 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std
   check::at_least("workers", options.workers, 1);
   if (!(options.rtol > 0.0)) check::fail("rtol must be positive, got ", options.rtol);
   if (options.test != nullptr) {
+    check::finite("test features", options.test->features);
+    check::finite("test targets", options.test->targets);
     check::same("test features (columns)", problem.features(), options.test->features.cols);
     check::same("test targets (columns)", problem.targets(), options.test->targets.cols);
     check::same("test targets (rows)", options.test->features.rows, options.test->targets.rows);
@@ -106,7 +108,7 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std
     // By far the dearest step: once for all trainings of a kind, so that no point depends on the others.
     std::array<std::unique_ptr<const theory::WhiteBasis>, 2> bases;
     for (std::size_t t = 0; t < trainings.size(); ++t) {
-      const bool shrinks = theory::may_shrink(part.features(), static_cast<double>(trainings[t].n),
+      const bool shrinks = theory::may_shrink(part, static_cast<double>(trainings[t].n),
                                               std::max(trainings[t].ridge, grid.retrain_ridge));
       if (!bases[shrinks]) bases[shrinks] = std::make_unique<const theory::WhiteBasis>(part, shrinks);
       const theory::WhiteBasis& basis = *bases[shrinks];

@@ -156,7 +156,7 @@ class DenseSchedule final : public ScheduleMethod {
       const double scale = std::sqrt(static_cast<double>(r) / norm2(h.columns(t, 1)));
       for (Index i = 0; i < r; ++i) h(i, t) *= draw % 2 == 0 ? scale : -scale;
     }
-    return h;
+    return model_->basis.coordinates(h, own.rotated);
   }
 
   /// The dense model of one draw.

@@ -12,7 +12,7 @@ namespace overprune::theory {
 DenseModel::DenseModel(std::shared_ptr<const LinearGaussianProblem> whole, double samples, double ridge)
     : problem(std::move(whole)),
       n(samples),
-      basis(*problem, may_shrink(problem->features(), samples, ridge)),
+      basis(*problem, may_shrink(*problem, samples, ridge)),
       law(basis, samples, ridge) {
   const Index m = targets();
   noise = signal = error = overlap = SmallMatrix(m, m);

@@ -95,7 +95,7 @@ void SupportForms::reduce(Index s, ConstBlock y) {
   reduced_ = rotated_.block(s, y.cols);
   copy(y.top(s), reduced_);
   const ConstBlock sigma{sigma_.data, s, s, sigma_.ld};
-  tridiagonal_ = basis_.diagonal() || !differ_in_scale(sigma);
+  tridiagonal_ = basis_.diagonal() || !differ_in_scale(diagonal_of(sigma));
   if (basis_.diagonal()) {
     for (Index i = 0; i < s; ++i) diagonal_[i] = values_[i] = basis_.problem().variances()(order_[i]);
   } else if (tridiagonal_) {
