@@ -164,6 +164,8 @@ class StoringSink final : public GridSink {
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
                            const Poll& poll) {
   const Interruptible interruptible(poll);
+  check::view("X", x);
+  check::view("y", y);
   const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
                         std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
