@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune::check {
@@ -20,6 +21,12 @@ template <class... Parts>
   throw std::invalid_argument(message.str());
 }
 
+/// Extents of at least 0 that memory can hold, and data where there are elements. Every public function looks
+/// at its views in this way before it reads or writes them; `finite` does, too.
+void view(const char* name, ConstVector values);
+void view(const char* name, ConstMatrix values);
+/// Not null where there are so many numbers to read or to write.
+void pointer(const char* name, const void* data, Index count = 1);
 void at_least(const char* name, Index value, Index lowest);
 /// Finite, too.
 void nonnegative(const char* name, double value);
@@ -27,8 +34,10 @@ void same(const char* name, Index expected, Index got);
 void finite(const char* name, ConstVector values);
 void finite(const char* name, ConstMatrix values);
 void not_negative(const char* name, ConstVector values);
-/// Symmetric up to rounding, compared with the largest diagonal entry.
+/// Symmetric up to rounding, compared with the diagonal entries of row and column.
 void symmetric(const char* name, ConstMatrix values);
+/// One of the rules.
+void rule(Rule value);
 /// Distinct integers in [0, size).
 void distinct(const char* name, const Indices& values, Index size);
 /// Strictly increasing integers in [lowest, highest], at least one of them.

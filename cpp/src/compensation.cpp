@@ -1,5 +1,9 @@
 #include "compensation.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "check.hpp"
 #include "covariance.hpp"
 #include "kernels/table.hpp"
@@ -8,6 +12,17 @@
 
 namespace overprune {
 namespace {
+
+/// A power of two that puts the variances in the middle of the range of double precision.
+double middle_scale(ConstMatrix hessian) {
+  int least = std::numeric_limits<int>::max(), largest = std::numeric_limits<int>::min();
+  for (Index i = 0; i < hessian.rows; ++i) {
+    if (!(hessian(i, i) > 0.0)) continue;
+    least = std::min(least, std::ilogb(hessian(i, i)));
+    largest = std::max(largest, std::ilogb(hessian(i, i)));
+  }
+  return least > largest ? 1.0 : std::exp2(-(least + largest) / 2);
+}
 
 /// out (s, m) = theta_S + H_SS^+ H_{S,S^c} theta_{S^c}.
 void project(ConstMatrix hessian, ConstMatrix theta, const Indices& support, Block out) {
@@ -31,6 +46,9 @@ void project(ConstMatrix hessian, ConstMatrix theta, const Indices& support, Blo
 }  // namespace
 
 void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, Matrix compensated) {
+  check::view("theta", theta);
+  check::view("hessian", hessian);
+  check::view("compensated", compensated);
   check::same("compensated", theta.rows, compensated.rows);
   check::same("compensated (targets)", theta.cols, compensated.cols);
   check::same("hessian (rows)", theta.rows, hessian.rows);
@@ -47,7 +65,7 @@ void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, 
               metric = hessian_buffer.block(theta.rows, theta.rows);
   const double scale = safe_scale(theta);
   copy_strided(theta, scale, model);
-  copy_strided(hessian, safe_scale(hessian), metric);
+  copy_strided(hessian, middle_scale(hessian), metric);
   project(column_major(metric.data, metric.rows, metric.cols),
           column_major(model.data, model.rows, model.cols), support, found);
   for (Index t = 0; t < theta.cols; ++t) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "check.hpp"
+#include "covariance_root.hpp"
 #include "kernels/table.hpp"
 #include "pace.hpp"
 
@@ -69,20 +70,13 @@ bool factorize_covariance(Block sigma, const char* name) {
 }
 
 void solve_covariance(ConstBlock sigma, ConstBlock rhs, Block solution) {
-  const auto& kernel = kernels::active();
-  const Index p = sigma.rows, m = rhs.cols;
   Buffer buffer;
-  const Block triangle = buffer.block(p, p);
+  const Block triangle = buffer.block(sigma.rows, sigma.cols);
   copy(sigma, triangle);
-  if (definite_cholesky(triangle)) {
-    copy(rhs, solution);
-    kernel.solve_triangular(true, false, p, m, triangle.data, triangle.ld, solution.data, solution.ld);
-    kernel.solve_triangular(true, true, p, m, triangle.data, triangle.ld, solution.data, solution.ld);
-  } else {
-    double condition = 1.0;
-    kernel.min_norm(p, p, m, sigma.data, sigma.ld, rhs.data, rhs.ld, covariance_rounding(p), solution.data,
-                    solution.ld, &condition);
-  }
+  CovarianceRoot root;
+  root.factor(triangle);
+  copy(rhs, solution);
+  root.solve(solution);
 }
 
 }  // namespace overprune

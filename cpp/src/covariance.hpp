@@ -26,7 +26,7 @@ std::vector<double> principal_block(ConstMatrix sigma, const Indices& features);
 /// @throws std::invalid_argument where an eigenvalue is negative beyond rounding
 bool factorize_covariance(Block sigma, const char* name = "covariance");
 
-/// Sigma^+ rhs, by Cholesky where Sigma is definite and by a rank-revealing decomposition elsewhere.
+/// Sigma^+ rhs, rhs in the range of Sigma; see CovarianceRoot.
 void solve_covariance(ConstBlock sigma, ConstBlock rhs, Block solution);
 
 }  // namespace overprune

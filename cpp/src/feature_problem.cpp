@@ -52,6 +52,11 @@ RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teac
                                            const ScalarFunction& link, const std::function<void()>& poll)
     : p_(weights.rows), d_(weights.cols), noise_std_(noise_std), activation_(activation), link_(link) {
   const Interruptible interruptible(poll);
+  check_function("activation", activation);
+  check_function("link", link);
+  check::finite("weights", weights);
+  check::finite("teacher", teacher);
+  check::finite("bias", bias);
   check::at_least("weights (rows)", p_, 1);
   check::at_least("weights (columns)", d_, 1);
   check::same("teacher", d_, teacher.size);

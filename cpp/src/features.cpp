@@ -61,7 +61,18 @@ Factor factor(ConstMatrix matrix, Buffer& buffer) {
 
 }  // namespace
 
+void check_function(const char* name, const ScalarFunction& function) {
+  if (!function.named()) return;
+  const auto number = static_cast<int>(function.activation());
+  if (!function.name().empty()) check::fail(name, " must have a callback, got none");
+  if (number < 0 || number >= static_cast<int>(std::size(kNames)))
+    check::fail(name, " must be one of identity, relu, sign, erf, cos, tanh, gelu; got number ", number);
+}
+
 void ScalarFunction::operator()(double* values, Index count) const {
+  check_function("activation", *this);
+  check::at_least("count", count, 0);
+  check::pointer("values", values, count);
   if (named()) {
     kernels::active().activate(static_cast<int>(activation_), count, 1, nullptr, values, count);
     return;
@@ -80,7 +91,10 @@ Activation activation_from_name(const std::string& name) {
   check::fail("activation must be one of identity, relu, sign, erf, cos, tanh, gelu; got '", name, "'");
 }
 
-const char* name_of(Activation activation) { return kNames[static_cast<int>(activation)]; }
+const char* name_of(Activation activation) {
+  check_function("activation", activation);
+  return kNames[static_cast<int>(activation)];
+}
 
 void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,
                    const double* bias, Block out, const Poll& poll) {
@@ -99,9 +113,11 @@ void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& 
 
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out) {
-  check::at_least("inputs (rows)", inputs.rows, 0);
-  check::at_least("inputs (columns)", inputs.cols, 0);
-  check::at_least("weights (rows)", weights.rows, 0);
+  check_function("activation", activation);
+  check::view("inputs", inputs);
+  check::view("weights", weights);
+  check::view("bias", bias);
+  check::view("out", out);
   check::same("weights (columns)", inputs.cols, weights.cols);
   if (bias.size != 0) check::same("bias", weights.rows, bias.size);
   check::same("out (rows)", inputs.rows, out.rows);

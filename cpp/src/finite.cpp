@@ -2,12 +2,14 @@
 
 #include <cmath>
 
+#include "check.hpp"
 #include "kernels/table.hpp"
 #include "pace.hpp"
 
 namespace overprune {
 
 bool all_finite(ConstMatrix values) {
+  check::view("values", values);
   if (values.rows == 0 || values.cols == 0) return true;
   if (values.rows == 1 || (values.cols > 1 && values.row_stride != 1 && values.col_stride == 1))
     values = {values.data, values.cols, values.rows, values.col_stride, values.row_stride};

@@ -17,6 +17,7 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
   if (point.size < 1 || point.size > problem.features())
     check::fail("size must lie in [1, ", problem.features(), "], got ", point.size);
   check::increasing("nonzeros", nonzeros, 1, point.size);
+  check::rule(point.rule);
   check::nonnegative("ridge", point.ridge);
   check::nonnegative("retrain_ridge", point.retrain_ridge);
   check::at_least("draws", options.draws, 1);
@@ -25,7 +26,8 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
 
 FirstStage::FirstStage(const LinearGaussianProblem& whole, const PruningPoint& point)
     : problem(first_features(whole, point.size)),
-      basis(problem),
+      basis(problem,
+            may_shrink(problem, static_cast<double>(point.n), std::max(point.ridge, point.retrain_ridge))),
       n(static_cast<double>(point.n)),
       law(basis, n, point.ridge) {}
 
@@ -62,7 +64,7 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
   check::at_least("n", n, 1);
   check::nonnegative("ridge", ridge);
   const double samples = static_cast<double>(n);
-  const theory::Eigenbasis basis(problem);
+  const theory::WhiteBasis basis(problem, theory::may_shrink(problem, samples, ridge));
   const theory::MatrixLaw law(basis, samples, ridge);
   const Index p = problem.features(), m = problem.targets();
   ModelLaw result;
@@ -71,17 +73,16 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
     for (Index t = 0; t < m; ++t) result.mean.push_back(law.mean(i, t));
   for (Index t = 0; t < m; ++t)
     for (Index r = 0; r < m; ++r) result.omega.push_back(law.omega(t, r));
-  std::vector<double> weights(basis.rank());
-  for (Index j = 0; j < basis.rank(); ++j) weights[j] = law.shrink[j] * law.shrink[j] / samples;
   if (problem.diagonal()) {
-    result.spread = basis.weighted_diagonal(weights);
+    result.spread = law.solver.square_rows();
+    for (double& variance : result.spread) variance /= samples;
     return result;
   }
   result.spread.resize(p * p);
   const Block spread{result.spread.data(), p, p, p};
   Indices all(p);
   std::iota(all.begin(), all.end(), Index{0});
-  basis.weighted_block(all, weights, spread);
+  law.solver.gram(all, std::vector<double>(basis.rank(), 1.0 / samples), spread);
   // Where the variances are infinite, a covariance that is zero up to rounding stays zero.
   const double rounding = law.finite ? 0.0 : covariance_rounding(p);
   for (Index j = 0; j < p; ++j)
@@ -90,6 +91,19 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
       spread(j, i) = spread(i, j);
     }
   return result;
+}
+
+LinearGaussianProblem dense_equivalent(const LinearGaussianProblem& problem) {
+  const theory::WhiteBasis basis(problem, true);
+  std::vector<double> variances(problem.features(), 0.0), beta(problem.features(), 0.0);
+  for (Index j = 0; j < basis.rank(); ++j) {
+    variances[j] = basis.values()[j];
+    double square = 0.0;
+    for (Index t = 0; t < problem.targets(); ++t) square += basis.signal()(j, t) * basis.signal()(j, t);
+    beta[j] = std::sqrt(square) / std::sqrt(variances[j]);
+  }
+  return {column_major(beta.data(), problem.features(), 1), vector_view(variances),
+          std::sqrt(problem.noise_floor())};
 }
 
 ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPoint& point, Index nonzeros,

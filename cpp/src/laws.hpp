@@ -19,7 +19,7 @@ class FirstStage {
   FirstStage(const FirstStage&) = delete;
 
   const LinearGaussianProblem problem;
-  const Eigenbasis basis;
+  const WhiteBasis basis;
   const double n;
   const MatrixLaw law;
 

@@ -82,7 +82,7 @@ class Density {
   CoefficientDensity find(const Poll& poll) {
     const theory::DrawnModels models(first_, point_, s_, retrain_, options_, poll);
     CoefficientDensity result;
-    result.dense = mixture(first_.basis, first_.law, features_);
+    result.dense = mixture(first_.law, features_);
     const bool exact = survivors(result);
     const bool known = retrain_ && retrained(result);
     if (!exact || (retrain_ && !known)) draw(models, exact, result, poll);
@@ -92,11 +92,11 @@ class Density {
 
  private:
   /// Mean over `rows` of the law of theta_i, where |theta_i| > above_i if that is given.
-  std::vector<double> mixture(const theory::Eigenbasis& basis, const theory::MatrixLaw& law,
-                              const Indices& rows, const std::vector<double>& above = {}) const {
-    std::vector<double> mass(length_, rows.empty() ? kNaN : 0.0), weights(basis.rank());
-    for (Index j = 0; j < basis.rank(); ++j) weights[j] = law.shrink[j] * law.shrink[j] / first_.n;
-    const std::vector<double> variance = basis.weighted_diagonal(weights);
+  std::vector<double> mixture(const theory::MatrixLaw& law, const Indices& rows,
+                              const std::vector<double>& above = {}) const {
+    std::vector<double> mass(length_, rows.empty() ? kNaN : 0.0);
+    std::vector<double> variance = law.solver.square_rows();
+    for (double& one : variance) one /= first_.n;
     const double weight = 1.0 / static_cast<double>(rows.size());
     for (Index t = 0; t < m_; ++t)
       for (const Index i : rows)
@@ -113,7 +113,7 @@ class Density {
       Indices kept;
       for (const Index i : first_.oracle_support(s_))
         if (chosen_[i]) kept.push_back(i);
-      result.surviving = mixture(first_.basis, first_.law, kept);
+      result.surviving = mixture(first_.law, kept);
     } else if (first_.basis.diagonal() && m_ == 1 && first_.law.risk > 0.0 && s_ < first_.basis.rank()) {
       const auto truncate = [&](Index, double threshold, const std::vector<double>& probability) {
         std::vector<double> above(point_.size, threshold);
@@ -126,7 +126,7 @@ class Density {
           total += probability[i];
           if (point_.rule == Rule::hessian) above[i] /= root;
         }
-        result.surviving = mixture(first_.basis, first_.law, able, above);
+        result.surviving = mixture(first_.law, able, above);
         for (double& value : result.surviving) value *= static_cast<double>(able.size()) / total;
       };
       theory::independent_survival(first_, point_, {s_}, truncate);
@@ -143,8 +143,8 @@ class Density {
     for (Index i = 0; i < s_; ++i)
       if (chosen_[support[i]]) rows.push_back(i);
     const LinearGaussianProblem part = first_.problem.restrict(support);
-    const theory::Eigenbasis basis(part);
-    result.retrained = mixture(basis, {basis, first_.n, point_.retrain_ridge}, rows);
+    const theory::WhiteBasis basis(part, theory::may_shrink(part, first_.n, point_.retrain_ridge));
+    result.retrained = mixture({basis, first_.n, point_.retrain_ridge}, rows);
     return true;
   }
 

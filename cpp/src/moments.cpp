@@ -157,6 +157,13 @@ double feature_moments(ConstMatrix weights, const ScalarFunction& activation, Co
                        ConstVector teacher, Matrix covariance, Vector cross, const ScalarFunction& link,
                        const Poll& poll) {
   const Index p = weights.rows;
+  check_function("activation", activation);
+  check_function("link", link);
+  check::view("weights", weights);
+  check::view("teacher", teacher);
+  check::view("bias", bias);
+  check::view("covariance", covariance);
+  check::view("cross", cross);
   check::at_least("weights (rows)", p, 1);
   check::at_least("weights (columns)", weights.cols, 1);
   check::same("teacher", weights.cols, teacher.size);

@@ -45,6 +45,7 @@ void least(const double* values, std::size_t count, const std::vector<double>& s
 
 PhaseResult phase(const std::vector<GroupedFeatures>& problems, const std::vector<PhasePoint>& points,
                   const PhaseOptions& options, const std::function<void()>& poll) {
+  check_rules(options.rules);
   check::at_least("workers", options.workers, 1);
   for (const PhasePoint& point : points) check_point(point, problems, options);
   const std::size_t P = points.size(), R = options.rules.size(), G = options.retrain ? 2 : 1;

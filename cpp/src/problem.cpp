@@ -7,6 +7,7 @@
 #include "block.hpp"
 #include "check.hpp"
 #include "covariance.hpp"
+#include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/pruning.hpp"
 #include "pace.hpp"
@@ -65,7 +66,7 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, Noise noise)
   check::at_least("beta (targets)", m_, 1);
   check::finite("beta", beta);
   beta_ = dense_copy(beta);
-  if (noise.covariance.data) {
+  if (noise.covariance.data || noise.covariance.rows != 0 || noise.covariance.cols != 0) {
     take_covariance("noise_covariance", noise.covariance, m_, noise_, noise_factor_);
     for (Index t = 0; t < m_; ++t) noise_floor_ += noise_[t * m_ + t];
     noise_std_ = std::sqrt(noise_floor_ / static_cast<double>(m_));
@@ -113,6 +114,8 @@ double LinearGaussianProblem::null_risk() const {
 }
 
 void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
+  check::view("theta", theta);
+  check::view("risk", risk);
   check::same("theta", p_, theta.rows);
   check::same("theta (columns)", risk.size * m_, theta.cols);
   check::finite("theta", theta);
@@ -131,6 +134,9 @@ void LinearGaussianProblem::risk(ConstMatrix theta, Vector risk) const {
 
 void LinearGaussianProblem::sample(Index n, std::uint64_t seed, std::uint64_t stream, Matrix x,
                                    Matrix y) const {
+  check::at_least("n", n, 1);
+  check::view("x", x);
+  check::view("y", y);
   check::same("x (rows)", n, x.rows);
   check::same("x (columns)", p_, x.cols);
   check::same("y (rows)", n, y.rows);
@@ -238,6 +244,7 @@ LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) c
 
 void LinearGaussianProblem::oracle_scores(Index k, double* scores) const {
   if (k < 1 || k > p_) check::fail("k must lie in [1, ", p_, "], got ", k);
+  check::pointer("scores", scores, k);
   Indices first(k);
   std::vector<double> root_variances(k);
   for (Index i = 0; i < k; ++i) {
@@ -259,6 +266,11 @@ DataProblem::DataProblem(const Data& data, bool classes, Index features, const S
       random_(features > 0),
       activation_(activation),
       seed_(seed) {
+  check_function("activation", activation);
+  check::view("inputs", data.inputs);
+  check::view("targets", data.targets);
+  check::view("test_inputs", data.test_inputs);
+  check::view("test_targets", data.test_targets);
   check::at_least("inputs (rows)", rows_, 1);
   check::at_least("inputs (columns)", d_, 1);
   check::at_least("targets (columns)", m_, 1);

@@ -12,6 +12,7 @@ namespace overprune {
 
 void check_rules(const std::vector<Rule>& rules) {
   if (rules.empty()) check::fail("rules must not be empty");
+  for (const Rule rule : rules) check::rule(rule);
   for (std::size_t r = 0; r < rules.size(); ++r)
     for (std::size_t q = 0; q < r; ++q)
       if (rules[q] == rules[r]) check::fail("rules must be distinct, got ", name_of(rules[r]), " twice");
@@ -168,9 +169,13 @@ class StoringSink final : public GridSink {
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
                            const Poll& poll) {
   const Interruptible interruptible(poll);
+  check::view("X", x);
+  check::view("y", y);
   const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
                         std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
+  if (grid.compensate)
+    check::fail("compensate must be false in prune_path, got true: compensate each pruned model by itself");
   if (inputs.curvature.size != 0) check::same("curvature", x.cols, inputs.curvature.size);
   check::finite("curvature", inputs.curvature);
   check::not_negative("curvature", inputs.curvature);

@@ -115,6 +115,7 @@ void each(ConstMatrix theta, ConstVector weight, Vector scores, Function f) {
 // where fewer than k are left, the next guess is lower, and in the end none.
 void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, Indices& chosen) {
   const Index p = scores.size;
+  check::view(magnitude ? "theta" : "scores", scores);
   if (k < 0 || k > p) check::fail("k must lie in [0, ", p, "], got ", k);
   std::vector<double> copy;
   if (scores.stride != 1) {
@@ -187,14 +188,22 @@ Rule rule_from_name(const std::string& name) {
   check::fail("rule must be one of magnitude, hessian, oracle, random; got '", name, "'");
 }
 
-const char* name_of(Rule rule) { return kNames[static_cast<int>(rule)]; }
+const char* name_of(Rule rule) {
+  const auto number = static_cast<int>(rule);
+  if (number < 0 || number >= static_cast<int>(std::size(kNames)))
+    check::fail("rule must be one of magnitude, hessian, oracle, random; got number ", number);
+  return kNames[number];
+}
 
 void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores) {
   if (rule != Rule::magnitude && rule != Rule::hessian)
     check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
   const bool hessian = rule == Rule::hessian;
+  check::view("theta", theta);
+  check::view("scores", scores);
   check::same("scores", theta.rows, scores.size);
   if (!hessian) return rank_scores(theta, {}, scores);
+  check::view("curvature", curvature);
   check::same("curvature", theta.rows, curvature.size);
   if (theta.cols == 1) {
     // In this order a square that overflows meets no weight of 0.
@@ -209,6 +218,9 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
 }
 
 void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
+  check::view("theta", theta);
+  check::view("root_curvature", root_curvature);
+  check::view("scores", scores);
   check::same("scores", theta.rows, scores.size);
   if (root_curvature.size != 0) check::same("root_curvature", theta.rows, root_curvature.size);
   if (theta.cols == 1) {
@@ -256,14 +268,15 @@ Indices top_k_order(ConstVector scores, Index k) {
 }
 
 void prune(ConstMatrix theta, const Indices& support, Matrix pruned) {
+  check::view("theta", theta);
+  check::view("pruned", pruned);
   check::same("pruned", theta.rows, pruned.rows);
   check::same("pruned (targets)", theta.cols, pruned.cols);
+  check::distinct("support", support, theta.rows);
   for (Index j = 0; j < pruned.cols; ++j)
     for (Index i = 0; i < pruned.rows; ++i) pruned(i, j) = 0.0;
-  for (const Index i : support) {
-    if (i < 0 || i >= theta.rows) check::fail("support must lie in [0, ", theta.rows, "), got ", i);
+  for (const Index i : support)
     for (Index j = 0; j < theta.cols; ++j) pruned(i, j) = theta(i, j);
-  }
 }
 
 }  // namespace overprune

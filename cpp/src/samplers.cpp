@@ -12,8 +12,35 @@
 
 namespace overprune {
 
+namespace {
+
+/// Whether columns first, first + 1, ... of X can be written to `out`.
+void check_columns(Index first, Matrix out, Index rows, Index features) {
+  check::view("out", out);
+  check::same("out (rows)", rows, out.rows);
+  if (first < 0 || first > features - out.cols)
+    check::fail("first must lie in [0, ", features - out.cols, "], got ", first);
+}
+
+/// What Sampler::evaluate is asked to judge.
+void check_models(const Models& models, Index features, Index targets, const double* risk) {
+  check::view("theta", models.theta);
+  check::same("theta", models.count, models.theta.rows);
+  if (models.count < 0 || models.count > features)
+    check::fail("count must lie in [0, ", features, "], got ", models.count);
+  if (models.theta.cols % targets != 0)
+    check::fail("theta must have a multiple of ", targets, " columns, got ", models.theta.cols);
+  check::pointer("risk", risk, models.theta.cols);
+  for (Index i = 0; models.support && i < models.count; ++i)
+    if (models.support[i] < 0 || models.support[i] >= features)
+      check::fail("support must lie in [0, ", features, "), got ", models.support[i]);
+}
+
+}  // namespace
+
 void Sampler::columns(Index first, Matrix out) const {
   const ConstMatrix x = design();
+  check_columns(first, out, x.rows, x.cols);
   copy({&x(0, first), x.rows, out.cols, x.col_stride}, {out.data, x.rows, out.cols, out.col_stride});
 }
 
@@ -95,7 +122,10 @@ class DenseSampler final : public BaseSampler {
     respond(x_, problem_.beta(), y_);
     add_noise(problem_, seed, trial, scratch_, y_);
   }
-  void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
+  void evaluate(const Models& models, double* risk, double*) override {
+    check_models(models, problem_.features(), problem_.targets(), risk);
+    risk_.evaluate(models, risk);
+  }
 
  private:
   const LinearGaussianProblem& problem_;
@@ -128,9 +158,13 @@ class DiagonalSampler final : public BaseSampler {
   }
   void columns(Index first, Matrix out) const override {
     if (hold_) return Sampler::columns(first, out);
+    check_columns(first, out, y_.rows, problem_.features());
     draw_columns(first, {out.data, y_.rows, out.cols, out.col_stride});
   }
-  void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
+  void evaluate(const Models& models, double* risk, double*) override {
+    check_models(models, problem_.features(), problem_.targets(), risk);
+    risk_.evaluate(models, risk);
+  }
 
  private:
   void draw_columns(Index first, Block x) const {
@@ -169,7 +203,10 @@ class FeatureSampler final : public BaseSampler {
     if (!problem_.link_.is(Activation::identity)) problem_.link_(y_.data, n);
     add_noise(problem_.noise_std_, seed, trial, scratch_, y_);
   }
-  void evaluate(const Models& models, double* risk, double*) override { risk_.evaluate(models, risk); }
+  void evaluate(const Models& models, double* risk, double*) override {
+    check_models(models, problem_.p_, 1, risk);
+    risk_.evaluate(models, risk);
+  }
 
  private:
   const RandomFeatureProblem& problem_;
@@ -214,6 +251,7 @@ class DataSampler final : public BaseSampler {
 
   void evaluate(const Models& models, double* risk, double* accuracy) override {
     const Index m = problem_.m_, test_rows = test_x_.rows, columns = models.theta.cols;
+    check_models(models, problem_.p_, m, risk);
     ConstBlock features = test_x_.columns(0, models.count);
     if (models.support) {
       const Block gathered = gathered_.block(test_rows, models.count);
@@ -280,6 +318,7 @@ class DataSampler final : public BaseSampler {
 };
 
 void DataProblem::test_features(std::uint64_t stream, Matrix out) const {
+  check::view("out", out);
   check::same("out (rows)", test_rows_, out.rows);
   check::same("out (columns)", p_, out.cols);
   DataSampler source(*this, 1);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "check.hpp"
+#include "overprune/prune_path.hpp"
 #include "pace.hpp"
 
 namespace overprune {
@@ -28,6 +29,8 @@ void check_feature(double eigenvalue, double coefficient, Index i, const char* n
 }  // namespace
 
 Features::Features(ConstVector eigenvalues, ConstVector beta, double noise_std) {
+  check::view("eigenvalues", eigenvalues);
+  check::view("beta", beta);
   check::same("beta", eigenvalues.size, beta.size);
   check::nonnegative("noise_std", noise_std);
   finite_ = true;
@@ -52,6 +55,9 @@ Features::Features(ConstVector eigenvalues, ConstVector beta, double noise_std) 
 Features::Features(const Spectrum& spectrum) {
   const Index blocks = spectrum.eigenvalues.size;
   if (blocks == 0) check::fail("eigenvalues must not be empty");
+  check::view("eigenvalues", spectrum.eigenvalues);
+  check::view("weights", spectrum.weights);
+  check::view("signal", spectrum.signal);
   check::same("weights", blocks, spectrum.weights.size);
   check::same("signal", blocks, spectrum.signal.size);
   if (!spectrum.gaussian.empty())
@@ -188,11 +194,7 @@ void check_grid(const RealGrid& grid, double total) {
   check_axis("nonzeros", grid.nonzeros);
   if (grid.sizes.back() > total * (1.0 + 1e-12))
     check::fail("sizes must be at most the total weight ", total, ", got ", grid.sizes.back());
-  if (grid.rules.empty()) check::fail("rules must not be empty");
-  for (std::size_t i = 0; i < grid.rules.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (grid.rules[i] == grid.rules[j])
-        check::fail("rules must be distinct, got ", name_of(grid.rules[i]), " twice");
+  check_rules(grid.rules);
   check::nonnegative("ridge", grid.ridge);
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }

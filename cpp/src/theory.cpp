@@ -23,6 +23,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 void check_eigenvalues(ConstVector eigenvalues) {
+  check::view("eigenvalues", eigenvalues);
   for (Index i = 0; i < eigenvalues.size; ++i)
     if (!(eigenvalues(i) >= 0.0) || !std::isfinite(eigenvalues(i)))
       check::fail("eigenvalues must be finite and at least 0, got ", eigenvalues(i), " at index ", i);

@@ -34,7 +34,7 @@ void multiply(ConstBlock a, bool transpose_b, ConstBlock b, double beta, Block o
 }
 
 /// The support where it is the same in every draw; empty otherwise.
-Indices known_support(const Eigenbasis& basis, const MatrixLaw& law, Rule rule, Index s) {
+Indices known_support(const WhiteBasis& basis, const MatrixLaw& law, Rule rule, Index s) {
   const Index k = basis.features();
   Indices all(k);
   std::iota(all.begin(), all.end(), Index{0});
@@ -55,18 +55,14 @@ Indices known_support(const Eigenbasis& basis, const MatrixLaw& law, Rule rule, 
 
 /// rho of supports that do not depend on the noise, for which C = 0:
 /// Omega rho (1 - E tr(A Q) / n) = N + u'D (I - E Q) u, with A = I - D.
-std::vector<double> independent_memory(const Eigenbasis& basis, const MatrixLaw& law, double n,
+std::vector<double> independent_memory(const WhiteBasis& basis, const MatrixLaw& law, double n,
                                        const std::vector<Indices>& supports, double tau2) {
   const Index m = basis.targets(), r = basis.rank();
   Buffer buffers[6];
   const Block shrunk = buffers[0].block(r, m), image = buffers[1].block(basis.features(), m);
-  std::vector<double> weights(r);
-  for (Index j = 0; j < r; ++j) {
-    weights[j] = basis.values()[j] * law.shrink[j] * law.root_values[j];
-    for (Index t = 0; t < m; ++t)
-      shrunk(j, t) = law.tau * law.shrink[j] / law.root_values[j] * basis.signal()(j, t);
-  }
-  basis.combine(law.root_values, shrunk, image);  // F D u
+  for (Index t = 0; t < m; ++t)
+    for (Index j = 0; j < r; ++j) shrunk(j, t) = law.d[j] * basis.signal()(j, t);
+  basis.root().apply(shrunk, image);  // F D u
   const Block target = buffers[2].block(m, m);
   double share = 1.0;
   const double weight = 1.0 / static_cast<double>(supports.size());
@@ -78,7 +74,7 @@ std::vector<double> independent_memory(const Eigenbasis& basis, const MatrixLaw&
                 sigma = buffers[5].block(s, s);
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < s; ++i) right(i, t) = basis.cross()(support[i], t);
-    basis.weighted_block(support, weights, right.columns(m, s));
+    basis.root().gram(support, law.a, right.columns(m, s));
     basis.principal_block(support, sigma);
     for (Index i = 0; i < s; ++i) sigma(i, i) += tau2;
     solve_covariance(sigma, right, solved);
@@ -124,7 +120,7 @@ class Judge {
 
 }  // namespace
 
-PointLaw::PointLaw(const Eigenbasis& basis, const SizeStudy& study, double n, const Grid& grid, Rule rule,
+PointLaw::PointLaw(const WhiteBasis& basis, const SizeStudy& study, double n, const Grid& grid, Rule rule,
                    Index s, std::uint64_t seed)
     : basis_(basis),
       rule_(rule),
@@ -142,7 +138,8 @@ void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& g
   std::vector<Indices> supports;
   if (fixed_) {
     const LinearGaussianProblem part = basis_.problem().restrict(support_);
-    const MatrixLaw second(Eigenbasis(part), n, grid.retrain_ridge);
+    const WhiteBasis second_basis(part, may_shrink(part, n, grid.retrain_ridge));
+    const MatrixLaw second(second_basis, n, grid.retrain_ridge);
     second_.tau = second.tau;
     second_.risk = second.risk;
     if (second.finite)

@@ -11,7 +11,7 @@ namespace overprune::theory {
 class PointLaw {
  public:
   /// @param study  of the point's size, after its run
-  PointLaw(const Eigenbasis& basis, const SizeStudy& study, double n, const Grid& grid, Rule rule, Index s,
+  PointLaw(const WhiteBasis& basis, const SizeStudy& study, double n, const Grid& grid, Rule rule, Index s,
            std::uint64_t seed);
 
   /// The support of the current model of `draws`.
@@ -36,7 +36,7 @@ class PointLaw {
   /// Right-hand side F_S (u + e rho - w C) and Sigma_SS, of which `factor` is a root.
   void prepare(ModelDraws& draws);
 
-  const Eigenbasis& basis_;
+  const WhiteBasis& basis_;
   Rule rule_;
   Index s_, c_ = 0;
   bool retrain_, fixed_ = false;
@@ -51,7 +51,7 @@ class PointLaw {
 /// Accuracies of one size on a test set, by draws of its models.
 class AccuracyStudy {
  public:
-  AccuracyStudy(const Eigenbasis& basis, const SizeStudy& study, double n, const Grid& grid,
+  AccuracyStudy(const WhiteBasis& basis, const SizeStudy& study, double n, const Grid& grid,
                 const DrawOptions& options)
       : basis_(basis), study_(study), n_(n), grid_(grid), options_(options) {}
   void run(Index workers, const Poll& poll);
@@ -65,7 +65,7 @@ class AccuracyStudy {
   Index point(Index rule, Index nonzeros) const { return rule * active_ + nonzeros; }
   Estimate estimate(Index quantity) const;
 
-  const Eigenbasis& basis_;
+  const WhiteBasis& basis_;
   const SizeStudy& study_;
   double n_;
   const Grid& grid_;

@@ -22,7 +22,7 @@ constexpr double kNodeDistance = 1.03;  // the forms are known at tau2 / 1.03 an
 constexpr double kFarthest = 8.0;       // how many times that distance they are taken to be linear
 
 /// |Q0 u1 - u|^2 with u1 = u + e - w, from the forms of [u e w] at tau2 = 0.
-double compensated_excess(const Eigenbasis& basis, ConstBlock G) {
+double compensated_excess(const WhiteBasis& basis, ConstBlock G) {
   const Index m = basis.targets();
   const double sign[3] = {1.0, 1.0, -1.0};
   double excess = 0.0;
@@ -47,7 +47,7 @@ struct SizeStudy::Workspace {
   Buffer G, K;
 };
 
-SizeStudy::SizeStudy(const Eigenbasis& basis, Index n, const Grid& grid, const DrawOptions& options)
+SizeStudy::SizeStudy(const WhiteBasis& basis, Index n, const Grid& grid, const DrawOptions& options)
     : basis_(basis),
       n_(static_cast<double>(n)),
       grid_(grid),
@@ -131,9 +131,9 @@ void SizeStudy::choose_nodes(const Poll& poll) {
           space.draws.select(pair, 1.0);
           const Indices order = space.draws.order(point.rule, point.s);
           space.forms.start(order, {point.s});
-          const auto& reduced = space.forms.reduce(point.s, space.draws.images(order, point.s, false));
-          most = std::max(most, static_cast<double>(reduced.values.size()));
-          halves[pair % 2].insert(halves[pair % 2].end(), reduced.values.begin(), reduced.values.end());
+          const std::vector<double> values = space.forms.eigenvalues(point.s);
+          most = std::max(most, static_cast<double>(values.size()));
+          halves[pair % 2].insert(halves[pair % 2].end(), values.begin(), values.end());
         }
       }
       const double half = static_cast<double>(target) / 2.0;
@@ -235,11 +235,10 @@ void SizeStudy::visit_rule(Rule rule, const Indices& order, Workspace& space, Re
 void SizeStudy::add_spectral(const Point& point, ConstBlock y, Workspace& space,
                              std::vector<double>& sums) const {
   constexpr double weight = 0.5;
-  const auto& reduced = space.forms.reduce(point.s, y);
+  space.forms.reduce(point.s, y);
   const Block G = space.G.block(point.c, point.c), K = space.K.block(point.c, point.c);
   for (Index node = 0; node < point.node_count(); ++node) {
-    const Traces traces = regularised_traces(reduced.values, point.nodes[node]);
-    space.forms.regularised_forms(point.nodes[node], G, K);
+    const Traces traces = space.forms.regularised(point.nodes[node], G, K);
     double* at = sums.data() + point.node(node);
     at[0] += weight * traces.first;
     at[1] += weight * traces.second;

@@ -36,7 +36,7 @@ struct Point {
 /// Everything about one size. Results do not depend on the number of workers.
 class SizeStudy {
  public:
-  SizeStudy(const Eigenbasis& basis, Index n, const Grid& grid, const DrawOptions& options);
+  SizeStudy(const WhiteBasis& basis, Index n, const Grid& grid, const DrawOptions& options);
 
   void run(Index workers, const Poll& poll);
   Index draws() const { return 2 * pairs_; }
@@ -64,7 +64,7 @@ class SizeStudy {
   bool estimate();
   SecondStage second_stage(const Point& point, const std::vector<double>& mean) const;
 
-  const Eigenbasis& basis_;
+  const WhiteBasis& basis_;
   double n_;
   const Grid& grid_;
   DrawOptions options_;

@@ -13,7 +13,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-double noise_trace(const Eigenbasis& basis) {
+double noise_trace(const WhiteBasis& basis) {
   double trace = 0.0;
   for (Index t = 0; t < basis.targets(); ++t) trace += basis.noise()(t, t);
   return trace;
@@ -22,24 +22,22 @@ double noise_trace(const Eigenbasis& basis) {
 namespace {
 
 /// Pruned risk of a fixed support: the mean model's, and what its spread adds.
-double pruned_risk(const Eigenbasis& basis, const MatrixLaw& law, double n, const Indices& support,
+double pruned_risk(const WhiteBasis& basis, const MatrixLaw& law, double n, const Indices& support,
                    SupportForms& forms) {
   const Index s = static_cast<Index>(support.size()), m = basis.targets();
   Buffer buffer;
   const Block kept = buffer.block(s, m);
   for (Index t = 0; t < m; ++t)
     for (Index i = 0; i < s; ++i) kept(i, t) = law.mean(support[i], t);
-  std::vector<double> weights(basis.rank());
-  for (Index j = 0; j < basis.rank(); ++j) weights[j] = law.shrink[j] * law.shrink[j];
   double spread = 0.0;
   if (basis.diagonal()) {
-    const std::vector<double> variance = basis.weighted_diagonal(weights);
+    const std::vector<double> variance = law.solver.square_rows();
     for (const Index i : support) spread += basis.problem().variances()(i) * variance[i];
   } else {
     Buffer sigma_buffer, spread_buffer;
     const Block sigma = sigma_buffer.block(s, s), covariance = spread_buffer.block(s, s);
     basis.principal_block(support, sigma);
-    basis.weighted_block(support, weights, covariance);
+    law.solver.gram(support, std::vector<double>(basis.rank(), 1.0), covariance);
     for (Index j = 0; j < s; ++j)
       for (Index i = 0; i < s; ++i) spread += sigma(i, j) * covariance(i, j);
   }
@@ -47,23 +45,22 @@ double pruned_risk(const Eigenbasis& basis, const MatrixLaw& law, double n, cons
 }
 
 /// Risk of the survivors Sigma_SS^{-1} (Sigma theta)_S, whose mean and spread are known; correlated features.
-double compensated_risk(const Eigenbasis& basis, const MatrixLaw& law, double n, const Indices& support,
+double compensated_risk(const WhiteBasis& basis, const MatrixLaw& law, double n, const Indices& support,
                         SupportForms& forms) {
   const Index s = static_cast<Index>(support.size()), m = basis.targets(), r = basis.rank();
   Buffer buffers[6];
   const Block mean = buffers[0].block(r, m), image = buffers[1].block(basis.features(), m);
-  std::vector<double> weights(r);
+  std::vector<double> squares(r);
   for (Index j = 0; j < r; ++j) {
-    const double a = law.shrink[j] * law.root_values[j];
-    weights[j] = basis.values()[j] * a * a;
-    for (Index t = 0; t < m; ++t) mean(j, t) = a * basis.signal()(j, t);
+    squares[j] = law.a[j] * law.a[j];
+    for (Index t = 0; t < m; ++t) mean(j, t) = law.a[j] * basis.signal()(j, t);
   }
-  basis.combine(law.root_values, mean, image);
+  basis.root().apply(mean, image);
   const Block right = buffers[2].block(s, m + s), solved = buffers[3].block(s, m + s),
               sigma = buffers[4].block(s, s);
   for (Index t = 0; t < m; ++t)
     for (Index i = 0; i < s; ++i) right(i, t) = image(support[i], t);
-  basis.weighted_block(support, weights, right.columns(m, s));
+  basis.root().gram(support, squares, right.columns(m, s));
   basis.principal_block(support, sigma);
   solve_covariance(sigma, right, solved);
   double spread = 0.0;
@@ -73,7 +70,7 @@ double compensated_risk(const Eigenbasis& basis, const MatrixLaw& law, double n,
 
 }  // namespace
 
-Risks fixed_support(const Eigenbasis& basis, const MatrixLaw& law, double n, const Grid& grid,
+Risks fixed_support(const WhiteBasis& basis, const MatrixLaw& law, double n, const Grid& grid,
                     bool compensate, const Indices& support) {
   Risks risks{{kInfinity, 0.0}, {kNaN, 0.0}, {kInfinity, 0.0}};
   SupportForms forms(basis);
@@ -86,21 +83,20 @@ Risks fixed_support(const Eigenbasis& basis, const MatrixLaw& law, double n, con
   }
   if (grid.retrain) {
     const LinearGaussianProblem part = basis.problem().restrict(support);
-    risks.retrained.value = MatrixLaw(Eigenbasis(part), n, grid.retrain_ridge).risk;
+    const WhiteBasis own(part, may_shrink(part, n, grid.retrain_ridge));
+    risks.retrained.value = MatrixLaw(own, n, grid.retrain_ridge).risk;
   }
   return risks;
 }
 
-double expected_random(const Eigenbasis& basis, const MatrixLaw& law, double n, Index s) {
+double expected_random(const WhiteBasis& basis, const MatrixLaw& law, double n, Index s) {
   const Index k = basis.features(), r = basis.rank(), m = basis.targets();
   const double one = static_cast<double>(s) / static_cast<double>(k);
   const double two = k > 1 ? one * static_cast<double>(s - 1) / static_cast<double>(k - 1) : one;
   const double spread = law.risk / n;
-  std::vector<double> weights(r);
   double risk = noise_trace(basis), together = 0.0, apart = 0.0;
   for (Index j = 0; j < r; ++j) {
-    const double a = law.shrink[j] * law.root_values[j];
-    weights[j] = law.shrink[j] * law.shrink[j];
+    const double a = law.a[j];
     together += spread * a * a;
     for (Index t = 0; t < m; ++t) {
       const double u = basis.signal()(j, t);
@@ -108,7 +104,7 @@ double expected_random(const Eigenbasis& basis, const MatrixLaw& law, double n, 
       risk += u * u - 2.0 * one * a * u * u;
     }
   }
-  const std::vector<double> variance = basis.weighted_diagonal(weights);
+  const std::vector<double> variance = law.solver.square_rows();
   for (Index i = 0; i < k; ++i) {
     double square = spread * variance[i];
     for (Index t = 0; t < m; ++t) square += law.mean(i, t) * law.mean(i, t);

@@ -14,14 +14,14 @@ struct Risks {
 };
 
 /// tr N.
-double noise_trace(const Eigenbasis& basis);
+double noise_trace(const WhiteBasis& basis);
 
 /// Risks where the support is known beforehand.
-Risks fixed_support(const Eigenbasis& basis, const MatrixLaw& law, double n, const Grid& grid,
+Risks fixed_support(const WhiteBasis& basis, const MatrixLaw& law, double n, const Grid& grid,
                     bool compensate, const Indices& support);
 
 /// Pruned risk averaged over uniform supports of s features: two coordinates survive together with
 /// probability s (s - 1) / (k (k - 1)).
-double expected_random(const Eigenbasis& basis, const MatrixLaw& law, double n, Index s);
+double expected_random(const WhiteBasis& basis, const MatrixLaw& law, double n, Index s);
 
 }  // namespace overprune::theory

@@ -15,7 +15,7 @@ ConstBlock part(ConstBlock forms, Index first, Index column, Index m) {
 }
 
 /// rho (m, m) and C (m, m), stacked.
-void solve_rho_and_c(const Eigenbasis& basis, const MatrixLaw& law, ConstBlock G, double b, Block solution) {
+void solve_rho_and_c(const WhiteBasis& basis, const MatrixLaw& law, ConstBlock G, double b, Block solution) {
   const Index m = basis.targets();
   const ConstBlock eu = part(G, m, 0, m), ee = part(G, m, m, m), ew = part(G, m, 2 * m, m),
                    wu = part(G, 2 * m, 0, m), we = part(G, 2 * m, m, m), ww = part(G, 2 * m, 2 * m, m);
@@ -38,7 +38,7 @@ void solve_rho_and_c(const Eigenbasis& basis, const MatrixLaw& law, ConstBlock G
 
 }  // namespace
 
-SecondStage solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, const FormMeans& means) {
+SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, double n, const FormMeans& means) {
   const Index m = basis.targets(), c = means.G.cols;
   const double b = means.trace / n, B = means.trace2 / n;
   SecondStage memory;

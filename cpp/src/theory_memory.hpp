@@ -22,7 +22,7 @@ struct SecondStage {
   std::vector<double> rho, C;  ///< (m, m) column-major; empty where the support does not depend on the noise
   std::vector<double> omega;   ///< (m, m) Omega2
 };
-SecondStage solve_memory(const Eigenbasis& basis, const MatrixLaw& law, double n, const FormMeans& means);
+SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, double n, const FormMeans& means);
 
 /// (1 - at) a + at b, entry by entry.
 SecondStage interpolate(const SecondStage& a, const SecondStage& b, double at);

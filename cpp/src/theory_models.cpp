@@ -25,7 +25,8 @@ Indices model_order(ConstVector scores, Index s) {
 
 void ModelDraws::batch(Index first, Index count, bool noise) {
   const Index r = basis_.rank(), m = basis_.targets(), k = basis_.features();
-  const Block h = normals_.block(r, m), e = scaled_.block(r, m * count), again = again_.block(r, m * count);
+  const Block h = normals_.block(r, m);
+  Block e = scaled_.block(r, m * count);
   first_ = first;
   for (Index b = 0; b < count; ++b) {
     standard_normal({seed_, static_cast<std::uint64_t>(first + b), Purpose::draws}, 0, r * m, h.data);
@@ -36,12 +37,12 @@ void ModelDraws::batch(Index first, Index count, bool noise) {
     kernels::active().gemm(false, true, r, m, m, 1.0 / std::sqrt(n_), h.data, h.ld, law_.root.data,
                            law_.root.ld, 0.0, e.col(b * m), e.ld);
   }
-  copy(e, again);
+  e = basis_.coordinates(e, rotated_);
   noisy_ = noise;
   noises_ = noises_buffer_.block(k, noise ? m * count : 0);
   thetas_ = thetas_buffer_.block(k, m * count);
-  if (noise) basis_.combine(law_.root_values, e, noises_);
-  basis_.combine(law_.shrink, again, thetas_);
+  if (noise) basis_.root().apply(e, noises_);
+  law_.solver.apply(e, thetas_);
 }
 
 void ModelDraws::select(Index column, double sign) {

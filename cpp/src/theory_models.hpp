@@ -14,7 +14,7 @@ class ModelDraws {
  public:
   /// @param even  scales each vector of normals to its expected length: less noise in means, but not quite
   ///              the law any more
-  ModelDraws(const Eigenbasis& basis, const MatrixLaw& law, double n, std::uint64_t seed, bool even = true)
+  ModelDraws(const WhiteBasis& basis, const MatrixLaw& law, double n, std::uint64_t seed, bool even = true)
       : basis_(basis), law_(law), n_(n), seed_(seed), even_(even) {}
 
   /// Prepares the pairs first, ..., first + count - 1, whose products with the eigenvectors are formed at
@@ -38,7 +38,7 @@ class ModelDraws {
   Block kept(const Indices& order, Index s);
 
  private:
-  const Eigenbasis& basis_;
+  const WhiteBasis& basis_;
   const MatrixLaw& law_;
   double n_;
   std::uint64_t seed_, pair_ = 0;
@@ -47,7 +47,7 @@ class ModelDraws {
   Index first_ = 0;
   double sign_ = 1.0;
   Block noises_, thetas_, theta_, noise_;
-  Buffer normals_, scaled_, again_, noises_buffer_, thetas_buffer_, theta_buffer_, noise_buffer_, scores_,
+  Buffer normals_, scaled_, rotated_, noises_buffer_, thetas_buffer_, theta_buffer_, noise_buffer_, scores_,
       fresh_, images_, kept_;
 };
 

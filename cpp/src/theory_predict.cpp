@@ -1,8 +1,9 @@
 // The risks of a whole grid for any covariance and several targets.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <memory>
 
 #include "check.hpp"
 #include "theory_coefficients.hpp"
@@ -85,6 +86,8 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std
   check::at_least("workers", options.workers, 1);
   if (!(options.rtol > 0.0)) check::fail("rtol must be positive, got ", options.rtol);
   if (options.test != nullptr) {
+    check::finite("test features", options.test->features);
+    check::finite("test targets", options.test->targets);
     check::same("test features (columns)", problem.features(), options.test->features.cols);
     check::same("test targets (columns)", problem.targets(), options.test->targets.cols);
     check::same("test targets (rows)", options.test->features.rows, options.test->targets.rows);
@@ -102,8 +105,13 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std
   const auto study_size = [&](Index i, const Poll& stop) {
     const Index size = sizes - 1 - i;  // the largest first, so that the threads end together
     const LinearGaussianProblem part = theory::first_features(problem, grid.sizes[size]);
-    const theory::Eigenbasis basis(part);  // by far the dearest step: once for all trainings
+    // By far the dearest step: once for all trainings of a kind, so that no point depends on the others.
+    std::array<std::unique_ptr<const theory::WhiteBasis>, 2> bases;
     for (std::size_t t = 0; t < trainings.size(); ++t) {
+      const bool shrinks = theory::may_shrink(part, static_cast<double>(trainings[t].n),
+                                              std::max(trainings[t].ridge, grid.retrain_ridge));
+      if (!bases[shrinks]) bases[shrinks] = std::make_unique<const theory::WhiteBasis>(part, shrinks);
+      const theory::WhiteBasis& basis = *bases[shrinks];
       theory::SizeStudy study(basis, trainings[t].n, grids[t], options);
       study.run(inner, stop);
       tables[t].write(size, study);  // each size has its own slots

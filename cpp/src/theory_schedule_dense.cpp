@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "check.hpp"
-#include "covariance.hpp"
+#include "covariance_root.hpp"
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
 
@@ -33,7 +33,7 @@ struct Draw {
 
 /// A thread's memory.
 struct Workspace {
-  SupportSolver solver;
+  CovarianceRoot solver;
   Buffer sigma, normals, noise, rotated, product, cross, z;
   std::vector<double> scores, root_curvature;
 };
@@ -82,7 +82,7 @@ class DenseSchedule final : public ScheduleMethod {
   /// @param pilot  null, or receives the regularisation of each round, found on the way
   Rounds run(Index first, Index count, const ForEach& for_each, const Poll& poll,
              std::vector<Regularisation>* pilot) const {
-    Evolution evolution(model_->n, model_->noise, model_->signal, model_->error, model_->share,
+    Evolution evolution(model_->n, model_->noise, model_->signal, model_->error, model_->law.share,
                         model_->overlap);
     Rounds risks{{model_->law.risk}, {model_->law.risk}};
     std::vector<Draw> draws(count);
@@ -146,42 +146,37 @@ class DenseSchedule final : public ScheduleMethod {
   Index features() const { return model_->features(); }
   Index targets() const { return model_->targets(); }
 
-  /// F h (k, m) of a round, h with columns of length sqrt(k), every second draw the negative of the one
-  /// before.
-  Block noise_of(Index draw, Index round, Workspace& own) const {
-    const Index k = features(), m = targets();
-    const Block h = own.normals.block(k, m), image = own.noise.block(k, m);
+  /// h (r, m) of a round, with columns of length sqrt(r), every second draw the negative of the one before.
+  Block normals_of(Index draw, Index round, Workspace& own) const {
+    const Index r = model_->basis.rank(), m = targets();
+    const Block h = own.normals.block(r, m);
     standard_normal({seed_, static_cast<std::uint64_t>(draw / 2), Purpose::paths},
-                    static_cast<std::uint64_t>(round * k * m), k * m, h.data);
+                    static_cast<std::uint64_t>(round * features() * m), r * m, h.data);
     for (Index t = 0; t < m; ++t) {
-      const double scale = std::sqrt(static_cast<double>(k) / norm2(h.columns(t, 1)));
-      for (Index i = 0; i < k; ++i) h(i, t) *= draw % 2 == 0 ? scale : -scale;
+      const double scale = std::sqrt(static_cast<double>(r) / norm2(h.columns(t, 1)));
+      for (Index i = 0; i < r; ++i) h(i, t) *= draw % 2 == 0 ? scale : -scale;
     }
-    multiply(false, {model_->problem->factor().data, k, k, k}, h, 0.0, image);
-    return image;
+    return model_->basis.coordinates(h, own.rotated);
   }
 
   /// The dense model of one draw.
   void train(Draw& draw, Index number, const Round& round, Workspace& own) const {
     const Index k = features(), m = targets();
-    const Block noise = noise_of(number, 0, own);
+    const Block h = normals_of(number, 0, own);
     draw.support.resize(k);
-    draw.rank = static_cast<Index>(std::count_if(model_->values.begin(), model_->values.end(),
-                                                 [](double value) { return value > 0.0; }));
+    draw.rank = model_->basis.rank();
     for (Index i = 0; i < k; ++i) draw.support[i] = i;
     draw.z = draw.memory.block(k, m);
     copy(image_.block(), draw.z);
     const Block model = draw.model.block(k, 2 * m);
     draw.e = model.columns(0, m);
     draw.theta = model.columns(m, m);
-    multiply(false, noise, round.root.block(), 0.0, draw.e);
-    const Block field = own.product.block(k, m), rotated = own.rotated.block(k, m);
+    const Block e = own.product.block(draw.rank, m);
+    multiply(false, h, round.root.block(), 0.0, e);
+    model_->basis.root().apply(e, draw.e);
+    model_->law.solver.apply(e, draw.theta);
     for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < k; ++i) field(i, t) = draw.z(i, t) + draw.e(i, t);
-    multiply(true, model_->basis(), field, 0.0, rotated);
-    for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < k; ++i) rotated(i, t) *= model_->inverse(i);
-    multiply(false, model_->basis(), rotated, 0.0, draw.theta);
+      for (Index i = 0; i < k; ++i) draw.theta(i, t) += model_->law.mean(i, t);
   }
 
   /// The retrained model of one draw, whose equations are solved.
@@ -212,9 +207,15 @@ class DenseSchedule final : public ScheduleMethod {
     own.scores.resize(before);
     rank_scores({draw.theta.data, before, m, 1, draw.theta.ld}, vector_view(root), vector_view(own.scores));
     const Indices rows = top_k(vector_view(own.scores), s);
-    const double largest = *std::max_element(own.scores.begin(), own.scores.end());
-    Index zeros = 0;
-    for (const double score : own.scores) zeros += score <= 1e-14 * largest;
+    // Coefficients that are zero to rounding: in units in which the features have variance 1.
+    double largest = 0.0;
+    std::vector<double> sizes = own.scores;
+    for (Index i = 0; i < before; ++i) {
+      if (rule_ != Rule::hessian) sizes[i] *= root_variance_[draw.support[i]];
+      largest = std::max(largest, sizes[i]);
+    }
+    const Index zeros =
+        std::count_if(sizes.begin(), sizes.end(), [&](double size) { return size <= 1e-14 * largest; });
     draw.same_model = before - s <= zeros;
     Indices support;
     for (const Index i : rows) support.push_back(draw.support[i]);
@@ -248,7 +249,8 @@ class DenseSchedule final : public ScheduleMethod {
 
   /// F h of the coming round on the survivors' rows.
   void draw_noise(Draw& draw, Index number, Index round, Workspace& own) const {
-    const Block noise = noise_of(number, round, own);
+    const Block noise = own.noise.block(features(), targets());
+    model_->basis.root().apply(normals_of(number, round, own), noise);
     const Index s = static_cast<Index>(draw.support.size()), m = targets();
     draw.noise = own.product.block(s, m);
     for (Index t = 0; t < m; ++t)

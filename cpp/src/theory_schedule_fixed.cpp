@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "covariance_root.hpp"
+#include "kernels/table.hpp"
 #include "overprune/random.hpp"
 #include "theory_schedule_model.hpp"
 
@@ -167,15 +170,10 @@ class DenseFixedSchedule final : public ScheduleMethod {
   Trained trained() const {
     const Index k = model_->features(), m = model_->targets();
     Trained all{SmallMatrix(k, m), SmallMatrix(k, k), model_->law.risk};
-    SmallMatrix rotated(k, m), root(k, k), transposed(k, k);
-    multiply(true, model_->basis(), image_.block(), 0.0, rotated.block());
-    for (Index j = 0; j < k; ++j) {
-      for (Index t = 0; t < m; ++t) rotated(j, t) *= model_->inverse(j);
-      const double factor = std::sqrt(model_->values[j]) * model_->inverse(j);
-      for (Index i = 0; i < k; ++i) transposed(j, i) = factor * model_->basis()(i, j);
-    }
-    multiply(false, model_->basis(), rotated.block(), 0.0, all.mean.block());
-    multiply(true, transposed.block(), transposed.block(), 0.0, all.covariance.block());
+    Indices every(k);
+    std::iota(every.begin(), every.end(), Index{0});
+    copy(model_->law.mean, all.mean.block());
+    model_->law.solver.gram(every, std::vector<double>(model_->basis.rank(), 1.0), all.covariance.block());
     return all;
   }
 
@@ -226,16 +224,18 @@ class DenseFixedSchedule final : public ScheduleMethod {
   Trained retrain(const Indices& support, const SmallMatrix& sigma, double tau) const {
     const Index s = sigma.rows(), m = image_.cols();
     Trained model{SmallMatrix(s, m), SmallMatrix(s, s), 0.0};
-    SmallMatrix regularised = sigma, inverse(s, s);
+    SmallMatrix regularised = sigma;
     for (Index i = 0; i < s; ++i) {
       regularised(i, i) += tau;
-      inverse(i, i) = 1.0;
       for (Index t = 0; t < m; ++t) model.mean(i, t) = image_(support[i], t);
     }
-    SupportSolver solver;
+    CovarianceRoot solver;
     solver.factor(regularised.block());
     solver.solve(model.mean.block());
-    solver.solve(inverse.block());
+    SmallMatrix dual(s, solver.rank()), inverse(s, s);
+    solver.dual(dual.block());
+    kernels::active().gemm(false, true, s, s, dual.cols(), 1.0, dual.block().data, s, dual.block().data, s,
+                           0.0, inverse.block().data, s);
     // (Sigma + tau)^{-1} Sigma (Sigma + tau)^{-1}, and tr Q^2 = tr Q - tau times its trace.
     model.covariance = inverse;
     double square = static_cast<double>(solver.rank());

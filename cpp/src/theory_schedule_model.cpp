@@ -4,48 +4,24 @@
 #include <cmath>
 #include <utility>
 
-#include "check.hpp"
-#include "covariance.hpp"
-#include "kernels/table.hpp"
+#include "covariance_root.hpp"
 #include "pace.hpp"
 
 namespace overprune::theory {
 
 DenseModel::DenseModel(std::shared_ptr<const LinearGaussianProblem> whole, double samples, double ridge)
-    : problem(std::move(whole)), n(samples), values(problem->features()) {
-  const Index k = features(), m = targets();
-  const ConstMatrix sigma = problem->covariance(), beta = problem->beta(), own = problem->noise_covariance();
-  basis_.assign(sigma.data, sigma.data + k * k);
-  if (!kernels::active().symmetric_eigen(k, basis_.data(), k, values.data()))
-    check::fail("covariance has no eigendecomposition that converges");
-  const double rounding = covariance_rounding(k) * std::max(values.back(), 0.0);
-  double total = 0.0;
-  for (double& value : values) {
-    if (value <= rounding) value = 0.0;
-    if (value > 0.0) total += 1.0;
-  }
-  const std::vector<double> weight(k, 1.0);
-  std::vector<double> positive(values.end() - static_cast<Index>(total), values.end());
-  law.tau = solve_tau(positive, std::vector<double>(positive.size(), 1.0), total, n, ridge);
-  share = spare_fraction(total - n, n, ridge, law.tau);
-  SmallMatrix rotated(k, m);
-  multiply(true, basis(), {beta.data, k, m, k}, 0.0, rotated.block());
+    : problem(std::move(whole)),
+      n(samples),
+      basis(*problem, may_shrink(*problem, samples, ridge)),
+      law(basis, samples, ridge) {
+  const Index m = targets();
   noise = signal = error = overlap = SmallMatrix(m, m);
-  for (Index j = 0; j < m; ++j)
-    for (Index i = 0; i < m; ++i) error(i, j) = noise(i, j) = own(i, j);
-  for (Index v = 0; v < k; ++v) {
-    if (values[v] == 0.0) continue;
-    const double a = values[v] / (values[v] + law.tau), d = law.tau / (values[v] + law.tau);
-    share += a * d / n;
-    for (Index j = 0; j < m; ++j)
-      for (Index i = 0; i < m; ++i) {
-        const double square = values[v] * rotated(v, i) * rotated(v, j);
-        signal(i, j) += square;
-        overlap(i, j) -= d * square;
-        error(i, j) += d * d * square;
-      }
-  }
-  law.risk = inflate(error.trace(), share);
+  copy(basis.noise(), noise.block());
+  copy(basis.energy(), signal.block());
+  copy(law.error, error.block());
+  SmallMatrix shift(m, m);
+  copy(law.shift, shift.block());
+  overlap.add(-1.0, shift);
 }
 
 SmallMatrix DenseModel::image() const {
@@ -84,44 +60,7 @@ std::vector<double> DenseModel::eigenvalues(const Indices& support) const {
   Buffer buffer;
   const Block sigma = buffer.block(s, s);
   gather(support, support, sigma);
-  std::vector<double> found(s);
-  if (!kernels::active().symmetric_eigen(s, sigma.data, sigma.ld, found.data()))
-    check::fail("covariance has no eigendecomposition that converges");
-  const double floor = covariance_rounding(s) * std::max(found.back(), 0.0);
-  std::erase_if(found, [floor](double value) { return value <= floor; });
-  return found;
-}
-
-void SupportSolver::factor(Block matrix) {
-  matrix_ = matrix;
-  const Index s = matrix.rows;
-  const Block original = spare_.block(s, s);
-  copy(matrix, original);
-  triangular_ = definite_cholesky(matrix);
-  rank_ = s;
-  if (triangular_) return;
-  copy(original, matrix);
-  values_.resize(s);
-  kernels::active().symmetric_eigen(s, matrix.data, matrix.ld, values_.data());
-  const double floor = covariance_rounding(s) * std::max(values_.back(), 0.0);
-  rank_ = static_cast<Index>(
-      std::count_if(values_.begin(), values_.end(), [&](double value) { return value > floor; }));
-}
-
-void SupportSolver::solve(Block b) {
-  const auto& kernel = kernels::active();
-  const Index s = matrix_.rows;
-  if (triangular_) {
-    kernel.solve_triangular(true, false, s, b.cols, matrix_.data, matrix_.ld, b.data, b.ld);
-    kernel.solve_triangular(true, true, s, b.cols, matrix_.data, matrix_.ld, b.data, b.ld);
-    return;
-  }
-  const Block rotated = rotated_.block(rank_, b.cols);
-  const ConstBlock vectors = ConstBlock(matrix_).columns(s - rank_, rank_);
-  multiply(true, vectors, b, 0.0, rotated);
-  for (Index j = 0; j < b.cols; ++j)
-    for (Index i = 0; i < rank_; ++i) rotated(i, j) /= values_[s - rank_ + i];
-  multiply(false, vectors, rotated, 0.0, b);
+  return positive_eigenvalues(sigma);
 }
 
 Index affordable_draws(double operations, double bytes) {

@@ -9,7 +9,7 @@
 
 namespace overprune::theory {
 
-/// Training of all the features of a problem: Omega_00 = error / share.
+/// Training of all the features of a problem.
 class DenseModel {
  public:
   /// @param whole  k features with a dense covariance and m targets
@@ -17,11 +17,6 @@ class DenseModel {
 
   Index features() const { return problem->features(); }
   Index targets() const { return problem->targets(); }
-  /// (k, k) eigenvectors of the covariance, with `values` in rising order and those that are rounding errors
-  /// 0.
-  ConstBlock basis() const { return {basis_.data(), features(), features(), features()}; }
-  /// 1 / (lam + tau), and 0 where both are 0.
-  double inverse(Index i) const { return values[i] + law.tau > 0.0 ? 1.0 / (values[i] + law.tau) : 0.0; }
   SmallMatrix image() const;  ///< (k, m) Sigma beta
   /// out = Sigma[rows, columns].
   void gather(const Indices& rows, const Indices& columns, Block out) const;
@@ -30,31 +25,9 @@ class DenseModel {
 
   std::shared_ptr<const LinearGaussianProblem> problem;
   double n;
-  std::vector<double> values;  ///< (k)
-  DenseLaw law;                ///< with the risk summed over targets
-  SmallMatrix noise, signal, error, overlap;
-  double share;
-
- private:
-  std::vector<double> basis_;
-};
-
-/// (Sigma_SS + tau)^{-1} by Cholesky; where that is singular to rounding, on the span of its eigenvectors.
-/// Keeps its memory from support to support; not for two threads at once.
-class SupportSolver {
- public:
-  /// @param matrix  (s, s) Sigma_SS + tau; overwritten and used until the next call
-  void factor(Block matrix);
-  Index rank() const { return rank_; }
-  /// b (s, c) is overwritten with the solution.
-  void solve(Block b);
-
- private:
-  Block matrix_;
-  bool triangular_ = true;
-  Index rank_ = 0;
-  std::vector<double> values_;
-  Buffer spare_, rotated_;
+  WhiteBasis basis;
+  MatrixLaw law;
+  SmallMatrix noise, signal, error, overlap;  ///< (m, m) as Evolution takes them
 };
 
 /// What training many supports of a round has in common: tau = 0, or the root of

@@ -49,27 +49,22 @@ bool SupportForms::factorize(Index s, ConstBlock y) {
   return true;
 }
 
-/// G = Y'Sigma_SS^+ Y by the eigenvectors; returns the rank.
+/// G = Y'Sigma_SS^+ Y; returns the rank.
 Index SupportForms::project_singular(Index s, ConstBlock y, Block form) {
-  std::vector<double> values(s);
-  const Block rows = rotated_.block(s, y.cols);
-  if (basis_.diagonal()) {
-    for (Index i = 0; i < s; ++i) values[i] = basis_.problem().variances()(order_[i]);
-    copy(y.top(s), rows);
-  } else {
-    const Block vectors = factor_.block(s, s);
-    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, vectors);
-    if (!kernels::active().symmetric_eigen(s, vectors.data, vectors.ld, values.data()))
-      check::fail("covariance has no eigendecomposition that converges");
-    kernels::active().gemm(true, false, s, y.cols, s, 1.0, vectors.data, vectors.ld, y.data, y.ld, 0.0,
-                           rows.data, rows.ld);
+  if (!basis_.diagonal()) {
+    const Block sigma = factor_.block(s, s);
+    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, sigma);
+    root_.factor(sigma);
+    gram_of_rows(root_.coordinates(y.top(s)), form);
+    return root_.rank();
   }
-  const double zero = basis_.diagonal() ? 0.0 : covariance_rounding(basis_.features()) * values.back();
+  const Block rows = rotated_.block(s, y.cols);
+  copy(y.top(s), rows);
   Index rank = 0;
   for (Index i = 0; i < s; ++i) {
-    const bool positive = values[i] > zero;
-    rank += positive;
-    for (Index c = 0; c < y.cols; ++c) rows(i, c) *= positive ? 1.0 / std::sqrt(values[i]) : 0.0;
+    const double root = basis_.root_variances()[order_[i]];
+    rank += root > 0.0;
+    for (Index c = 0; c < y.cols; ++c) rows(i, c) = root > 0.0 ? rows(i, c) / root : 0.0;
   }
   gram_of_rows(rows, form);
   return rank;
@@ -80,61 +75,103 @@ void SupportForms::gram_of_rows(ConstBlock rows, Block form) {
                          rows.ld, 0.0, form.data, form.ld);
 }
 
-const SupportForms::Reduced& SupportForms::reduce(Index s, ConstBlock y) {
-  std::vector<double> values(s);
-  reduced_.diagonal.resize(s);
-  reduced_.off.assign(s, 0.0);
-  reduced_.rotated = rotated_.block(s, y.cols);
-  copy(y.top(s), reduced_.rotated);
-  double zero = 0.0;
-  if (basis_.diagonal()) {
-    for (Index i = 0; i < s; ++i) reduced_.diagonal[i] = values[i] = basis_.problem().variances()(order_[i]);
-  } else {
-    const Block matrix = factor_.block(s, s);
-    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, matrix);
-    if (!kernels::active().tridiagonalize(s, matrix.data, matrix.ld, reduced_.diagonal.data(),
-                                          reduced_.off.data(), values.data(), y.cols, reduced_.rotated.data,
-                                          reduced_.rotated.ld))
-      check::fail("covariance has no eigendecomposition that converges");
-    zero = covariance_rounding(basis_.features()) * std::max(values.back(), 0.0);
+std::vector<double> SupportForms::eigenvalues(Index s) {
+  if (!basis_.diagonal()) {
+    const Block sigma = factor_.block(s, s);
+    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, sigma);
+    return positive_eigenvalues(sigma);
   }
-  reduced_.values.clear();
-  for (const double value : values)
-    if (value > zero) reduced_.values.push_back(value);
-  return reduced_;
+  std::vector<double> values;
+  for (Index i = 0; i < s; ++i)
+    if (const double variance = basis_.problem().variances()(order_[i]); variance > 0.0)
+      values.push_back(variance);
+  return values;
 }
 
-void SupportForms::regularised_forms(double tau2, Block G, Block K) {
-  const ConstBlock y = reduced_.rotated;
+void SupportForms::reduce(Index s, ConstBlock y) {
+  values_.resize(s);
+  diagonal_.resize(s);
+  off_.assign(s, 0.0);
+  reduced_ = rotated_.block(s, y.cols);
+  copy(y.top(s), reduced_);
+  const ConstBlock sigma{sigma_.data, s, s, sigma_.ld};
+  tridiagonal_ = basis_.diagonal() || !differ_in_scale(diagonal_of(sigma));
+  if (basis_.diagonal()) {
+    for (Index i = 0; i < s; ++i) diagonal_[i] = values_[i] = basis_.problem().variances()(order_[i]);
+  } else if (tridiagonal_) {
+    const Block matrix = factor_.block(s, s);
+    copy(sigma, matrix);
+    if (!kernels::active().tridiagonalize(s, matrix.data, matrix.ld, diagonal_.data(), off_.data(),
+                                          values_.data(), y.cols, reduced_.data, reduced_.ld))
+      check::fail("covariance has no eigendecomposition that converges");
+  }
+}
+
+Traces SupportForms::regularised(double tau2, Block G, Block K) {
+  const ConstBlock y = reduced_;
   const Index s = y.rows, c = y.cols;
   const Block x = regularised_.block(s, c);
   copy(y, x);
-  // (T + tau2) x = y by the LDL' factors of T + tau2, which is definite.
-  std::vector<double> pivot(s), ratio(s, 0.0);
-  for (Index i = 0; i < s; ++i) {
-    pivot[i] = reduced_.diagonal[i] + tau2;
-    if (i == 0) continue;
-    ratio[i] = reduced_.off[i - 1] / pivot[i - 1];
-    pivot[i] -= ratio[i] * reduced_.off[i - 1];
-  }
-  for (Index j = 0; j < c; ++j) {
-    for (Index i = 1; i < s; ++i) x(i, j) -= ratio[i] * x(i - 1, j);
-    for (Index i = s; i-- > 0;) x(i, j) = x(i, j) / pivot[i] - (i + 1 < s ? ratio[i + 1] * x(i + 1, j) : 0.0);
+  Traces traces;
+  if (tridiagonal_) {
+    solve_tridiagonal(tau2, x);
+    const double zero = basis_.diagonal() || values_.empty()
+                            ? 0.0
+                            : covariance_rounding(basis_.features()) * std::max(values_.back(), 0.0);
+    for (const double mu : values_) {
+      if (!(mu > zero)) continue;
+      const double g = mu / (mu + tau2);
+      traces.first += g;
+      traces.second += g * g;
+    }
+  } else {
+    traces = solve_cholesky(tau2, x);
   }
   const auto& kernel = kernels::active();
   kernel.gemm(true, false, c, c, s, 1.0, y.data, y.ld, x.data, x.ld, 0.0, G.data, G.ld);
   kernel.gemm(true, false, c, c, s, -tau2, x.data, x.ld, x.data, x.ld, 0.0, K.data, K.ld);
   for (Index j = 0; j < c; ++j)
     for (Index i = 0; i < c; ++i) K(i, j) += G(i, j);  // Q^2 = Q - tau2 F_S'(Sigma_SS + tau2)^{-2} F_S
+  return traces;
 }
 
-Traces regularised_traces(const std::vector<double>& values, double tau2) {
-  Traces traces;
-  for (const double mu : values) {
-    const double g = mu / (mu + tau2);
-    traces.first += g;
-    traces.second += g * g;
+/// (T + tau2) x = y by the LDL' factors of T + tau2, which is definite.
+void SupportForms::solve_tridiagonal(double tau2, Block x) const {
+  const Index s = x.rows;
+  std::vector<double> pivot(s), ratio(s, 0.0);
+  for (Index i = 0; i < s; ++i) {
+    pivot[i] = diagonal_[i] + tau2;
+    if (i == 0) continue;
+    ratio[i] = off_[i - 1] / pivot[i - 1];
+    pivot[i] -= ratio[i] * off_[i - 1];
   }
+  for (Index j = 0; j < x.cols; ++j) {
+    for (Index i = 1; i < s; ++i) x(i, j) -= ratio[i] * x(i - 1, j);
+    for (Index i = s; i-- > 0;) x(i, j) = x(i, j) / pivot[i] - (i + 1 < s ? ratio[i + 1] * x(i + 1, j) : 0.0);
+  }
+}
+
+/// (Sigma_SS + tau2) x = y by Cholesky. With its inverse N, Q has the trace of 1 - tau2 N and Q^2 that of its
+/// square.
+Traces SupportForms::solve_cholesky(double tau2, Block x) {
+  const Index s = x.rows;
+  const Block matrix = factor_.block(s, s);
+  copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, matrix);
+  for (Index i = 0; i < s; ++i) matrix(i, i) += tau2;
+  root_.factor(matrix);
+  root_.solve(x);
+  const Block dual = inverse_.block(s, root_.rank());
+  root_.dual(dual);
+  const Block product = factor_.block(s, s);  // the factor is not needed any more
+  kernels::active().gemm(false, true, s, s, dual.cols, tau2, dual.data, dual.ld, dual.data, dual.ld, 0.0,
+                         product.data, product.ld);
+  Traces traces;
+  for (Index j = 0; j < s; ++j)
+    for (Index i = 0; i < s; ++i) {
+      const double rest = (i == j ? 1.0 : 0.0) - product(i, j);
+      if (i == j) traces.first += rest;
+      traces.second += rest * rest;
+    }
   return traces;
 }
 

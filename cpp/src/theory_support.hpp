@@ -4,15 +4,21 @@
 #include <vector>
 
 #include "block.hpp"
+#include "covariance_root.hpp"
 #include "theory_dense.hpp"
 
 namespace overprune::theory {
+
+/// tr Q and tr Q^2.
+struct Traces {
+  double first = 0.0, second = 0.0;
+};
 
 /// With Q = F_S'(Sigma_SS + tau2)^{-1} F_S and columns A known through Y = (F A)_S: G = A'Q A, K = A'Q^2 A
 /// and the traces of Q and Q^2. One thread's workspace.
 class SupportForms {
  public:
-  explicit SupportForms(const Eigenbasis& basis) : basis_(basis) {}
+  explicit SupportForms(const WhiteBasis& basis) : basis_(basis) {}
 
   /// Prepares the supports formed by the first s of `order` for every s of `nonzeros`; Sigma_SS by gathering
   /// once.
@@ -38,32 +44,30 @@ class SupportForms {
     }
   }
 
-  /// Sigma_SS = H T H' with T tridiagonal: its positive eigenvalues, and the forms for any tau2 > 0.
-  struct Reduced {
-    std::vector<double> values;
-    std::vector<double> diagonal, off;  ///< of T
-    Block rotated;                      ///< (s, c) H'Y
-  };
-  const Reduced& reduce(Index s, ConstBlock y);
-  /// G and K (c, c) of what `reduce` found, at this tau2 > 0.
-  void regularised_forms(double tau2, Block G, Block K);
+  /// The positive eigenvalues of Sigma_SS of the first s of `order`.
+  std::vector<double> eigenvalues(Index s);
+
+  /// Prepares `regularised` for the first s of `order`.
+  void reduce(Index s, ConstBlock y);
+  /// G and K (c, c) of what `reduce` was given, at this tau2 > 0; returns the traces.
+  Traces regularised(double tau2, Block G, Block K);
 
  private:
   bool factorize(Index s, ConstBlock y);
   Index project_singular(Index s, ConstBlock y, Block form);
   void gram_of_rows(ConstBlock rows, Block form);
+  void solve_tridiagonal(double tau2, Block x) const;
+  Traces solve_cholesky(double tau2, Block x);
 
-  const Eigenbasis& basis_;
+  const WhiteBasis& basis_;
   Indices order_;
   Block sigma_, solved_;
-  Reduced reduced_;
-  Buffer sigma_buffer_, factor_, solved_buffer_, form_, rotated_, image_, regularised_;
+  // Sigma_SS = H T H' with T tridiagonal, which serves every tau2; not for features on very different scales.
+  bool tridiagonal_ = true;
+  std::vector<double> values_, diagonal_, off_;  // eigenvalues; T
+  Block reduced_;                                // (s, c) H'Y, or Y
+  CovarianceRoot root_;
+  Buffer sigma_buffer_, factor_, solved_buffer_, form_, rotated_, image_, regularised_, inverse_;
 };
-
-/// sum mu / (mu + tau2) and sum (mu / (mu + tau2))^2.
-struct Traces {
-  double first = 0.0, second = 0.0;
-};
-Traces regularised_traces(const std::vector<double>& values, double tau2);
 
 }  // namespace overprune::theory

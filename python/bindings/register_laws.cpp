@@ -90,6 +90,10 @@ py::dict bound_coefficient_density(const LinearGaussianProblem& problem, Index n
 
 void register_laws(py::module_& module) {
   module.def("model_law", &bound_model_law);
+  module.def("dense_equivalent", [](const LinearGaussianProblem& problem) {
+    const LongWork work;
+    return std::make_shared<LinearGaussianProblem>(dense_equivalent(problem));
+  });
   module.def("survival", &bound_survival);
   module.def("sample_models", &bound_sample_models);
   module.def("coefficient_density", &bound_coefficient_density);

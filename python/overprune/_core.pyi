@@ -216,6 +216,7 @@ class GroupedFeatures:
 def model_law(
     problem: LinearGaussianProblem, n: int, ridge: float, /
 ) -> tuple[_Floats, _Floats, _Floats, bool]: ...
+def dense_equivalent(problem: LinearGaussianProblem, /) -> LinearGaussianProblem: ...
 def survival(
     problem: LinearGaussianProblem,
     n: int,

@@ -293,13 +293,31 @@ class DataProblem(Problem):
         covariance[np.diag_indices(p)] += ridge
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of squares.
         Z *= math.sqrt(1 - a)
-        beta = least_squares(Z, chosen, ridge=ridge)
+        beta = _regression(Z, chosen, ridge)
         left = chosen - Z @ beta
         noise = left.T @ left / rows + ridge * (beta.T @ beta)
         if chosen.shape[1] == 1:
             return LinearGaussianProblem(beta[:, 0], covariance, math.sqrt(noise[0, 0]))
         return LinearGaussianProblem(beta, covariance, noise_covariance=noise)
 
+
+def _regression(features: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
+    """Least squares in which a column does not count as zero because it is small beside others.
+
+    Ridge and minimum norm are in the columns' own units. Where these lie so far apart that small columns
+    would be taken for rounding errors of large ones, there is no ridge to respect.
+    """
+    sizes = abs(features).max(axis=0)
+    some = sizes[sizes > 0.0]
+    if ridge > 0.0 or some.size == 0 or some.max() < _FAR_APART * some.min():
+        return least_squares(features, targets, ridge=ridge)
+    units = np.where(sizes > 0.0, np.exp2(np.round(np.log2(np.where(sizes > 0.0, sizes, 1.0)))), 1.0)
+    beta: FloatArray = least_squares(features / units, targets) / units[:, None]
+    return beta
+
+
+# Sizes of columns whose squares an eigendecomposition of their covariance would still tell from rounding.
+_FAR_APART = 2.0**10
 
 # Multiplications of one product: a few tenths of a second, after which Ctrl-C is seen.
 _PRODUCT = 5 * 10**9

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
 from . import _validate as check
 from ._predict import grouped, linear_gaussian, number_of_draws, predict
 from ._problem import LinearGaussianProblem, Problem, as_problem
@@ -152,7 +153,8 @@ def tune_ridge(
     linear = linear_gaussian(problem)
     low, high = natural_bounds(linear.restrict(features), rows) if given is None else given
     if stage == "dense" and grouped(linear) is None:
-        linear = _in_eigenbasis(linear.restrict(features))
+        part = linear.restrict(features)
+        linear = LinearGaussianProblem._of_core(_core.dense_equivalent(part._core))
 
     def evaluate(ridges: Sequence[float]) -> tuple[FloatArray, FloatArray]:
         dense = stage == "dense"
@@ -191,14 +193,6 @@ def tune_ridge(
 
 
 Found = dict[float, tuple[float, float]]  # ridge -> risk, standard error
-
-
-def _in_eigenbasis(problem: LinearGaussianProblem) -> LinearGaussianProblem:
-    """Independent features and one target with the same dense risks."""
-    covariance = problem.covariance
-    values, vectors = np.linalg.eigh(np.diag(covariance) if covariance.ndim == 1 else covariance)
-    beta = np.linalg.norm((vectors.T @ problem.beta).reshape(problem.p, -1), axis=1)
-    return LinearGaussianProblem(beta, np.maximum(values, 0.0), math.sqrt(problem._core.noise_floor))
 
 
 def natural_bounds(problem: LinearGaussianProblem, n: int) -> tuple[float, float]:

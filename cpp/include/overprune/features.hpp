@@ -17,8 +17,9 @@ namespace overprune {
 /// @throws std::invalid_argument for an unknown name
 Activation activation_from_name(const std::string& name);
 /// The name of an activation.
-/// @param activation  any
+/// @param activation  one of the seven
 /// @return what `activation_from_name` takes
+/// @throws std::invalid_argument for any other number
 const char* name_of(Activation activation);
 
 /// Random features phi(inputs weights' + 1 bias').

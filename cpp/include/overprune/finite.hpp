@@ -10,6 +10,7 @@ namespace overprune {
 /// Whether none of the numbers is NaN or infinite.
 /// @param values  (rows, cols), any layout; quick where the rows or the columns lie side by side
 /// @return false where a number is NaN or infinite
+/// @throws std::invalid_argument for a view without data, or that no memory could hold
 bool all_finite(ConstMatrix values);
 
 }  // namespace overprune

@@ -29,6 +29,12 @@ struct ModelLaw {
 /// Source: docs/theory.md, sections 4 and 9.
 ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge);
 
+/// Independent features and one target whose dense risks are those of a problem at every n and ridge: the
+/// eigenvalues of its covariance, with the signal along each eigenvector, and zeros to make up the number.
+/// @param problem  of p features
+/// @return a problem of p features
+LinearGaussianProblem dense_equivalent(const LinearGaussianProblem& problem);
+
 /// Training the first `size` features on n samples, and pruning by `rule`.
 struct PruningPoint {
   Index n = 1;                  ///< samples, at least 1

@@ -23,7 +23,7 @@ struct Grid {
   bool retrain = true;      ///< whether the pruned models are also trained again
   double ridge = 0.0;       ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
-  bool compensate = false;     ///< whether the survivors also make up for the deleted (not in prune_path)
+  bool compensate = false;     ///< whether the survivors also make up for the deleted; prune_path refuses it
 };
 
 /// What the rules need beyond theta.

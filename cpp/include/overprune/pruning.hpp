@@ -24,8 +24,9 @@ enum class Rule : int {
 /// @throws std::invalid_argument for an unknown name
 Rule rule_from_name(const std::string& name);
 /// The name of a rule.
-/// @param rule  any
+/// @param rule  one of the four
 /// @return what `rule_from_name` takes
+/// @throws std::invalid_argument for any other number
 const char* name_of(Rule rule);
 
 /// Scores of the rules `magnitude` and `hessian`: the norm of each row, or its square times the curvature.
@@ -92,9 +93,9 @@ Indices top_k_magnitude(ConstVector theta, Index k);
 
 /// Keeps the rows of `theta` on `support` and zeroes the others.
 /// @param theta    (p, m)
-/// @param support  (s) indices in [0, p)
+/// @param support  (s) distinct indices in [0, p)
 /// @param pruned   (p, m) receives the result
-/// @throws std::invalid_argument for mismatched shapes or an index out of range
+/// @throws std::invalid_argument for mismatched shapes or an index that is out of range or comes twice
 void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 
 /// Deletes the rows off `support` and lets the others make up for them (optimal brain surgeon): the model on

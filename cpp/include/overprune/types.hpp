@@ -1,7 +1,9 @@
 // Views and indices: how every function of the compiled API takes and returns arrays.
 //
-// A view is a pointer, extents and strides (counted in elements, possibly negative). Nothing here owns
-// memory and nothing depends on compiler flags, so a program built with any flags may call the library.
+// A view is a pointer, extents and strides (counted in elements, possibly negative). Every function throws
+// std::invalid_argument for a view whose extents are negative, that no memory could hold, or whose pointer is
+// null though it has elements, and names it. Nothing here owns memory and nothing depends on compiler flags,
+// so a program built with any flags may call the library.
 //
 //     std::vector<double> x(n * p);                                      // numpy's layout
 //     overprune::ConstMatrix all = overprune::row_major(x.data(), n, p);
