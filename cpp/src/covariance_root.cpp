@@ -198,7 +198,9 @@ bool differ_in_scale(ConstVector variances) {
 std::vector<double> positive_eigenvalues(Block sigma) {
   std::vector<double> values(sigma.rows);
   if (!differ_in_scale(diagonal_of(sigma))) {
-    if (!kernels::active().symmetric_eigen(sigma.rows, sigma.data, sigma.ld, values.data()))
+    std::vector<double> diagonal(sigma.rows), off(sigma.rows);
+    if (!kernels::active().tridiagonalize(sigma.rows, sigma.data, sigma.ld, diagonal.data(), off.data(),
+                                          values.data(), 0, nullptr, 1))
       check::fail("covariance has no eigendecomposition that converges");
     const double zero = covariance_rounding(sigma.rows) * std::max(values.back(), 0.0);
     std::erase_if(values, [zero](double value) { return !(value > zero); });

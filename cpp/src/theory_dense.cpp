@@ -124,8 +124,11 @@ void WhiteBasis::decompose_dense() {
     while (first < k && !(values[first] > rounding)) ++first;
     values_.assign(values.begin() + first, values.end());
     dense_ = dense_.columns(first, k - first);
-    for (Index j = 0; j < rank(); ++j)
-      for (Index i = 0; i < k; ++i) dense_(i, j) *= std::sqrt(values_[j]);
+    for (Index j = 0; j < rank(); ++j) {
+      const double length = std::sqrt(values_[j]);
+      double* column = dense_.col(j);
+      for (Index i = 0; i < k; ++i) column[i] *= length;
+    }
     root_ = FeatureMatrix(dense_);
     return;
   }
@@ -183,9 +186,12 @@ FeatureMatrix WhiteBasis::solver(double tau, Buffer& buffer) const {
   Pace pace;
   for (Index j = 0; j < r; ++j, pace(2 * k)) {
     const double a = values_[j] / (values_[j] + tau), inverse = 1.0 / (values_[j] + tau);
-    // For features that are large beside tau the quotient would divide rounding errors by small eigenvalues.
-    for (Index i = 0; i < k; ++i)
-      out(i, j) = dual_.data && problem_.variances()(i) > tau ? dual_(i, j) * a : dense_(i, j) * inverse;
+    const double* column = dense_.col(j);
+    double* result = out.col(j);
+    for (Index i = 0; i < k; ++i) result[i] = column[i] * inverse;
+    // For features that are large beside tau the quotient divides rounding errors by small eigenvalues.
+    for (Index i = 0; dual_.data && i < k; ++i)
+      if (problem_.variances()(i) > tau) result[i] = dual_(i, j) * a;
   }
   return FeatureMatrix(out);
 }
