@@ -11,6 +11,9 @@
 namespace overprune {
 
 void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info) {
+  check::view("X", x);
+  check::view("y", y);
+  check::view("theta", theta);
   check::at_least("X (columns)", x.cols, 1);
   check::at_least("y (targets)", y.cols, 1);
   check::same("theta", x.cols, theta.rows);
@@ -27,6 +30,7 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
   const ScaledData data(x, y, ridge);
   check::increasing("sizes", sizes, 1, x.cols);
   const Index m = y.cols, most = sizes.back(), count = static_cast<Index>(sizes.size());
+  check::pointer("theta", theta, count * x.cols * m);
   Buffer buffer;
   const Block solutions = buffer.block(most, count * m);
   PathSolver().solve(data.design.columns(0, most), data.response, sizes, data.ridge(ridge), solutions, info,
@@ -46,6 +50,7 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
   check::increasing("nonzeros", nonzeros, 1, static_cast<Index>(order.size()));
   check::distinct("order", order, x.cols);
   const Index m = y.cols, most = nonzeros.back(), count = static_cast<Index>(nonzeros.size());
+  check::pointer("theta", theta, count * x.cols * m);
   Buffer buffer;
   const Block solutions = buffer.block(most, count * m);
   RetrainSolver solver;

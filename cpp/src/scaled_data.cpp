@@ -46,6 +46,8 @@ double safe_scale(ConstMatrix values) { return scale_for(largest_of(largest_of_c
 ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge) : ScaledData(x, y, ridge, ridge) {}
 
 ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge, double larger) {
+  check::view("X", x);
+  check::view("y", y);
   check::at_least("X (rows)", x.rows, 1);
   check::at_least("X (columns)", x.cols, 1);
   check::at_least("y (targets)", y.cols, 1);

@@ -1,6 +1,6 @@
 // Arguments that no public function may follow: null views, extents that are negative or that no memory
 // holds, numbers that are no enumerator, indices that come twice (field case D5).
-#include <doctest/doctest.h>
+#include "testing.hpp"
 
 #include <functional>
 #include <limits>
@@ -28,7 +28,7 @@ std::string refusal(const std::function<void()>& call) {
 
 void check_refused(const char* argument, const std::function<void()>& call) {
   const std::string message = refusal(call);
-  INFO(argument, ": ", message);
+  INFO(argument << ": " << message);
   CHECK(message.rfind(argument, 0) == 0);
 }
 
@@ -84,6 +84,11 @@ TEST_CASE("D5: views without data, or that no memory could hold, are refused by 
     check_refused("beta", [&] { LinearGaussianProblem(bad, a.variances(4), 0.1); });
     check_refused("X", [&] { prune_path(bad, a.matrix(4, 1), {{3}, {2}, {Rule::hessian}}, {}); });
     check_refused("y", [&] { prune_path(a.matrix(4, 3), bad, {{3}, {2}, {Rule::hessian}}, {}); });
+    check_refused("X", [&] { least_squares(bad, a.matrix(4, 1), 0.0, a.out(3, 1)); });
+    check_refused("y", [&] { least_squares(a.matrix(4, 2), bad, 0.0, a.out(2, 3)); });
+    check_refused("theta", [&] { least_squares(a.matrix(2, 4), a.matrix(2, 3), 0.0, writable(bad)); });
+    check_refused("X", [&] { least_squares_path(bad, a.matrix(4, 1), {3}, 0.0, a.space.data()); });
+    check_refused("y", [&] { retrain_path(a.matrix(4, 2), bad, {0, 1}, {1}, 0.0, a.space.data()); });
     check_refused("inputs", [&] {
       DataProblem({bad, a.matrix(4, 1), a.matrix(2, 3), a.matrix(2, 1)}, false, 0, Activation::relu, 0);
     });
@@ -138,6 +143,8 @@ TEST_CASE("D5: the same of square matrices and of what is written") {
     });
     check_refused("edges", [&] { coefficient_density(problem, {}, 1, false, bad, {0}, {}); });
   }
+  check_refused("theta", [&] { least_squares_path(a.matrix(4, 2), a.matrix(4, 1), {2}, 0.0, nullptr); });
+  check_refused("theta", [&] { retrain_path(a.matrix(4, 2), a.matrix(4, 1), {0}, {1}, 0.0, nullptr); });
   check_refused("out", [] { standard_normal({1, 2}, 0, 3, nullptr); });
   check_refused("out", [] { uniform({1, 2}, 0, 3, nullptr); });
   check_refused("scores", [&] { problem.oracle_scores(2, nullptr); });

@@ -1,5 +1,5 @@
 // Roots, inverses and eigenvalues of covariances whose features lie many powers of ten apart.
-#include <doctest/doctest.h>
+#include "testing.hpp"
 
 #include <cmath>
 #include <limits>
@@ -66,7 +66,7 @@ TEST_CASE("A3: eigenvalues of features on any scale have relative accuracy") {
     REQUIRE(values.size() == 2);
     const double trace = 1.0 + small * small, determinant = (1.0 - rho * rho) * small * small,
                  large = 0.5 * (trace + std::sqrt(trace * trace - 4.0 * determinant));
-    CHECK(values[1] == doctest::Approx(large).epsilon(1e-14));
+    CHECK(values[1] == testing::Approx(large).epsilon(1e-14));
     CHECK(std::abs(values[0] / (determinant / large) - 1.0) < 1e-13);
   }
   Values nothing(9, 0.0);
