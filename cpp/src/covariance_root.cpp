@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "check.hpp"
+#include "inner.hpp"
 #include "kernels/table.hpp"
 #include "pace.hpp"
 
@@ -15,15 +16,6 @@ namespace {
 
 // Ratio of variances up to which an eigenvector's error, epsilon times that, is of no account.
 constexpr double kSameScale = 1e4;
-
-double dot(Index n, const double* a, const double* b) {
-  double sum[4] = {};
-  Index i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (int l = 0; l < 4; ++l) sum[l] += a[i + l] * b[i + l];
-  for (; i < n; ++i) sum[0] += a[i] * b[i];
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
 
 }  // namespace
 
@@ -163,11 +155,11 @@ void orthogonalize_columns(Block f) {
   bool rotated = true;
   for (int sweep = 0; rotated && sweep < 60; ++sweep) {
     rotated = false;
-    for (Index j = 0; j < r; ++j) square[j] = dot(p, f.col(j), f.col(j));
+    for (Index j = 0; j < r; ++j) square[j] = inner(p, f.col(j), f.col(j));
     for (Index j = 1; j < r; ++j)
       for (Index i = 0; i < j; ++i, pace(2 * p)) {
         double *a = f.col(i), *b = f.col(j);
-        const double product = dot(p, a, b);
+        const double product = inner(p, a, b);
         if (!(std::abs(product) > tolerance * std::sqrt(square[i]) * std::sqrt(square[j]))) continue;
         rotated = true;
         // The tangent of the smaller angle.
@@ -179,8 +171,8 @@ void orthogonalize_columns(Block f) {
           a[l] = c * x - s * y;
           b[l] = s * x + c * y;
         }
-        square[i] = dot(p, a, a);
-        square[j] = dot(p, b, b);
+        square[i] = inner(p, a, a);
+        square[j] = inner(p, b, b);
       }
   }
 }

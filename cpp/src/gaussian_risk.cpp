@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "inner.hpp"
 #include "kernels/table.hpp"
 #include "samplers.hpp"
 
@@ -35,15 +36,6 @@ double weighted_distance(Index n, const double* w, const double* a, const double
   for (; i + 4 <= n; i += 4)
     for (int l = 0; l < 4; ++l) sum[l] += w[i + l] * (a[i + l] - b[i + l]) * (a[i + l] - b[i + l]);
   for (; i < n; ++i) sum[0] += w[i] * (a[i] - b[i]) * (a[i] - b[i]);
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
-
-double inner(Index n, const double* a, const double* b) {
-  double sum[4] = {};
-  Index i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (int l = 0; l < 4; ++l) sum[l] += a[i + l] * b[i + l];
-  for (; i < n; ++i) sum[0] += a[i] * b[i];
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 

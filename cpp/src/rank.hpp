@@ -26,7 +26,7 @@ inline constexpr double kOrthogonalFloor = 1e-10, kGramFloor = 1e-7;
 /// lost.
 inline constexpr double kQuickFloor = 1e-4;
 /// Norms beyond these were found from squares that may have left double's range.
-inline constexpr double kLeastNorm = 1e-140, kLargestNorm = 1e140;
+inline constexpr double kLeastNorm = 1e-140, kLargestNorm = 1e150;
 /// Columns whose norms lie within this ratio of each other cannot make a well-conditioned support look
 /// rank-deficient by their sizes alone.
 inline constexpr double kLevelColumns = 1e-3;

@@ -93,7 +93,8 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
     for name, table in _open(path):
         lines.append(f"{name}: {_made(table.attrs)}")
         again = reproduce(table, workers=workers)
-        for variable in table.data_vars:
+        order = list(again.data_vars)  # a folder has none
+        for variable in sorted(table.data_vars, key=lambda v: order.index(v) if v in order else -1):
             if variable not in again or again[variable].shape != table[variable].shape:
                 raise ValueError(
                     f"table has {variable} {table[variable].shape}, which its attributes do not make"
