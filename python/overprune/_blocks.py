@@ -17,6 +17,8 @@ from ._grid import Grid
 from ._problem import LinearGaussianProblem, Problem
 from ._validate import FloatArray
 
+MOST_BYTES = 2**26  # of a block's results, where it has more than one trial
+
 
 class Block(NamedTuple):
     """Trials `first`, ..., `first + trials - 1` of one n and one ridge, by their positions in the grid."""

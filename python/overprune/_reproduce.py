@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _paths
 from . import _validate as check
 from ._blocks import engine
 from ._problem import Problem
 from ._provenance import describe, facts_of, problem_of
-from ._store_files import is_folder
-from ._store_tables import kind_of, load_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -167,6 +164,10 @@ def _problem(attributes: dict[str, Any]) -> Any:
 
 def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
     """The tables of a run's directory or of a Zarr group, by name."""
+    from . import _paths
+    from ._store_files import is_folder
+    from ._store_tables import kind_of, load_table
+
     place, shown = _paths.local(path, "TABLE"), str(path)
     groups = []
     for folders in (("risk.zarr",), ()):

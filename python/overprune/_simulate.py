@@ -13,23 +13,21 @@ import numpy as np
 
 from . import _memory
 from . import _validate as check
-from ._blocks import Block, Result, Work, consecutive, engine
+from ._blocks import MOST_BYTES, Block, Result, Work, consecutive, engine
 from ._engine import make_engine, run_blocks
 from ._grid import Grid
 from ._problem import Problem, as_problem
 from ._progress import Progress
 from ._provenance import describe
-from ._store import Store, place_of
-from ._store_check import check_store
-from ._store_layout import MOST_BYTES
 from ._validate import FloatArray
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from ._store import Store
+
 _SECONDS = 2.0  # of a block: long against what it costs to hand it out and to keep it
 _MANY = 16  # trials a thread: so many that it hardly matters that the last ones leave threads idle
-_BYTES = MOST_BYTES  # of a block's results
 
 
 def simulate(
@@ -146,6 +144,8 @@ def simulate(
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
     if store is not None:
+        from ._store import place_of
+
         place_of(store)
     show = check.flag(progress, "progress")
     planned = plan(
@@ -249,6 +249,8 @@ class Simulation:
 
     def into_store(self, store: str | os.PathLike[str], executor: Executor | None, show: bool) -> xr.Dataset:
         """Blocks on threads or somebody's executor, results in a store."""
+        from ._store import Store
+
         room = _memory.room_of(self.memory_limit)
         lazy = room is not None and 4 * self._table_bytes() > room
         if executor is None:
@@ -273,13 +275,15 @@ class Simulation:
 
     def _stream(self, pending: list[Block], threads: int, bar: Progress, place: Store) -> None:
         """All threads at each block, as many blocks in one call as leave room for what they find."""
-        most = self._room(8, 4 * _BYTES) // self.work.bytes_per_trial()
+        most = self._room(8, 4 * MOST_BYTES) // self.work.bytes_per_trial()
         for part in consecutive(pending, most):
             self.work.stream(part, threads, bar.callback(), place.write)
             bar.finish_block(sum(block.trials for block in part))
 
     def check_store(self, store: str | os.PathLike[str]) -> None:
         """Raises ValueError where `into_store` would find something else than a part of this run."""
+        from ._store_check import check_store
+
         check_store(store, self.work, self.attributes)
 
     def _progress(self, show: bool, left: int | None = None) -> Progress:
@@ -328,7 +332,7 @@ class Simulation:
         even = -(-self.count * cells // (4 * slots))
         wanted = _SECONDS * max(1.0, slots / 10) / seconds
         length = max(min(wanted, even), _SECONDS / 10 / seconds)
-        room = self._room(16 * (slots + 1), _BYTES)  # together an eighth of the memory
+        room = self._room(16 * (slots + 1), MOST_BYTES)  # together an eighth of the memory
         return max(1, int(min(length, room / size)))
 
     def _room(self, parts: int, most: int) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _paths
-from ._blocks import Work
+from ._blocks import MOST_BYTES, Work
 from ._provenance import check_problem, facts_of
 from ._store_files import (
     LARGEST_JSON,
@@ -27,7 +27,7 @@ from ._store_files import (
     short,
     zstd_length,
 )
-from ._store_layout import FORMAT, MOST_BYTES, ArrayLayout, arrays
+from ._store_layout import FORMAT, ArrayLayout, arrays
 from ._store_tables import check_claim, check_codecs
 
 # What has to be the same for a store to be continued, in the order in which differences are listed.

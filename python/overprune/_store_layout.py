@@ -17,7 +17,6 @@ from ._store_files import is_folder, part_of
 
 FORMAT = 1  # of the ledger and the chunks
 ENTRIES = ("trials", "checksum", "seconds", "time")  # of the ledger; times in microseconds
-MOST_BYTES = 2**26  # of a block's results, where it has more than one trial
 _TRIALS_AT_ONCE = 65536  # of the coordinate: one chunk for most runs
 
 
