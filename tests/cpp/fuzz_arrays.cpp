@@ -164,7 +164,7 @@ void scores(Call& call) {
   if (length == 0) length = p;
   const bool wrong = length != p;
   const ConstVector weights = call.vector(length, Kind::probability);
-  const bool finite = all_finite(theta) && all_finite({weights.data, length, 1, weights.stride, 0});
+  const bool finite = !wrong && all_finite(theta) && all_finite({weights.data, length, 1, weights.stride, 0});
   call.wrong = wrong;  // scores do not look at the numbers
   Numbers& out = call.output(call.extent(p), 1);
   if (call([&] {
@@ -206,9 +206,7 @@ void keep(Call& call) {
   const Index p = call.between(1, 9), m = call.one_in(3) ? call.between(1, 3) : 1;
   const ConstMatrix theta = call.matrix(p, m);
   call.wrong = false;  // what is kept is not looked at
-  Indices support(call.below(p + 1));
-  for (Index& i : support) i = call.below(p);
-  if (call.mistake(20)) support.push_back(call.flip() ? -1 : p);
+  const Indices support = call.one_in(9) ? Indices() : call.distinct(p);
   Numbers& out = call.output(call.extent(p), call.extent(m));
   call([&] { prune(theta, support, out.matrix()); });
 }
