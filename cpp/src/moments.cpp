@@ -76,14 +76,17 @@ double cos_moment(const FeatureRows& r, Index i, Index j) {
 
 // erf(z) = E sign(z + w / sqrt(2)), w ~ N(0, 1): a sign feature with one more input of its own.
 double erf_moment(const FeatureRows& r, Index i, Index j) {
-  const double a = 1.0 + 2.0 * r.norm[i] * r.norm[i], b = 1.0 + 2.0 * r.norm[j] * r.norm[j];
-  const double cosine = 2.0 * r.inner(i, j) / std::sqrt(a * b);
+  // Of the longer rows the parts that lie in the inputs and in the input of their own; lengths may be such
+  // that products of them overflow.
+  const double a = std::hypot(1.0, std::numbers::sqrt2 * r.norm[i]),
+               b = std::hypot(1.0, std::numbers::sqrt2 * r.norm[j]);
+  const double in_a = std::numbers::sqrt2 * r.norm[i] / a, in_b = std::numbers::sqrt2 * r.norm[j] / b;
+  const Correlation rows = r.between(i, j);
   // 1 - cosine^2 without cancellation, from the angle of the rows themselves.
-  const double own = r.between(i, j).sine, product = 2.0 * r.norm[i] * r.norm[j] * own;
-  const double sine = std::sqrt(
-      (1.0 + 2.0 * r.norm[i] * r.norm[i] + 2.0 * r.norm[j] * r.norm[j] + product * product) / (a * b));
-  return sign_product(std::numbers::sqrt2 * r.bias[i] / std::sqrt(a),
-                      std::numbers::sqrt2 * r.bias[j] / std::sqrt(b), {cosine, sine});
+  const double sine =
+      std::hypot(std::hypot(1.0 / a / b, in_a / b), std::hypot(in_b / a, in_a * in_b * rows.sine));
+  return sign_product(std::numbers::sqrt2 * r.bias[i] / a, std::numbers::sqrt2 * r.bias[j] / b,
+                      {in_a * in_b * rows.cosine, sine});
 }
 
 /// E[x_i x_j] of an activation that has a closed form, else null.

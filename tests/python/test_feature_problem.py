@@ -226,3 +226,12 @@ def test_more_features_than_dimensions_simulate_as_their_equivalent_does():
             means.append((values.mean(), values.std() / np.sqrt(len(values))))
     for (a, a_error), (b, b_error) in zip(means[:3], means[3:], strict=True):
         assert abs(a - b) < 4 * np.hypot(a_error, b_error)
+
+
+@pytest.mark.parametrize("length", [1e70, 1e80, 1e100, 1e140])
+def test_erf_of_very_long_weights_is_sign(length):
+    """Products of squared lengths beyond 1e77 overflow: correlations were 0, then NaN."""
+    weights = length * np.array([[-0.84, 0.36], [0.0, -1.5], [0.3, 0.2]])
+    erf, sign = (op.RandomFeatureProblem(weights, [1.0, 0.5], 0.1, a).equivalent() for a in ("erf", "sign"))
+    np.testing.assert_allclose(erf.covariance, sign.covariance, rtol=1e-14)
+    np.testing.assert_allclose(erf.beta, sign.beta, rtol=1e-13)
