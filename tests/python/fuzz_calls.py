@@ -156,6 +156,7 @@ def run(name: str, call: Call) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", message=r"equivalent\(\) takes", category=UserWarning)
+            warnings.filterwarnings("ignore", message="targets are", category=UserWarning)  # a guess
             judge(name, call)
     finally:
         faulthandler.cancel_dump_traceback_later()
