@@ -89,9 +89,10 @@ class Browser:
         self.driver.quit()
 
     def go(self, address: str) -> None:
-        """Loads a page and waits until its curves are drawn."""
+        """Loads a page and waits until its curves, or why there are none, are drawn."""
         self.driver.get(address)
         self.until(lambda: self.run("return window.Bokeh?.documents?.[0]?.is_idle === true"))
+        self.until(lambda: self.text("answer"))
 
     def resize(self, width: int, height: int) -> None:
         """Sets the size of the page, without the window's frame."""
