@@ -7,6 +7,7 @@
 #include "block.hpp"
 #include "check.hpp"
 #include "covariance.hpp"
+#include "covariance_root.hpp"
 #include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/pruning.hpp"
@@ -173,42 +174,52 @@ bool LinearGaussianProblem::keeps_signal(const Indices& features) const {
   return true;
 }
 
-/// (k, m): the rows D of beta where the others are zero; else Sigma_DD^+ Sigma_D: beta, by a rank-revealing
-/// decomposition where Sigma_DD is singular.
-std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& features) const {
+/// (k, m): what the coefficients on D take over from the others, Sigma_DD^{-1} Sigma_DR beta_R. Where
+/// Sigma_DD is singular, Sigma_DD^+ Sigma_D: beta less the rows D of beta, by a rank-revealing decomposition.
+std::vector<double> LinearGaussianProblem::taken_over(const Indices& features) const {
   const Index k = static_cast<Index>(features.size());
-  if (k == p_ && std::is_sorted(features.begin(), features.end())) return beta_;  // to the last digit: ties
-  std::vector<double> result(k * m_);
-  const Block solution{result.data(), k, m_, k};
-  const ConstMatrix sigma = covariance();
+  std::vector<double> result(k * m_, 0.0);
   // Where all of the signal is kept there is nothing to solve, and no rounding error to be taken for noise.
-  if (diagonal() || keeps_signal(features)) {
-    for (Index t = 0; t < m_; ++t)
-      for (Index i = 0; i < k; ++i) solution(i, t) = beta_[t * p_ + features[i]];
-    return result;
-  }
-  const std::vector<double> block = principal_block(sigma, features);
-  Buffer cross_buffer;
-  const Block cross = cross_buffer.block(k, m_);
+  if (diagonal() || keeps_signal(features)) return result;
+  const Block change{result.data(), k, m_, k};
+  const ConstMatrix sigma = covariance();
+  std::vector<double> block = principal_block(sigma, features);
+  CovarianceRoot root;
+  root.factor({block.data(), k, k, k});
+  const bool singular = root.rank() < k;
+  std::vector<char> others(p_, 1);
+  for (const Index i : features) others[i] = singular;
   Pace pace;
   for (Index t = 0; t < m_; ++t)
-    for (Index i = 0; i < k; ++i, pace(p_)) {
-      double sum = 0.0;
-      for (Index j = 0; j < p_; ++j) sum += sigma(j, features[i]) * beta_[t * p_ + j];
-      cross(i, t) = sum;
-    }
-  solve_covariance({block.data(), k, k, k}, cross, solution);
+    for (Index i = 0; i < k; ++i, pace(p_))
+      for (Index j = 0; j < p_; ++j)
+        if (others[j]) change(i, t) += sigma(j, features[i]) * beta_[t * p_ + j];
+  root.solve(change);
+  for (Index t = 0; t < m_ && singular; ++t)
+    for (Index i = 0; i < k; ++i) change(i, t) -= beta_[t * p_ + features[i]];
   return result;
 }
 
-/// (m, m): N + r' Sigma r, r = beta on D, 0 elsewhere, less the true coefficients. A sum of squares, so that
-/// rounding leaves it semidefinite.
-std::vector<double> LinearGaussianProblem::unexplained(const Indices& features, ConstMatrix beta) const {
+/// (k, m): the coefficients on D of the problem that is left when the others are taken away.
+std::vector<double> LinearGaussianProblem::restricted_beta(const Indices& features,
+                                                           std::vector<double> taken_over) const {
+  const Index k = static_cast<Index>(features.size());
+  std::vector<double> result = std::move(taken_over);
+  for (Index t = 0; t < m_; ++t)
+    for (Index i = 0; i < k; ++i) result[t * k + i] += beta_[t * p_ + features[i]];
+  return result;
+}
+
+/// (m, m): N + r' Sigma r, r = beta on the other features less what those on D have taken over. A sum of
+/// squares, so that rounding leaves it semidefinite.
+std::vector<double> LinearGaussianProblem::unexplained(const Indices& features,
+                                                       const std::vector<double>& taken_over) const {
+  const Index k = static_cast<Index>(features.size());
   Buffer residual_buffer, image_buffer;
   const Block residual = residual_buffer.block(p_, m_), image = image_buffer.block(p_, m_);
   for (Index t = 0; t < m_; ++t) {
     for (Index i = 0; i < p_; ++i) residual(i, t) = -beta_[t * p_ + i];
-    for (Index i = 0; i < beta.rows; ++i) residual(features[i], t) += beta(i, t);
+    for (Index i = 0; i < k; ++i) residual(features[i], t) = taken_over[t * k + i];
   }
   const auto& kernel = kernels::active();
   if (diagonal()) {
@@ -228,9 +239,9 @@ LinearGaussianProblem LinearGaussianProblem::restrict(const Indices& features) c
   if (features.empty()) check::fail("features must not be empty");
   check::distinct("features", features, p_);
   const Index k = static_cast<Index>(features.size());
-  const std::vector<double> beta = restricted_beta(features);
+  const std::vector<double> change = taken_over(features), beta = restricted_beta(features, change);
   const ConstMatrix beta_view = column_major(beta.data(), k, m_);
-  const std::vector<double> covariance_left = unexplained(features, beta_view);
+  const std::vector<double> covariance_left = unexplained(features, change);
   const Noise noise =
       m_ == 1 ? Noise(std::sqrt(covariance_left[0])) : Noise(column_major(covariance_left.data(), m_, m_));
   if (diagonal()) {
@@ -251,7 +262,7 @@ void LinearGaussianProblem::oracle_scores(Index k, double* scores) const {
     first[i] = i;
     root_variances[i] = std::sqrt(variances_[i]);
   }
-  const std::vector<double> beta = restricted_beta(first);
+  const std::vector<double> beta = restricted_beta(first, taken_over(first));
   rank_scores(column_major(beta.data(), k, m_), vector_view(root_variances), {scores, k, 1});
 }
 

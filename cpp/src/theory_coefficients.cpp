@@ -200,7 +200,7 @@ void PointLaw::prepare(ModelDraws& draws) {
   factor_ = all.columns(m, s_);
   sigma_ = sigma_buffer_.block(s_, s_);
   retrained_ = retrained_buffer_.block(s_, m);
-  multiply(draws.images(support_, s_, c_ > m), false, mixing_, 0.0, right_);
+  multiply(draws.images(support_, s_, c_ > m, {basis_.cross()}), false, mixing_, 0.0, right_);
   basis_.principal_block(support_, sigma_);
   copy(sigma_, factor_);
   factorize_covariance(factor_);
@@ -256,7 +256,7 @@ void AccuracyStudy::run(Index workers, const Poll& poll) {
           poll_now(stop);
           laws[i]->draw(draws);
           const Indices& support = laws[i]->support();
-          const Block kept = draws.kept(support, static_cast<Index>(support.size()));
+          const Block kept = draws.kept(support, static_cast<Index>(support.size()), study_.law().mean);
           mean[1 + 2 * i] += 0.5 * judge.accuracy(support.data(), kept);
           if (grid_.retrain) mean[2 + 2 * i] += 0.5 * judge.accuracy(support.data(), laws[i]->retrained());
         }

@@ -13,9 +13,7 @@
 #include "theory_law.hpp"
 
 namespace overprune::theory {
-namespace {
 
-/// C (m, m) = A' diag(weights) B of (r, m) blocks.
 void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock b, Block out) {
   Pace pace;
   for (Index j = 0; j < b.cols; ++j)
@@ -25,8 +23,6 @@ void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock 
       out(i, j) = sum;
     }
 }
-
-}  // namespace
 
 LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index k) {
   Indices first(k);

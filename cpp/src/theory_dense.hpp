@@ -12,6 +12,9 @@ namespace overprune::theory {
 /// The problem of training the first k features.
 LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index k);
 
+/// out (m, m) = A' diag(weights) B of (r, m) blocks.
+void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock b, Block out);
+
 /// C = op(A) B + beta C.
 void multiply(bool transpose, ConstBlock a, ConstBlock b, double beta, Block c);
 

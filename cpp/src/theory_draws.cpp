@@ -21,13 +21,13 @@ constexpr Index kMostPilots = 512;      // likewise, where these say little
 constexpr double kNodeDistance = 1.03;  // the forms are known at tau2 / 1.03 and 1.03 tau2
 constexpr double kFarthest = 8.0;       // how many times that distance they are taken to be linear
 
-/// |Q0 u1 - u|^2 with u1 = u + e - w, from the forms of [u e w] at tau2 = 0.
-double compensated_excess(const WhiteBasis& basis, ConstBlock G) {
-  const Index m = basis.targets();
+/// |Q0 u1 - u|^2 with u1 = u + e - w, from the forms of [u' e w] at tau2 = 0.
+double compensated_excess(const Remainder& remainder, ConstBlock G) {
+  const Index m = remainder.energy().rows;
   const double sign[3] = {1.0, 1.0, -1.0};
   double excess = 0.0;
   for (Index t = 0; t < m; ++t) {
-    excess += basis.energy()(t, t);
+    excess += remainder.energy()(t, t);
     for (int a = 0; a < 3; ++a) {
       excess -= 2.0 * sign[a] * G(a * m + t, t);
       for (int b = 0; b < 3; ++b) excess += sign[a] * sign[b] * G(a * m + t, b * m + t);
@@ -44,7 +44,7 @@ struct SizeStudy::Workspace {
       : draws(study.basis_, study.law_, study.n_, study.options_.seed), forms(study.basis_) {}
   ModelDraws draws;
   SupportForms forms;
-  Buffer G, K;
+  Buffer G, K, columns;
 };
 
 SizeStudy::SizeStudy(const WhiteBasis& basis, Index n, const Grid& grid, const DrawOptions& options)
@@ -57,6 +57,7 @@ SizeStudy::SizeStudy(const WhiteBasis& basis, Index n, const Grid& grid, const D
   active_ =
       std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), basis.features()) - grid.nonzeros.begin();
   risks_.assign(grid.rules.size() * active_, {{kNaN, 0.0}, {kNaN, 0.0}, {kNaN, 0.0}});
+  remainders_.emplace_back(basis_, law_);
 }
 
 void SizeStudy::run(Index workers, const Poll& poll) {
@@ -82,8 +83,17 @@ void SizeStudy::plan(const Poll& poll) {
       const Index s = grid_.nonzeros[i], m = basis_.targets();
       if (closed_form(rule, s, risks_[static_cast<Index>(r) * active_ + i])) continue;
       const bool independent = rule == Rule::random || !law_.finite;
-      points_.push_back({rule, static_cast<Index>(r), i, s, independent ? m : 3 * m});
+      points_.push_back({rule, static_cast<Index>(r), i, s, independent ? m : 3 * m,
+                         independent ? 0 : remainder_of(rule, s)});
     }
+}
+
+Index SizeStudy::remainder_of(Rule rule, Index s) {
+  Indices kept = certain_survivors(basis_, law_, n_, rule, s);
+  for (std::size_t i = 0; i < remainders_.size(); ++i)
+    if (remainders_[i].kept() == kept) return static_cast<Index>(i);
+  remainders_.emplace_back(basis_, law_, std::move(kept));
+  return static_cast<Index>(remainders_.size()) - 1;
 }
 
 /// Whether all of the point's risks are known without draws.
@@ -207,12 +217,19 @@ void SizeStudy::visit_rule(Rule rule, const Indices& order, Workspace& space, Re
     owner.push_back(i);
     projected.push_back(point.s);
   }
+  std::vector<ConstBlock> signals;
+  for (const Remainder& remainder : remainders_) signals.push_back(remainder.cross());
   space.forms.start(order, all);
-  const Block y = space.draws.images(order, all.back(), full), kept = space.draws.kept(order, all.back());
+  const Block y = space.draws.images(order, all.back(), full, signals);
+  const Index m = basis_.targets();
+  const auto columns = [&](Index i, ConstBlock rows) {
+    const Point& point = points_[owner[i]];
+    return columns_of(point, compensates() ? 3 * m : point.c, rows, space.columns);
+  };
   const auto add_projected = [&](Index i, ConstBlock G, Index rank) {
     const Point& point = points_[owner[i]];
     std::vector<double>& sums = results[owner[i]];
-    if (compensates()) sums[1] += weight * compensated_excess(basis_, G);
+    if (compensates()) sums[1] += weight * compensated_excess(remainders_[point.remainder], G);
     if (point.spectral || !grid_.retrain) return;
     double* at = sums.data() + point.node(0);
     at[0] += weight * static_cast<double>(rank);
@@ -223,19 +240,31 @@ void SizeStudy::visit_rule(Rule rule, const Indices& order, Workspace& space, Re
         at[2 + a + (b + point.c) * point.c] += weight * G(a, b);
       }
   };
-  if (!projected.empty()) space.forms.project(y, projected, add_projected);
+  if (!projected.empty()) space.forms.project(y, projected, columns, add_projected);
   for (const std::size_t i : open) {
     const Point& point = points_[i];
+    const Remainder& remainder = remainders_[point.remainder];
     if (law_.finite && rule != Rule::random)
-      results[i][0] += weight * space.forms.excess_risk(point.s, kept.top(point.s));
-    if (point.spectral) add_spectral(point, y.top(point.s).columns(0, point.c), space, results[i]);
+      results[i][0] += weight * space.forms.excess_risk(
+                                    point.s, space.draws.kept(order, point.s, remainder.mean()), remainder);
+    if (point.spectral)
+      add_spectral(point, columns_of(point, point.c, y.top(point.s), space.columns), space, results[i]);
   }
+}
+
+ConstBlock SizeStudy::columns_of(const Point& point, Index count, ConstBlock rows, Buffer& buffer) const {
+  if (point.remainder == 0) return rows.columns(0, count);
+  const Index m = basis_.targets(), others = static_cast<Index>(remainders_.size()) - point.remainder;
+  const Block chosen = buffer.block(rows.rows, count);
+  copy(rows.columns(rows.cols - others * m, m), chosen.columns(0, m));
+  copy(rows.columns(m, count - m), chosen.columns(m, count - m));
+  return chosen;
 }
 
 void SizeStudy::add_spectral(const Point& point, ConstBlock y, Workspace& space,
                              std::vector<double>& sums) const {
   constexpr double weight = 0.5;
-  space.forms.reduce(point.s, y);
+  space.forms.reduce(point.s, y, remainders_[point.remainder]);
   const Block G = space.G.block(point.c, point.c), K = space.K.block(point.c, point.c);
   for (Index node = 0; node < point.node_count(); ++node) {
     const Traces traces = space.forms.regularised(point.nodes[node], G, K);
@@ -250,10 +279,11 @@ void SizeStudy::add_spectral(const Point& point, ConstBlock y, Workspace& space,
 }
 
 SecondStage SizeStudy::second_stage(const Point& point, const std::vector<double>& mean) const {
-  SecondStage first = solve_memory(basis_, law_, n_, point.means(mean, 0));
+  const Remainder& remainder = remainders_[point.remainder];
+  SecondStage first = solve_memory(basis_, law_, remainder, n_, point.means(mean, 0));
   first.tau = point.nodes[0];
   if (!point.spectral) return first;
-  SecondStage second = solve_memory(basis_, law_, n_, point.means(mean, 1));
+  SecondStage second = solve_memory(basis_, law_, remainder, n_, point.means(mean, 1));
   second.tau = point.nodes[1];
   // The fixed point of tau2 lies where its balance, nearly linear in tau2 over so short a way, vanishes.
   double balance[2];
@@ -288,6 +318,9 @@ bool SizeStudy::estimate() {
     if (grid_.retrain) {
       risks.retrained = groups_[i].estimate([&](const auto& mean) { return second_stage(point, mean).risk; });
       point.done = point.done && enough(risks.retrained);
+      // More draws do not help against rounding.
+      risks.retrained.error =
+          std::hypot(risks.retrained.error, second_stage(point, groups_[i].mean()).rounding);
     }
     finished = finished && point.done;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <vector>
 
 #include "overprune/theory.hpp"
@@ -14,11 +15,12 @@ namespace overprune::theory {
 
 /// A (rule, nonzeros) whose risk needs draws. What one pair of draws adds to it: the excess risks of the
 /// pruned and of the compensated model, then for each node tr Q, tr Q^2, G (c, c), K (c, c) over the columns
-/// A = [u e w], or u alone where the support does not depend on the training noise.
+/// A = [u' e w], or u' alone where the support does not depend on the training noise.
 struct Point {
   Rule rule;
   Index rule_position = 0, position = 0;  ///< in the grid's rules and nonzeros
   Index s = 0, c = 0;
+  Index remainder = 0;    ///< that u' is of
   bool spectral = false;  ///< tau2 > 0: the forms are kept at two values of it, linear in between
   std::array<double, 2> nodes{0.0, 0.0};  ///< tau2
   bool done = false;
@@ -60,6 +62,10 @@ class SizeStudy {
   void visit(Workspace& space, Results& results) const;
   void visit_rule(Rule rule, const Indices& order, Workspace& space, Results& results) const;
   void add_spectral(const Point& point, ConstBlock y, Workspace& space, std::vector<double>& sums) const;
+  /// The first `count` columns of A = [u' e w] for a point, of the rows of all remainders.
+  ConstBlock columns_of(const Point& point, Index count, ConstBlock rows, Buffer& buffer) const;
+  /// The number of the remainder without the features that this rule keeps in every draw.
+  Index remainder_of(Rule rule, Index s);
   bool compensates() const { return grid_.compensate && law_.finite; }
   bool estimate();
   SecondStage second_stage(const Point& point, const std::vector<double>& mean) const;
@@ -72,6 +78,7 @@ class SizeStudy {
   double whole_;  // risk of retraining all features
   Index active_ = 0, pairs_ = 0;
   std::vector<Risks> risks_;
+  std::deque<Remainder> remainders_;  // the first is whole
   std::vector<Point> points_;
   std::vector<Groups> groups_;
 };

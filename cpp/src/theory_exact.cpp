@@ -23,12 +23,12 @@ namespace {
 
 /// Pruned risk of a fixed support: the mean model's, and what its spread adds.
 double pruned_risk(const WhiteBasis& basis, const MatrixLaw& law, double n, const Indices& support,
-                   SupportForms& forms) {
+                   SupportForms& forms, const Remainder& remainder) {
   const Index s = static_cast<Index>(support.size()), m = basis.targets();
   Buffer buffer;
   const Block kept = buffer.block(s, m);
   for (Index t = 0; t < m; ++t)
-    for (Index i = 0; i < s; ++i) kept(i, t) = law.mean(support[i], t);
+    for (Index i = 0; i < s; ++i) kept(i, t) = remainder.mean()(support[i], t);
   double spread = 0.0;
   if (basis.diagonal()) {
     const std::vector<double> variance = law.solver.square_rows();
@@ -41,19 +41,20 @@ double pruned_risk(const WhiteBasis& basis, const MatrixLaw& law, double n, cons
     for (Index j = 0; j < s; ++j)
       for (Index i = 0; i < s; ++i) spread += sigma(i, j) * covariance(i, j);
   }
-  return noise_trace(basis) + forms.excess_risk(s, kept) + law.risk / n * spread;
+  return noise_trace(basis) + forms.excess_risk(s, kept, remainder) + law.risk / n * spread;
 }
 
 /// Risk of the survivors Sigma_SS^{-1} (Sigma theta)_S, whose mean and spread are known; correlated features.
 double compensated_risk(const WhiteBasis& basis, const MatrixLaw& law, double n, const Indices& support,
-                        SupportForms& forms) {
+                        SupportForms& forms, const Remainder& remainder) {
   const Index s = static_cast<Index>(support.size()), m = basis.targets(), r = basis.rank();
   Buffer buffers[6];
+  // F_S' of the survivors is the projection of F'theta, whose mean without what is kept is u' - D u.
   const Block mean = buffers[0].block(r, m), image = buffers[1].block(basis.features(), m);
   std::vector<double> squares(r);
   for (Index j = 0; j < r; ++j) {
     squares[j] = law.a[j] * law.a[j];
-    for (Index t = 0; t < m; ++t) mean(j, t) = law.a[j] * basis.signal()(j, t);
+    for (Index t = 0; t < m; ++t) mean(j, t) = remainder.signal()(j, t) - law.d[j] * basis.signal()(j, t);
   }
   basis.root().apply(mean, image);
   const Block right = buffers[2].block(s, m + s), solved = buffers[3].block(s, m + s),
@@ -65,7 +66,7 @@ double compensated_risk(const WhiteBasis& basis, const MatrixLaw& law, double n,
   solve_covariance(sigma, right, solved);
   double spread = 0.0;
   for (Index i = 0; i < s; ++i) spread += solved(i, m + i);
-  return noise_trace(basis) + forms.excess_risk(s, solved.columns(0, m)) + law.risk / n * spread;
+  return noise_trace(basis) + forms.excess_risk(s, solved.columns(0, m), remainder) + law.risk / n * spread;
 }
 
 }  // namespace
@@ -76,10 +77,11 @@ Risks fixed_support(const WhiteBasis& basis, const MatrixLaw& law, double n, con
   SupportForms forms(basis);
   forms.start(support, {static_cast<Index>(support.size())});
   if (law.finite) {
-    risks.pruned.value = pruned_risk(basis, law, n, support, forms);
+    const Remainder remainder(basis, law, support);
+    risks.pruned.value = pruned_risk(basis, law, n, support, forms, remainder);
     risks.compensated.value = basis.diagonal() || !compensate
                                   ? risks.pruned.value
-                                  : compensated_risk(basis, law, n, support, forms);
+                                  : compensated_risk(basis, law, n, support, forms, remainder);
   }
   if (grid.retrain) {
     const LinearGaussianProblem part = basis.problem().restrict(support);

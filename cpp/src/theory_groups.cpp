@@ -7,9 +7,9 @@
 
 namespace overprune::theory {
 
-double unit_of(const std::vector<double>& values) {
+double unit_of(const double* values, Index count) {
   double largest = 0.0;
-  for (const double value : values) largest = std::max(largest, std::abs(value));
+  for (Index i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
   return largest > 0.0 && std::isfinite(largest) ? std::ldexp(1.0, std::ilogb(largest)) : 1.0;
 }
 

@@ -15,7 +15,10 @@ struct Estimate {
 
 /// A power of two beside which the largest of these numbers is of order 1; 1 where they are zero or infinite.
 /// In this unit their sums and squares neither overflow nor underflow.
-double unit_of(const std::vector<double>& values);
+double unit_of(const double* values, Index count);
+inline double unit_of(const std::vector<double>& values) {
+  return unit_of(values.data(), static_cast<Index>(values.size()));
+}
 
 /// Sums over pairs of draws, in at most 64 groups (about) of equally many pairs.
 class Groups {

@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "theory_dense.hpp"
+#include "theory_remainder.hpp"
 
 namespace overprune::theory {
 
-/// Means over draws of the quadratic forms of Q: columns A = [u e w], or u alone where the support does not
-/// depend on the training noise.
+/// Means over draws of the quadratic forms of Q: columns A = [u' e w], or u' alone where the support does not
+/// depend on the training noise; see SupportForms.
 struct FormMeans {
   double trace = 0.0, trace2 = 0.0;  ///< E tr Q, E tr Q^2
   ConstBlock G, K;                   ///< (c, c) E A'Q A, E A'Q^2 A
@@ -19,10 +19,12 @@ struct FormMeans {
 struct SecondStage {
   double tau = 0.0;
   double risk = 0.0;           ///< tr Omega2
+  double rounding = 0.0;       ///< its rounding error, about
   std::vector<double> rho, C;  ///< (m, m) column-major; empty where the support does not depend on the noise
   std::vector<double> omega;   ///< (m, m) Omega2
 };
-SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, double n, const FormMeans& means);
+SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, const Remainder& remainder, double n,
+                         const FormMeans& means);
 
 /// (1 - at) a + at b, entry by entry.
 SecondStage interpolate(const SecondStage& a, const SecondStage& b, double at);

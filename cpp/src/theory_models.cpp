@@ -49,6 +49,7 @@ void ModelDraws::select(Index column, double sign) {
   const Index k = basis_.features(), m = basis_.targets();
   pair_ = static_cast<std::uint64_t>(first_ + column);
   sign_ = sign;
+  column_ = column;
   theta_ = theta_buffer_.block(k, m);
   noise_ = noise_buffer_.block(k, m);
   for (Index t = 0; t < m; ++t)
@@ -78,12 +79,13 @@ const double* ModelDraws::fresh_normals(Index count) {
   return values;
 }
 
-Block ModelDraws::images(const Indices& order, Index s, bool full) {
-  const Index m = basis_.targets();
-  const Block y = images_.block(s, full ? 3 * m : m);
+Block ModelDraws::images(const Indices& order, Index s, bool full, const std::vector<ConstBlock>& signals) {
+  const Index m = basis_.targets(), more = static_cast<Index>(signals.size()) - 1, last = full ? 3 * m : m;
+  const Block y = images_.block(s, last + more * m);
   for (Index t = 0; t < m; ++t)
     for (Index i = 0; i < s; ++i) {
-      y(i, t) = basis_.cross()(order[i], t);
+      y(i, t) = signals.front()(order[i], t);
+      for (Index j = 0; j < more; ++j) y(i, last + j * m + t) = signals[1 + j](order[i], t);
       if (!full) continue;
       y(i, m + t) = noise_(order[i], t);
       y(i, 2 * m + t) = law_.tau * theta_(order[i], t);  // F w = tau theta
@@ -91,10 +93,11 @@ Block ModelDraws::images(const Indices& order, Index s, bool full) {
   return y;
 }
 
-Block ModelDraws::kept(const Indices& order, Index s) {
+Block ModelDraws::kept(const Indices& order, Index s, ConstBlock mean) {
   const Block kept = kept_.block(s, basis_.targets());
   for (Index t = 0; t < kept.cols; ++t)
-    for (Index i = 0; i < s; ++i) kept(i, t) = theta_(order[i], t);
+    for (Index i = 0; i < s; ++i)
+      kept(i, t) = mean(order[i], t) + sign_ * thetas_(order[i], column_ * kept.cols + t);
   return kept;
 }
 

@@ -33,9 +33,10 @@ class ModelDraws {
   /// Fresh standard normals of the current model, `count` of them.
   const double* fresh_normals(Index count);
   /// Y = (F [u e w])_S, or (F u)_S, S the first s of `order`.
-  Block images(const Indices& order, Index s, bool full);
-  /// theta_S.
-  Block kept(const Indices& order, Index s);
+  /// @param signals  F u (k, m); further ones follow as the last columns
+  Block images(const Indices& order, Index s, bool full, const std::vector<ConstBlock>& signals);
+  /// theta_S about another mean (k, m) than the law's.
+  Block kept(const Indices& order, Index s, ConstBlock mean);
 
  private:
   const WhiteBasis& basis_;
@@ -44,7 +45,7 @@ class ModelDraws {
   std::uint64_t seed_, pair_ = 0;
   bool even_, noisy_ = true;
   const double* ranked_ = nullptr;
-  Index first_ = 0;
+  Index first_ = 0, column_ = 0;
   double sign_ = 1.0;
   Block noises_, thetas_, theta_, noise_;
   Buffer normals_, scaled_, rotated_, noises_buffer_, thetas_buffer_, theta_buffer_, noise_buffer_, scores_,

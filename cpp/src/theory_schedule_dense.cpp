@@ -1,7 +1,9 @@
 // Iterative pruning of correlated features: draws of all coordinates at once.
 //
 // Everything is kept in the features' own coordinates: for x in the white ones the column F x, F F' = Sigma,
-// and of that only the rows of the survivors. There <Q x, y> = (F x)_S' (Sigma_SS + tau)^{-1} (F y)_S.
+// and of that only the rows of the survivors. There <Q x, y> = (F x)_S' (Sigma_SS + tau)^{-1} (F y)_S. Where
+// the signal is far above the noise, features that all draws keep in all rounds are left out of u, and theta
+// is less what they have: see Remainder and SupportForms.
 #include "theory_schedule_model.hpp"
 
 #include <algorithm>
@@ -24,11 +26,11 @@ struct Draw {
   bool same_model = false;  // the latest round dropped coefficients that are zero
   bool same_span = false;   // or features that the others span
   Buffer memory, solution, model;
-  Block z;      // (s, (1 + 2 r) m) F[u | e_0 ... | w_0 ...]
-  Block y;      // (s, (2 + 2 r) m) (Sigma_SS + tau)^{-1} [z | noise]
+  Block z;      // (s, (1 + 2 r) m) F[u' | e_0 ... | w_0 ...]
+  Block y;      // (s, (2 + 2 r) m) (Sigma_SS + tau)^{-1} [z | noise], F u' - tau beta_C for F u'
   Block noise;  // (s, m) F h of the coming round
   Block e;      // (s, m) F e of the latest round
-  Block theta;  // (s, m) coefficients of the latest round
+  Block theta;  // (s, m) coefficients of the latest round, less beta_C
 };
 
 /// A thread's memory.
@@ -36,13 +38,14 @@ struct Workspace {
   CovarianceRoot solver;
   Buffer sigma, normals, noise, rotated, product, cross, z;
   std::vector<double> scores, root_curvature;
+  Buffer whole;
 };
 
 class DenseSchedule final : public ScheduleMethod {
  public:
   DenseSchedule(std::shared_ptr<const DenseModel> model, const Schedule& schedule, Rule rule,
                 std::uint64_t seed)
-      : model_(std::move(model)), schedule_(schedule), rule_(rule), seed_(seed), image_(model_->image()) {
+      : model_(std::move(model)), schedule_(schedule), rule_(rule), seed_(seed) {
     const ConstVector variances = model_->problem->variances();
     for (Index i = 0; i < features(); ++i) root_variance_.push_back(std::sqrt(variances(i)));
   }
@@ -82,8 +85,23 @@ class DenseSchedule final : public ScheduleMethod {
   /// @param pilot  null, or receives the regularisation of each round, found on the way
   Rounds run(Index first, Index count, const ForEach& for_each, const Poll& poll,
              std::vector<Regularisation>* pilot) const {
-    Evolution evolution(model_->n, model_->noise, model_->signal, model_->error, model_->law.share,
-                        model_->overlap);
+    Indices kept = certain_survivors(model_->basis, model_->law, model_->n, rule_, schedule_.nonzeros.back());
+    while (true) {
+      const Remainder remainder(model_->basis, model_->law, kept);
+      Rounds risks = run(first, count, for_each, poll, pilot, remainder, kept);
+      if (kept.size() == remainder.kept().size()) return risks;
+    }
+  }
+
+  /// @param kept  the remainder's; those that a draw has dropped are taken out, and then there are no risks
+  Rounds run(Index first, Index count, const ForEach& for_each, const Poll& poll,
+             std::vector<Regularisation>* pilot, const Remainder& remainder, Indices& kept) const {
+    const Index m = targets();
+    SmallMatrix signal(m, m), shift(m, m), overlap(m, m);
+    copy(remainder.energy(), signal.block());
+    copy(remainder.shift(), shift.block());
+    overlap.add(-1.0, shift);
+    Evolution evolution(model_->n, model_->noise, signal, model_->error, model_->law.share, overlap);
     Rounds risks{{model_->law.risk}, {model_->law.risk}};
     std::vector<Draw> draws(count);
     double tau = model_->law.tau;
@@ -100,13 +118,14 @@ class DenseSchedule final : public ScheduleMethod {
         auto own = std::make_shared<Workspace>();
         return [&, own](Index i, const Poll&) {
           if (evolution.rounds() == 1)
-            train(draws[i], first + i, evolution.latest(), *own);
+            train(draws[i], first + i, evolution.latest(), remainder, *own);
           else
             retrain(draws[i], evolution, *own);
-          forms[i].pruned = prune(draws[i], s, evolution.rounds(), *own);
+          forms[i].pruned = prune(draws[i], s, evolution.rounds(), remainder, *own);
           if (i < static_cast<Index>(values.size())) values[i] = model_->eigenvalues(draws[i].support);
         };
       });
+      if (lose(draws, kept)) return {};
       if (!values.empty()) (*pilot)[t] = common_regularisation(values, model_->n, schedule_.retrain_ridge);
       const Regularisation next = pilot ? (*pilot)[t] : regularisations_[t];
       const double last_tau = std::exchange(tau, next.tau);
@@ -115,7 +134,7 @@ class DenseSchedule final : public ScheduleMethod {
         auto own = std::make_shared<Workspace>();
         return [&, own](Index i, const Poll&) {
           if (!last) draw_noise(draws[i], first + i, evolution.rounds(), *own);
-          solve(draws[i], tau, last, forms[i], *own);
+          solve(draws[i], tau, last, remainder, forms[i], *own);
         };
       });
       Forms mean(targets() * (1 + 2 * evolution.rounds()));
@@ -159,15 +178,24 @@ class DenseSchedule final : public ScheduleMethod {
     return model_->basis.coordinates(h, own.rotated);
   }
 
+  /// Takes features out of `kept` that are not in all supports; whether there are any.
+  bool lose(const std::vector<Draw>& draws, Indices& kept) const {
+    if (kept.empty()) return false;
+    std::vector<std::size_t> count(features(), 0);
+    for (const Draw& draw : draws)
+      for (const Index i : draw.support) ++count[i];
+    return std::erase_if(kept, [&](Index i) { return count[i] < draws.size(); }) > 0;
+  }
+
   /// The dense model of one draw.
-  void train(Draw& draw, Index number, const Round& round, Workspace& own) const {
+  void train(Draw& draw, Index number, const Round& round, const Remainder& remainder, Workspace& own) const {
     const Index k = features(), m = targets();
     const Block h = normals_of(number, 0, own);
     draw.support.resize(k);
     draw.rank = model_->basis.rank();
     for (Index i = 0; i < k; ++i) draw.support[i] = i;
     draw.z = draw.memory.block(k, m);
-    copy(image_.block(), draw.z);
+    copy(remainder.cross(), draw.z);
     const Block model = draw.model.block(k, 2 * m);
     draw.e = model.columns(0, m);
     draw.theta = model.columns(m, m);
@@ -176,7 +204,7 @@ class DenseSchedule final : public ScheduleMethod {
     model_->basis.root().apply(e, draw.e);
     model_->law.solver.apply(e, draw.theta);
     for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < k; ++i) draw.theta(i, t) += model_->law.mean(i, t);
+      for (Index i = 0; i < k; ++i) draw.theta(i, t) += remainder.mean()(i, t);
   }
 
   /// The retrained model of one draw, whose equations are solved.
@@ -198,18 +226,28 @@ class DenseSchedule final : public ScheduleMethod {
 
   /// Keeps the s largest scores and the rows that belong to them; returns the excess risk of the pruned
   /// model.
-  double prune(Draw& draw, Index s, Index rounds, Workspace& own) const {
+  double prune(Draw& draw, Index s, Index rounds, const Remainder& remainder, Workspace& own) const {
     const Index before = static_cast<Index>(draw.support.size()), m = targets(), old = (rounds - 1) * m;
     std::vector<double>& root = own.root_curvature;
     root.clear();
     if (rule_ == Rule::hessian)
       for (const Index i : draw.support) root.push_back(root_variance_[i]);
     own.scores.resize(before);
-    rank_scores({draw.theta.data, before, m, 1, draw.theta.ld}, vector_view(root), vector_view(own.scores));
+    Block theta = draw.theta;
+    if (!remainder.whole()) {
+      theta = own.whole.block(before, m);
+      for (Index t = 0; t < m; ++t)
+        for (Index i = 0; i < before; ++i)
+          theta(i, t) = draw.theta(i, t) + remainder.beta()(draw.support[i], t);
+    }
+    rank_scores({theta.data, before, m, 1, theta.ld}, vector_view(root), vector_view(own.scores));
     const Indices rows = top_k(vector_view(own.scores), s);
-    // Coefficients that are zero to rounding: in units in which the features have variance 1.
+    // Coefficients that are zero to rounding: in units in which the features have variance 1, and beside what
+    // is not left out.
     double largest = 0.0;
     std::vector<double> sizes = own.scores;
+    if (!remainder.whole())
+      rank_scores({draw.theta.data, before, m, 1, draw.theta.ld}, vector_view(root), vector_view(sizes));
     for (Index i = 0; i < before; ++i) {
       if (rule_ != Rule::hessian) sizes[i] *= root_variance_[draw.support[i]];
       largest = std::max(largest, sizes[i]);
@@ -232,13 +270,14 @@ class DenseSchedule final : public ScheduleMethod {
       }
       for (Index c = 0; c < old; ++c) z(i, 2 * m + old + c) = draw.z(rows[i], m + old + c);
     }
-    // |F'theta_S - u|^2 = theta_S'Sigma_SS theta_S - 2 theta_S'(Sigma beta)_S + u'u, target by target.
+    // |F'theta_S - u'|^2 = theta_S'Sigma_SS theta_S - 2 theta_S'(F u')_S + u'^2, target by target.
     const Block sigma = own.sigma.block(s, s), kept = own.rotated.block(s, m);
     for (Index j = 0; j < s; ++j) std::copy_n(cross.col(rows[j]), s, sigma.col(j));
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < s; ++i) kept(i, t) = draw.theta(rows[i], t);
     multiply(false, sigma, kept, 0.0, explained);
-    double excess = model_->signal.trace();
+    double excess = 0.0;
+    for (Index t = 0; t < m; ++t) excess += remainder.energy()(t, t);
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < s; ++i) excess += kept(i, t) * (explained(i, t) - 2.0 * z(i, t));
     draw.z = draw.memory.block(s, z.cols);
@@ -257,7 +296,8 @@ class DenseSchedule final : public ScheduleMethod {
       for (Index i = 0; i < s; ++i) draw.noise(i, t) = noise(draw.support[i], t);
   }
 
-  void solve(Draw& draw, double tau, bool last, Forms& forms, Workspace& own) const {
+  void solve(Draw& draw, double tau, bool last, const Remainder& remainder, Forms& forms,
+             Workspace& own) const {
     const Index s = static_cast<Index>(draw.support.size()), m = targets(), columns = draw.z.cols;
     const Block sigma = own.sigma.block(s, s);
     model_->gather(draw.support, draw.support, sigma);
@@ -268,6 +308,8 @@ class DenseSchedule final : public ScheduleMethod {
     const Block all = draw.solution.block(s, columns + 2 * m);
     draw.y = all.columns(0, columns + (last ? 0 : m));
     copy(draw.z, draw.y.columns(0, columns));
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < s; ++i) draw.y(i, t) = remainder.right_side(draw.support[i], t, tau);
     if (!last) {
       copy(draw.noise, draw.y.columns(columns, m));
       copy(draw.noise, all.columns(columns + m, m));
@@ -283,13 +325,17 @@ class DenseSchedule final : public ScheduleMethod {
     SmallMatrix squares(columns, columns);
     multiply(true, y, y, 0.0, squares.block());
     forms.second.add(-tau, squares);
+    if (remainder.whole()) return;
+    for (Index c = 0; c < columns; ++c)
+      for (Index t = 0; t < m; ++t)
+        for (Index i = 0; i < s; ++i)
+          forms.second(t, c) -= tau * remainder.beta()(draw.support[i], t) * y(i, c);
   }
 
   std::shared_ptr<const DenseModel> model_;
   const Schedule& schedule_;
   Rule rule_;
   std::uint64_t seed_;
-  SmallMatrix image_;                            // (k, m) Sigma beta
   std::vector<double> root_variance_;            // (k)
   std::vector<Regularisation> regularisations_;  // (T)
 };

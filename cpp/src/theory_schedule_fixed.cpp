@@ -98,7 +98,7 @@ class DenseFixedSchedule final : public ScheduleMethod {
  public:
   DenseFixedSchedule(std::shared_ptr<const DenseModel> model, const LinearGaussianProblem& problem,
                      const Schedule& schedule, Rule rule, std::uint64_t seed)
-      : model_(std::move(model)), schedule_(schedule), seed_(seed), image_(model_->image()) {
+      : model_(std::move(model)), schedule_(schedule), seed_(seed), whole_(model_->basis, model_->law) {
     if (rule != Rule::oracle) return;
     truth_.resize(schedule.size);
     // Of the problem as it was given, so that features of no use are in the order of the simulation.
@@ -139,7 +139,8 @@ class DenseFixedSchedule final : public ScheduleMethod {
   }
 
  private:
-  /// The coefficients on a support: their mean, and their covariance over risk / n.
+  /// The coefficients on a support: their mean, less what the remainder has left out, and their covariance
+  /// over risk / n.
   struct Trained {
     SmallMatrix mean;        // (s, m)
     SmallMatrix covariance;  // (s, s)
@@ -172,7 +173,8 @@ class DenseFixedSchedule final : public ScheduleMethod {
     Trained all{SmallMatrix(k, m), SmallMatrix(k, k), model_->law.risk};
     Indices every(k);
     std::iota(every.begin(), every.end(), Index{0});
-    copy(model_->law.mean, all.mean.block());
+    const Remainder none(model_->basis, model_->law, every);
+    copy((exact() ? none : whole_).mean(), all.mean.block());
     model_->law.solver.gram(every, std::vector<double>(model_->basis.rank(), 1.0), all.covariance.block());
     return all;
   }
@@ -190,26 +192,32 @@ class DenseFixedSchedule final : public ScheduleMethod {
       // Its rows in the model before: the features themselves in the dense one, else the first.
       Indices rows = support;
       for (Index i = 0; t > 0 && i < s; ++i) rows[i] = i;
-      risks.pruned.push_back(pruned_risk(t > 0 ? now : dense_, rows, support, sigma));
-      now = retrain(support, sigma, taus_[t]);
+      // What random supports leave out is as large as the signal itself.
+      const Remainder known(model_->basis, model_->law, exact() ? support : Indices{});
+      const Remainder& remainder = exact() ? known : whole_;
+      risks.pruned.push_back(pruned_risk(t > 0 ? now : dense_, rows, support, sigma, remainder));
+      now = retrain(support, sigma, taus_[t], remainder);
       risks.retrained.push_back(now.risk);
     }
     return risks;
   }
 
-  /// Excess risk of coefficients on the support: |F'theta - u|^2.
-  double excess(const SmallMatrix& theta, const Indices& support, const SmallMatrix& sigma) const {
+  /// Excess risk of coefficients on the support, less those left out: |F'theta - u'|^2.
+  static double excess(const SmallMatrix& theta, const Indices& support, const SmallMatrix& sigma,
+                       const Remainder& remainder) {
     SmallMatrix explained(theta.rows(), theta.cols());
     multiply(false, sigma.block(), theta.block(), 0.0, explained.block());
-    double sum = model_->signal.trace();
-    for (Index t = 0; t < theta.cols(); ++t)
+    double sum = 0.0;
+    for (Index t = 0; t < theta.cols(); ++t) {
+      sum += remainder.energy()(t, t);
       for (Index i = 0; i < theta.rows(); ++i)
-        sum += theta(i, t) * (explained(i, t) - 2.0 * image_(support[i], t));
+        sum += theta(i, t) * (explained(i, t) - 2.0 * remainder.cross()(support[i], t));
+    }
     return std::max(sum, 0.0);
   }
 
   double pruned_risk(const Trained& model, const Indices& rows, const Indices& support,
-                     const SmallMatrix& sigma) const {
+                     const SmallMatrix& sigma, const Remainder& remainder) const {
     if (std::isinf(model.risk)) return model.risk;
     const Index s = sigma.rows(), m = model.mean.cols();
     SmallMatrix kept(s, m);
@@ -218,16 +226,18 @@ class DenseFixedSchedule final : public ScheduleMethod {
     double variance = 0.0;
     for (Index j = 0; j < s; ++j)
       for (Index i = 0; i < s; ++i) variance += sigma(i, j) * model.covariance(rows[i], rows[j]);
-    return model_->noise.trace() + excess(kept, support, sigma) + model.risk / model_->n * variance;
+    return model_->noise.trace() + excess(kept, support, sigma, remainder) +
+           model.risk / model_->n * variance;
   }
 
-  Trained retrain(const Indices& support, const SmallMatrix& sigma, double tau) const {
-    const Index s = sigma.rows(), m = image_.cols();
+  Trained retrain(const Indices& support, const SmallMatrix& sigma, double tau,
+                  const Remainder& remainder) const {
+    const Index s = sigma.rows(), m = model_->targets();
     Trained model{SmallMatrix(s, m), SmallMatrix(s, s), 0.0};
     SmallMatrix regularised = sigma;
     for (Index i = 0; i < s; ++i) {
       regularised(i, i) += tau;
-      for (Index t = 0; t < m; ++t) model.mean(i, t) = image_(support[i], t);
+      for (Index t = 0; t < m; ++t) model.mean(i, t) = remainder.right_side(support[i], t, tau);
     }
     CovarianceRoot solver;
     solver.factor(regularised.block());
@@ -249,7 +259,7 @@ class DenseFixedSchedule final : public ScheduleMethod {
       }
       square = first - tau * trace;
     }
-    const double error = model_->noise.trace() + excess(model.mean, support, sigma);
+    const double error = model_->noise.trace() + excess(model.mean, support, sigma, remainder);
     model.risk = inflate(std::max(error, 0.0), (model_->n - square) / model_->n);
     return model;
   }
@@ -257,7 +267,7 @@ class DenseFixedSchedule final : public ScheduleMethod {
   std::shared_ptr<const DenseModel> model_;
   const Schedule& schedule_;
   std::uint64_t seed_;
-  SmallMatrix image_;          // (size, m) Sigma beta
+  Remainder whole_;
   std::vector<double> truth_;  // (size), oracle only
   std::vector<double> taus_;   // (T)
   Trained dense_;

@@ -21,6 +21,13 @@ SmallMatrix product(bool transpose, const SmallMatrix& a, const SmallMatrix& b) 
   return c;
 }
 
+SmallMatrix transposed(const SmallMatrix& a) {
+  SmallMatrix b(a.cols(), a.rows());
+  for (Index j = 0; j < a.cols(); ++j)
+    for (Index i = 0; i < a.rows(); ++i) b(j, i) = a(i, j);
+  return b;
+}
+
 SmallMatrix part(const SmallMatrix& from, Index row, Index col, Index rows, Index cols) {
   SmallMatrix to(rows, cols);
   for (Index j = 0; j < cols; ++j)
@@ -167,7 +174,7 @@ void Evolution::advance(const Forms& forms) {
     }
   }
   const double B = forms.second_trace / n_;
-  SmallMatrix overlap = product(true, a, part(forms.first, 0, 0, m + 2 * k, m));
+  SmallMatrix overlap = transposed(product(false, part(forms.first, 0, 0, m, m + 2 * k), a));
   SmallMatrix error = noise_;
   error.add(1.0, signal_);
   for (Index j = 0; j < m; ++j)

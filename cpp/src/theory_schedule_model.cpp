@@ -15,21 +15,9 @@ DenseModel::DenseModel(std::shared_ptr<const LinearGaussianProblem> whole, doubl
       basis(*problem, may_shrink(*problem, samples, ridge)),
       law(basis, samples, ridge) {
   const Index m = targets();
-  noise = signal = error = overlap = SmallMatrix(m, m);
+  noise = error = SmallMatrix(m, m);
   copy(basis.noise(), noise.block());
-  copy(basis.energy(), signal.block());
   copy(law.error, error.block());
-  SmallMatrix shift(m, m);
-  copy(law.shift, shift.block());
-  overlap.add(-1.0, shift);
-}
-
-SmallMatrix DenseModel::image() const {
-  const Index k = features(), m = targets();
-  const ConstMatrix sigma = problem->covariance(), beta = problem->beta();
-  SmallMatrix product(k, m);
-  multiply(false, {sigma.data, k, k, k}, {beta.data, k, m, k}, 0.0, product.block());
-  return product;
 }
 
 void DenseModel::gather(const Indices& rows, const Indices& columns, Block out) const {

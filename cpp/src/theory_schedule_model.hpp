@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "theory_remainder.hpp"
 #include "theory_schedule.hpp"
 
 namespace overprune::theory {
@@ -17,7 +18,6 @@ class DenseModel {
 
   Index features() const { return problem->features(); }
   Index targets() const { return problem->targets(); }
-  SmallMatrix image() const;  ///< (k, m) Sigma beta
   /// out = Sigma[rows, columns].
   void gather(const Indices& rows, const Indices& columns, Block out) const;
   /// Eigenvalues of Sigma_SS that are positive beyond rounding.
@@ -27,7 +27,7 @@ class DenseModel {
   double n;
   WhiteBasis basis;
   MatrixLaw law;
-  SmallMatrix noise, signal, error, overlap;  ///< (m, m) as Evolution takes them
+  SmallMatrix noise, error;  ///< (m, m) as Evolution takes them
 };
 
 /// What training many supports of a round has in common: tau = 0, or the root of

@@ -16,11 +16,11 @@ void SupportForms::start(const Indices& order, const Indices& nonzeros) {
   basis_.principal_block(order_, sigma_);
 }
 
-double SupportForms::excess_risk(Index s, ConstBlock x) {
+double SupportForms::excess_risk(Index s, ConstBlock x, const Remainder& remainder) {
   double risk = 0.0;
   for (Index t = 0; t < x.cols; ++t) {
-    risk += basis_.energy()(t, t);
-    for (Index i = 0; i < s; ++i) risk -= 2.0 * x(i, t) * basis_.cross()(order_[i], t);
+    risk += remainder.energy()(t, t);
+    for (Index i = 0; i < s; ++i) risk -= 2.0 * x(i, t) * remainder.cross()(order_[i], t);
   }
   if (basis_.diagonal()) {
     for (Index t = 0; t < x.cols; ++t)
@@ -50,16 +50,17 @@ bool SupportForms::factorize(Index s, ConstBlock y) {
 }
 
 /// G = Y'Sigma_SS^+ Y; returns the rank.
-Index SupportForms::project_singular(Index s, ConstBlock y, Block form) {
+Index SupportForms::project_singular(ConstBlock y, Block form) {
+  const Index s = y.rows;
   if (!basis_.diagonal()) {
     const Block sigma = factor_.block(s, s);
     copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, sigma);
     root_.factor(sigma);
-    gram_of_rows(root_.coordinates(y.top(s)), form);
+    gram_of_rows(root_.coordinates(y), form);
     return root_.rank();
   }
   const Block rows = rotated_.block(s, y.cols);
-  copy(y.top(s), rows);
+  copy(y, rows);
   Index rank = 0;
   for (Index i = 0; i < s; ++i) {
     const double root = basis_.root_variances()[order_[i]];
@@ -88,12 +89,15 @@ std::vector<double> SupportForms::eigenvalues(Index s) {
   return values;
 }
 
-void SupportForms::reduce(Index s, ConstBlock y) {
+void SupportForms::reduce(Index s, ConstBlock y, const Remainder& remainder) {
   values_.resize(s);
   diagonal_.resize(s);
   off_.assign(s, 0.0);
-  reduced_ = rotated_.block(s, y.cols);
-  copy(y.top(s), reduced_);
+  columns_ = y.cols;
+  reduced_ = rotated_.block(s, y.cols + (remainder.whole() ? 0 : basis_.targets()));
+  copy(y.top(s), reduced_.columns(0, columns_));
+  for (Index j = columns_; j < reduced_.cols; ++j)
+    for (Index i = 0; i < s; ++i) reduced_(i, j) = remainder.beta()(order_[i], j - columns_);
   const ConstBlock sigma{sigma_.data, s, s, sigma_.ld};
   tridiagonal_ = basis_.diagonal() || !differ_in_scale(diagonal_of(sigma));
   if (basis_.diagonal()) {
@@ -102,16 +106,19 @@ void SupportForms::reduce(Index s, ConstBlock y) {
     const Block matrix = factor_.block(s, s);
     copy(sigma, matrix);
     if (!kernels::active().tridiagonalize(s, matrix.data, matrix.ld, diagonal_.data(), off_.data(),
-                                          values_.data(), y.cols, reduced_.data, reduced_.ld))
+                                          values_.data(), reduced_.cols, reduced_.data, reduced_.ld))
       check::fail("covariance has no eigendecomposition that converges");
   }
 }
 
 Traces SupportForms::regularised(double tau2, Block G, Block K) {
-  const ConstBlock y = reduced_;
+  const ConstBlock y = reduced_.columns(0, columns_),
+                   left_out = reduced_.columns(columns_, reduced_.cols - columns_);
   const Index s = y.rows, c = y.cols;
   const Block x = regularised_.block(s, c);
   copy(y, x);
+  for (Index j = 0; j < left_out.cols; ++j)
+    for (Index i = 0; i < s; ++i) x(i, j) -= tau2 * left_out(i, j);
   Traces traces;
   if (tridiagonal_) {
     solve_tridiagonal(tau2, x);
@@ -132,6 +139,9 @@ Traces SupportForms::regularised(double tau2, Block G, Block K) {
   kernel.gemm(true, false, c, c, s, -tau2, x.data, x.ld, x.data, x.ld, 0.0, K.data, K.ld);
   for (Index j = 0; j < c; ++j)
     for (Index i = 0; i < c; ++i) K(i, j) += G(i, j);  // Q^2 = Q - tau2 F_S'(Sigma_SS + tau2)^{-2} F_S
+  if (left_out.cols > 0)
+    kernel.gemm(true, false, left_out.cols, c, s, -tau2, left_out.data, left_out.ld, x.data, x.ld, 1.0,
+                K.data, K.ld);
   return traces;
 }
 

@@ -5,7 +5,7 @@
 
 #include "block.hpp"
 #include "covariance_root.hpp"
-#include "theory_dense.hpp"
+#include "theory_remainder.hpp"
 
 namespace overprune::theory {
 
@@ -14,8 +14,12 @@ struct Traces {
   double first = 0.0, second = 0.0;
 };
 
-/// With Q = F_S'(Sigma_SS + tau2)^{-1} F_S and columns A known through Y = (F A)_S: G = A'Q A, K = A'Q^2 A
-/// and the traces of Q and Q^2. One thread's workspace.
+/// With Q = F_S'(Sigma_SS + tau2)^{-1} F_S and columns A = [u' e w] or u' alone, known through Y = (F A)_S:
+/// G = A'Q A, K = A'Q^2 A and the traces of Q and Q^2.
+///
+/// Training shrinks what is kept, too, where tau2 > 0: Q u - u = Q u' - u' - tau2 F_S'(Sigma_SS + tau2)^{-1}
+/// beta_C. There u' on the right of Q, in all columns of G and on both sides of K, stands for u' and that
+/// term: (F u')_S - tau2 beta_C takes the place of (F u')_S. One thread's workspace.
 class SupportForms {
  public:
   explicit SupportForms(const WhiteBasis& basis) : basis_(basis) {}
@@ -24,23 +28,25 @@ class SupportForms {
   /// once.
   void start(const Indices& order, const Indices& nonzeros);
 
-  /// out = |F'x - u|^2 summed over targets, x (s, m) the coefficients on the first s: the excess risk of a
-  /// pruned model.
-  double excess_risk(Index s, ConstBlock x);
+  /// |F'x - u'|^2 summed over targets: the excess risk of a model, x (s, m) its coefficients on the first s
+  /// less those that the remainder has left out.
+  double excess_risk(Index s, ConstBlock x, const Remainder& remainder);
 
-  /// tau2 = 0 for every s of `nonzeros`: calls visit(i, G, rank) with G (c, c). Y holds at least the rows of
-  /// the largest.
-  template <class Visit>
-  void project(ConstBlock y, const Indices& nonzeros, Visit visit) {
-    const Block form = form_.block(y.cols, y.cols);
+  /// tau2 = 0 for every s of `nonzeros`: calls visit(i, G, rank) with the G of columns(i, Y). Y holds at
+  /// least the rows of the largest.
+  template <class Columns, class Visit>
+  void project(ConstBlock y, const Indices& nonzeros, Columns columns, Visit visit) {
     const bool nested = !basis_.diagonal() && factorize(nonzeros.back(), y);
     for (std::size_t i = 0; i < nonzeros.size(); ++i) {
-      Index rank = nonzeros[i];
+      const Index number = static_cast<Index>(i), s = nonzeros[i];
+      const ConstBlock rows = columns(number, nested ? ConstBlock(solved_).top(s) : y.top(s));
+      const Block form = form_.block(rows.cols, rows.cols);
+      Index rank = s;
       if (nested)
-        gram_of_rows(solved_.top(nonzeros[i]), form);
+        gram_of_rows(rows, form);
       else
-        rank = project_singular(nonzeros[i], y, form);
-      visit(static_cast<Index>(i), ConstBlock(form), rank);
+        rank = project_singular(rows, form);
+      visit(number, ConstBlock(form), rank);
     }
   }
 
@@ -48,13 +54,13 @@ class SupportForms {
   std::vector<double> eigenvalues(Index s);
 
   /// Prepares `regularised` for the first s of `order`.
-  void reduce(Index s, ConstBlock y);
+  void reduce(Index s, ConstBlock y, const Remainder& remainder);
   /// G and K (c, c) of what `reduce` was given, at this tau2 > 0; returns the traces.
   Traces regularised(double tau2, Block G, Block K);
 
  private:
   bool factorize(Index s, ConstBlock y);
-  Index project_singular(Index s, ConstBlock y, Block form);
+  Index project_singular(ConstBlock y, Block form);
   void gram_of_rows(ConstBlock rows, Block form);
   void solve_tridiagonal(double tau2, Block x) const;
   Traces solve_cholesky(double tau2, Block x);
@@ -65,7 +71,8 @@ class SupportForms {
   // Sigma_SS = H T H' with T tridiagonal, which serves every tau2; not for features on very different scales.
   bool tridiagonal_ = true;
   std::vector<double> values_, diagonal_, off_;  // eigenvalues; T
-  Block reduced_;                                // (s, c) H'Y, or Y
+  Block reduced_;      // (s, c + m) H'[Y beta_C], or [Y beta_C]; (s, c) if C is empty
+  Index columns_ = 0;  // c
   CovarianceRoot root_;
   Buffer sigma_buffer_, factor_, solved_buffer_, form_, rotated_, image_, regularised_, inverse_;
 };

@@ -169,8 +169,9 @@ class LinearGaussianProblem final : public Problem {
   LinearGaussianProblem(ConstMatrix beta, Noise noise);
   void check_risk() const;
   bool keeps_signal(const Indices& features) const;
-  std::vector<double> restricted_beta(const Indices& features) const;
-  std::vector<double> unexplained(const Indices& features, ConstMatrix beta) const;
+  std::vector<double> taken_over(const Indices& features) const;
+  std::vector<double> restricted_beta(const Indices& features, std::vector<double> taken_over) const;
+  std::vector<double> unexplained(const Indices& features, const std::vector<double>& taken_over) const;
 
   Index p_ = 0, m_ = 1;
   double noise_std_ = 0.0, noise_floor_ = 0.0, signal_ = 0.0;
