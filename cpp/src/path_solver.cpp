@@ -164,16 +164,15 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
   const Index m = problem.y.cols, most = problem.sizes[count - 1], below = whole_tiles(most);
   norms_.resize(most);
   const Block l = factor(problem, most, memory);
-  monitor_.restart();
+  const Index trusted =
+      judge_.trusted(l.columns(0, most).top(most), norms_, std::span(problem.sizes).first(count),
+                     kOrthogonalFloor, problem.lambda > 0.0 ? RowUnit::own : RowUnit::largest);
   condition_.restart();
-  Index seen = 0;
   for (Index i = 0; i < count; ++i) {
     poll_now(problem.poll);
     const Index k = problem.sizes[i];
-    for (; seen < k; ++seen)  // a row of L: a column of L'
-      monitor_.see(&l(seen, 0), l.ld, l(seen, seen), norms_[seen], problem.lambda > 0.0 ? norms_[seen] : 1.0);
     const Block theta = problem.solution(i);
-    if (!monitor_.sound() || !is_finite(l, below, k, m)) {
+    if (i >= trusted || !is_finite(l, below, k, m)) {
       fallback.solve(problem, i);
       continue;
     }

@@ -135,10 +135,9 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
 
 /// Whether a triangle of rows with these squared norms is far enough from singular.
 bool WideSolver::looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor) {
-  monitor_.restart(floor);
-  for (Index j = 0; j < triangle.cols; ++j)  // a row of L: a column of L'
-    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2[j]));
-  return monitor_.sound();
+  norms_.resize(triangle.rows);
+  for (Index j = 0; j < triangle.rows; ++j) norms_[j] = std::sqrt(row_norm2[j]);
+  return judge_.trusted(triangle, norms_, std::span(&triangle.rows, 1), floor, RowUnit::largest) == 1;
 }
 
 double WideSolver::largest_norm() const {
