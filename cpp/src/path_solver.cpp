@@ -68,6 +68,16 @@ void solve_normal(ConstBlock triangle, Block b) {
     kernel.solve_triangular(true, transpose, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
 }
 
+double relative_step(std::span<const double> moved, std::span<const double> size) {
+  double largest = 0.0;
+  for (std::size_t t = 0; t < moved.size(); ++t) {
+    const double step = moved[t] == 0.0 ? 0.0 : std::sqrt(moved[t] / size[t]);
+    if (!(step <= largest)) largest = step;
+    if (std::isnan(largest)) break;
+  }
+  return largest;
+}
+
 void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual) {
   copy(problem.y, residual);
   each_block(problem.x.first(k), problem.space, problem.poll, [&](Index first, ConstBlock x) {

@@ -44,6 +44,11 @@ class ConditionEstimate {
   std::vector<double> large_, small_, image_;  // the directions that the largest and the smallest belong to
 };
 
+/// Size of a correction relative to what it corrects, of the target that it changes most: a larger target
+/// must not hide it.
+/// @param moved, size  (m) squared norms of the correction and of the solution
+double relative_step(std::span<const double> moved, std::span<const double> size);
+
 /// residual = y - X_k theta of the first k columns.
 void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual);
 
@@ -132,7 +137,7 @@ class WideSolver {
   std::vector<Slot> slots_;         // (batch)
   Block duals_, residual_;          // (n, batch m) a, and the residuals y - X theta - lambda a
   TriangleJudge judge_;
-  std::vector<double> moved_, size_;  // (batch) squared norms of a correction and of what it corrects
+  std::vector<double> moved_, size_;  // (batch m) squared norms of a correction and of what it corrects
   ConditionEstimate condition_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;
 };

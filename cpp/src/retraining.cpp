@@ -120,6 +120,8 @@ void RetrainSolver::correct(Nonzeros nonzeros, Index first, Index count, double 
   const Block current = theta.columns(first * m, count * m), by_slot = by_slot_.block(held, count * m);
   const Block residual = residual_.block(n, count * m), gradient = gradient_.block(held, count * m);
   const Block step = step_.block(most, count * m);
+  moved_.resize(m);
+  size_.resize(m);
   fill(by_slot, 0.0);
   for (Index c = 0; c < count * m; ++c)
     for (Index r = 0; r < most; ++r) by_slot(gram_.slot(r), c) = current(r, c);
@@ -138,10 +140,12 @@ void RetrainSolver::correct(Nonzeros nonzeros, Index first, Index count, double 
   for (Index i = 0; i < count; ++i) {
     const Block own = current.columns(i * m, m).top(nonzeros[first + i]);
     const Block change = step.columns(i * m, m).top(own.rows);
-    const double moved = norm2(change);
-    steps_[first + i] = moved > 0.0 ? std::sqrt(moved / norm2(own)) : 0.0;
-    for (Index c = 0; c < m; ++c)
+    for (Index c = 0; c < m; ++c) {
+      moved_[c] = norm2(change.columns(c, 1));
+      size_[c] = norm2(own.columns(c, 1));
       for (Index r = 0; r < own.rows; ++r) own(r, c) += change(r, c);
+    }
+    steps_[first + i] = relative_step(moved_, size_);
   }
 }
 
