@@ -63,14 +63,14 @@ void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, 
   Buffer buffer, theta_buffer, hessian_buffer;
   const Block found = buffer.block(s, theta.cols), model = theta_buffer.block(theta.rows, theta.cols),
               metric = hessian_buffer.block(theta.rows, theta.rows);
-  const double scale = safe_scale(theta);
-  copy_strided(theta, scale, model);
+  copy_strided(theta, 1.0, model);
+  const std::vector<double> scales = scale_columns(model);
   copy_strided(hessian, middle_scale(hessian), metric);
   project(column_major(metric.data, metric.rows, metric.cols),
           column_major(model.data, model.rows, model.cols), support, found);
   for (Index t = 0; t < theta.cols; ++t) {
     for (Index i = 0; i < theta.rows; ++i) compensated(i, t) = 0.0;
-    for (Index i = 0; i < s; ++i) compensated(support[i], t) = found(i, t) / scale;
+    for (Index i = 0; i < s; ++i) compensated(support[i], t) = found(i, t) / scales[t];
   }
 }
 

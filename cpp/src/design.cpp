@@ -60,7 +60,7 @@ namespace {
 double root_mean_square(ConstBlock column) {
   const double sum = norm2(column);
   if (sum > 1e-200 && sum < 1e200) return std::sqrt(sum / static_cast<double>(column.rows));
-  const double scale = safe_scale({column.data, column.rows, 1, 1, column.ld});
+  const double scale = safe_scale(column);
   double scaled = 0.0;
   for (Index i = 0; i < column.rows; ++i) scaled += (scale * column(i, 0)) * (scale * column(i, 0));
   return std::sqrt(scaled / static_cast<double>(column.rows)) / scale;

@@ -1,6 +1,8 @@
 // The engine under prune_path and simulate: fits a whole grid to one data set and hands each piece to a sink.
 #pragma once
 
+#include <span>
+
 #include "block.hpp"
 #include "compensation.hpp"
 #include "design.hpp"
@@ -33,13 +35,15 @@ class GridSink {
 class GridFit {
  public:
   /// @param x  (n, p)   @param y (n, m)
+  /// @param units  (m) what each target's coefficients count in when features are scored; empty: all alike
   void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
-           SolveInfo* info, const Poll& poll);
+           SolveInfo* info, const Poll& poll, std::span<const double> units = {});
 
  private:
   void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid, const RuleInputs& inputs,
                  GridSink& sink, const Poll& poll);
   void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs, const Poll& poll);
+  ConstMatrix in_units(ConstBlock theta);
   /// The first `count` features by falling score.
   void find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs, Index count,
                   Indices& order);
@@ -50,8 +54,9 @@ class GridFit {
   std::vector<double> root_curvature_, uniform_, scores_;
   SelectionSpace selection_;
   Indices order_, other_order_;
-  std::vector<char> done_;  // (rules, sizes) whether the sink has had the models
-  Buffer space_, dense_, pruned_, retrained_, compensated_;
+  std::span<const double> units_;  // during a run
+  std::vector<char> done_;         // (rules, sizes) whether the sink has had the models
+  Buffer space_, common_, dense_, pruned_, retrained_, compensated_;
 };
 
 }  // namespace overprune

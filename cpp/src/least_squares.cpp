@@ -39,7 +39,7 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
   for (Index k = 0; k < count; ++k)
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < sizes[k]; ++i)
-        theta[(k * x.cols + i) * m + t] = data.unscaled(solutions(i, k * m + t));
+        theta[(k * x.cols + i) * m + t] = data.unscaled(solutions(i, k * m + t), t);
   check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
 }
 
@@ -60,7 +60,7 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
   for (Index s = 0; s < count; ++s)
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < nonzeros[s]; ++i)
-        theta[(s * x.cols + order[i]) * m + t] = data.unscaled(solutions(i, s * m + t));
+        theta[(s * x.cols + order[i]) * m + t] = data.unscaled(solutions(i, s * m + t), t);
   check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
 }
 

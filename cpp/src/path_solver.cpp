@@ -68,6 +68,16 @@ void solve_normal(ConstBlock triangle, Block b) {
     kernel.solve_triangular(true, transpose, triangle.rows, b.cols, triangle.data, triangle.ld, b.data, b.ld);
 }
 
+double relative_step(std::span<const double> moved, std::span<const double> size) {
+  double largest = 0.0;
+  for (std::size_t t = 0; t < moved.size(); ++t) {
+    const double step = moved[t] == 0.0 ? 0.0 : std::sqrt(moved[t] / size[t]);
+    if (!(step <= largest)) largest = step;
+    if (std::isnan(largest)) break;
+  }
+  return largest;
+}
+
 void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual) {
   copy(problem.y, residual);
   each_block(problem.x.first(k), problem.space, problem.poll, [&](Index first, ConstBlock x) {
@@ -164,16 +174,15 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
   const Index m = problem.y.cols, most = problem.sizes[count - 1], below = whole_tiles(most);
   norms_.resize(most);
   const Block l = factor(problem, most, memory);
-  monitor_.restart();
+  const Index trusted =
+      judge_.trusted(l.columns(0, most).top(most), norms_, std::span(problem.sizes).first(count),
+                     kOrthogonalFloor, problem.lambda > 0.0 ? RowUnit::own : RowUnit::largest);
   condition_.restart();
-  Index seen = 0;
   for (Index i = 0; i < count; ++i) {
     poll_now(problem.poll);
     const Index k = problem.sizes[i];
-    for (; seen < k; ++seen)  // a row of L: a column of L'
-      monitor_.see(&l(seen, 0), l.ld, l(seen, seen), norms_[seen], problem.lambda > 0.0 ? norms_[seen] : 1.0);
     const Block theta = problem.solution(i);
-    if (!monitor_.sound() || !is_finite(l, below, k, m)) {
+    if (i >= trusted || !is_finite(l, below, k, m)) {
       fallback.solve(problem, i);
       continue;
     }

@@ -44,6 +44,11 @@ class ConditionEstimate {
   std::vector<double> large_, small_, image_;  // the directions that the largest and the smallest belong to
 };
 
+/// Size of a correction relative to what it corrects, of the target that it changes most: a larger target
+/// must not hide it.
+/// @param moved, size  (m) squared norms of the correction and of the solution
+double relative_step(std::span<const double> moved, std::span<const double> size);
+
 /// residual = y - X_k theta of the first k columns.
 void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual);
 
@@ -83,8 +88,8 @@ class TallSolver {
   Block factor(const PathProblem& problem, Index most, Buffer& memory);
   void correct(const PathProblem& problem, Index i, ConstBlock triangle);
 
-  std::vector<double> norms_;
-  PivotMonitor monitor_{kOrthogonalFloor};
+  std::vector<double> norms_;  // of the columns, with the ridge
+  TriangleJudge judge_;
   ConditionEstimate condition_;
   Buffer triangle_, residual_, step_;
 };
@@ -127,11 +132,12 @@ class WideSolver {
   Index appended_ = 0;              // columns of X in it
   std::vector<double> row_norm2_;   // (n) squared norms of the rows of X_k, plus lambda
   std::vector<double> leap_norm2_;  // (n) the same at the end of a large step
+  std::vector<double> norms_;       // (n) their roots, when a triangle is looked at
   double sound_norm_ = 0.0;         // largest row norm when the triangle was last found sound, or 0
   std::vector<Slot> slots_;         // (batch)
   Block duals_, residual_;          // (n, batch m) a, and the residuals y - X theta - lambda a
-  PivotMonitor monitor_{kOrthogonalFloor};
-  std::vector<double> moved_, size_;  // (batch) squared norms of a correction and of what it corrects
+  TriangleJudge judge_;
+  std::vector<double> moved_, size_;  // (batch m) squared norms of a correction and of what it corrects
   ConditionEstimate condition_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;
 };

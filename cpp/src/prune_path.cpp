@@ -27,7 +27,8 @@ void check_grid(const Grid& grid, Index p) {
 }
 
 void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs, GridSink& sink,
-                  SolveInfo* info, const Poll& poll) {
+                  SolveInfo* info, const Poll& poll, std::span<const double> units) {
+  units_ = units;
   const Index m = y.cols, sizes = static_cast<Index>(grid.sizes.size());
   const Block dense = dense_.block(grid.sizes.back(), sizes * m);
   path_.solve(x.first(grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
@@ -115,6 +116,17 @@ void GridFit::prepare_scores(const Design& x, const Grid& grid, const RuleInputs
   }
 }
 
+/// A model with all targets' coefficients in one unit.
+ConstMatrix GridFit::in_units(ConstBlock theta) {
+  if (!units_.empty()) {
+    const Block common = common_.block(theta.rows, theta.cols);
+    for (Index t = 0; t < theta.cols; ++t)
+      for (Index j = 0; j < theta.rows; ++j) common(j, t) = theta(j, t) * units_[t];
+    theta = common;
+  }
+  return {theta.data, theta.rows, theta.cols, 1, theta.ld};
+}
+
 void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
                          Index count, Indices& order) {
   ConstVector scores{scores_.data(), k, 1};
@@ -123,8 +135,8 @@ void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const
   else if (rule == Rule::oracle)
     scores = {&inputs.truth(size, 0), k, inputs.truth.col_stride};
   else
-    rank_scores({theta.data, k, theta.cols, 1, theta.ld},
-                {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, {scores_.data(), k, 1});
+    rank_scores(in_units(theta), {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1},
+                {scores_.data(), k, 1});
   top_k_order(scores, count, selection_, order);
 }
 
@@ -195,12 +207,13 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   scaled.ridge = data.ridge(grid.ridge);
   scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
   try {
-    GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll);
+    GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll, data.target_units());
   } catch (const check::NanScores&) {
     check::unsolved();
   }
-  for (double& coefficient : result.dense) coefficient = data.unscaled(coefficient);
-  for (double& coefficient : result.retrained) coefficient = data.unscaled(coefficient);
+  for (auto* models : {&result.dense, &result.retrained})
+    for (auto model = models->begin(); model != models->end(); model += result.m)
+      for (Index t = 0; t < result.m; ++t) model[t] = data.unscaled(model[t], t);
   check::solved(result.retrained);
   return result;
 }

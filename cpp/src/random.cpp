@@ -12,8 +12,8 @@ namespace overprune {
 namespace {
 
 void check_purpose(Purpose purpose) {
-  if (purpose > Purpose::paths)
-    check::fail("purpose must be one of the numbers 0 to ", static_cast<std::uint32_t>(Purpose::paths),
+  if (purpose > Purpose::probes)
+    check::fail("purpose must be one of the numbers 0 to ", static_cast<std::uint32_t>(Purpose::probes),
                 ", got ", static_cast<std::uint32_t>(purpose));
 }
 

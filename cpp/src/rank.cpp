@@ -4,43 +4,56 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/table.hpp"
+#include "overprune/random.hpp"
+
 namespace overprune {
 
 double rank_threshold(Index rows, Index cols) {
   return std::numeric_limits<double>::epsilon() * static_cast<double>(std::max(rows, cols));
 }
 
-// Appending the column (w; pivot) to R: the best direction (s d; c) makes |(s sigma, s d'w + c pivot)|
-// smallest, which is the small eigenvector of a symmetric 2 x 2 matrix.
-void PivotMonitor::see(const double* column, Index stride, double pivot, double column_norm, double unit) {
-  if (!(std::abs(pivot) >= kSmallPivot * column_norm) || !(column_norm > kLeastNorm) ||
-      !(column_norm < kLargestNorm))
-    small_ = true;
-  pivot /= unit;
-  largest_ = std::max(largest_, column_norm / unit);
-  if (small_) return;
-  if (direction_.empty()) {
-    direction_.push_back(1.0);
-    sigma_ = std::abs(pivot);
-    return;
+Index TriangleJudge::trusted(ConstBlock triangle, const std::vector<double>& norms,
+                             std::span<const Index> leading, double floor, RowUnit unit) {
+  Index sound = 0;
+  const auto has_pivot = [&](Index j) {
+    return std::abs(triangle(j, j)) >= kSmallPivot * norms[j] && norms[j] > kLeastNorm &&
+           norms[j] < kLargestNorm;
+  };
+  while (sound < leading.back() && has_pivot(sound)) ++sound;
+  const auto end = std::upper_bound(leading.begin(), leading.end(), sound);
+  const auto is_far = [&](Index k) {
+    return is_far_from_singular(triangle.columns(0, k).top(k), norms, floor, unit);
+  };
+  if (end == leading.begin() || is_far(*(end - 1))) return end - leading.begin();
+  return std::partition_point(leading.begin(), end - 1, is_far) - leading.begin();
+}
+
+/// With D the units of the rows and A = D^{-1} L, the norms of A^{-1} b and A'^{-1} A^{-1} b each against
+/// that of the vector before are lower bounds of one over the smallest singular value, the second nearly
+/// always a close one.
+bool TriangleJudge::is_far_from_singular(ConstBlock triangle, const std::vector<double>& norms, double floor,
+                                         RowUnit unit) {
+  const auto& kernel = kernels::active();
+  const Index k = triangle.rows, drawn = static_cast<Index>(start_.size());
+  if (drawn < k) {
+    start_.resize(k);
+    along_.resize(k);
+    standard_normal({.purpose = Purpose::probes}, drawn, k - drawn, start_.data() + drawn);
   }
-  double along = 0.0;
-  for (std::size_t i = 0; i < direction_.size(); ++i)
-    along += direction_[i] * column[static_cast<Index>(i) * stride];
-  along /= unit;
-  const double scale = std::max({sigma_, std::abs(along), std::abs(pivot)});
-  const double sigma = sigma_ / scale, alpha = along / scale, gamma = pivot / scale;
-  const double a = sigma * sigma + alpha * alpha, b = alpha * gamma, d = gamma * gamma;
-  const double large = 0.5 * (a + d + std::hypot(a - d, 2.0 * b));
-  double s = a >= d ? -b : a - large, c = a >= d ? large - d : b;
-  const double length = std::hypot(s, c);
-  if (length == 0.0)
-    s = 1.0, c = 0.0;
-  else
-    s /= length, c /= length;
-  for (double& value : direction_) value *= s;
-  direction_.push_back(c);
-  sigma_ = scale * sigma * std::abs(gamma) / std::sqrt(large);
+  const double largest = *std::max_element(norms.begin(), norms.begin() + k);
+  const Block along{along_.data(), k, 1, k};
+  const auto scale = [&](double factor) {
+    for (Index j = 0; j < k; ++j) along_[j] *= factor * (unit == RowUnit::own ? norms[j] : largest);
+  };
+  std::copy_n(start_.begin(), k, along_.begin());
+  scale(1.0 / std::sqrt(norm2(along)));
+  kernel.solve_triangular(true, false, k, 1, triangle.data, triangle.ld, along.data, k);
+  const double length = std::sqrt(norm2(along));
+  if (!(length * floor < 1.0)) return false;
+  kernel.solve_triangular(true, true, k, 1, triangle.data, triangle.ld, along.data, k);
+  scale(1.0 / length);
+  return std::sqrt(norm2(along)) * floor < 1.0;
 }
 
 }  // namespace overprune

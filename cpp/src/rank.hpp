@@ -3,11 +3,13 @@
 // A singular value counts where it is above rank_threshold times the largest: numpy's rule, so that models
 // are those of numpy.linalg.lstsq. Only the pivoted QLP decomposition (OrthogonalSolver) applies it, on the
 // columns as the caller has them. Every other solver takes full rank for granted, hence only what a
-// PivotMonitor finds to be far above the threshold, and hands all else over.
+// TriangleJudge finds to be far above the threshold, and hands all else over.
 #pragma once
 
+#include <span>
 #include <vector>
 
+#include "block.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune {
@@ -31,32 +33,33 @@ inline constexpr double kLeastNorm = 1e-140, kLargestNorm = 1e150;
 /// rank-deficient by their sizes alone.
 inline constexpr double kLevelColumns = 1e-3;
 
-/// Follows a growing upper triangle R column by column: its pivots against their columns' norms, and an
-/// estimate of its smallest singular value, because a triangle can be singular without a small pivot
-/// (Bischof's incremental condition estimation).
-class PivotMonitor {
+/// What the rows of a triangle count in.
+enum class RowUnit {
+  largest,  ///< the largest norm of any: as the singular values that the rank is decided by
+  own       ///< each in its own norm: only the accuracy of the triangle is in question, not the rank
+};
+
+/// Finds out how many leading blocks of a lower triangle L are far from singular: from the pivots, and from
+/// the smallest singular value, for a triangle can be singular without a small pivot. The singular value is
+/// bounded by inverse iteration from a random direction, which leaves out no direction whatever the triangle
+/// looks like; an estimate that grows with the triangle, column by column, stays in an earlier block where a
+/// later one is orthogonal to it.
+class TriangleJudge {
  public:
-  /// @param floor  smallest singular values below this times the largest column are not trusted
-  explicit PivotMonitor(double floor) : floor_(floor) {}
-  void restart(double floor) {
-    floor_ = floor;
-    restart();
-  }
-  void restart() {
-    largest_ = sigma_ = 0.0;
-    small_ = false;
-    direction_.clear();
-  }
-  /// @param column  the entries above the pivot, one for each column seen before, `stride` apart
-  /// @param unit    what the column counts in: where there is a ridge the rank is full, whatever the columns'
-  ///                sizes, and only the accuracy of the triangle with columns of equal size is in question
-  void see(const double* column, Index stride, double pivot, double column_norm, double unit = 1.0);
-  bool sound() const { return !small_ && sigma_ > floor_ * largest_; }
+  /// @param triangle  (k, k) L, lower
+  /// @param norms     (k) norms of the rows of what L L' was made from
+  /// @param leading   strictly increasing, at most k: sizes of the leading blocks in question
+  /// @param floor     smallest singular values below this, in the rows' unit, are not trusted
+  /// @return for how many of them L may be trusted; a block within another is conditioned no worse
+  Index trusted(ConstBlock triangle, const std::vector<double>& norms, std::span<const Index> leading,
+                double floor, RowUnit unit);
 
  private:
-  double floor_, largest_ = 0.0, sigma_ = 0.0;
-  bool small_ = false;
-  std::vector<double> direction_;  // of length one, with |direction' R| = sigma
+  bool is_far_from_singular(ConstBlock triangle, const std::vector<double>& norms, double floor,
+                            RowUnit unit);
+
+  std::vector<double> start_;  // a random direction: the first entries are those of any shorter one
+  std::vector<double> along_;
 };
 
 }  // namespace overprune

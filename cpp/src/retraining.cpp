@@ -54,28 +54,21 @@ void RetrainSolver::solve_by_gram(Nonzeros nonzeros, double lambda, Block theta)
     kernel.solve_triangular(true, true, s, count * m, factor_.data, factor_.ld, group.data, group.ld);
   }
   correct_points(nonzeros, lambda, theta);
-  trust(nonzeros, lambda > 0.0);
+  const Index sound = trusted(nonzeros, lambda > 0.0);
   for (Index i = 0; i < total; ++i)
-    if (nonzeros[i] > trusted_ || !is_settled(nonzeros, i, lambda, theta)) redo_.push_back(i);
+    if (i >= sound || !is_settled(nonzeros, i, lambda, theta)) redo_.push_back(i);
 }
 
-/// Finds the largest leading block that may be trusted. Its pivots tell nearly always; the smallest singular
-/// value is estimated as well where a correction was not as small as those of well-conditioned supports are,
-/// or where the columns differ so much in size that the support may be rank-deficient for that alone: sizes
-/// change neither pivots, relative to their columns, nor corrections.
-void RetrainSolver::trust(Nonzeros nonzeros, bool ridge) {
+/// For how many of the nonzeros the factor may be trusted. The Gram matrix is accurate relative to the sizes
+/// of its columns, and so is its factor in their own units; but columns of very different size may be
+/// rank-deficient for that alone.
+Index RetrainSolver::trusted(Nonzeros nonzeros, bool ridge) {
+  const Index most = nonzeros.back();
+  const ConstBlock triangle = factor_.columns(0, most).top(most);
+  const Index sound = judge_.trusted(triangle, norms_, nonzeros, kGramFloor, RowUnit::own);
   const auto [least, largest] = std::minmax_element(norms_.begin(), norms_.end());
-  const bool inaccurate = !(*std::max_element(steps_.begin(), steps_.end()) <= kModestCorrection);
-  const bool in_range = *least > kLeastNorm && *largest < kLargestNorm;
-  const bool look = inaccurate || !in_range || (!ridge && !(*least >= kLevelColumns * *largest));
-  monitor_.restart(inaccurate ? kGramFloor : kOrthogonalFloor);
-  for (trusted_ = 0; trusted_ < nonzeros.back(); ++trusted_) {
-    const double pivot = factor_(trusted_, trusted_);
-    if (look)  // a row of L: a column of L'
-      monitor_.see(&factor_(trusted_, 0), factor_.ld, pivot, norms_[trusted_],
-                   ridge ? norms_[trusted_] : 1.0);
-    if (!(pivot >= kSmallPivot * norms_[trusted_]) || (look && !monitor_.sound())) return;
-  }
+  if (ridge || sound == 0 || *least >= kLevelColumns * *largest) return sound;
+  return judge_.trusted(triangle, norms_, nonzeros.first(sound), kOrthogonalFloor, RowUnit::largest);
 }
 
 /// The Gram matrix in the order of the scores, and its Cholesky factor; false where it has none.
@@ -127,6 +120,8 @@ void RetrainSolver::correct(Nonzeros nonzeros, Index first, Index count, double 
   const Block current = theta.columns(first * m, count * m), by_slot = by_slot_.block(held, count * m);
   const Block residual = residual_.block(n, count * m), gradient = gradient_.block(held, count * m);
   const Block step = step_.block(most, count * m);
+  moved_.resize(m);
+  size_.resize(m);
   fill(by_slot, 0.0);
   for (Index c = 0; c < count * m; ++c)
     for (Index r = 0; r < most; ++r) by_slot(gram_.slot(r), c) = current(r, c);
@@ -145,10 +140,12 @@ void RetrainSolver::correct(Nonzeros nonzeros, Index first, Index count, double 
   for (Index i = 0; i < count; ++i) {
     const Block own = current.columns(i * m, m).top(nonzeros[first + i]);
     const Block change = step.columns(i * m, m).top(own.rows);
-    const double moved = norm2(change);
-    steps_[first + i] = moved > 0.0 ? std::sqrt(moved / norm2(own)) : 0.0;
-    for (Index c = 0; c < m; ++c)
+    for (Index c = 0; c < m; ++c) {
+      moved_[c] = norm2(change.columns(c, 1));
+      size_[c] = norm2(own.columns(c, 1));
       for (Index r = 0; r < own.rows; ++r) own(r, c) += change(r, c);
+    }
+    steps_[first + i] = relative_step(moved_, size_);
   }
 }
 

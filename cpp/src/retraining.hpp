@@ -12,8 +12,6 @@ namespace overprune {
 /// A correction below this, relative to the solution, says that the Gram matrix alone would have done, and
 /// for every smaller support on the same order all the more: a leading block is conditioned no worse.
 inline constexpr double kTinyCorrection = 1e-14;
-/// Above this it says that the support may be ill-conditioned.
-inline constexpr double kModestCorrection = 1e-10;
 /// Supports that are solved and corrected together.
 inline constexpr Index kSupportGroup = 8;
 
@@ -66,18 +64,18 @@ class RetrainSolver {
   bool factor(Index most, double lambda);
   void correct(Nonzeros nonzeros, Index first, Index count, double lambda, Block theta);
   void correct_points(Nonzeros nonzeros, double lambda, Block theta);
-  void trust(Nonzeros nonzeros, bool ridge);
+  Index trusted(Nonzeros nonzeros, bool ridge);
   bool is_settled(Nonzeros nonzeros, Index i, double lambda, Block theta);
 
   Design x_;
   ConstBlock y_;
   SupportGram gram_;
   PathSolver path_;
-  PivotMonitor monitor_{kGramFloor};
-  Block factor_;               // (count, count) L, in whole tiles
-  std::vector<double> norms_;  // (count) of the columns, with the ridge
+  TriangleJudge judge_;
+  Block factor_;                      // (count, count) L, in whole tiles
+  std::vector<double> norms_;         // (count) of the columns, with the ridge
+  std::vector<double> moved_, size_;  // (m) squared norms of a correction and of what it corrects
   std::vector<double> steps_;  // (S) size of the last correction relative to theta; 0 where none was needed
-  Index trusted_ = 0;          // number of leading columns of L that may be trusted
   Indices redo_, redo_sizes_;
   Buffer factor_buffer_, forward_, by_slot_, residual_, gradient_, step_, columns_, redo_theta_;
 };

@@ -41,7 +41,22 @@ bool keeps_digits(double value, double scale) {
 
 }  // namespace
 
-double safe_scale(ConstMatrix values) { return scale_for(largest_of(largest_of_columns(values))); }
+double safe_scale(ConstBlock values) {
+  double largest = 0.0;
+  for (Index j = 0; j < values.cols; ++j)
+    for (Index i = 0; i < values.rows; ++i) largest = std::max(largest, std::abs(values(i, j)));
+  return scale_for(largest);
+}
+
+std::vector<double> scale_columns(Block values) {
+  std::vector<double> scales(values.cols);
+  for (Index j = 0; j < values.cols; ++j) {
+    scales[j] = safe_scale(values.columns(j, 1));
+    if (scales[j] == 1.0) continue;
+    for (Index i = 0; i < values.rows; ++i) values(i, j) *= scales[j];
+  }
+  return scales;
+}
 
 ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge) : ScaledData(x, y, ridge, ridge) {}
 
@@ -71,15 +86,26 @@ ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge, double larger
     x_scale_ = 1.0;  // the solvers see for themselves what leaves double's range
     if (!(larger * static_cast<double>(x.rows) < std::numeric_limits<double>::max())) check::unsolved();
   }
-  const double y_scale = safe_scale(y);
   design = design_buffer_.block(x.rows, x.cols);
   response = response_buffer_.block(y.rows, y.cols);
   copy_strided(x, x_scale_, design);
-  copy_strided(y, y_scale, response);
-  // In two factors: their product may overflow where theta does not, and 0 times infinity is NaN.
-  const int exponent = std::ilogb(x_scale_) - std::ilogb(y_scale);
-  unscale_ = std::exp2(exponent / 2);
-  unscale_rest_ = std::exp2(exponent - exponent / 2);
+  copy_strided(y, 1.0, response);
+  y_scales_ = scale_columns(response);
+  for (const double scale : y_scales_) {
+    // In two factors: their product may overflow where theta does not, and 0 times infinity is NaN.
+    const int exponent = std::ilogb(x_scale_) - std::ilogb(scale);
+    unscale_.push_back(std::exp2(exponent / 2));
+    unscale_rest_.push_back(std::exp2(exponent - exponent / 2));
+  }
+}
+
+std::vector<double> ScaledData::target_units() const {
+  const auto [least, most] = std::minmax_element(y_scales_.begin(), y_scales_.end());
+  if (*least == *most) return {};
+  const int middle = (std::ilogb(*least) + std::ilogb(*most)) / 2;
+  std::vector<double> units;
+  for (const double scale : y_scales_) units.push_back(std::exp2(middle - std::ilogb(scale)));
+  return units;
 }
 
 }  // namespace overprune

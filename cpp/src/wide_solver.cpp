@@ -135,10 +135,9 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
 
 /// Whether a triangle of rows with these squared norms is far enough from singular.
 bool WideSolver::looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor) {
-  monitor_.restart(floor);
-  for (Index j = 0; j < triangle.cols; ++j)  // a row of L: a column of L'
-    monitor_.see(&triangle(j, 0), triangle.ld, triangle(j, j), std::sqrt(row_norm2[j]));
-  return monitor_.sound();
+  norms_.resize(triangle.rows);
+  for (Index j = 0; j < triangle.rows; ++j) norms_[j] = std::sqrt(row_norm2[j]);
+  return judge_.trusted(triangle, norms_, std::span(&triangle.rows, 1), floor, RowUnit::largest) == 1;
 }
 
 double WideSolver::largest_norm() const {
@@ -211,8 +210,8 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     for (Index c = 0; c < m; ++c)
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
   }
-  moved_.assign(count, 0.0);
-  size_.assign(count, 0.0);
+  moved_.assign(count * m, 0.0);
+  size_.assign(count * m, 0.0);
   each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
     const Block step = step_.block(x.cols, count * m);
     kernels::active().gemm(true, false, x.cols, count * m, n, 1.0, x.data, x.ld, residual.data, residual.ld,
@@ -220,14 +219,16 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     for (Index s = 0; s < count; ++s) {
       const Index has = std::clamp<Index>(problem.sizes[i + s] - first, 0, x.cols);
       const Block own{&theta(first, s * m), has, m, theta.ld}, change = step.columns(s * m, m).top(has);
-      moved_[s] += norm2(change);
-      size_[s] += norm2(own);
-      for (Index c = 0; c < m; ++c)
+      for (Index c = 0; c < m; ++c) {
+        moved_[s * m + c] += norm2(change.columns(c, 1));
+        size_[s * m + c] += norm2(own.columns(c, 1));
         for (Index r = 0; r < has; ++r) own(r, c) += change(r, c);
+      }
     }
   });
   for (Index s = 0; s < count; ++s)
-    slots_[slot + s].step = moved_[s] > 0.0 ? std::sqrt(moved_[s] / size_[s]) : 0.0;
+    slots_[slot + s].step =
+        relative_step(std::span(moved_).subspan(s * m, m), std::span(size_).subspan(s * m, m));
 }
 
 void WideSolver::finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback) {

@@ -47,7 +47,7 @@ Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge, bool
   if (tall > 0) {
     const Index most = sizes[tall - 1], pivots = whole_tiles(most), rows = pivots + whole_tiles(m);
     triangles = rows * std::max(n, pivots);
-    path.numbers += 2 * most + (ridge > 0.0 ? rows * rows + n * m + most * m : 0);
+    path.numbers += 3 * most + (ridge > 0.0 ? rows * rows + n * m + most * m : 0);
     path.work = reflectors(std::max(n, pivots));
     if (m >= 4) path.packing = packed(most, m, 64);
   }
@@ -62,7 +62,7 @@ Path path_of(Index n, Index p, Index m, const Indices& sizes, double ridge, bool
         step = std::max(step, sizes[i] - (before == 0 && ridge == 0.0 ? n : before));
     }
     path.numbers +=
-        padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 2 * n + cached * batch * m;
+        padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 4 * n + cached * batch * m;
     path.work = std::max(path.work, reflectors(padded));
     path.packing = std::max(path.packing, packed(cached, batch * m, n));
   }
@@ -129,7 +129,7 @@ class Account {
     const Index columns = std::min(kSupportGroup, small) * m_, padded = whole_tiles(held);
     Index numbers = n_ * most + most * most + most * m_ + 4 * most + problem_.features();
     numbers += n_ * entering + most * std::max(entering, m_);
-    numbers += padded * padded + held * m_ + 2 * held + (n_ + 3 * held) * columns;
+    numbers += padded * padded + held * m_ + 3 * held + (n_ + 3 * held) * columns;
     packing_ = std::max({packing_, packed(held / 2, held / 2, n_), packed(held, entering, n_),
                          packed(held, columns, n_), packed(n_, columns, held)});
     if (large.empty()) return numbers;

@@ -1,9 +1,12 @@
 #include "overprune/least_squares.hpp"
 
+#include <cmath>
 #include <limits>
+#include <span>
 #include <stdexcept>
 
 #include "path_solver.hpp"
+#include "rank.hpp"
 #include "reference.hpp"
 #include "testing.hpp"
 
@@ -72,6 +75,29 @@ TEST_CASE("a large step after small ones, with nobody asking for conditions, equ
       CHECK(largest_difference(own, padded(alone, sizes[i], p, 1)) < 1e-12);
     }
   }
+}
+
+TEST_CASE("leading blocks are trusted up to the first that is singular to rounding, wherever it hides") {
+  // Two bidiagonal blocks with smallest singular values of about 10^-(size - 1) behind a row orthogonal to
+  // both.
+  const Index first = 1, block = 20, k = first + 2 * block;
+  Values lower(k * k, 0.0);
+  std::vector<double> norms(k, 1.0);
+  for (Index j = 0; j < k; ++j) {
+    lower[j * k + j] = 1.0;
+    if (j == 0 || j % block == first) continue;
+    lower[(j - 1) * k + j] = -10.0;
+    norms[j] = std::sqrt(101.0);
+  }
+  const Indices sizes = {1, 4, 7, 15, 19, 21, 30, 41};
+  TriangleJudge judge;
+  for (const RowUnit unit : {RowUnit::largest, RowUnit::own}) {
+    CHECK(judge.trusted({lower.data(), k, k, k}, norms, sizes, kOrthogonalFloor, unit) == 3);
+    CHECK(judge.trusted({lower.data(), k, k, k}, norms, std::span(sizes).first(3), kOrthogonalFloor, unit) ==
+          3);
+  }
+  norms[2] = 1e8;  // beside which the pivot is small
+  CHECK(judge.trusted({lower.data(), k, k, k}, norms, sizes, kOrthogonalFloor, RowUnit::own) == 1);
 }
 
 TEST_CASE("strided views give the contiguous answer") {

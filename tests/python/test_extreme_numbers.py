@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import overprune as op
 from test_bad_input import DATA, LINEAR
@@ -61,3 +66,70 @@ def test_what_is_not_in_the_grid_alone_is_nan():
     table = op.simulate(op.LinearGaussianProblem([1.0] * 4, [1.0] * 4, 1e150), 4, [1, 2], [1, 2], trials=3)
     assert np.isnan(table.pruned_risk.sel(size=1, nonzeros=2)).all()
     assert table.pruned_risk.sel(size=2).notnull().all()
+
+
+exponents = st.lists(st.integers(-290, 290), min_size=1, max_size=4)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    exponents, st.sampled_from([(12, 3), (8, 8), (6, 20)]), st.sampled_from([0.0, 0.1]), st.integers(0, 99)
+)
+def test_a_target_keeps_its_digits_beside_others_of_any_size(decades, shape, ridge, seed):
+    """One scale for all left those 1e300 times smaller none."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.standard_normal(shape), rng.standard_normal((shape[0], len(decades)))
+    p, units = shape[1], 10.0 ** np.array(decades, dtype=float)
+    options = {"rules": ["random"], "ridge": ridge, "retrain_ridge": ridge}
+    alone, path = op.prune_path(X, y, [p], [2], **options), op.prune_path(X, y * units, [p], [2], **options)
+    pairs = [
+        (path.dense, alone.dense),
+        (path.retrained("random", p, 2), alone.retrained("random", p, 2)),
+        (op.least_squares(X, y * units, ridge=ridge), op.least_squares(X, y, ridge=ridge)),
+        (
+            op.retrain_path(X, y * units, range(p), [p], ridge=ridge),
+            op.retrain_path(X, y, range(p), [p], ridge=ridge),
+        ),
+        (op.compensate(y * units, [0, 2], X @ X.T), op.compensate(y, [0, 2], X @ X.T)),
+    ]
+    for found, expected in pairs:
+        for t, unit in enumerate(units):
+            off = np.abs(found[..., t] / unit - expected[..., t]).max()
+            assert off <= 1e-10 * np.abs(expected[..., t]).max()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(exponents, st.integers(0, 99))
+def test_scores_are_norms_over_the_targets_as_they_are(decades, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((30, 9)) * 10.0 ** rng.uniform(-2, 2, 9)
+    y = X @ rng.standard_normal((9, len(decades))) * 10.0 ** np.array(decades, dtype=float)
+    path = op.prune_path(X, y, [9], [4], rules=["magnitude", "hessian"])
+    norms = [sum(Fraction(value) ** 2 for value in row) for row in path.dense[0].tolist()]
+    curvature = [sum(Fraction(value) ** 2 for value in column) for column in X.T.tolist()]
+    for rule, weights in (("magnitude", [1] * 9), ("hessian", curvature)):
+        scores = [norm * weight for norm, weight in zip(norms, weights, strict=True)]
+        best = sorted(range(9), key=lambda i: -scores[i])[:4]
+        assert path.support(rule, 9, 4).tolist() == sorted(best)
+
+
+def test_features_of_a_tiny_target_alone_come_before_those_of_none():
+    """Each target has a feature of its own, one 1e400 times larger than another."""
+    y = np.zeros((8, 3))
+    y[[6, 1, 4], range(3)] = 1e-200, 1.0, 1e200
+    path = op.prune_path(np.eye(8), y, [8], [1, 2, 3], rules=["magnitude", "hessian"])
+    for rule in path.rules:
+        assert [path.support(rule, 8, s).tolist() for s in (1, 2, 3)] == [[4], [1, 4], [1, 4, 6]]
+
+
+def test_a_large_target_does_not_hide_that_another_needs_a_correction():
+    """Its columns are orthogonal to the others', which are at condition 1e6: errors of 8e-9 and of 2e-10."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        left, right = (np.linalg.qr(rng.standard_normal((rows, 20)))[0] for rows in (30, 20))
+        X = scipy.linalg.block_diag(rng.standard_normal((10, 2)), left * np.geomspace(1, 1e-6, 20) @ right.T)
+        y = scipy.linalg.block_diag(rng.standard_normal((10, 1)), 1e-20 * rng.standard_normal((30, 1)))
+        together = op.retrain_path(X, y, range(22), range(1, 23))[..., 1]
+        alone = op.retrain_path(X, y[:, 1], range(22), range(1, 23))
+        off, size = np.linalg.norm(together - alone, axis=1), np.linalg.norm(alone, axis=1)
+        assert (off <= 1e-9 * size).all()

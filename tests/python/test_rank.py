@@ -6,11 +6,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import overprune as op
-from oracles import EPS, truncated_least_squares
+from oracles import EPS, lstsq, truncated_least_squares
+from overprune.sklearn import PrunedLeastSquares
+from test_least_squares import no_small_pivot
 
 
 def fitted(X, theta):
@@ -203,3 +206,63 @@ def test_data_sets_with_leading_columns_of_negligible_size(leading):
     tiny, ordinary = table(scale), table(1.0)
     for name in ("dense_risk", "pruned_risk", "retrained_risk"):
         np.testing.assert_allclose(tiny[name], ordinary[name], rtol=1e-10)
+
+
+def hidden(rng):
+    """A triangle that is singular to rounding, without a small pivot or a small column."""
+    kind = rng.choice(["graded", "wilkinson", "kahan"])
+    if kind != "graded":
+        return no_small_pivot(int(rng.integers(*((60, 80) if kind == "wilkinson" else (90, 100)))), kind)
+    size = int(rng.integers(18, 30))
+    return np.eye(size) - 10 * np.eye(size, k=1)
+
+
+def behind_other_blocks(rng, coupling):
+    """(design, its rank) of blocks side by side: a few plain columns, then one or two that hide a zero."""
+    blocks = [rng.choice([0.5, 0.01, 1e-4]) * np.eye(int(rng.integers(1, 4)))]
+    blocks += [hidden(rng) for _ in range(rng.integers(1, 3))]
+    X = scipy.linalg.block_diag(*blocks)
+    first = len(blocks[0])
+    X[:first, first:] = coupling * rng.standard_normal((first, len(X) - first))
+    rank = len(X) - len(blocks) + 1
+    X = np.vstack([X, np.zeros((int(rng.integers(1, 5)), len(X)))])
+    if rng.random() < 0.5:
+        X = np.linalg.qr(rng.standard_normal((len(X), len(X))))[0] @ X
+    X = X if rng.random() < 0.5 else X.T
+    return X * 2.0 ** rng.integers(-20, 20), rank
+
+
+@pytest.mark.parametrize("coupling", [0.0, 1e-9, 1e-6, 1.0])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_hidden_zero_is_found_behind_columns_orthogonal_to_it(coupling, seed):
+    """An estimate that follows the growing triangle stays in an earlier block: rank 21 for 20, theta 2e17."""
+    rng = np.random.default_rng([seed, int(coupling * 1e9)])
+    X, rank = behind_other_blocks(rng, coupling)
+    y, p = rng.standard_normal(len(X)), X.shape[1]
+    assert np.linalg.matrix_rank(X) == rank
+    expected = lstsq(X, y)
+    sizes = [1, p // 2, p - 1, p]
+    path = op.prune_path(X, y, sizes, [p])
+    assert path.rank.tolist() == [np.linalg.matrix_rank(X[:, :k]) for k in sizes]
+    models = [
+        path.dense[-1],
+        op.least_squares(X, y),
+        op.retrain_path(X, y, range(p), sizes)[-1],
+        op.retrain_path(X, y, range(p)[::-1], [p])[0],
+    ]
+    for theta in models:
+        np.testing.assert_allclose(theta, expected, rtol=0, atol=1e-8 * np.linalg.norm(expected))
+    model = PrunedLeastSquares(n_nonzeros=p, fit_intercept=False).fit(X, y)
+    assert model.rank_ == rank
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_supports_of_integers_whose_products_are_exact(blocks):
+    """Corrections of a factor without rounding errors are tiny, whatever its condition."""
+    block = np.eye(18) - 10 * np.eye(18, k=1)
+    X = scipy.linalg.block_diag(np.eye(3), *[block] * blocks)
+    p = len(X)
+    y = X @ np.ones(p)
+    sizes = [3, 10, 20, p]
+    for s, theta in zip(sizes, op.retrain_path(X, y, range(p), sizes), strict=True):
+        np.testing.assert_allclose(theta[:s], lstsq(X[:, :s], y), atol=1e-9)

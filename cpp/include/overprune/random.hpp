@@ -22,6 +22,7 @@ enum class Purpose : std::uint32_t {
   draws = 7,     ///< draws of the coefficients' law in `predict`
   signal = 8,    ///< coefficients of a finite problem drawn from a Spectrum
   paths = 9,     ///< Gaussian paths of iterative pruning's theory
+  probes = 10,   ///< directions in which triangles are probed for singular ones
 };
 
 /// Which numbers: a seed, a stream of that seed, and a purpose.
