@@ -45,11 +45,11 @@ void increasing(const char* name, const Indices& values, Index lowest, Index hig
 
 [[noreturn]] void unsolved();
 
-/// Throws where a model that was solved for overflowed on the way.
+/// Throws where a model that was solved for overflowed, or anything on the way to it.
 template <class Coefficients>
 void solved(const Coefficients& theta) {
   for (const double coefficient : theta)
-    if (std::isnan(coefficient)) unsolved();
+    if (!std::isfinite(coefficient)) unsolved();
 }
 
 /// Scores that cannot be ranked. Who ranks the scores of models it has fitted says whose numbers they are.

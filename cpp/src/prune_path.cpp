@@ -135,8 +135,8 @@ void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const
   else if (rule == Rule::oracle)
     scores = {&inputs.truth(size, 0), k, inputs.truth.col_stride};
   else
-    rank_scores(in_units(theta), {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1},
-                {scores_.data(), k, 1});
+    return top_ranked_order(in_units(theta), {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, count,
+                            {scores_.data(), k, 1}, selection_, order);
   top_k_order(scores, count, selection_, order);
 }
 
@@ -156,7 +156,7 @@ class StoringSink final : public GridSink {
       for (Index j = 0; j < grid_.sizes[i]; ++j)
         for (Index t = 0; t < result_.m; ++t)
           result_.dense[(i * result_.p + j) * result_.m + t] = theta(j, i * result_.m + t);
-    check::solved(result_.dense);
+    check::solved(result_.dense);  // before they are ranked
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock, ConstBlock retrained) override {
     const Index sizes = static_cast<Index>(grid_.sizes.size()),
@@ -214,6 +214,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   for (auto* models : {&result.dense, &result.retrained})
     for (auto model = models->begin(); model != models->end(); model += result.m)
       for (Index t = 0; t < result.m; ++t) model[t] = data.unscaled(model[t], t);
+  check::solved(result.dense);
   check::solved(result.retrained);
   return result;
 }

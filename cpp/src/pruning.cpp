@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <functional>
 #include <iterator>
 #include <limits>
@@ -95,6 +96,24 @@ double row_norm(ConstMatrix theta, Index i) {
   for (Index j = 0; j < theta.cols; ++j) sum += (theta(i, j) / largest) * (theta(i, j) / largest);
   return largest * std::sqrt(sum);
 }
+
+/// Whether scores so large and so small may have left the numbers with all digits.
+bool is_beyond(double largest, double smallest) {
+  return largest > std::numeric_limits<double>::max() || smallest < std::numeric_limits<double>::min();
+}
+
+/// A number of any size.
+struct Wide {
+  int exponent = std::numeric_limits<int>::min();  // of 0 below all others
+  double fraction = 0.0;                           // in [0.5, 1), or 0
+
+  Wide times(double factor) const {
+    int more = 0, carry = 0;
+    const double product = std::frexp(fraction * std::frexp(factor, &more), &carry);
+    return product > 0.0 ? Wide{exponent + more + carry, product} : Wide{};
+  }
+  auto operator<=>(const Wide&) const = default;
+};
 
 /// scores = f(theta, weight) of one target; contiguous loops are vectorised.
 template <class Function>
@@ -234,6 +253,48 @@ void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
   Pace pace;
   for (Index i = 0; i < theta.rows; ++i, pace(2 * theta.cols))
     scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
+}
+
+bool rank_scores_beyond(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
+  constexpr double least = std::numeric_limits<double>::min(), most = std::numeric_limits<double>::max();
+  std::vector<Wide> sizes(theta.rows);
+  Indices order;
+  bool beyond = false;
+  Pace pace;
+  for (Index i = 0; i < theta.rows; ++i, pace(8 * theta.cols)) {
+    const double root = root_curvature.size > 0 ? root_curvature(i) : 1.0;
+    double largest = 0.0, sum = 0.0;
+    for (Index j = 0; j < theta.cols; ++j) largest = std::max(largest, std::abs(theta(i, j)));
+    for (Index j = 0; j < theta.cols; ++j)
+      sum += largest > 0.0 ? (theta(i, j) / largest) * (theta(i, j) / largest) : theta(i, j);
+    if (!std::isfinite(sum) || !std::isfinite(root)) continue;  // scores that no scale changes
+    const double product = largest * std::sqrt(sum) * root;
+    beyond = beyond || !(product <= most) || (product < least && largest > 0.0 && root > 0.0);
+    sizes[i] = Wide{1, 0.5}.times(largest).times(std::sqrt(sum)).times(root);
+    order.push_back(i);
+  }
+  if (!beyond) return false;
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
+    pace(4);
+    return sizes[a] < sizes[b];
+  });
+  double position = 0.0;
+  Wide before;
+  for (const Index i : order) {
+    position += before < sizes[i];
+    scores(i) = position;
+    before = sizes[i];
+  }
+  return true;
+}
+
+void top_ranked_order(ConstMatrix theta, ConstVector root_curvature, Index k, Vector scores,
+                      SelectionSpace& space, Indices& order) {
+  rank_scores(theta, root_curvature, scores);
+  top_k_order(scores, k, space, order);
+  if (k > 0 && is_beyond(scores(order.front()), scores(order.back())) &&
+      rank_scores_beyond(theta, root_curvature, scores))
+    top_k_order(scores, k, space, order);
 }
 
 void top_k(ConstVector scores, Index k, SelectionSpace& space, Indices& chosen) {

@@ -1,7 +1,10 @@
 #include "overprune/pruning.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "quick.hpp"
 
@@ -67,6 +70,14 @@ Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked
     const Vector both = vector_view(ranks);
     rank_scores(ranked, {both.data, curvature.size, 1}, both);
     support = top_k(vector_view(ranks), k);
+    const bool in_range = std::all_of(support.begin(), support.end(), [&](Index i) {
+      return ranks[i] >= std::numeric_limits<double>::min() && ranks[i] <= std::numeric_limits<double>::max();
+    });
+    if (!in_range) {
+      std::vector<double> roots(curvature.size);
+      for (Index i = 0; i < curvature.size; ++i) roots[i] = std::sqrt(curvature(i));
+      if (rank_scores_beyond(ranked, vector_view(std::as_const(roots)), both)) support = top_k(both, k);
+    }
   }
   release.in_parts(static_cast<Index>(support.size()), [&](Index first, Index end) {
     for (Index at = first; at < end; ++at)

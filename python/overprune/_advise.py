@@ -15,7 +15,7 @@ from ._predict import grouped, linear_gaussian, number_of_draws, predict
 from ._problem import LinearGaussianProblem, Problem, as_problem
 from ._pruning import top_k
 from ._schedule import predict_schedule
-from ._tune import natural_bounds, ridge_grid, tune_ridge
+from ._tune import Interval, natural_bounds, tune_ridge
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -268,9 +268,14 @@ class _Search:
 
     def _grid(self) -> list[float]:
         """Coarse ridges for all sizes: `refine` finds the best."""
-        ends = [natural_bounds(self.problem.restrict(k), self.n) for k in {self.s, self.problem.p}]
-        low, high = min(low for low, _ in ends), max(high for _, high in ends)
-        return [0.0, *ridge_grid(low, high, 2 if self.exact else 1)]
+        few, all_ = (natural_bounds(self.problem.restrict(k), self.n) for k in (self.s, self.problem.p))
+        both = Interval(
+            low=min(few.low, all_.low),
+            high=max(few.high, all_.high),
+            least=min(few.least, all_.least),
+            largest=max(few.largest, all_.largest),
+        )
+        return [0.0, *both.grid(2 if self.exact else 1)]
 
     def _add(self, choice: Choice) -> None:
         self.choices[_key(choice)] = choice

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from . import _core
 from . import _validate as check
 from ._functions import Function, core_function
-from ._least_squares import least_squares
+from ._moments import gram, ledoit_wolf, lost_directions, penalty, product, refuse_underflow, regression
 from ._problem import LinearGaussianProblem, Problem, read_only
 from ._targets import Targets, read_targets
 from ._validate import FloatArray
-from .datasets import missing
 
 
 class DataProblem(Problem):
@@ -159,7 +158,7 @@ class DataProblem(Problem):
         def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
             models, outer = self._models(theta)
             with np.errstate(over="ignore", invalid="ignore"):  # the risk of huge coefficients is infinite
-                outputs = _product(features, models).reshape(len(features), *outer, self.targets)
+                outputs = product(features, models).reshape(len(features), *outer, self.targets)
                 outputs = np.moveaxis(outputs, 0, -2)  # (..., N_test, m)
                 risk = ((outputs - targets) ** 2).sum(axis=-1).mean(axis=-1)
             found = {"risk": np.where(np.isnan(risk), np.inf, risk)}
@@ -239,12 +238,14 @@ class DataProblem(Problem):
         Warns
         -----
         UserWarning
-            Without shrinkage, where the test rows are fewer than 5 p.
+            Without shrinkage, where the test rows are fewer than 5 p; and where the second moments lose to
+            rounding what is left of columns beside the others: of two columns or more whose means are more
+            than about 10^6 times their standard deviations, or that are nearly combinations of others.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is out of range.
+            If an argument is out of range, or a feature is so small that its mean square underflows.
         ImportError
             For "ledoit-wolf" without scikit-learn.
 
@@ -287,59 +288,27 @@ class DataProblem(Problem):
                 "more test rows or fewer features, or pass shrinkage",
                 stacklevel=2,
             )
-        a = _ledoit_wolf(Z) if mixed is None else mixed
-        covariance = (1 - a) * _gram(Z) / rows
+        a = ledoit_wolf(Z) if mixed is None else mixed
+        covariance = (1 - a) * gram(Z) / rows
         ridge = a * float((Z**2).mean())
         covariance[np.diag_indices(p)] += ridge
+        refuse_underflow(Z, covariance)
+        lost = lost_directions(Z, covariance)
+        if lost > 0:
+            warnings.warn(
+                f"equivalent() takes second moments in which rounding hides {lost} of the {p} directions of "
+                "the test rows, so that what is predicted is wrong: centre the columns of inputs and "
+                "test_inputs, or leave out those that are nearly combinations of others",
+                stacklevel=2,
+            )
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of squares.
         Z *= math.sqrt(1 - a)
-        beta = _regression(Z, chosen, ridge)
+        beta = regression(Z, chosen, ridge)
         left = chosen - Z @ beta
-        noise = left.T @ left / rows + ridge * (beta.T @ beta)
+        noise = left.T @ left / rows + penalty(beta, ridge)
         if chosen.shape[1] == 1:
             return LinearGaussianProblem(beta[:, 0], covariance, math.sqrt(noise[0, 0]))
         return LinearGaussianProblem(beta, covariance, noise_covariance=noise)
-
-
-def _regression(features: FloatArray, targets: FloatArray, ridge: float) -> FloatArray:
-    """Least squares in which a column does not count as zero because it is small beside others.
-
-    Ridge and minimum norm are in the columns' own units. Where these lie so far apart that small columns
-    would be taken for rounding errors of large ones, there is no ridge to respect.
-    """
-    sizes = abs(features).max(axis=0)
-    some = sizes[sizes > 0.0]
-    if ridge > 0.0 or some.size == 0 or some.max() < _FAR_APART * some.min():
-        return least_squares(features, targets, ridge=ridge)
-    units = np.where(sizes > 0.0, np.exp2(np.round(np.log2(np.where(sizes > 0.0, sizes, 1.0)))), 1.0)
-    beta: FloatArray = least_squares(features / units, targets) / units[:, None]
-    return beta
-
-
-# Sizes of columns whose squares an eigendecomposition of their covariance would still tell from rounding.
-_FAR_APART = 2.0**10
-
-# Multiplications of one product: a few tenths of a second, after which Ctrl-C is seen.
-_PRODUCT = 5 * 10**9
-
-
-def _gram(features: FloatArray) -> FloatArray:
-    """X'X, in parts of the rows of X (n, p)."""
-    rows, p = features.shape
-    step = max(256, _PRODUCT // p**2)
-    result: FloatArray = features[:step].T @ features[:step]
-    for first in range(step, rows, step):
-        result += features[first : first + step].T @ features[first : first + step]
-    return result
-
-
-def _product(left: FloatArray, right: FloatArray) -> FloatArray:
-    """The matrix product, in parts of the columns on the right."""
-    step = max(16, _PRODUCT // left.size)
-    result = np.empty((left.shape[0], right.shape[1]))
-    for first in range(0, right.shape[1], step):
-        np.matmul(left, right[:, first : first + step], out=result[:, first : first + step])
-    return result
 
 
 def _shrinkage(value: float | str | None) -> float | None:
@@ -353,14 +322,6 @@ def _shrinkage(value: float | str | None) -> float | None:
     if intensity > 1:
         raise ValueError(f"shrinkage must be at most 1, got {intensity}")
     return intensity
-
-
-def _ledoit_wolf(features: FloatArray) -> float:
-    try:
-        from sklearn.covariance import ledoit_wolf_shrinkage
-    except ImportError:
-        raise ImportError(missing('shrinkage="ledoit-wolf"', "scikit-learn")) from None
-    return float(ledoit_wolf_shrinkage(features, assume_centered=True))
 
 
 def _one_hot_targets(found: Targets) -> tuple[FloatArray, FloatArray, npt.NDArray[Any]]:

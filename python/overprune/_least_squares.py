@@ -42,7 +42,8 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
     ------
     TypeError, ValueError
         If an array is not real and finite, is empty, has the wrong number of dimensions or length, a value
-        or column of a data frame is missing or no number (it is named), or the ridge is negative.
+        or column of a data frame is missing or no number (it is named), the ridge is negative, or a
+        coefficient overflows.
 
     References
     ----------

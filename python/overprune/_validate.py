@@ -30,7 +30,10 @@ ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh", "gelu")
 
 def shown(value: Any) -> str:
     """`value` in one short line, for messages."""
-    line = " ".join(repr(value).split())
+    try:
+        line = " ".join(repr(value).split())
+    except ValueError:  # an int of thousands of digits
+        line = f"a {type(value).__name__} too long to show"
     return line if len(line) <= 200 else f"{line[:197]}..."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -134,3 +135,74 @@ def test_the_dense_risk_of_mnist_in_the_notes():
     images, labels = datasets.load_mnist()
     problem = op.DataProblem(images, labels, images, labels, features=600)
     assert dense_risk(problem.equivalent(), 200) == pytest.approx(0.597, abs=0.006)
+
+
+# --- sizes of the inputs, and columns far from 0
+
+
+def scaled(units, shift=0.0, seed=0):
+    inputs = problems.normal(300, 6, seed=seed) * units + shift
+    y = inputs @ (problems.normal(6, seed=seed + 1) / units) + problems.normal(300, seed=seed + 2)
+    return op.DataProblem(inputs[:80], y[:80], inputs, y)
+
+
+@pytest.mark.parametrize("exponent", [-153, -100, 100, 148])
+@pytest.mark.parametrize("spread", [0, 20])
+def test_any_size_of_the_inputs_predicts_alike(exponent, spread):
+    units = 10.0 ** np.clip(exponent + spread * np.linspace(-1, 1, 6), -152.5, 148)
+    one, other = (
+        op.predict(scaled(u), 40, [4, 6], [3], rules=["hessian"], draws=8) for u in (np.ones(6), units)
+    )
+    for name in ("dense_risk", "pruned_risk", "retrained_risk"):
+        drawn = name != "dense_risk" and spread > 0  # another factor of the covariance, and so other draws
+        np.testing.assert_allclose(other[name].values, one[name].values, rtol=0.2 if drawn else 1e-7)
+
+
+@pytest.mark.parametrize("size", [1e-154, 1e-155, 1e-170, 1e-300])
+@pytest.mark.parametrize("column", [None, 4])
+@pytest.mark.parametrize("shrinkage", [None, 0.3])
+def test_inputs_whose_squares_underflow_are_refused_by_name(size, column, shrinkage):
+    units = np.full(6, 1.0 if column is not None else size)
+    units[column] = size
+    problem = scaled(units)
+    if column is not None and shrinkage:  # every feature has the variance of the mean at least
+        assert np.isfinite(problem.equivalent(shrinkage=shrinkage).noise_std)
+        return
+    with pytest.raises(ValueError, match=rf"inputs must be larger, as .* in feature {column or 0}: multiply"):
+        problem.equivalent(shrinkage=shrinkage)
+    assert np.isfinite(op.simulate(problem, 40, [6], [3], trials=2).dense_risk).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shift", [0.0, 1e3, 1e6, 2e7, 1e8, 1e10])
+def test_columns_far_from_zero_are_right_or_warned_of(shift, seed):
+    problem = scaled(np.ones(6), shift, seed)
+    # The columns' span, in a basis that rounds no more than the rows do.
+    basis = problem.test_inputs - problem.test_inputs[:, :1]
+    basis[:, 0] = 1.0 if shift else problem.test_inputs[:, 0]
+    if shift and np.abs(problem.test_inputs[:, 0] / shift - 1).max() > 1e-12:
+        basis[:, 0] = problem.test_inputs[:, 0] / shift
+    targets = problem.test_target_rows[:, 0]
+    left = targets - basis @ np.linalg.lstsq(basis, targets, rcond=None)[0]
+    exact = np.mean(left**2) / (1 - 6 / 40)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = op.predict(problem, 40, [6], [3], rules=["hessian"], draws=4)
+    assert len(caught) == (shift > 2e6)
+    for warning in caught:
+        assert re.search("rounding hides 5 of the 6 directions .* centre the columns", str(warning.message))
+    if not caught:
+        assert table.dense_risk.item() == pytest.approx(exact, rel=1e-8)
+
+
+def test_columns_that_are_nearly_combinations_of_others_are_warned_of():
+    def problem(inputs):
+        y = inputs[:, 0] + problems.normal(100, seed=1)
+        return op.DataProblem(inputs, y, inputs, y)
+
+    X = problems.normal(100, 5)
+    with pytest.warns(UserWarning, match="rounding hides 1 of the 6 directions"):
+        problem(np.c_[X, X[:, 0] + 1e-9 * X[:, 1] ** 2]).equivalent()
+    # Combinations are what the moments say they are, and one column far from 0 is no combination.
+    for column in (X[:, 0], X[:, 0] + X[:, 3], 0 * X[:, 0], 1e10 + X[:, 1] ** 2):
+        problem(np.c_[X, column]).equivalent()

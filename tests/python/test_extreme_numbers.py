@@ -18,7 +18,8 @@ INF = float("inf")
 
 def test_huge_numbers_leave_no_nan():
     assert op.importance([1e300, 1.0], "hessian", curvature=[0.0, 1.0]).tolist() == [0.0, 1.0]
-    np.testing.assert_array_equal(op.least_squares([[1e-300, 0.0]], [1e100]), [INF, 0.0])
+    with pytest.raises(ValueError, match="a solution leaves the range of double precision"):
+        op.least_squares([[1e-300, 0.0]], [1e100])
     found = op.compensate([1.7e308, 1e300], [0], [[2.0, 1.0], [1.0, 2.0]])
     assert not np.isnan(found).any()
     assert LINEAR.risk([1e200] * 4) == INF

@@ -265,3 +265,14 @@ def test_order_may_be_any_sequence_of_integers(order):
     X, y = gaussian(6, 3), gaussian(6, 1)[:, 0]
     keep = list(order)[:2]
     np.testing.assert_allclose(op.retrain_path(X, y, order, [2])[0, keep], lstsq(X[:, keep], y), rtol=1e-12)
+
+
+def test_coefficients_beyond_doubles_are_refused():
+    X, y = np.ones((6, 1)) * 2e-323, np.arange(6.0)
+    for call in (
+        lambda: op.least_squares(X, y),
+        lambda: op.retrain_path(X, y, [0], [1]),
+        lambda: op.prune_path(X, y, [1], [1]),
+    ):
+        with pytest.raises(ValueError, match="a solution leaves the range of double precision"):
+            call()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -182,3 +184,30 @@ def test_nan_among_many_scores_is_found_where_it_is_first(where):
     scores[[where, 4999]] = np.nan
     with pytest.raises(ValueError, match=f"scores must not be NaN, got NaN at index {where}$"):
         op.top_k(scores, 50)
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+@pytest.mark.parametrize("seed", range(30))
+def test_pruning_of_numbers_of_any_size_keeps_what_exact_scores_keep(seed, targets):
+    rng = np.random.default_rng(seed)
+    p, low, high = 12, *((-307, -150) if seed % 3 == 0 else (150, 307) if seed % 3 == 1 else (-307, 307))
+    theta = rng.standard_normal((p, targets)) * 10.0 ** rng.uniform(low, high, (p, 1))
+    curvature = rng.uniform(0.5, 1, p) * 10.0 ** rng.uniform(low, high, p)
+    theta[rng.random(p) < 0.2] = 0.0
+    exact = [
+        sum(Fraction(x) ** 2 for x in row) * Fraction(c)
+        for row, c in zip(theta.tolist(), curvature.tolist(), strict=True)
+    ]
+    order = sorted(range(p), key=lambda i: (-exact[i], i))
+    for kept in (1, 4, 9):
+        found = op.prune(theta, kept, rule="hessian", curvature=curvature)
+        expected = np.zeros_like(theta)
+        expected[order[:kept]] = theta[order[:kept]]
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_pruning_of_the_largest_numbers():
+    found = op.prune([1.5e308, 1.7e308], 1, rule="hessian", curvature=[1e308, 1e308])
+    np.testing.assert_array_equal(found, [0.0, 1.7e308])
+    found = op.prune(np.array([[1.5e308, 1.5e308], [1.7e308, 1.7e308]]), 1)
+    np.testing.assert_array_equal(found, [[0.0, 0.0], [1.7e308, 1.7e308]])

@@ -348,3 +348,29 @@ def test_c3_attributes_are_documented_and_there(kind):
         assert re.search(rf"\b{name}\b", kind[0].__doc__)
         assert np.all(getattr(search, name) == value)
     assert SimpleNamespace(**search.get_params()).error_score is np.nan
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1.0, 1e307, 1.7e308])
+def test_scores_take_weights_of_any_size(size):
+    X = np.random.default_rng(0).standard_normal((40, 6))
+    y = X[:, 0] + np.random.default_rng(1).standard_normal(40)
+    shares = np.where(np.arange(40) % 3 == 0, 1.0, 0.5)
+    for model, targets in (
+        (PrunedLeastSquares(n_nonzeros=2), y),
+        (PrunedLeastSquaresClassifier(n_nonzeros=2), y > 0),
+    ):
+        fitted = model.fit(X, targets, sample_weight=shares * size)
+        for one in (fitted, fitted.compact()):
+            expected = one.score(X, targets, sample_weight=shares)
+            assert one.score(X, targets, sample_weight=shares * size) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "weight", [10**400, pytest.param(10**5000, id="huge"), "a", [1], 1j, -1, float("nan"), float("inf")]
+)
+@pytest.mark.parametrize("sample_weight", [None, np.ones(40)])
+def test_class_weights_that_are_no_finite_numbers_are_refused_by_name(weight, sample_weight):
+    X = np.random.default_rng(0).standard_normal((40, 6))
+    model = PrunedLeastSquaresClassifier(n_nonzeros=2, class_weight={0: weight, 1: 1})
+    with pytest.raises(ValueError, match="class_weight must"):
+        model.fit(X, np.arange(40) % 2, sample_weight=sample_weight)

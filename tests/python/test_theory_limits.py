@@ -5,8 +5,10 @@ from __future__ import annotations
 import decimal
 import math
 
+import mpmath
 import numpy as np
 import pytest
+from scipy import special
 
 import overprune as op
 from theory_oracle import GROUPS, risks
@@ -163,6 +165,58 @@ def exact_tau(lam, n, ridge=0.0):
 def test_fixed_point_is_exact_over_sixteen_decades(n, ridge):
     for lam in (np.logspace(-16, 0, 40), np.r_[np.ones(n), np.full(40 - n, 1e-16)], np.full(40, 3.0)):
         assert op.fixed_point(lam, n, ridge=ridge) == pytest.approx(exact_tau(lam, n, ridge), rel=1e-14)
+
+
+def wide_spectrum(rng, decades):
+    """Eigenvalues near 1, most of them, and some up to so many decades away on either side."""
+    p = int(rng.integers(2, 8))
+    far = rng.random(p) < rng.choice([0.3, 0.6, 1.0])
+    return 10.0 ** (rng.uniform(-1, 1, p) + far * rng.uniform(-decades, decades, p))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_fixed_point_is_exact_over_any_number_of_decades(seed):
+    rng = np.random.default_rng(seed)
+    lam = wide_spectrum(rng, 285)
+    n = int(rng.integers(1, lam.size))
+    ridge = float(10.0 ** rng.uniform(-285, 285)) if seed % 2 else 0.0
+    with mpmath.workdps(640):  # sums of numbers so far apart
+        values, push = [mpmath.mpf(x) for x in lam.tolist()], mpmath.mpf(ridge)
+        low, high = mpmath.mpf(10) ** -300, push + sum(values)
+        for _ in range(62):
+            tau = mpmath.sqrt(low * high)
+            if push / tau + sum(x / (x + tau) for x in values) / n > 1:
+                low = tau
+            else:
+                high = tau
+        expected = float(tau)
+    assert op.fixed_point(lam, n, ridge=ridge) == pytest.approx(expected, rel=1e-14)
+    table = op.predict(
+        op.LinearGaussianProblem(np.zeros(lam.size), lam, 1.0), n, [lam.size], [1], ridge=ridge
+    )
+    law = [float(mpmath.mpf(x) / (mpmath.mpf(x) + tau)) for x in lam.tolist()]
+    share = ridge / expected + sum(a * (1 - a) for a in law) / n
+    if share > 1e-3:  # what is left of smaller shares is their rounding here
+        assert table.dense_risk.item() == pytest.approx(1 / share, rel=1e-11)
+
+
+@pytest.mark.parametrize("decades", [3, 30, 140])
+@pytest.mark.parametrize("seed", range(20))
+def test_survivors_of_noise_over_any_number_of_decades(seed, decades):
+    """Without signal a coefficient survives where |h| > t lam^(1/2), and adds E[h^2; kept] / (n - p)."""
+    rng = np.random.default_rng(seed)
+    lam = wide_spectrum(rng, decades)
+    p, s = lam.size, int(rng.integers(1, lam.size))
+    low, high = -400.0, 400.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        size = np.minimum(np.exp(middle) * np.sqrt(lam), 1e3)
+        kept, dropped = special.erfc(size / 2**0.5), special.erf(size / 2**0.5)
+        surplus = kept.sum() - s if 2 * s <= p else (p - s) - dropped.sum()
+        low, high = (middle, high) if surplus > 0 else (low, middle)
+    square = kept + 2 * size * np.exp(-0.5 * size * size) / (2 * np.pi) ** 0.5
+    table = op.predict(op.LinearGaussianProblem(np.zeros(p), lam, 1.0), p + 5, [p], [s], rules=["magnitude"])
+    assert table.pruned_risk.item() == pytest.approx(1 + square.sum() / 5, rel=1e-11)
 
 
 def test_fixed_point_limits():

@@ -137,6 +137,55 @@ def test_bounds_bound():
     assert sorted(tuned.tried)[:2] == [0.0, pytest.approx(1e-3)]
 
 
+def uneven(seed):
+    """Variances over up to 120 decades, coefficients that matter at all of them; what is asked for."""
+    rng = np.random.default_rng(seed)
+    p, decades = int(rng.integers(5, 60)), rng.choice([1, 4, 8, 20, 60])
+    clusters = 10.0 ** (decades * rng.choice([-1, 0, 1], p) + rng.uniform(-0.5, 0.5, p))
+    variances = clusters if seed % 2 else 10.0 ** rng.uniform(-decades, decades, p)
+    beta = rng.standard_normal(p) * variances ** -rng.choice([0.5, 0.5, 0.25, 0.6])
+    problem = op.LinearGaussianProblem(beta, variances, rng.choice([0.01, 0.3, 1.0, 3.0]))
+    n, nonzeros = int(rng.integers(max(2, p // 2), 2 * p)), int(rng.integers(1, p + 1))
+    return problem, n, nonzeros, str(rng.choice(["dense", "pruned", "retrained"]))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_ridge_of_a_fine_scan_is_better_for_uneven_variances(seed):
+    problem, n, s, stage = uneven(seed)
+    tuned = op.tune_ridge(problem, n, problem.p, s, minimise=stage, rule="hessian")
+    least, largest = problem.covariance.min(), problem.covariance.max()
+    scan = [0.0, *np.geomspace(1e-10 * least, 1e8 * largest, 1500).tolist()]
+    table = op.predict(problem, n, [problem.p], [s], rules=["hessian"], ridge=scan)
+    best = np.nanmin(table.dense_risk.values if stage == "dense" else table[f"{stage}_risk"].values)
+    assert tuned.risk <= best * (1 + 1e-4)
+    assert len(tuned.tried) < 500
+
+
+def test_search_of_even_variances_stays_as_short_as_it_was():
+    tuned = op.tune_ridge(isotropic(), 300, 600)
+    assert (min(r for r in tuned.tried if r), max(tuned.tried)) == (pytest.approx(5e-5), pytest.approx(1e4))
+    assert len(tuned.tried) < 75
+
+
+def test_advice_knows_ridges_of_the_least_variances():
+    variances = op.spectra.power_law(200, 6)
+    beta = np.random.default_rng(0).standard_normal(200) / variances**0.5
+    problem = op.LinearGaussianProblem(beta, variances, 1.0)
+    scan = [0.0, *np.geomspace(1e-22, 1.0, 600).tolist()]
+    best = op.predict(problem, 400, [200], [200], ridge=scan).dense_risk.values.min()
+    advice = op.advise(problem, 400, 200, ridge="tuned", schedules=False)
+    assert advice.direct.ridge > 0.0
+    assert advice.direct.risk == pytest.approx(best, rel=1e-4)
+
+
+def test_the_least_ridge_tried_is_a_bound_too():
+    problem = op.LinearGaussianProblem(np.full(20, 20**-0.5), np.ones(20), 1e-8)
+    assert op.tune_ridge(problem, 20, 20, bounds=(1e-6, 1.0)).at_bound
+    free = op.tune_ridge(problem, 20, 20)
+    assert (free.ridge, free.at_bound) == (pytest.approx(1e-16, rel=1e-3), False)
+    assert not op.tune_ridge(isotropic(60), 40, 60, bounds=(1e-9, 10.0)).at_bound
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [

@@ -84,6 +84,25 @@ Indices top_k_order(ConstVector scores, Index k);
 /// @throws std::invalid_argument where a score is NaN or k is out of range
 void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order);
 
+/// top_k_order by `rank_scores`, and in the order of the exact products where these overflow or underflow.
+/// @param theta           (p, m)
+/// @param root_curvature  (p) sqrt(Sigma_ii), or empty for `magnitude`
+/// @param k               0 <= k <= p
+/// @param scores          (p) working memory
+/// @param space           working memory
+/// @param order           of any length before, (k) after
+/// @throws std::invalid_argument where a score is NaN, k is out of range or lengths do not match
+void top_ranked_order(ConstMatrix theta, ConstVector root_curvature, Index k, Vector scores,
+                      SelectionSpace& space, Indices& order);
+
+/// What ranks where products of `rank_scores` overflow or underflow: their positions in the exact order.
+/// @param theta           (k, m)
+/// @param root_curvature  (k) sqrt(Sigma_ii), or empty for `magnitude`
+/// @param scores          (k) those of `rank_scores`; receives positions, but for what is not finite in
+/// itself
+/// @return whether any product leaves the numbers with all digits; else scores stay as they are
+bool rank_scores_beyond(ConstMatrix theta, ConstVector root_curvature, Vector scores);
+
 /// top_k of the scores |theta_i|, without an array of them.
 /// @param theta  (p)
 /// @param k      0 <= k <= p

@@ -135,3 +135,11 @@ def in_range(weights: FloatArray) -> FloatArray:
     """
     _, exponent = np.frexp(weights.max())
     return weights if abs(exponent) < 400 else np.ldexp(weights, -exponent)
+
+
+def weights_of_score(sample_weight: Any) -> Any:
+    """Weights for a score, `in_range`; what else may be wrong with them, scikit-learn says."""
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "fiu" or weights.size == 0:  # None, too
+        return sample_weight
+    return in_range(weights)

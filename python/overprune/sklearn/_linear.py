@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .. import _validate as check
 from .._validate import FloatArray, IntArray
 from ._arguments import in_numpy, in_range, weights_of
 from ._compact import CompactClassifier, CompactRegressor
@@ -138,13 +139,15 @@ class PrunedClassification(Classification, PrunedLinearModel):
         if self.class_weight is None:
             return weights
         if weights is None:
-            of_classes = compute_sample_weight(self.class_weight, y)
+            of_classes = _of_rows(self.class_weight, y)
         else:  # the classes are counted by the weights, so that a row of weight 0 is none
             counted = np.flatnonzero(weights)
             of_classes = np.zeros(len(weights))
             of_classes[counted] = _weights_of_classes(self.class_weight, y[counted], weights[counted])
         if not of_classes.min() >= 0.0 or not np.isfinite(of_classes).all():
-            raise ValueError(f"class_weight must be finite and not negative, got {self.class_weight!r}")
+            raise ValueError(
+                f"class_weight must be finite and not negative, got {check.shown(self.class_weight)}"
+            )
         product = in_range(of_classes) if weights is None else in_range(weights) * in_range(of_classes)
         if not product.any():
             raise ValueError(
@@ -165,11 +168,22 @@ class PrunedClassification(Classification, PrunedLinearModel):
 def _weights_of_classes(class_weight: Any, y: Any, weights: FloatArray) -> FloatArray:
     """Of each row; "balanced" counts a row of weight 2 like two."""
     if class_weight != "balanced":
-        of_rows: FloatArray = compute_sample_weight(class_weight, y)
-        return of_rows
+        return _of_rows(class_weight, y)
     product = np.ones(len(y))
     for column in np.asarray(y).reshape(len(y), -1).T:
         classes, members = np.unique(column, return_inverse=True)
         totals = np.bincount(members, weights=in_range(weights))
         product *= (totals.sum() / (len(classes) * totals))[members]
     return product
+
+
+def _of_rows(class_weight: Any, y: Any) -> FloatArray:
+    """The weight of each row's class, if they are numbers that float64 holds."""
+    try:
+        weights: FloatArray = compute_sample_weight(class_weight, y)
+    except (OverflowError, TypeError, ValueError) as error:
+        if "class_weight" in str(error):
+            raise
+        expected = "class_weight must hold numbers, finite and not negative"
+        raise ValueError(f"{expected}; got {check.shown(class_weight)}") from None
+    return weights

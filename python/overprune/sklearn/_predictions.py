@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.preprocessing import LabelBinarizer
 
 from .._validate import FloatArray
+from ._arguments import weights_of_score
 
 
 def is_multilabel(binarizer: LabelBinarizer) -> bool:
@@ -35,6 +36,21 @@ class Regression(MultiOutputMixin, RegressorMixin):
         """
         targets: FloatArray = self._linear(X)
         return targets
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute R^2, averaged over targets; only the ratios of weights count, as in `fit`.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(super().score(X, y, weights_of_score(sample_weight)))
 
 
 class Classification(ClassifierMixin):
@@ -76,6 +92,21 @@ class Classification(ClassifierMixin):
         if is_multilabel(self._binarizer):
             return self._binarizer.inverse_transform(np.where(decision > 0, 1.0, -1.0))
         return self.classes_[decision.argmax(axis=1) if decision.ndim == 2 else (decision > 0).astype(int)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute the accuracy of the predictions; only the ratios of weights count, as in `fit`.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(super().score(X, y, weights_of_score(sample_weight)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
