@@ -39,7 +39,7 @@ class Store:
     ----------
     path : str or path
         Of the group, a directory of this machine; made, with its parents, if it does not exist, in place of
-        an empty one, but not of the current one. It may be a link to a directory; nothing in it may be a link.
+        an empty one, but not of the current one. It may be a link to a directory; nothing in it may be one.
     work : Work
     attributes : mapping
         Of the table; decide, with the grid, whether the store is the same run's.

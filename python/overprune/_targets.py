@@ -74,7 +74,7 @@ def _refuse_names(value: Any, array: npt.NDArray[Any], name: str) -> None:
         return
     expected = f"{name} must be an array of real numbers or of integer class labels"
     if array.ndim == 0:
-        raise TypeError(f"{expected}, got {check.shown(value)} of type {type(value).__name__}")
+        raise TypeError(f"{expected}, got dtype {array.dtype}, of type {type(value).__name__}")
     raise TypeError(
         f"{expected}, got dtype {array.dtype}; "
         "numpy.unique(labels, return_inverse=True)[1] numbers labels that are names"

@@ -188,19 +188,18 @@ def test_b4_refusals(targets: Any, options: Any, error: type[Exception], message
 @pytest.mark.parametrize(
     ("targets", "came"),
     [
-        (None, "None of type NoneType"),
-        ({1, 2}, "{1, 2} of type set"),
-        ((i for i in range(9)), "<generator object"),
-        ({"a": 1}, "{'a': 1} of type dict"),
-        ("labels", "'labels' of type str"),
+        (None, "object, of type NoneType"),
+        ({1, 2}, "object, of type set"),
+        ((i for i in range(9)), "object, of type generator"),
+        ({"a": 1}, "object, of type dict"),
+        ("labels", "<U6, of type str"),
     ],
 )
 def test_b4_what_is_no_array_at_all_is_said_to_be_that(targets: Any, came: str) -> None:
     with pytest.raises(TypeError) as caught:
         op.DataProblem(X[:9], targets, X[:9], np.arange(9.0))
     expected = "targets must be an array of real numbers or of integer class labels, got "
-    assert str(caught.value).startswith(f"{expected}{came}")
-    assert "names" not in str(caught.value)
+    assert str(caught.value) == f"{expected}dtype {came}"
     with pytest.raises(TypeError, match=f"^test_{expected}"):
         op.DataProblem(X[:9], np.arange(9.0), X[:9], targets)
 
