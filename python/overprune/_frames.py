@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 _REAL = "fiub"
+_NUMBERS = (Real, Decimal, np.bool_)
 
 
 class MissingValue(ValueError):
-    """A column lacks the value of a row; `row` is its position."""
+    """A column lacks the value of a row; `row` is its position, of several dimensions a tuple."""
 
-    def __init__(self, row: int, label: Any = None) -> None:
+    def __init__(self, row: Any, label: Any = None) -> None:
         super().__init__(row, label)
         self.row, self.label = row, label
 
@@ -61,16 +65,57 @@ def column_array(column: Any) -> npt.NDArray[Any]:
     """
     dtype = getattr(column, "dtype", None)
     if isinstance(dtype, np.dtype):
-        return np.asarray(column)
+        return numbers(np.asarray(column))
     if hasattr(column, "isna"):  # an extension of pandas: nullable, of Arrow or sparse
         if getattr(dtype, "kind", "O") not in _REAL:
-            return np.asarray(column)
+            return numbers(np.asarray(column))
         _refuse_missing(column.isna())
         plain = getattr(dtype, "numpy_dtype", None) or getattr(dtype, "subtype", None)
         return np.asarray(column.to_numpy(dtype=plain) if hasattr(column, "to_numpy") else column, plain)
     if hasattr(column, "is_null") and hasattr(column, "null_count"):
         _refuse_missing(column.is_null())
-    return np.asarray(column)
+    return numbers(_array_of(column))
+
+
+def _array_of(value: Any) -> npt.NDArray[Any]:
+    """`value` as an array; a tensor of floats that NumPy has no dtype for in double precision."""
+    try:
+        return np.asarray(value)
+    except TypeError:
+        if not (hasattr(value, "double") and hasattr(value, "is_floating_point")):
+            raise
+        with suppress(Exception):  # the first error says more
+            if value.is_floating_point():
+                return np.asarray(value.double())
+        raise
+
+
+def numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An array of Python's numbers by the dtype that holds them; any other array as it is.
+
+    Integers and bools have their own kinds; fractions, decimals and mixtures are float64.
+
+    Raises
+    ------
+    MissingValue
+        If there are numbers, but not everywhere.
+    """
+    if array.dtype.kind != "O":
+        return array
+    values = array.ravel().tolist()
+    kinds = set(map(type, values))
+    missing = {kind for kind in kinds if kind is type(None) or kind.__name__ == "NAType"}
+    if kinds == missing or not all(issubclass(kind, _NUMBERS) for kind in kinds - missing):
+        return array
+    if missing:
+        first = next(i for i, value in enumerate(values) if type(value) in missing)
+        where = tuple(int(i) for i in np.unravel_index(first, array.shape))
+        raise MissingValue(where[0] if len(where) == 1 else where)
+    if all(issubclass(kind, (Integral, np.bool_)) for kind in kinds):
+        whole = np.array(values).reshape(array.shape)
+        if whole.dtype.kind in _REAL:
+            return whole
+    return array.astype(np.float64)
 
 
 def frame_array(named: list[tuple[Any, Any]], rows: int) -> npt.NDArray[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 from . import _validate as check
 
 # "s3://...", "zip::s3://..."; and "s3:/...", what pathlib makes of it. One letter is a drive of Windows.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(?:[/\\]|:)|(file):", re.IGNORECASE)
+# What begins like an address in another way has two slashes.
+_URL = re.compile(
+    r"\s*(?:([A-Za-z][A-Za-z0-9+.\-]+):(?:[/\\]|:)|(file):|(?![A-Za-z]:)([^/\\:]*):[/\\]{2})",
+    re.IGNORECASE,
+)
 
 
 def local(path: Any, name: str) -> Path:
@@ -30,7 +35,7 @@ def local(path: Any, name: str) -> Path:
         raise ValueError(f"{name} must be the name of a directory, got ''")
     address = _URL.match(text)
     if address is not None:
-        is_file = "file" in (address[1] or address[2]).lower()
+        is_file = "file" in address[0].lower()
         hint = "; give the path without the scheme" if is_file else ""
         raise ValueError(
             f"{name} must be the path of a directory on this machine, got the address "
@@ -39,8 +44,22 @@ def local(path: Any, name: str) -> Path:
     if "\0" in text:
         raise ValueError(f"{name} must be the name of a directory, got {check.shown(text)}")
     try:
-        return Path(text).expanduser().resolve()
-    except RuntimeError as error:  # "~" of an unknown user, or a circle of links
+        place = Path(text).expanduser().resolve()
+        _refuse_long(place)
+    except (RuntimeError, UnicodeError, _TooLong) as error:  # "~" of an unknown user, or a circle of links
         raise ValueError(
             f"{name} must be the path of a directory, got {check.shown(text)}: {error}"
         ) from None
+    return place
+
+
+class _TooLong(Exception):
+    """The file system has no room for a name."""
+
+
+def _refuse_long(path: Path) -> None:
+    try:
+        os.lstat(path)
+    except OSError as error:  # anything else is said by what uses the path
+        if error.errno == errno.ENAMETOOLONG:
+            raise _TooLong(error.strerror) from None

@@ -38,8 +38,8 @@ class Store:
     Parameters
     ----------
     path : str or path
-        Of the group, a directory of this machine; made, with its parents, if it does not exist. It may be a
-        link to a directory; nothing in it may be a link.
+        Of the group, a directory of this machine; made, with its parents, if it does not exist, in place of
+        an empty one, but not of the current one. It may be a link to a directory; nothing in it may be one.
     work : Work
     attributes : mapping
         Of the table; decide, with the grid, whether the store is the same run's.
@@ -51,8 +51,8 @@ class Store:
     Raises
     ------
     ValueError
-        If `path` is the address of something, if there is something else, or another run: the message lists
-        what differs.
+        If `path` is the address of something or an empty current directory, if there is something else, or
+        another run: the message lists what differs.
     StoreDamageError
         If a member of the store is not what it has to be: the message names it.
     StoreInUseError
@@ -152,7 +152,12 @@ class Store:
         try:
             lock.acquire()
         except Timeout:
-            raise _in_use_error(self.shown) from None
+            if os.path.lexists(file):
+                raise _in_use_error(self.shown) from None
+            # A lock is waited for, too, where its file cannot be made; making it tells why, or that it can.
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o644))
+            self._take_lock()
+            return
         except OSError as error:
             if not self.path.is_dir():
                 raise
@@ -170,6 +175,7 @@ class Store:
             sweep(self.path)
         found = None
         if not os.path.lexists(self.path) or is_empty(self.path):
+            _refuse_current(self.path, self.shown)
             create(self.path, self._work, self._attributes, trials, block)
         else:
             found = examine(self.path, self.shown, self._work, self._attributes)
@@ -313,6 +319,16 @@ def place_of(path: str | os.PathLike[str]) -> Path:
     if named.is_symlink() and (named.parent / ".zgroup").exists():
         raise StoreDamageError(os.fspath(path), "it is a link in a Zarr group, which has folders of its own")
     return place
+
+
+def _refuse_current(path: Path, shown: str) -> None:
+    """An empty directory is replaced by a new store, and would be lost to the processes that are in it."""
+    with contextlib.suppress(OSError):
+        if path.samefile(os.curdir):
+            raise ValueError(
+                f"store must not be the current directory, which a new store would replace, got {shown}; "
+                "give the name of a directory in it"
+            )
 
 
 def in_use(path: Path, shown: str) -> bool:

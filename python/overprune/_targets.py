@@ -55,8 +55,8 @@ def read_targets(
     if task is not None:
         check.choice(task, "task", TASKS)
     train, test = check.plain_array(targets, "targets"), check.plain_array(test_targets, "test_targets")
-    _refuse_names(train, "targets")
-    _refuse_names(test, "test_targets")
+    _refuse_names(targets, train, "targets")
+    _refuse_names(test_targets, test, "test_targets")
     if task == "regression" or (task is None and (train.dtype.kind not in "iub" or train.ndim != 1)):
         y = check.float_array(train, "targets", ndim=(1, 2), shape=(rows,)).reshape(rows, -1)
         y_test = check.float_array(test, "test_targets", ndim=train.ndim, shape=(test_rows,))
@@ -69,12 +69,16 @@ def read_targets(
     return Targets(labels, test_labels, "classification", _doubt_of_labels(labels), task is not None)
 
 
-def _refuse_names(array: npt.NDArray[Any], name: str) -> None:
-    if array.dtype.kind in "OUST":
-        raise TypeError(
-            f"{name} must be an array of real numbers or of integer class labels, got dtype {array.dtype}; "
-            "numpy.unique(labels, return_inverse=True)[1] numbers labels that are names"
-        )
+def _refuse_names(value: Any, array: npt.NDArray[Any], name: str) -> None:
+    if array.dtype.kind not in "OUST":
+        return
+    expected = f"{name} must be an array of real numbers or of integer class labels"
+    if array.ndim == 0:
+        raise TypeError(f"{expected}, got dtype {array.dtype}, of type {type(value).__name__}")
+    raise TypeError(
+        f"{expected}, got dtype {array.dtype}; "
+        "numpy.unique(labels, return_inverse=True)[1] numbers labels that are names"
+    )
 
 
 def _labels(array: npt.NDArray[Any], name: str, rows: int, task: str | None) -> npt.NDArray[Any]:
@@ -98,7 +102,8 @@ def _labels(array: npt.NDArray[Any], name: str, rows: int, task: str | None) -> 
     if not whole.all():
         where = int(whole.argmin())
         raise ValueError(
-            f'{name} must be whole numbers for task="classification", got {numbers[where]} at index {where}'
+            f'{name} must be whole numbers below 2**53 for task="classification", got {numbers[where]} at '
+            f"index {where}"
         )
     return numbers.astype(np.int64)
 

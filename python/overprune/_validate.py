@@ -49,7 +49,7 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     their dtypes; sparse matrices become dense. ValueError for sequences of unequal lengths, missing values
     and sparse matrices that the memory has no room for; TypeError for what no array can be made of.
     """
-    if type(value) is np.ndarray:
+    if type(value) is np.ndarray and value.dtype.kind != "O":
         plain: npt.NDArray[Any] = value
         return plain
     is_nested = isinstance(value, (list, tuple))
@@ -59,7 +59,7 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
             "fill it or drop the masked rows"
         )
     try:
-        return np.asarray(value) if is_nested else _converted(value, name)
+        return frames.numbers(np.asarray(value)) if is_nested else _converted(value, name)
     except (MemoryError, _Huge):
         raise
     except frames.MissingValue as missing:

@@ -29,7 +29,7 @@ def not_an_array_of_reals(good):
         "inf": (with_entry(good, INF), ValueError, ("must be finite", "got inf at index")),
         "empty": (good[:0], ValueError, ("must not be empty", "got")),
         "complex": (good * 1j, TypeError, ("real numbers", "complex128")),
-        "object": (good.astype(object), TypeError, ("real numbers", "object")),
+        "object": (np.full(good.shape, "a", dtype=object), TypeError, ("real numbers", "object")),
         "string": (np.full(good.shape, "a"), TypeError, ("real numbers", "<U1")),
         "none": (None, TypeError, ("real numbers", "object")),
         "ragged": ([[1.0, 2.0], [3.0]], ValueError, ("must be", "array", "lengths")),

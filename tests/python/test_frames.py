@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import hypothesis.strategies as st
@@ -17,6 +18,7 @@ from scipy import sparse
 import overprune as op
 import problems
 import strategies  # noqa: F401, registers the profile
+from overprune import _validate as check
 
 NAMES = ["on", "real", "count", "even"]
 NUMBERS = np.column_stack(
@@ -42,6 +44,12 @@ DRESSES: dict[str, Any] = {
     "one name for two columns": FRAME.set_axis(["a", "a", "b", "b"], axis=1).astype({"b": "Float64"}),
     "xarray": xr.DataArray(NUMBERS, dims=("row", "column")),
     "lists": NUMBERS.tolist(),
+    "objects": FRAME.astype(object),
+    "one column of objects": FRAME.astype({"count": object}),
+    "bools as objects": FRAME.astype({"on": bool}).astype({"on": object, "even": int}),
+    "an array of objects": NUMBERS.astype(object),
+    "decimals": [[decimal.Decimal(float(value)) for value in row] for row in NUMBERS],
+    "fractions": FRAME.assign(count=[Fraction(int(value)) for value in NUMBERS[:, 2]]),
     "long double": NUMBERS.astype(np.longdouble),
     **{
         f"SciPy's {kind.__name__}": kind(NUMBERS)
@@ -81,6 +89,8 @@ COLUMNS: dict[str, Any] = {
     "Float64": pd.Series(NUMBERS[:, 1], dtype="Float64"),
     "array of pandas": pd.array(NUMBERS[:, 1], dtype="Float64"),
     "index": pd.Index(NUMBERS[:, 1]),
+    "objects": pd.Series(NUMBERS[:, 1], dtype=object),
+    "decimals": pd.Series([decimal.Decimal(float(value)) for value in NUMBERS[:, 1]]),
     "sparse": pd.Series(NUMBERS[:, 1], dtype=pd.SparseDtype(float)),
 }
 
@@ -139,10 +149,30 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         "X must be finite, got inf in column 'even' at row 0",
     ),
     "objects": (
-        FRAME.astype({"count": object}),
+        FRAME.assign(count=[*range(11), 1j]),
+        TypeError,
+        "X must be an array of real numbers, got column 'count' of dtype ",
+    ),
+    "numbers and names": (
+        FRAME.assign(count=[*range(11), "a"]),
         TypeError,
         "X must be an array of real numbers, got column 'count' of dtype object; drop it or encode it by "
         "numbers",
+    ),
+    "None among numbers": (
+        FRAME.assign(count=np.array([*range(11), None], dtype=object)),
+        ValueError,
+        "X must have no missing values, got one in column 'count' at row 11; fill it or drop the row",
+    ),
+    "None in an array of objects": (
+        np.array([[1, 2], [decimal.Decimal(3), None]], dtype=object),
+        ValueError,
+        "X must have no missing values, got one at index (1, 1); fill it or drop the row",
+    ),
+    "nothing but None": (
+        np.array([[None]]),
+        TypeError,
+        "X must be an array of real numbers, got dtype object",
     ),
     "names": (
         FRAME.assign(on=list("abcabcabcabc")),
@@ -188,10 +218,15 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
         "X must be an array of real numbers, got dtype object, of type iterator",
     ),
     "ragged": ([[1.0, 2.0], [3.0]], ValueError, "X must be an array, got nested sequences of unequal length"),
-    "decimals": (
-        [[decimal.Decimal(1)]],
+    "decimals that are none": (
+        [[decimal.Decimal("nan")]],
+        ValueError,
+        "X must be finite, got nan at index (0, 0)",
+    ),
+    "an integer without end": (
+        [[10**400, 1]],
         TypeError,
-        "X must be an array of real numbers, got dtype object",
+        "X must be an array, got a list that no array can be made of: int too large",
     ),
     "a data set": (
         xr.Dataset({"a": ("x", Y)}),
@@ -232,13 +267,57 @@ def test_c4_tensors() -> None:
     torch = pytest.importorskip("torch")
     expected = op.least_squares(NUMBERS, Y)
     np.testing.assert_array_equal(op.least_squares(torch.tensor(NUMBERS), Y), expected)
+    for dtype in (torch.float16, torch.bfloat16, torch.float8_e5m2):  # NumPy knows the first alone
+        tensor = torch.tensor(NUMBERS).to(dtype)
+        found = op.least_squares(tensor, Y)
+        np.testing.assert_array_equal(found, op.least_squares(tensor.double().numpy(), Y))
     for tensor, reason in (
         (torch.tensor(NUMBERS, requires_grad=True), "requires grad"),
         (torch.tensor(NUMBERS).to_sparse(), "to_dense"),
-        (torch.tensor(NUMBERS).to(torch.bfloat16), "BFloat16"),
     ):
         with pytest.raises(TypeError, match=f"^X must be an array, got a Tensor that no .*{reason}"):
             op.least_squares(tensor, Y)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        ([True, False], "b"),
+        ([1, 2**62], "i"),
+        ([2**63, 2**63 + 2048], "u"),
+        ([1, 0.5], "f"),
+        ([-1, 2**64], "f"),
+    ],
+)
+def test_c4_numbers_of_objects_keep_their_kind(column: list[Any], kind: str) -> None:
+    array = check.plain_array(np.array(column, dtype=object), "X")
+    assert array.dtype.kind == kind
+    assert array.tolist() == column
+    assert check.plain_array(pd.Series(column, dtype=object), "X").dtype == array.dtype
+
+
+def test_c4_labels_of_objects_are_labels() -> None:
+    labels = np.arange(12) % 3
+    problem = op.DataProblem(FRAME, pd.Series(labels, dtype=object), FRAME, labels.astype(object))
+    np.testing.assert_array_equal(problem.classes, [0, 1, 2])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_c4_columns_of_decimals(library: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    values = [decimal.Decimal(i * i) / 4 for i in range(12)]
+    if library == "polars":
+        polars = pytest.importorskip("polars")
+        column, frame = polars.Series(values), polars.DataFrame({"a": values})
+    elif library == "pyarrow":
+        column, frame = pyarrow.array(values), pyarrow.table({"a": values})
+    else:
+        column = pd.Series(values, dtype=pd.ArrowDtype(pyarrow.decimal128(10, 2)))
+        frame = pd.DataFrame({"a": column})
+    plain = np.array([float(value) for value in values])
+    np.testing.assert_array_equal(op.least_squares(frame, column), op.least_squares(plain[:, None], plain))
+    found = op.DataProblem(frame, column, frame, column)
+    np.testing.assert_array_equal(found.target_rows[:, 0], plain)
 
 
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
@@ -269,8 +348,13 @@ def frames(draw: st.DrawFn) -> tuple[np.ndarray, pd.DataFrame]:
         if at >= 5:
             values = random.standard_normal(rows).astype(_WHOLE[at])
         plain.append(values.astype(float))
-        kind = draw(st.sampled_from(["plain", "nullable", "sparse"]))
-        dtype = {"plain": _WHOLE[at], "nullable": _NULLABLE[at], "sparse": pd.SparseDtype(_WHOLE[at])}[kind]
+        kind = draw(st.sampled_from(["plain", "nullable", "sparse", "objects"]))
+        dtype = {
+            "plain": _WHOLE[at],
+            "nullable": _NULLABLE[at],
+            "sparse": pd.SparseDtype(_WHOLE[at]),
+            "objects": object,
+        }[kind]
         dressed.append(pd.Series(values).astype(dtype))
     return np.column_stack(plain), pd.concat(dressed, axis=1)
 

@@ -98,7 +98,7 @@ def test_the_lock_does_not_empty_a_file(path, tmp_path):
 ADDRESSES = [
     "s3://bucket/run.zarr", "gs://bucket/run", "http://localhost/run.zarr", "file:///data/run.zarr",
     "file:run.zarr", "FILE:/run.zarr", "memory://run", "zip::s3://bucket/run.zip", "simplecache::run",
-    "s3:/bucket/run.zarr", "az:\\a",
+    "s3:/bucket/run.zarr", "az:\\a", " s3://bucket",
 ]  # fmt: skip
 
 
@@ -121,6 +121,12 @@ def test_addresses_are_refused_by_name(config, address):
     assert {entry.name for entry in config.parent.iterdir()} == {"small.toml"}
 
 
+@pytest.mark.parametrize("address", ["1a://bucket", "_x://y", "://x", "1://x"])
+def test_what_looks_like_an_address_is_none_of_a_directory(address):
+    with pytest.raises(ValueError, match=r"^store must be the path of a directory on .* got the address '"):
+        run(address)
+
+
 @pytest.mark.parametrize("name", ["run:1.zarr", "a b", "ü", "12:30", "c:run", "%73", "[x]", "*"])
 def test_unusual_names_are_names(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
@@ -129,12 +135,41 @@ def test_unusual_names_are_names(tmp_path, monkeypatch, name):
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(b"run", TypeError), ("a\0b", ValueError), ("~nobody-here/run", ValueError)]
+    ("value", "error"),
+    [
+        (b"run", TypeError),
+        ("a\0b", ValueError),
+        ("~nobody-here/run", ValueError),
+        ("a" * 300, ValueError),
+        ("\ud800", ValueError),
+    ],
 )
 def test_names_that_no_directory_has(value, error):
     with pytest.raises(error, match=r"^store must be ") as caught:
         run(value)
     one_sentence(caught)
+
+
+def test_the_current_directory_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (".", tmp_path, "../" + tmp_path.name):
+        with pytest.raises(ValueError, match=r"^store must not be the current directory, which .* in it$"):
+            run(name)
+    assert os.getcwd() == str(tmp_path)
+    assert not os.listdir(tmp_path)
+    assert not (tmp_path.parent / f"{tmp_path.name}.lock").exists()
+    os.mkdir("empty")  # by nobody's current directory
+    run("empty", 2)
+    monkeypatch.chdir(tmp_path / "empty")  # a store is filled where it is
+    run(".", 4)
+    assert os.getcwd() == str(tmp_path / "empty")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a place where no file can be made")
+def test_a_lock_that_cannot_be_made_is_no_other_run():
+    with pytest.raises(OSError, match=r"^store /proc/self/run cannot be opened: ") as caught:
+        run("/proc/self/run")
+    assert not isinstance(caught.value, BlockingIOError)
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,13 @@ def test_b4_plain_labels_are_described_as_ever() -> None:
             problems.normal(9),
             {"task": "classification"},
             ValueError,
-            'targets must be whole numbers for task="classification", got ',
+            'targets must be whole numbers below 2**53 for task="classification", got ',
+        ),
+        (
+            np.full(9, 2.0**53),
+            {"task": "classification"},
+            ValueError,
+            'targets must be whole numbers below 2**53 for task="classification", got 9007199254740992.0 at ',
         ),
         (
             np.eye(3)[np.arange(9) % 3],
@@ -177,6 +183,25 @@ def test_b4_refusals(targets: Any, options: Any, error: type[Exception], message
     with pytest.raises(error) as caught:
         made(targets, **options)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("targets", "came"),
+    [
+        (None, "object, of type NoneType"),
+        ({1, 2}, "object, of type set"),
+        ((i for i in range(9)), "object, of type generator"),
+        ({"a": 1}, "object, of type dict"),
+        ("labels", "<U6, of type str"),
+    ],
+)
+def test_b4_what_is_no_array_at_all_is_said_to_be_that(targets: Any, came: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        op.DataProblem(X[:9], targets, X[:9], np.arange(9.0))
+    expected = "targets must be an array of real numbers or of integer class labels, got "
+    assert str(caught.value) == f"{expected}dtype {came}"
+    with pytest.raises(TypeError, match=f"^test_{expected}"):
+        op.DataProblem(X[:9], np.arange(9.0), X[:9], targets)
 
 
 def test_b4_numbers_that_the_test_set_alone_has_hint_at_the_task() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Sized
 from numbers import Integral, Real
 from typing import Any
 
@@ -67,13 +68,21 @@ def retrain_ridge_of(value: Any, ridge: float) -> float:
 
 def splits_of(splitter: Any, given: Any, groups: Any, n: int) -> list[tuple[IntArray, IntArray]]:
     """Which of n rows of X and y, as they were given, are in training and test of each fold: indices."""
-    splits = [
-        (_rows_of(train, n, f"training of fold {i}"), _rows_of(test, n, f"test of fold {i}"))
-        for i, (train, test) in enumerate(splitter.split(*given, groups))
-    ]
+    splits = []
+    for i, pair in enumerate(splitter.split(*given, groups)):
+        train, test = _pair(pair, i)
+        splits.append((_rows_of(train, n, f"training of fold {i}"), _rows_of(test, n, f"test of fold {i}")))
     if not splits:
         raise ValueError("cv must give at least one fold, got none")
     return splits
+
+
+def _pair(fold: Any, i: int) -> Any:
+    if not isinstance(fold, Sized) or isinstance(fold, (str, bytes)) or len(fold) != 2:
+        raise ValueError(
+            f"cv must give pairs of the rows in training and in test, got {check.shown(fold)} as fold {i}"
+        )
+    return fold
 
 
 def _rows_of(part: Any, n: int, where: str) -> IntArray:
@@ -97,6 +106,8 @@ def splitter_of(cv: Any, y: Any, classes: bool) -> Any:
     """The folds that `cv` asks for; None: 5, or fewer where a class has fewer members."""
     if cv is None and classes and np.ndim(y) == 1:
         cv = int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, 5))
+    if isinstance(cv, Iterable) and not isinstance(cv, str) and not hasattr(cv, "split"):
+        cv = [_pair(fold, i) for i, fold in enumerate(cv)]
     return check_cv(cv, y, classifier=classes)
 
 

@@ -62,7 +62,7 @@ class CompactModel(BaseEstimator):
             elif len(given) == self.n_features_full_ and len(set(given)) == len(given):
                 names = [given[i] for i in self.features_]
             X = X if names is None else columns_of(X, names)
-            X = check_array(X, estimator=type(self).__name__, input_name="X")
+            X = check_array(X, accept_sparse="csr", estimator=type(self).__name__, input_name="X")
         X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
         if X.ndim != 2:
             raise ValueError(

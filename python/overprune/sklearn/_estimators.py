@@ -46,7 +46,8 @@ class PrunedFit(PrunedLinearModel):
         X : array_like or sparse array of shape (n_samples, n_features)
             Of a sparse X the columns that are trained are made dense.
         y : array_like of shape (n_samples,) or (n_samples, n_targets)
-            Real targets for a regressor; class labels, or indicators of several labels, for a classifier.
+            Real targets for a regressor; for a classifier class labels, or indicators of several labels,
+            which may be sparse.
         sample_weight : array_like of shape (n_samples,) or float, optional
             Not negative; a row of weight 2 counts like two rows, one of weight 0 like none. Only their
             ratios count.
@@ -67,7 +68,7 @@ class PrunedFit(PrunedLinearModel):
         X, y, targets, weights = self._targets(X, y, sample_weight)
         p = X.shape[1]
         size = count_of(self.n_features_to_train, "n_features_to_train", p, "features of X", default=p)
-        nonzeros = nonzeros_of(self.n_nonzeros, size, self.n_features_to_train is None)
+        nonzeros = nonzeros_of(self.n_nonzeros, size, size == p)
         training = Training.of(dense_columns(X, size), targets, self._training_weights(y, weights), intercept)
         path = prune_path(
             training.design,
@@ -172,7 +173,7 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
         The size k: how many columns, from the first, are trained; a fraction of them in (0, 1], or None: all.
     n_nonzeros : int, float or None, default None
         How many of them survive, in [1, k]; a fraction of k in (0, 1]; or None: half of k, but 10 at least
-        (all where k is less).
+        (all where k is less). More than there are columns are as in `PrunedLeastSquares`.
     rule : {"magnitude", "hessian", "random"}, default "magnitude"
         As in `PrunedLeastSquares`; a feature's size is the l2 norm of its coefficients over the classes.
     retrain : bool, default True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils import metadata_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
 
 from .. import _validate as check
@@ -17,7 +19,7 @@ from ._frames import as_given
 from ._linear import PrunedLinearModel
 from ._points import SearchGrid
 from ._predictions import is_multilabel
-from ._scoring import Metrics
+from ._scoring import ONE, Metrics
 from ._training import Training
 
 # What a search picks, where it does.
@@ -34,6 +36,9 @@ class PrunedSearch(PrunedLinearModel):
     _default_scoring: str
     _targets: Any
     _is_single: Any
+
+    # Groups are the splitter's, as `get_metadata_routing` says.
+    __metadata_request__fit: ClassVar = {"groups": metadata_routing.UNUSED}
 
     def __init__(
         self,
@@ -73,12 +78,13 @@ class PrunedSearch(PrunedLinearModel):
         X : array_like or sparse array of shape (n_samples, n_features)
             A sparse X is made dense.
         y : array_like of shape (n_samples,) or (n_samples, n_targets)
-            Real targets for a regressor; class labels, or indicators of several labels, for a classifier.
+            Real targets for a regressor; for a classifier class labels, or indicators of several labels,
+            which may be sparse.
         sample_weight : array_like of shape (n_samples,) or float, optional
             Not negative; of rows in training and in the scores. A scorer that takes no weights counts all
             rows alike, with a warning.
         groups : array_like of shape (n_samples,), optional
-            For a `cv` that splits by groups.
+            For a `cv` that splits by groups, to which scikit-learn's metadata routing hands them, too.
 
         Returns
         -------
@@ -117,8 +123,10 @@ class PrunedSearch(PrunedLinearModel):
         }
         folds = [Fold(train=train, test=test, **shared) for train, test in splits]
         scores = self._scores(folds, grid, metrics)
-        self.multimetric_ = metrics.several or list(scores) != ["score"]
+        self.multimetric_ = list(scores) != [ONE]
         self._check_refit(list(scores) if self.multimetric_ else None)
+        if not self.multimetric_:
+            scores = {"score": scores[ONE]}
         self.cv_results_ = grid.results(scores)
         self.scorer_, self.n_splits_ = metrics.scorer, len(splits)
         self._choose()
@@ -129,7 +137,7 @@ class PrunedSearch(PrunedLinearModel):
                 setattr(self, name, getattr(best, name))
         return self
 
-    def _scores(self, folds: list[Fold], grid: SearchGrid, metrics: Metrics) -> dict[str, FloatArray]:
+    def _scores(self, folds: list[Fold], grid: SearchGrid, metrics: Metrics) -> dict[Any, FloatArray]:
         """By metric, each (folds, *grid.shape)."""
         found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(fold.scores)(ridge) for fold in folds for ridge in grid.ridges
@@ -140,16 +148,21 @@ class PrunedSearch(PrunedLinearModel):
             scores[name] = np.moveaxis(table, 1, 4)
         return scores
 
-    def _check_refit(self, metrics: list[str] | None) -> None:
-        """Against the names of several metrics; None: there is one."""
-        if callable(self.refit) or (metrics and isinstance(self.refit, str) and self.refit in metrics):
+    def _check_refit(self, metrics: list[Any] | None) -> None:
+        """Against the names of several metrics; None: there is one, whose name will do."""
+        named = isinstance(self.refit, str)
+        if callable(self.refit) or (metrics and named and self.refit in metrics):
             return
         if metrics is None:
-            check.flag(self.refit, "refit")
+            scoring = self._default_scoring if self.scoring is None else self.scoring
+            if not (
+                named and (self.refit == "score" or (isinstance(scoring, str) and self.refit == scoring))
+            ):
+                check.flag(self.refit, "refit")
         elif not (isinstance(self.refit, (bool, np.bool_)) and not self.refit):
             raise ValueError(
                 f"refit must be False, a function or the metric that picks the best point, one of "
-                f"{', '.join(metrics)}; got {check.shown(self.refit)}"
+                f"{', '.join(map(str, metrics))}; got {check.shown(self.refit)}"
             )
 
     def _splits(self, given: Any, y: Any, weights: FloatArray | None, groups: Any) -> list[Any]:
@@ -186,12 +199,12 @@ class PrunedSearch(PrunedLinearModel):
         parameters = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return {**parameters, "random_state": seed}
 
-    def _candidate(self, parameters: dict[str, Any], seed: int) -> Any:
-        """A model for a scorer, which `_fill` makes a fitted one."""
+    def _candidate(self, parameters: dict[str, Any], seed: int, attributes: dict[str, Any]) -> Any:
+        """A model for a scorer, which `_fill` makes a fitted one; `attributes` are its fold's own."""
         model = self._estimator(**self._shared_parameters(seed), **parameters)
         for name in ("n_features_in_", "feature_names_in_", "classes_", "_binarizer"):
             if hasattr(self, name):
-                setattr(model, name, getattr(self, name))
+                setattr(model, name, attributes.get(name, getattr(self, name)))
         return model
 
     def _fill(
@@ -199,6 +212,17 @@ class PrunedSearch(PrunedLinearModel):
     ) -> None:
         model._set_model(theta, support, training, self.n_features_in_, self._is_single(y))
         model.n_features_trained_, model.rank_ = model.n_features_to_train, rank
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get what scikit-learn routes where: weights to `fit` and `score`, groups to the splitter.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        splits = MethodMapping().add(caller="fit", callee="split")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(splitter=self.cv, method_mapping=splits)
 
     def plot_validation_curve(self, ax: Any = None, **kwargs: Any) -> ValidationCurve:
         """Draw the scores over the size: `ValidationCurve.from_search` of this search.

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _validate as check
@@ -103,12 +103,22 @@ class PrunedRegression(Regression, PrunedLinearModel):
 
     def _targets(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, FloatArray, FloatArray | None]:
         """Checked X and y, y as (n, m), and the weights (n,) of the rows."""
+        if sparse.issparse(y):
+            raise TypeError(f"y must be a dense array, got a {type(y).__name__}; y.toarray() is one")
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True)
         X, y = in_numpy(X), np.asarray(y, dtype=np.float64)
         return X, y, y.reshape(len(y), -1), weights_of(sample_weight, X)
 
-    def _training_weights(self, y: Any, weights: FloatArray | None) -> FloatArray | None:
-        return weights
+    def _training_weights(
+        self, y: Any, weights: FloatArray | None, rows: Any = slice(None)
+    ) -> FloatArray | None:
+        return None if weights is None else weights[rows]
+
+    def _of_fold(
+        self, y: Any, targets: FloatArray, train: IntArray, test: IntArray
+    ) -> tuple[FloatArray, FloatArray, dict[str, Any]]:
+        """Targets of training and test, and what a model of the fold is given as an attribute."""
+        return targets[train], targets[test], {}
 
     @staticmethod
     def _is_single(y: Any) -> bool:
@@ -127,23 +137,53 @@ class PrunedClassification(Classification, PrunedLinearModel):
         """Checked X and y, y as +1 and -1 of shape (n, m), and the weights (n,) of the rows."""
         X, y = map(in_numpy, validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True))
         check_classification_targets(y)
-        self._binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
-        coded = self._binarizer.fit_transform(y)
+        is_sparse = sparse.issparse(y)
+        if y.ndim == 2 and type_of_target(y).startswith("multilabel"):
+            # The binarizer writes -1 into an array of the same dtype.
+            y = np.asarray(y.toarray() if is_sparse else y, dtype=np.int64)
+        self._binarizer, coded = _coded(y)
+        self._binarizer.sparse_input_ = is_sparse  # predictions are sparse where the targets are
         self.classes_ = self._binarizer.classes_
         if not is_multilabel(self._binarizer):
             y = column_or_1d(y, warn=True)
-        return X, y, np.asarray(coded, dtype=np.float64), weights_of(sample_weight, X)
+        return X, y, coded, weights_of(sample_weight, X)
 
-    def _training_weights(self, y: Any, weights: FloatArray | None) -> FloatArray | None:
-        """The weights of rows with targets y, times those of their classes."""
+    def _of_fold(
+        self, y: Any, targets: FloatArray, train: IntArray, test: IntArray
+    ) -> tuple[FloatArray, FloatArray, dict[str, Any]]:
+        """As in a regression; where training lacks a class, as of a model that never saw it.
+
+        A test row of such a class has targets 0: no model gets it right.
+        """
+        trained, tested = targets[train], targets[test]
+        if is_multilabel(self._binarizer):
+            return trained, tested, {}
+        is_there = (trained > 0).any(axis=0)
+        if len(self.classes_) < 3:  # one column for both
+            is_there = np.append(is_there, (trained < 0).any())
+        if is_there.all():
+            return trained, tested, {}
+        binarizer, trained = _coded(y[train])
+        classes, first = np.unique(y[train], return_index=True)
+        # Of two columns the first of a model's one is the largest: a model of one class predicts no other.
+        codes = trained[first] if len(classes) > 1 else np.array([[1.0, -1.0]])
+        nearest = np.searchsorted(classes, y[test]).clip(max=len(classes) - 1)
+        tested = np.where((classes[nearest] == y[test])[:, None], codes[nearest], 0.0)
+        return trained, tested, {"_binarizer": binarizer, "classes_": binarizer.classes_}
+
+    def _training_weights(
+        self, y: Any, weights: FloatArray | None, rows: Any = slice(None)
+    ) -> FloatArray | None:
+        """The weights of `rows` of all that have targets y, times those of their classes."""
+        weights = None if weights is None else weights[rows]
         if self.class_weight is None:
             return weights
-        if weights is None:
-            of_classes = _of_rows(self.class_weight, y)
-        else:  # the classes are counted by the weights, so that a row of weight 0 is none
-            counted = np.flatnonzero(weights)
-            of_classes = np.zeros(len(weights))
-            of_classes[counted] = _weights_of_classes(self.class_weight, y[counted], weights[counted])
+        if isinstance(self.class_weight, str):
+            of_classes = _balanced(self.class_weight, y[rows], weights)
+        else:  # a class that has a weight need not have rows among these
+            of_classes = _of_rows(self.class_weight, y)[rows]
+        if weights is not None:
+            of_classes = np.where(weights > 0.0, of_classes, 0.0)
         if not of_classes.min() >= 0.0 or not np.isfinite(of_classes).all():
             raise ValueError(
                 f"class_weight must be finite and not negative, got {check.shown(self.class_weight)}"
@@ -165,15 +205,22 @@ class PrunedClassification(Classification, PrunedLinearModel):
         return model
 
 
-def _weights_of_classes(class_weight: Any, y: Any, weights: FloatArray) -> FloatArray:
-    """Of each row; "balanced" counts a row of weight 2 like two."""
-    if class_weight != "balanced":
+def _coded(y: Any) -> tuple[LabelBinarizer, FloatArray]:
+    """Classes, or indicators of labels, as +1 and -1 of shape (n, m)."""
+    binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+    return binarizer, np.asarray(binarizer.fit_transform(y), dtype=np.float64)
+
+
+def _balanced(class_weight: str, y: Any, weights: FloatArray | None) -> FloatArray:
+    """The weight of the class of each row, where a row of weight 2 counts like two."""
+    if weights is None or class_weight != "balanced":
         return _of_rows(class_weight, y)
+    counted = np.flatnonzero(weights)
     product = np.ones(len(y))
     for column in np.asarray(y).reshape(len(y), -1).T:
-        classes, members = np.unique(column, return_inverse=True)
-        totals = np.bincount(members, weights=in_range(weights))
-        product *= (totals.sum() / (len(classes) * totals))[members]
+        classes, members = np.unique(column[counted], return_inverse=True)
+        totals = np.bincount(members, weights=in_range(weights[counted]))
+        product[counted] *= (totals.sum() / (len(classes) * totals))[members]
     return product
 
 

@@ -91,7 +91,9 @@ class Classification(ClassifierMixin):
         decision = self.decision_function(X)
         if is_multilabel(self._binarizer):
             return self._binarizer.inverse_transform(np.where(decision > 0, 1.0, -1.0))
-        return self.classes_[decision.argmax(axis=1) if decision.ndim == 2 else (decision > 0).astype(int)]
+        if decision.ndim == 2:
+            return self.classes_[decision.argmax(axis=1)]
+        return self.classes_[((decision > 0) & (len(self.classes_) > 1)).astype(int)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute the accuracy of the predictions; only the ratios of weights count, as in `fit`.

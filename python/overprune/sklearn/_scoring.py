@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import signature
 from numbers import Number, Real
@@ -11,11 +12,15 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 
 from .. import _validate as check
 from .._validate import FloatArray
+
+# The metric of a scorer that has one score, without a name.
+ONE: Any = object()
 
 # predictions (B, m, n), targets (m, n), weights (n,) or None -> scores (B,)
 Score = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
@@ -58,11 +63,12 @@ def _r2(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None
 
 
 def _accuracy(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Of targets +1 and -1, one row a class, or one row for two classes."""
+    """Of targets +1 and -1, one row a class, or one row for two classes; 0: of none of these."""
     if len(targets) == 1:
         right = (predictions[:, 0] > 0) == (targets[0] > 0)
     else:
         right = predictions.argmax(axis=1) == targets.argmax(axis=0)
+    right &= targets[0] != 0.0
     return _mean(right.astype(np.float64), weights)
 
 
@@ -92,24 +98,27 @@ def score_of(scoring: Any, is_classifier: bool, is_multilabel: bool) -> Score | 
 class Metrics:
     """What a search is scored by: by name scores of all models of a size at once, or scorers of one."""
 
-    scores: dict[str, Score]
-    scorers: dict[str, Any]
+    scores: dict[Any, Score]
+    scorers: dict[Any, Any]
     scorer: Any  # the one scorer, or a dict of all
     error_score: float | None  # of a scorer that fails; None: its exception is raised
+    taking: frozenset[Any]  # scorers that take weights
 
     @staticmethod
     def of(search: Any, is_classifier: bool, is_multilabel: bool) -> Metrics:
-        """The metrics `scoring` names: "score" alone, or those of a list or dict."""
+        """The metrics `scoring` names: `ONE`, or those of a list or dict."""
         scoring = search._default_scoring if search.scoring is None else search.scoring
         several = isinstance(scoring, (list, tuple, set, frozenset, dict))
-        named = _named(scoring) if several else {"score": scoring}
+        named = _named(scoring) if several else {ONE: scoring}
         found = {name: score_of(value, is_classifier, is_multilabel) for name, value in named.items()}
         scorers = {name: check_scoring(search, scoring=value) for name, value in named.items()}
+        slow = {name: scorer for name, scorer in scorers.items() if found[name] is None}
         return Metrics(
             {name: score for name, score in found.items() if score is not None},
-            {name: scorer for name, scorer in scorers.items() if found[name] is None},
-            scorers if several else scorers["score"],
+            slow,
+            scorers if several else scorers[ONE],
             _error_score_of(search.error_score),
+            frozenset(name for name in slow if _takes_weights(named[name], slow[name], search)),
         )
 
     @property
@@ -117,18 +126,19 @@ class Metrics:
         """Whether there are several for sure; a function may return several scores, too."""
         return isinstance(self.scorer, dict)
 
-    def weighted(self, given: bool) -> frozenset[str]:
-        """Which scorers take weights; a warning for each that does not where there are some."""
-        taking = frozenset(name for name, scorer in self.scorers.items() if given and _takes_weights(scorer))
-        for name in self.scorers.keys() - taking if given else ():
+    def weighted(self, given: bool) -> frozenset[Any]:
+        """Which scorers get weights, where there are some; a warning for each that takes none."""
+        if not given:
+            return frozenset()
+        for name in self.scorers.keys() - self.taking:
             warnings.warn(
                 f"the scorer {self.scorers[name]!r} takes no sample_weight: its scores count all rows alike",
                 UserWarning,
                 stacklevel=4,
             )
-        return taking
+        return self.taking
 
-    def judge(self, name: str, model: Any, X: Any, y: Any, given: dict[str, Any]) -> dict[str, float] | str:
+    def judge(self, name: Any, model: Any, X: Any, y: Any, given: dict[str, Any]) -> dict[Any, float] | str:
         """What a scorer says of a fitted model, by metric; of a failure the reason."""
         try:
             found = self.scorers[name](model, X, y, **given)
@@ -158,25 +168,36 @@ def _named(scoring: Any) -> dict[str, Any]:
     return named
 
 
-def _takes_weights(scorer: Any) -> bool:
-    """A scorer of a metric does where the metric does, unless its routing says that it should not."""
+def _takes_weights(scoring: Any, scorer: Any, search: Any) -> bool:
+    """A scorer of a metric does where the metric does, unless its routing says that it should not.
+
+    Of None it is the models' own `score`, which is that of the search.
+    """
+    if scoring is None:
+        function, routing = search.score, BaseEstimator.get_metadata_routing(search)
+    else:
+        function = getattr(scorer, "_score_func", scorer)
+        routing = scorer.get_metadata_routing() if hasattr(scorer, "get_metadata_routing") else None
     if (
         get_config()["enable_metadata_routing"]
-        and hasattr(scorer, "get_metadata_routing")
-        and scorer.get_metadata_routing().score.requests.get("sample_weight") is False
+        and routing is not None
+        and routing.score.requests.get("sample_weight") is False
     ):
         return False
     try:
-        return "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+        return "sample_weight" in signature(function).parameters
     except (TypeError, ValueError):  # some functions of C have no signature
         return False
 
 
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+def _number(value: Any, name: Any) -> float:
+    """A score; an array, tensor or column of one number is that number."""
+    if hasattr(value, "item"):
+        with suppress(ValueError, RuntimeError):  # of several
+            value = value.item()
     if not isinstance(value, Number) or isinstance(value, complex):
-        raise ValueError(f"scoring must return a number, got {check.shown(value)} as {name}")
+        shown = "score" if name is ONE else name
+        raise ValueError(f"scoring must return a number, got {check.shown(value)} as {shown}")
     return float(value)  # type: ignore[arg-type]
 
 

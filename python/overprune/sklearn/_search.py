@@ -43,7 +43,7 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         and scorers see X and y as they were given: frames stay frames.
     refit : bool, str or callable, default True
         Whether to fit the best model to all rows; a function of `cv_results_` that returns an index picks it;
-        of several metrics the name of the one that does, or False.
+        of several metrics the name of the one that does, or False. The name of a single metric is like True.
     n_jobs : int or None, default None
         Threads over folds and ridges; as in joblib, whose backend for threads runs them.
     random_state : int, RandomState or None, default None
@@ -57,8 +57,9 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         As `GridSearchCV` has it, in the same order: `params`, `param_n_features_to_train`,
         `param_n_nonzeros`, `param_rule`, `param_retrain`, `param_ridge`, `split0_test_score`, ...,
         `mean_test_score`, `std_test_score`, `rank_test_score`, or with the names of several metrics for
-        `score`; no times, because the models share factors. Scores that are not finite come with a warning,
-        and NaN ranks no better than the worst.
+        `score`; no times, because the models share factors. Models that are the same, as those of two rules
+        that keep the same features, have the same score, so that the first of them is the best, whatever
+        rounding says. Scores that are not finite come with a warning, and NaN ranks no better than the worst.
     best_params_, best_score_, best_index_, best_estimator_, n_splits_, scorer_
         As in `GridSearchCV`; `PrunedLeastSquares(**best_params_)` is the best model.
     multimetric_ : bool
@@ -100,7 +101,8 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
 class PrunedLeastSquaresClassifierCV(PrunedSearch, PrunedClassification):
     """`PrunedLeastSquaresClassifier` whose size, nonzeros, rule, retraining and ridge cross-validation picks.
 
-    As `PrunedLeastSquaresCV`, with folds that keep the shares of the classes.
+    As `PrunedLeastSquaresCV`, with folds that keep the shares of the classes. A class that is missing from
+    the training rows of a fold is unknown to the models of that fold, as in `GridSearchCV`.
 
     Parameters
     ----------
