@@ -1,4 +1,4 @@
-"""A run's directory that somebody has damaged: the tables come out right, or the run refuses in a sentence."""
+"""A run's directory that somebody has damaged: the tables come out right, or a sentence says why not."""
 
 from __future__ import annotations
 
