@@ -183,6 +183,9 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   const Interruptible interruptible(poll);
   check::view("X", x);
   check::view("y", y);
+  check::view("covariance", inputs.covariance);
+  check::view("curvature", inputs.curvature);
+  check::view("truth", inputs.truth);
   const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
                         std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);

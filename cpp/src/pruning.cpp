@@ -219,10 +219,10 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
     check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
   const bool hessian = rule == Rule::hessian;
   check::view("theta", theta);
+  check::view("curvature", curvature);
   check::view("scores", scores);
   check::same("scores", theta.rows, scores.size);
   if (!hessian) return rank_scores(theta, {}, scores);
-  check::view("curvature", curvature);
   check::same("curvature", theta.rows, curvature.size);
   if (theta.cols == 1) {
     // In this order a square that overflows meets no weight of 0.

@@ -1,4 +1,4 @@
-"""pyplot that draws into files alone, whatever canvas MPLBACKEND names."""
+"""pyplot that draws into files alone, whatever canvas MPLBACKEND and whatever style a matplotlibrc names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 def into_files() -> Iterator[Any]:
     """`matplotlib.pyplot` with the canvas that needs no display; the one that there was comes back after.
 
+    The figures have matplotlib's own style: a matplotlibrc may name a format or fonts that cannot be had.
     matplotlib cannot even be imported where MPLBACKEND names a canvas that it does not know, and pyplot makes
     no figure where it names one that is not installed: neither is asked for.
     """
@@ -22,7 +23,9 @@ def into_files() -> Iterator[Any]:
     import matplotlib.pyplot as plt
 
     try:
-        yield plt
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            yield plt
     finally:
         if earlier is not None:
             with suppress(ImportError, ValueError):
@@ -30,10 +33,15 @@ def into_files() -> Iterator[Any]:
 
 
 def _quietly_imported() -> Any:
-    """matplotlib, imported as if MPLBACKEND were not set."""
+    """matplotlib, imported as if MPLBACKEND were not set; ImportError where its matplotlibrc is no text."""
     named = os.environ.pop("MPLBACKEND", None)
     try:
         import matplotlib
+    except UnicodeDecodeError as error:
+        raise ImportError(
+            "matplotlib cannot be imported: its matplotlibrc, in the working directory, MATPLOTLIBRC or "
+            f"~/.config/matplotlib, is not a text file in UTF-8, {error}"
+        ) from error
     finally:
         if named is not None:
             os.environ["MPLBACKEND"] = named

@@ -224,7 +224,7 @@ def advise(
             plane = command.diagram(experiment, workers) if phase else None
             found = command.run(experiment, nonzeros, workers)
         if place is not None:
-            with _one_line_errors(OSError, code=1), place.naming("written"):
+            with _one_line_errors(*_UNWRITTEN, code=1), place.naming("written"):
                 command.write(place.path, experiment, found, plane)
                 place.commit()
     tell("\n\n".join(map(str, found)))
@@ -331,7 +331,7 @@ def _simulate(
             progress=True,
             place=place,
         )
-    with _one_line_errors(OSError, code=1, place=place), place.naming("written"):
+    with _one_line_errors(*_UNWRITTEN, code=1, place=place), place.naming("written"):
         place.finish(experiment.text)
         _demo.draw(experiment, results, place.write)
     _print_notes(results)
@@ -347,7 +347,7 @@ def _print_notes(results: Results) -> None:
 def _write(place: OutputDirectory, experiment: Experiment, results: Results) -> list[str]:
     from . import _demo
 
-    with _one_line_errors(OSError, code=1):
+    with _one_line_errors(*_UNWRITTEN, code=1):
         with place.naming("written"):
             _demo.write(place.path, experiment, results)
             written = sorted(entry.name for entry in place.path.iterdir())
@@ -355,6 +355,7 @@ def _write(place: OutputDirectory, experiment: Experiment, results: Results) -> 
     return written
 
 
+_UNWRITTEN = (OSError, ImportError)  # of results: ImportError where matplotlib cannot be had
 _BAD_INPUT = (ValueError, TypeError, OSError, ImportError, NotImplementedError, MemoryError)
 
 

@@ -25,8 +25,9 @@ from pydantic import (
     model_validator,
 )
 
+from . import _validate as check
 from ._config_text import ConfigError as ConfigError
-from ._config_text import one_line, text_of
+from ._config_text import check_structure, one_line, text_of
 from ._store import StoreError
 from ._validate import FloatArray
 
@@ -147,7 +148,9 @@ class Data(_Table):
         if self.dataset == "npz" and self.path is None:
             raise ValueError('path is missing: expected the name of an .npz file for dataset = "npz"')
         if self.dataset != "npz" and self.path is not None:
-            raise ValueError(f'path is for dataset = "npz" only, got {self.path!r} with "{self.dataset}"')
+            raise ValueError(
+                f'path is for dataset = "npz" only, got {check.shown(self.path)} with "{self.dataset}"'
+            )
         return self
 
 
@@ -166,7 +169,9 @@ class SizeRange(_Table):
     def values(self) -> list[int]:
         """The sizes, rounded; where rounding makes two of them equal, one is left."""
         spaced = np.linspace if self.spacing == "linear" else np.geomspace
-        return sorted({round(float(v)) for v in spaced(self.start, self.stop, self.count)})
+        rounded = np.sort(np.rint(spaced(self.start, self.stop, self.count)).astype(np.int64))
+        sizes: list[int] = rounded[np.diff(rounded, prepend=0) > 0].tolist()  # all are above 0
+        return sizes
 
 
 def _increasing(values: list[int] | SizeRange) -> list[int]:
@@ -189,7 +194,7 @@ Ridge = Annotated[float, Field(ge=0)]
 
 def _distinct(values: float | list[float]) -> float | list[float]:
     if isinstance(values, list) and len(set(values)) < len(values):
-        raise ValueError(f"must be distinct, got {values}")
+        raise ValueError(f"must be distinct, got {check.shown(values)}")
     return values
 
 
@@ -257,6 +262,7 @@ def load(path: str | os.PathLike[str]) -> Experiment:
 
 def parse(text: str, name: str, folder: Path) -> Experiment:
     """Checks the text of a config; `name` begins the messages, and paths are relative to `folder`."""
+    check_structure(text, name)
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also for integers of thousands of digits and deep nesting

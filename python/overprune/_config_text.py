@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import os
+import re
 import reprlib
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +14,18 @@ from pydantic import BaseModel, ValidationError
 
 from ._validate import printable
 
+_MOST_PARTS = 16  # of a key; tomllib takes the square of their number in time and memory
+_MOST_KEYS = 1000  # with tables and lists; a config has some thirty
+_LONGEST = 60  # characters of a key in a message
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_TOKEN = re.compile(
+    r"""(?<![\w.+-])(?:[\w.+-]++,\s*+)++"""  # numbers of a list: no key is followed by a comma
+    rf"""|(?P<key>(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_PARTS}}})"""
+    r"""|\"{3}(?:[^"\\]|\\.|"(?!""))*+(?:\"{3,5}|\Z)"""
+    r"""|'{3}(?:[^']|'(?!''))*+(?:'{3,5}|\Z)"""
+    r"""|"(?:[^"\\\n]|\\.)*+(?:"|$)|'[^'\n]*+(?:'|$)|\#[^\n]*+|(?P<part>[=\[{])""",
+    re.DOTALL | re.MULTILINE | re.ASCII,
+)
 _OTHER_ENCODINGS = {
     "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),  # before UTF-16, whose mark theirs begins with
     "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
@@ -33,6 +46,11 @@ def text_of(path: str | os.PathLike[str]) -> str:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise ConfigError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return decoded(content, name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The text of a file's content; `name` begins the messages of errors."""
     for encoding, marks in _OTHER_ENCODINGS.items():
         if content.startswith(marks):
             raise ConfigError(f"{name}: not a text file in UTF-8: got {encoding}; save it as UTF-8")
@@ -46,6 +64,26 @@ def text_of(path: str | os.PathLike[str]) -> str:
     return text
 
 
+def check_structure(text: str, name: str) -> None:
+    """Raises ConfigError for a text on which the parser of TOML would spend much time and memory.
+
+    What stands in strings and comments is not counted. One that does not end is passed over to where the
+    parser stops.
+    """
+    parts = 0
+    for found in _TOKEN.finditer(text):
+        if found["key"] is not None:
+            key = _short(found["key"])
+            raise ConfigError(f"{name}: a key must have at most {_MOST_PARTS} parts, got {key}")
+        parts += found["part"] is not None
+        if parts > _MOST_KEYS:
+            raise ConfigError(f"{name}: expected at most {_MOST_KEYS} keys, tables and lists, got more")
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= _LONGEST else f"{key[: _LONGEST - 3]}..."
+
+
 def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     """The first problem of a config of the kind `root` in a line.
 
@@ -56,7 +94,7 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
     kind, came = first["type"], _shown(first["input"])
     path, model, field = _locate(first["loc"], kind == "extra_forbidden", root)
     if kind == "extra_forbidden":
-        key = str(first["loc"][-1])
+        key = _short(str(first["loc"][-1]))
         allowed = list(model.model_fields) if model else []
         close = difflib.get_close_matches(key, allowed, 1)
         hint = f" (did you mean {close[0]}?)" if close else ""
@@ -103,7 +141,7 @@ def _locate(
         elif any(_tag(m) == part for m in models) and len(models) > 1:
             models = [m for m in models if _tag(m) == part]
         elif extra and part == location[-1]:
-            path = f"{path}.{part}"
+            path = f"{path}.{_short(part)}"
     return path.lstrip("."), models[0] if len(models) == 1 else None, field
 
 

@@ -99,7 +99,8 @@ def run(
             if place is not None:
                 place.check(planned)
         if not simulate or table.predict is True or (table.predict == "auto" and _predictable(problem)):
-            predicted = None if place is None else place.earlier(experiment.text)
+            if place is not None and planned is not None:
+                predicted = place.earlier(experiment.text, planned.attributes["problem_hash"])
             if predicted is None:
                 predicted = _predict(problem, {**grid, "draws": table.draws, "rtol": table.rtol}, notes)
             predicted.attrs["config"] = experiment.text

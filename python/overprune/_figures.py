@@ -37,12 +37,9 @@ class Figure:
 
         printed, image = io.StringIO(), io.BytesIO()
         with into_files() as plt:
-            import matplotlib
-
             before = set(plt.get_fignums())
             try:
-                with matplotlib.rc_context(), redirect_stdout(printed):
-                    matplotlib.rcdefaults()  # the user's own style may not suit
+                with redirect_stdout(printed):
                     run_path(str(self.script), run_name="__main__")
                     (number,) = set(plt.get_fignums()) - before
                     plt.figure(number).savefig(image, format="png", dpi=150)

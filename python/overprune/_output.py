@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
@@ -12,10 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _paths
+from ._provenance import facts_of
 from ._store import refuse_if_in_use
-from ._store_files import StoreDamageError, is_file, is_folder, read_json, scan
+from ._store_files import (
+    StoreDamageError,
+    consolidate,
+    fixed,
+    is_file,
+    is_folder,
+    is_hidden,
+    is_partial,
+    name_of,
+    read_json,
+    scan,
+)
 from ._store_layout import plain
-from ._store_tables import load_table
+from ._store_tables import checksum, load_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,6 +36,7 @@ if TYPE_CHECKING:
     from ._simulate import Simulation
 
 
+_TABLES = ("simulate", "predict")  # groups of risk.zarr that a run writes
 _NAMES = (
     "advice.csv",
     "advice.json",
@@ -51,9 +65,9 @@ class _Target:
     """A directory that a command writes into: made where it does not exist, refused where it is another's."""
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
+        self.shown = os.fspath(target)
         with self.naming("made"):
             self.target = _paths.local(target, "output")
-            self.shown = os.fspath(target)
             self._earlier()
 
     @contextmanager
@@ -180,6 +194,8 @@ class RunDirectory(_Target):
                     f"output must be a new or empty directory, or a run's, got {self.shown}, which holds "
                     "other results; give another, or --overwrite"
                 )
+            if is_run and not overwrite:
+                _check_root(self.target / "risk.zarr", os.path.join(self.shown, "risk.zarr"))
             self._is_new = not self.target.exists()
             self.target.mkdir(parents=True, exist_ok=True)
 
@@ -205,18 +221,32 @@ class RunDirectory(_Target):
         if not self._overwrite:
             simulation.check_store(self.store)
 
-    def earlier(self, config: str) -> xr.Dataset | None:
-        """The prediction that an earlier run of this very config has left here."""
+    def earlier(self, config: str, problem_hash: str) -> xr.Dataset | None:
+        """The prediction that an earlier run of this very config and problem has left here.
+
+        None, too, with a warning, where it is not as it was written.
+        """
         from ._version import __version__
 
         group = self.target / "risk.zarr" / "predict"
         if self._overwrite or not is_folder(group):
             return None
         shown = os.path.join(self.shown, "risk.zarr", "predict")
-        attributes = read_json(group, ".zattrs", shown)
-        known = attributes if isinstance(attributes, dict) else {}
-        if (known.get("config"), known.get("overprune_version")) == (config, __version__):
-            return load_table(group, shown)
+        wanted = {"config": config, "overprune_version": __version__, "problem_hash": problem_hash}
+        try:
+            known = read_json(group, ".zattrs", shown)
+            if isinstance(known, dict) and any(known.get(name) != wanted[name] for name in wanted):
+                return None
+            table = load_table(group, shown)
+            facts_of(table.attrs)
+            if table.attrs.pop("checksum", None) == checksum(table):
+                return table
+            reason = "its values or attributes are not as written"
+        except ValueError as error:
+            reason = getattr(error, "what", str(error))
+        warnings.warn(
+            f"store {shown} is damaged: {reason}; the prediction is made again", RuntimeWarning, stacklevel=2
+        )
         return None
 
     def begin(self, config: str, tables: dict[str, xr.Dataset]) -> None:
@@ -236,10 +266,12 @@ class RunDirectory(_Target):
                 with self._replacing(root) as temporary:
                     zarr.open_group(temporary, mode="w-", zarr_format=2, attributes=attributes)
             else:
-                zarr.open_group(root, mode="r+", use_consolidated=False).attrs.update(attributes)
+                group = zarr.open_group(root, mode="r+", use_consolidated=False, zarr_format=2)
+                group.attrs.update(attributes)
             for name, table in tables.items():
                 with self._replacing(root / name) as temporary:
-                    table.to_zarr(temporary, zarr_format=2, encoding=encoding(table))
+                    sealed = table.assign_attrs(checksum=checksum(table))
+                    sealed.to_zarr(temporary, zarr_format=2, encoding=encoding(table))
             self.write("config.toml", lambda path: path.write_text(config, encoding="utf-8", newline=""))
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
@@ -253,9 +285,10 @@ class RunDirectory(_Target):
 
         root = self.target / "risk.zarr"
         with self.naming("written"):
-            zarr.open_group(root / "simulate", mode="r+", use_consolidated=False).attrs["config"] = config
-            zarr.consolidate_metadata(root / "simulate", zarr_format=2)
-            zarr.consolidate_metadata(root, zarr_format=2)
+            group = zarr.open_group(root / "simulate", mode="r+", use_consolidated=False, zarr_format=2)
+            group.attrs["config"] = config
+            consolidate(root / "simulate", self.store)
+            consolidate(root, os.path.dirname(self.store))
 
     def written(self) -> list[str]:
         """Names of what is in the directory."""
@@ -304,6 +337,16 @@ def encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def _is_our_store(path: Path) -> bool:
     return "overprune_version" in _store_attributes(path)
+
+
+def _check_root(root: Path, shown: str) -> None:
+    """Raises StoreDamageError where the group of a run has anything but its tables and its metadata."""
+    fixed(root, ".zgroup", shown, {"zarr_format": 2})
+    for member in scan(root, shown):
+        name, slash, _ = member.partition("/")
+        known = _TABLES if slash else (".zgroup", ".zattrs", ".zmetadata")
+        if name not in known and not is_hidden(name) and not is_partial(name):
+            raise StoreDamageError(shown, f"{name_of(member)} is no part of it")
 
 
 def _store_attributes(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from . import _validate as check
 from ._blocks import engine
 from ._problem import Problem
 from ._provenance import describe, facts_of, problem_of
+from ._store_files import name_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,12 +91,8 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
     for name, table in _open(path):
         lines.append(f"{name}: {_made(table.attrs)}")
         again = reproduce(table, workers=workers)
-        order = list(again.data_vars)  # a folder has none
-        for variable in sorted(table.data_vars, key=lambda v: order.index(v) if v in order else -1):
-            if variable not in again or again[variable].shape != table[variable].shape:
-                raise ValueError(
-                    f"table has {variable} {table[variable].shape}, which its attributes do not make"
-                )
+        _check_layout(table, again)
+        for variable in again.data_vars:
             difference, scale, missing = _difference(table[variable].values, again[variable].values)
             text = "the same to the last bit"
             if missing:
@@ -184,6 +181,25 @@ def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
     if not groups:
         raise ValueError(f"TABLE must be the output of a run or the Zarr group of a table, got {path}")
     return [(name, load_table(group, shown)) for name, group in groups]
+
+
+def _check_layout(table: xr.Dataset, again: xr.Dataset) -> None:
+    """Raises ValueError where a table has other variables or coordinates than it is made with again."""
+    for name in (*table.variables, *again.variables):
+        there, made = (t.variables.get(name) for t in (table, again))
+        if there is None or made is None or _layout(there) != _layout(made):
+            had = "lacks" if there is None else "has"
+            found = "" if there is None else f" {_layout(there)}"
+            makes = "make" if there is None else "do not make"
+            raise ValueError(f"table {had} {name_of(str(name))}{found}, which its attributes {makes}")
+        if name in again.coords and not np.array_equal(there.values, made.values):
+            raise ValueError(f"table has values of {name}, which its attributes do not make")
+
+
+def _layout(variable: xr.Variable) -> str:
+    """Dims, lengths and dtype in words; texts may have any length."""
+    dims = ", ".join(f"{dim}: {length}" for dim, length in variable.sizes.items())
+    return f"({dims}) of {'text' if variable.dtype.kind in 'UT' else variable.dtype}"
 
 
 def _made(attributes: dict[str, Any]) -> str:

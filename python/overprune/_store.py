@@ -17,7 +17,15 @@ import numpy as np
 from . import _paths
 from ._blocks import Block, Result, Work
 from ._store_check import Found, examine, is_empty
-from ._store_files import StoreDamageError, StoreError, StoreInUseError, is_file, is_part, scan
+from ._store_files import (
+    StoreDamageError,
+    StoreError,
+    StoreInUseError,
+    check_group,
+    consolidate,
+    is_file,
+    is_part,
+)
 from ._store_layout import create, grow, sweep
 
 if TYPE_CHECKING:
@@ -66,6 +74,7 @@ class Store:
     ) -> None:
         self.path = place_of(path)
         self.shown = os.fspath(path)
+        self._parent = os.path.dirname(self.shown) or self.shown
         self._work = work
         self._attributes = {**work.grid.attributes("simulate"), **attributes}
         self._lock: Any = None
@@ -170,7 +179,7 @@ class Store:
 
         is_part_of_group = os.path.lexists(self.path.parent / ".zgroup")
         if is_part_of_group:
-            scan(self.path.parent, os.path.dirname(self.shown) or self.shown)
+            check_group(self.path.parent, self._parent)
         if self._refusal is None:
             sweep(self.path)
         found = None
@@ -181,7 +190,7 @@ class Store:
             found = examine(self.path, self.shown, self._work, self._attributes)
             self._remove([*found.partial, *found.spoilt])
         mode: Any = "r+" if self._refusal is None else "r"
-        self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False)
+        self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False, zarr_format=2)
         self._first = int(self._group.attrs["first_trial"])
         self.block = block if found is None else found.block
         if found is not None:
@@ -194,7 +203,7 @@ class Store:
             self._forget_damaged()
             self._remove_unfinished(found)
         if is_part_of_group and self._refusal is None:
-            zarr.consolidate_metadata(self.path.parent, zarr_format=2)
+            consolidate(self.path.parent, self._parent)
 
     def _lengthen(self, found: Found, trials: int) -> None:
         """Makes all arrays long enough, and of one length, where an earlier call was killed doing so."""

@@ -16,7 +16,9 @@ from ._blocks import MOST_BYTES, Work
 from ._provenance import check_problem, facts_of
 from ._store_files import (
     LARGEST_JSON,
+    SMALL_JSON,
     StoreDamageError,
+    fixed,
     is_folder,
     is_hidden,
     is_partial,
@@ -49,7 +51,6 @@ IDENTITY = (
     "first_trial",
 )
 MOST_TRIALS = 2**31
-_SMALL_JSON = 2**16  # of everything but the attributes of a table
 _INDEX = re.compile(r"(0|[1-9]\d{0,12})(\.(0|[1-9]\d{0,12}))*", re.ASCII)
 
 
@@ -104,9 +105,9 @@ def examine(path: Path, shown: str, work: Work, attributes: Mapping[str, Any]) -
     check_codecs(path, shown, [member for member in members if member != ".zmetadata"])
     found, metadata = {}, {".zattrs": there, "ledger/.zattrs": facts}
     for group in ("", "ledger/"):
-        metadata[f"{group}.zgroup"] = _fixed(path, f"{group}.zgroup", shown, {"zarr_format": 2})
+        metadata[f"{group}.zgroup"] = fixed(path, f"{group}.zgroup", shown, {"zarr_format": 2})
     for name, layout in layouts.items():
-        metadata[f"{name}/.zattrs"] = _fixed(path, f"{name}/.zattrs", shown, layout.attributes)
+        metadata[f"{name}/.zattrs"] = fixed(path, f"{name}/.zattrs", shown, layout.attributes)
         metadata[f"{name}/.zarray"], shape, is_packed = array_of(path, name, shown, layout)
         found[name] = _Array(name, layout, shape, is_packed)
         if None in layout.shape:
@@ -142,7 +143,7 @@ def attributes_of(path: Path, shown: str) -> tuple[dict[str, Any], dict[str, Any
         raise ValueError(f"store must be new, empty or an earlier run's, got {shown}, which is neither")
     members = scan(path, shown)
     found = []
-    for name, largest in ((".zattrs", LARGEST_JSON), ("ledger/.zattrs", _SMALL_JSON)):
+    for name, largest in ((".zattrs", LARGEST_JSON), ("ledger/.zattrs", SMALL_JSON)):
         attributes = read_json(path, name, shown, largest)
         if not isinstance(attributes, dict):
             raise StoreDamageError(shown, f"{name} holds no attributes")
@@ -169,7 +170,7 @@ def array_of(
 ) -> tuple[dict[str, Any], tuple[int, ...], bool]:
     """Metadata and shape of an array that has that layout, and whether its chunks are compressed."""
     member = f"{name}/.zarray"
-    found = read_json(path, member, shown, _SMALL_JSON)
+    found = read_json(path, member, shown, SMALL_JSON)
     if not isinstance(found, dict):
         raise StoreDamageError(shown, f"{member} describes no array")
     fill: Any = "NaN" if layout.fill is not None and math.isnan(layout.fill) else layout.fill
@@ -192,10 +193,10 @@ def array_of(
     shape = found.get("shape")
     if not isinstance(shape, list) or len(shape) != len(layout.shape):
         raise StoreDamageError(shown, f"shape in {member} is {short(shape)}")
-    for length, fixed in zip(shape, layout.shape, strict=True):
-        if type(length) is not int or length < 0 or (fixed is not None and length != fixed):
-            wanted = ["any" if fixed is None else fixed for fixed in layout.shape]
-            raise StoreDamageError(shown, f"shape in {member} must be {wanted}, got {short(shape)}")
+    for length, wanted in zip(shape, layout.shape, strict=True):
+        if type(length) is not int or length < 0 or (wanted is not None and length != wanted):
+            lengths = ["any" if most is None else most for most in layout.shape]
+            raise StoreDamageError(shown, f"shape in {member} must be {lengths}, got {short(shape)}")
     return found, tuple(shape), _is_packed(found, member, shown)
 
 
@@ -277,13 +278,6 @@ def _is_consolidated(path: Path, members: Mapping[str, int], metadata: Mapping[s
         return same_json(found, {"metadata": metadata, "zarr_consolidated_format": 1})
     except (StoreDamageError, TypeError, KeyError, AttributeError):
         return False
-
-
-def _fixed(path: Path, member: str, shown: str, expected: Any) -> Any:
-    found = read_json(path, member, shown, _SMALL_JSON)
-    if not same_json(found, expected):
-        raise StoreDamageError(shown, f"{member} must hold {short(expected)}, got {short(found)}")
-    return found
 
 
 def _compare(

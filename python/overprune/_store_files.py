@@ -6,14 +6,18 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from . import _validate as check
 
 METADATA = (".zgroup", ".zattrs", ".zarray", ".zmetadata")
-LARGEST_JSON = 2**24  # Python's objects of so many characters stay below a gigabyte
+LARGEST_JSON = 2**24  # of the attributes of a table, which may hold long lists; .zmetadata repeats them
+SMALL_JSON = 2**16  # of everything but the attributes of a table
+_MOST_LISTS = 2**18  # lists and objects in one file: each takes some 30 times as much memory as its brackets
+_MOST_ENTRIES = 2**22  # of all of them together
 _DEEPEST = 6  # folders within one another
 _PART = r"\.[0-9a-f]{8}\.part"
 _PARTIAL = re.compile(r"[0-9A-Za-z_.]*\.[0-9a-f]{1,32}\.partial")
@@ -31,7 +35,8 @@ class StoreDamageError(StoreError, ValueError):
     """A store with a member that is not as overprune writes it."""
 
     def __init__(self, shown: str, what: str) -> None:
-        super().__init__(f"store {shown} is damaged: {' '.join(what.split())}; remove it to begin anew")
+        self.what = " ".join(what.split())
+        super().__init__(f"store {shown} is damaged: {self.what}; remove it to begin anew")
 
 
 def part_of(name: str) -> re.Pattern[str]:
@@ -80,6 +85,7 @@ def scan(root: Path, shown: str) -> dict[str, int]:
         first one is named.
     """
     found: dict[str, int] = {}
+    metadata: list[str] = []
     for member, entry in _entries(root, ""):
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
@@ -88,14 +94,64 @@ def scan(root: Path, shown: str) -> dict[str, int]:
                 raise StoreDamageError(shown, f"{name_of(member)} lies too deep")
         elif stat.S_ISREG(status.st_mode):
             found[member] = status.st_size
-            if entry.name in METADATA and status.st_size > 2 * LARGEST_JSON:
-                raise StoreDamageError(shown, f"{name_of(member)} has {status.st_size} bytes")
+            if entry.name in METADATA:
+                metadata.append(member)
         else:
             kind = "link" if stat.S_ISLNK(status.st_mode) else "special file"
             raise StoreDamageError(
                 shown, f"{name_of(member)} is a {kind}, where a file or folder of its own is expected"
             )
+    for member in metadata:
+        most = _longest(member, found)
+        if found[member] > most:
+            raise StoreDamageError(
+                shown, f"{name_of(member)} has {found[member]} bytes, where {most} are the most"
+            )
     return found
+
+
+def _longest(member: str, members: Collection[str]) -> int:
+    """How long metadata may be: they are short, but for the attributes of a table."""
+    folder, slash, name = member.rpartition("/")
+    if name == ".zmetadata":
+        return 2 * LARGEST_JSON
+    is_of_array = f"{folder}{slash}.zarray" in members
+    return LARGEST_JSON if name == ".zattrs" and not is_of_array else SMALL_JSON
+
+
+def check_group(root: Path, shown: str) -> dict[str, int]:
+    """The members of a Zarr group of format 2 that others may have a part of.
+
+    Raises
+    ------
+    StoreDamageError
+        Where it is of another format, or metadata of any member cannot be read: Zarr reads them all.
+    """
+    members = scan(root, shown)
+    fixed(root, ".zgroup", shown, {"zarr_format": 2})
+    for member in members:
+        name = member.rpartition("/")[2]
+        if name == "zarr.json":
+            raise StoreDamageError(shown, f"{name_of(member)} is of another format of Zarr")
+        if name in METADATA and name != ".zmetadata":
+            found = read_json(root, member, shown)
+            if not isinstance(found, dict):
+                raise StoreDamageError(shown, f"{name_of(member)} holds {short(found)}")
+    return members
+
+
+def consolidate(root: Path, shown: str) -> None:
+    """Writes the .zmetadata of a group again."""
+    import zarr
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of what file managers leave
+            zarr.consolidate_metadata(root, zarr_format=2)
+    except OSError:
+        raise
+    except Exception as error:  # whatever Zarr makes of members that are none of ours
+        raise StoreDamageError(shown, f"its metadata cannot be consolidated, {error}") from error
 
 
 def _entries(root: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -128,11 +184,32 @@ def read_json(root: Path, member: str, shown: str, largest: int = LARGEST_JSON) 
     if status.st_size > largest:
         raise StoreDamageError(shown, f"{member} has {status.st_size} bytes, where {largest} are the most")
     try:
-        return json.loads(path.read_bytes().decode("utf-8"))
+        content = path.read_bytes()
+        _check_count(content, member, shown)
+        return json.loads(content.decode("utf-8"))
     except RecursionError:
         raise StoreDamageError(shown, f"{member} is nested too deeply") from None
+    except StoreDamageError:
+        raise
     except ValueError as error:
         raise StoreDamageError(shown, f"{member} has damaged metadata, {error}") from None
+
+
+def _check_count(content: bytes, member: str, shown: str) -> None:
+    """Raises StoreDamageError for JSON of so many parts that Python's objects would fill the memory."""
+    lists = content.count(b"[") + content.count(b"{")
+    entries = lists + content.count(b",")
+    for count, most, what in ((lists, _MOST_LISTS, "lists"), (entries, _MOST_ENTRIES, "entries")):
+        if count > most:
+            raise StoreDamageError(shown, f"{member} has {count} {what}, where {most} are the most")
+
+
+def fixed(root: Path, member: str, shown: str, expected: Any) -> Any:
+    """What a member holds, which has to be that very value."""
+    found = read_json(root, member, shown, SMALL_JSON)
+    if not same_json(found, expected):
+        raise StoreDamageError(shown, f"{member} must hold {short(expected)}, got {short(found)}")
+    return found
 
 
 def short(value: Any) -> str:

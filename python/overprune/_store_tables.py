@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from . import _validate as check
 from ._store_files import (
@@ -54,14 +59,31 @@ def load_table(group: Path, shown: str) -> xr.Dataset:
     for member in members:
         if member.endswith("/.zarray") and member.count("/") == 1:
             _check_array(group, member, shown, members)
+        elif member.rpartition("/")[2] == ".zattrs":
+            read_json(group, member, shown)
     try:
-        with xr.open_zarr(group, chunks=None, zarr_format=2, consolidated=False) as table:
-            loaded: xr.Dataset = table.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of members that are no part of a table
+            with xr.open_zarr(group, chunks=None, zarr_format=2, consolidated=False) as table:
+                loaded: xr.Dataset = table.load()
     except Exception as error:  # whatever xarray, Zarr and codecs make of damaged files
         text = str(error) if isinstance(error, (ValueError, OSError, RuntimeError)) else repr(error)
         reason = " ".join(text.split())[:200]
         raise StoreDamageError(shown, f"its table cannot be read, {reason}") from error
     return loaded
+
+
+def checksum(table: xr.Dataset) -> str:
+    """Of everything in a table that repeats when it is made again: all but when and where it was made."""
+    kept = {name: value for name, value in table.attrs.items() if name not in ("checksum", "provenance")}
+    digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(map(str, table.variables)):
+        variable = table.variables[name]
+        facts = (name, variable.dims, variable.shape, variable.dtype.str, name in table.coords)
+        digest.update(json.dumps(variable.attrs, sort_keys=True).encode())
+        digest.update(repr(facts).encode())
+        digest.update(np.ascontiguousarray(variable.values).tobytes())
+    return digest.hexdigest()
 
 
 def _check_array(group: Path, member: str, shown: str, members: Mapping[str, int]) -> None:

@@ -98,6 +98,24 @@ TEST_CASE("D5: views without data, or that no memory could hold, are refused by 
   }
 }
 
+TEST_CASE("views that a call does not read are refused like those that it does") {
+  Arrays a;
+  const auto with = [&](const RuleInputs& inputs) {
+    prune_path(a.matrix(4, 3), a.matrix(4, 1), {{3}, {2}, {Rule::magnitude}}, inputs);
+  };
+  for (const ConstMatrix bad : spoilt(a.matrix(3, 3))) {
+    RuleInputs covariance, truth;
+    covariance.covariance = truth.truth = bad;
+    check_refused("covariance", [&] { with(covariance); });
+    check_refused("truth", [&] { with(truth); });
+  }
+  for (const ConstVector bad : spoilt(a.variances(3))) {
+    RuleInputs curvature;
+    curvature.curvature = bad;
+    check_refused("curvature", [&] { with(curvature); });
+  }
+}
+
 TEST_CASE("D5: the same of square matrices and of what is written") {
   Arrays a;
   const std::vector<double> unit = {1.0, 0.0, 0.0, 1.0};
@@ -128,6 +146,7 @@ TEST_CASE("D5: the same of square matrices and of what is written") {
     check_refused("theta", [&] { top_k_magnitude(bad, 1); });
     check_refused("scores", [&] { rank_scores(a.matrix(2, 1), {}, writable(bad)); });
     check_refused("curvature", [&] { importance(Rule::hessian, a.matrix(2, 1), bad, a.out(2)); });
+    check_refused("curvature", [&] { importance(Rule::magnitude, a.matrix(2, 1), bad, a.out(2)); });
     check_refused("eigenvalues", [&] { fixed_point(bad, 3, 0.0); });
     check_refused("eigenvalues", [&] { coefficient_law(bad, a.vector(2), 0.1, 3, 0.0); });
     check_refused("beta", [&] { coefficient_law(a.variances(2), bad, 0.1, 3, 0.0); });

@@ -82,7 +82,8 @@ def test_c6_other_encodings_are_one_sentence(config: Path, content: bytes, came:
         (f"{PROBLEM}noise_std = 0x{'f' * 9000}\n{RUN}", "problem.noise_std: expected a finite number of at "),
         (f"{PROBLEM}noise_std = 1{'0' * 9000}\n{RUN}", "not valid TOML: Exceeds the limit"),
         (f"{PROBLEM}p = 61\n{RUN}", "not valid TOML: Cannot overwrite a value"),
-        ("a = " + "[" * 5000, "not valid TOML: "),
+        ("a = " + "[" * 900, "not valid TOML: "),
+        ("a = " + "[" * 5000, "expected at most 1000 keys, tables and lists, got more"),
     ],
 )
 def test_c6_what_a_config_holds_is_escaped(config: Path, text: str, message: str) -> None:
@@ -172,6 +173,29 @@ def test_c6_no_canvas_is_needed(config: Path, command: str, backend: str) -> Non
         "figures": {"identity.png"},
     }
     assert content(Path("out")) == expected[command]
+
+
+@pytest.mark.parametrize("command", ["run", "predict", "advise", "figures"])
+@pytest.mark.parametrize(
+    "style", [b"text.usetex: True\nbackend: nonsense\nfont.size: 90\n", b"\xff\xfe font.family: x\n"]
+)
+def test_c6_any_matplotlibrc(config: Path, command: str, style: bytes) -> None:
+    """What it says is no figure's business; one that matplotlib cannot read is named in a sentence."""
+    config.write_text(CONFIG.replace("trials = 4", "trials = 2").replace("[5, 10]", "5"))
+    file = config.parent / "matplotlibrc"
+    file.write_bytes(style)
+    what = "identity" if command == "figures" else "small.toml"
+    done = process(command, what, "--output", "out", MATPLOTLIBRC=str(file))
+    error = done.stderr.decode()
+    assert "Traceback" not in error
+    if style.startswith(b"\xff"):
+        assert done.returncode == 1, error
+        said = error.splitlines()[-1]
+        assert "its matplotlibrc, in the working directory" in said
+        assert said.startswith("overprune: ")
+        assert done.stdout == b""
+    else:
+        assert done.returncode == 0, error
 
 
 def test_c6_the_canvas_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,8 +167,36 @@ def test_variables_that_the_attributes_do_not_make(config):
     table.assign(other=table.dense_risk).to_zarr(config.parent / "more", zarr_format=2)
     table.isel(trial=[0]).to_zarr(config.parent / "fewer", zarr_format=2)
     ending = "which its attributes do not make"
-    assert fails("reproduce", "more") == f"table has other (2, 2), {ending}"
-    assert fails("reproduce", "fewer") == f"table has dense_risk (2, 1), {ending}"
+    layout = "(size: 2, trial: {}) of float64"
+    assert fails("reproduce", "more") == f"table has other {layout.format(2)}, {ending}"
+    assert fails("reproduce", "fewer") == f"table has dense_risk {layout.format(1)}, {ending}"
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        (lambda t: t.drop_vars("dense_risk"), "lacks dense_risk"),
+        (lambda t: t.drop_vars("size"), "lacks size"),
+        (lambda t: t.rename(size="k"), "has dense_risk"),
+        (lambda t: t.rename_dims(size="k").drop_vars("size").assign_coords(size=3), "has dense_risk"),
+        (lambda t: t.assign_coords(size=[5, 21]), "has values of size"),
+        (lambda t: t.assign_coords(size=[5.0, 20.0]), "has size"),
+        (lambda t: t.assign_coords(trial=[0, 2]), "has values of trial"),
+        (lambda t: t.assign_coords(rule=["hessian"]), "has values of rule"),
+        (lambda t: t.assign_coords(rule=[b"magnitude"]), "has rule"),
+        (lambda t: t.assign(dense_risk=t.dense_risk.astype("float32")), "has dense_risk"),
+        (lambda t: t.assign(dense_risk=t.dense_risk.astype(complex)), "has dense_risk"),
+        (lambda t: t.assign(dense_risk=t.dense_risk.astype("S8")), "has dense_risk"),
+        (lambda t: t.assign(pruned_risk=t.pruned_risk.transpose("trial", ...)), "has pruned_risk"),
+    ],
+)
+def test_coordinates_and_dtypes_that_the_attributes_do_not_make(config, changed, name):
+    """Values alone being the same says little where their coordinates are others."""
+    table = op.simulate(problems.diagonal(), 10, [5, 20], [2], trials=2)
+    changed(table).to_zarr(config.parent / "other", zarr_format=2)
+    message = fails("reproduce", "other")
+    assert message.startswith(f"table {name}")
+    assert re.search(r", which its attributes (do not )?make$", message)
 
 
 def test_the_status_of_nothing(config):

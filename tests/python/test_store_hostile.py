@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from cli_tools import call, fails
+from overprune import _store_files
 from overprune._reproduce import report as reproduced
 from overprune._status import report as status
 from overprune._store import StoreDamageError
@@ -343,3 +344,22 @@ def test_consolidated_metadata_are_written_again(path, expected, how):
     assert_same(run(path), expected)
     with xr.open_zarr(path, consolidated=True) as stored:
         assert_same(stored.load(), expected)
+
+
+@pytest.mark.parametrize("member", [".zattrs", ".zmetadata", "dense_risk/.zattrs", "size/.zarray"])
+@pytest.mark.parametrize("part", ["[]", "{}", "0", '"ab"', '{"a": []}'])
+def test_metadata_that_would_fill_the_memory_are_not_parsed(path, member, part, monkeypatch):
+    """A megabyte of nothing but lists took fifty: they are counted first, and what is short stays short."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_store_files, "_MOST_LISTS", 2**10)
+        patch.setattr(_store_files, "_MOST_ENTRIES", 2**11)
+        (path / member).write_text(f'{{"a": [{", ".join([part] * 2**12)}]}}')
+        assert (path / member).stat().st_size < _store_files.SMALL_JSON
+        with pytest.raises(StoreDamageError, match=r"has \d+ (lists|entries), where") as caught:
+            _store_files.read_json(path, member, "x")
+        one_sentence(caught, member)
+    if member.count("/"):
+        (path / member).write_text(f'{{"a": "{"b" * _store_files.SMALL_JSON}"}}')
+        for command in (run, reproduced):
+            with pytest.raises(ValueError, match=rf"{member} has \d+ bytes, where 65536 are the most"):
+                command(path)

@@ -32,7 +32,7 @@ const char* name_of(Rule rule);
 /// Scores of the rules `magnitude` and `hessian`: the norm of each row, or its square times the curvature.
 /// @param rule       one of the two
 /// @param theta      (k, m) coefficients of k features for m targets
-/// @param curvature  (k) Sigma_ii; read by `hessian` only
+/// @param curvature  (k) Sigma_ii, at least 0, which is the caller's to see to; read by `hessian` only
 /// @param scores     (k) receives the scores
 /// @throws std::invalid_argument for other rules or lengths that do not match
 void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores);

@@ -17,7 +17,7 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
     ------
     ImportError
         Without the extra `explore`.
-    ConfigError, OSError
+    ConfigError, ValueError, OSError
         If the page cannot show the config, or not be served there.
     """
     import webbrowser
@@ -35,8 +35,9 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
         raise ImportError("explore needs Bokeh: pip install 'overprune[explore]'") from None
     state, notes = (State(), []) if config is None else of_config(load(config))
 
-    def ready(address: str) -> None:
-        typer.echo(f"Serving {address} - Ctrl-C ends it")
+    def ready(address: str, is_everywhere: bool) -> None:
+        where = "and every address of this machine " if is_everywhere else ""
+        typer.echo(f"Serving {address} {where}- Ctrl-C ends it")
         if browser:
             webbrowser.open(address)
 

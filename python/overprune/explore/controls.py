@@ -40,7 +40,9 @@ class Control:
         return (0.0, float(_POSITIONS), 1.0) if self.log else (self.low, self.high, self.step)
 
     def value(self, position: float) -> float:
-        """What a position stands for."""
+        """What a position stands for; ValueError where there is none."""
+        if not math.isfinite(position) or (self.log and not 0 <= position <= _POSITIONS):
+            raise ValueError(f"{self.name} must be on its slider, got the position {position}")
         if self.is_integer:
             return round(position)
         if not self.log:
@@ -49,6 +51,13 @@ class Control:
             return 0.0
         found = self.low * (self.high / self.low) ** (position / _POSITIONS)
         return float(f"{found:.3g}")
+
+    def stands_at(self, position: float, value: float) -> bool:
+        """Whether a position is one of a value."""
+        try:
+            return self.value(position) == value
+        except ValueError:
+            return False
 
     def position(self, value: float) -> float:
         """Where a value is, at the nearest end if it is off the track."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +14,24 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
-_EVERYWHERE = ("0.0.0.0", "::", "")
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+def named(host: str) -> str:
+    """A host as browsers write it: in lower case, and a numeric one as four numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, which would be every address of the machine.
+    """
+    name = host.lower()
+    if not name:
+        raise ValueError("--host must be a name or an IPv4 address, got ''; 0.0.0.0 is every address")
+    if re.fullmatch(r"[0-9a-fx.]+", name):
+        with suppress(OSError):  # a name of such letters
+            return socket.inet_ntoa(socket.inet_aton(name))
+    return name
 
 
 class Doors:
@@ -24,17 +43,17 @@ class Doors:
     Parameters
     ----------
     host : str
-        Where the server listens.
+        Where the server listens, as `named` writes it.
     port : int
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._port = port
-        self._is_everywhere = host in _EVERYWHERE
-        names = {host.lower(), f"[{host.lower()}]"}
-        if host in (*_LOCAL, "::1") or self._is_everywhere:
+        self.is_everywhere = host in _EVERYWHERE
+        names = {host, f"[{host}]"}
+        if host in (*_LOCAL, "::1") or self.is_everywhere:
             names.update(_LOCAL)
-        if self._is_everywhere:
+        if self.is_everywhere:
             names.update(name.lower() for name in (socket.gethostname(), socket.getfqdn()))
         self._names = names
 
@@ -42,14 +61,14 @@ class Doors:
     def origins(self) -> list[str]:
         """For Bokeh, which compares a websocket's with them; `refusal` has looked at it before."""
         known = [f"{name}:{self._port}" for name in sorted(self._names) if not name.startswith("[")]
-        return ["*"] if self._is_everywhere else [*known, f"[::1]:{self._port}"]
+        return ["*"] if self.is_everywhere else [*known, f"[::1]:{self._port}"]
 
     def opens(self, place: str) -> bool:
         """Whether a host with its port is one of ours."""
         name, port = _split(place.lower())
         if (port or "80") != str(self._port):
             return False
-        return name in self._names or (self._is_everywhere and _is_numeric(name))
+        return name in self._names or (self.is_everywhere and _is_numeric(name))
 
     def refusal(self, request: HTTPServerRequest) -> str:
         """Why a request is refused, in a sentence; empty where it is answered."""

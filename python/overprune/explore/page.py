@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from bokeh.document import Document
 from tornado.ioloop import IOLoop
 
 from .. import _config
+from .._config_text import decoded
 from .controls import moved
 from .curves import Picture, measured
 from .figure import RiskFigure, legend
@@ -86,10 +87,13 @@ class Page:
             self.points.cancel()
         self.points = None
 
-    def _change(self, name: str, value: Any) -> None:
-        """A control has moved. Changes that come faster than they can be drawn are drawn together."""
+    def _change(self, name: str, value: Callable[[], Any]) -> None:
+        """A control has moved. Changes that come faster than they can be drawn are drawn together.
+
+        `value` tells where to, or raises ValueError: what comes over the websocket may be anything.
+        """
         try:
-            state = moved(self.state, name, value)
+            state = moved(self.state, name, value())
         except ValueError as error:
             self.widgets.show(self.state)
             self._say(str(error), is_error=True)
@@ -188,15 +192,19 @@ class Page:
         else:
             self.widgets.busy(report.done, report.total)
 
-    def _open(self) -> None:
-        """A config was chosen in the browser; its name has come after its content."""
-        name, content = self.widgets.chosen()
+    async def _open(self) -> None:
+        """A config was chosen in the browser; its name has come after its content.
+
+        It is read in a thread: other visitors do not wait for it.
+        """
         try:
-            text = content.decode("utf-8")
-            state, notes = of_config(_config.parse(text, name, Path()))
-        except UnicodeDecodeError:
-            self._say(f"{name}: not a text file in UTF-8", is_error=True)
+            name, content = self.widgets.chosen()
+            state, notes = await self._loop.run_in_executor(None, _read, name, content)
         except ValueError as error:
             self._say(str(error), is_error=True)
         else:
             self._go_to(state, [f"{name} opened.", *notes])
+
+
+def _read(name: str, content: bytes) -> tuple[State, list[str]]:
+    return of_config(_config.parse(decoded(content, name), name, Path()))

@@ -23,7 +23,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 
 from .curves import Picture, picture
-from .doors import Doors, GuardedTornado
+from .doors import Doors, GuardedTornado, named
 from .page import Page
 from .pictures import BusyError, Pictures
 from .state import State
@@ -32,10 +32,11 @@ DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
 _PATIENCE = 5.0  # seconds until a page is sent without its picture, which then comes later
 _LARGEST_MESSAGE = 2**20  # bytes of a websocket's: a config is the longest
+_LARGEST_BODY = 2**16  # bytes that come with a request, which is kept until it is refused: pages send none
 
 
 def serve(
-    state: State, notes: Sequence[str], host: str, port: int | None, ready: Callable[[str], Any]
+    state: State, notes: Sequence[str], host: str, port: int | None, ready: Callable[[str, bool], Any]
 ) -> None:
     """Serves the page until an interrupt or SIGTERM.
 
@@ -46,21 +47,26 @@ def serve(
     notes : sequence of str
         Shown with it.
     host : str
-        Name or IPv4 address to listen at; "localhost" is reached from this machine alone.
+        Name or IPv4 address to listen at; "localhost" is reached from this machine alone, "0.0.0.0" from
+        everywhere.
     port : int, optional
         0 takes any that is free; so does None, where 5006 is not.
     ready : callable
-        Given the page's address as soon as it answers.
+        Given the page's address as soon as it answers, and whether every address of this machine does.
 
     Raises
     ------
+    ValueError
+        If the host is empty.
     OSError
         If the host or port cannot be had; the message names them.
     """
     picture(state)  # what it needs is imported before the first visitor comes
     for name in ("bokeh", "tornado.access"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    server, number = make_server(state, notes, host, port)
+    name = named(host)
+    is_everywhere = Doors(name, 0).is_everywhere
+    server, number = make_server(state, notes, name, port)
     loop = server.io_loop
     earlier = {
         number: signal.signal(number, lambda *_: loop.add_callback(loop.stop))
@@ -68,8 +74,8 @@ def serve(
     }
     try:
         server.start()
-        shown = "localhost" if host in (*_LOCAL, "0.0.0.0") else host
-        loop.add_callback(ready, f"http://{shown}:{number}/")
+        shown = "localhost" if name in _LOCAL or is_everywhere else name
+        loop.add_callback(ready, f"http://{shown}:{number}/", is_everywhere)
         loop.start()
     finally:
         for number, handler in earlier.items():
@@ -92,7 +98,7 @@ def make_server(state: State, notes: Sequence[str], host: str, port: int | None)
         unused_session_lifetime_milliseconds=3_000,
         websocket_max_message_size_bytes=_LARGEST_MESSAGE,
     )
-    http = HTTPServer(tornado)
+    http = HTTPServer(tornado, max_body_size=_LARGEST_BODY)
     http.add_sockets(sockets)
     return Server(tornado, http, visits), number
 

@@ -192,7 +192,7 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         if not isinstance(value, list):
             return value
         if len(value) > 1:
-            notes.append(f"of run.{field} = {value} the first is shown")
+            notes.append(f"of run.{field} = {check.shown(value)} the first is shown")
         return value[0]
 
     values = {

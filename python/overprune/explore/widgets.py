@@ -23,10 +23,12 @@ from bokeh.models import (
     UIElement,
 )
 
+from .. import _validate as check
 from .._panel import COLOURS
 from .controls import CONTROLS, highest, is_used
 from .state import RULES, SIGNALS, SPECTRA, State
 
+_LONGEST_NAME = 100  # characters of a file's name in a message
 _SAVE = """
 const blob = new Blob([shared.data.toml[0]], {type: "application/toml"})
 const link = document.createElement("a")
@@ -42,9 +44,11 @@ clearTimeout(window.overpruneAddress)
 const address = "?" + shared.data.query[0]
 window.overpruneAddress = setTimeout(() => history.replaceState(null, "", address), 250)
 """
+# The server closes the connection, too, where a message is longer than it takes.
 _LOST = """
-status.text = '<div class="status error" role="alert">The program that serves this page has ended: ' +
-  'start overprune explore again and reload the page.</div>'
+status.text = '<div class="status error" role="alert">This page has lost its program. ' +
+  'If that has ended: start overprune explore again and reload the page. ' +
+  'If a file of more than 700 kB was opened: reload the page.</div>'
 """
 _TEXTS = """
 :host { --font: system-ui, sans-serif } .bk-clearfix { width: 100% }
@@ -71,7 +75,7 @@ class Widgets:
     Parameters
     ----------
     change : callable
-        Given the name of a field of `State` and its new value.
+        Given the name of a field of `State` and what returns its new value, or raises ValueError.
     simulate : callable
         The button of the points was pressed.
     open_config : callable
@@ -80,7 +84,7 @@ class Widgets:
 
     def __init__(
         self,
-        change: Callable[[str, Any], None],
+        change: Callable[[str, Callable[[], Any]], None],
         simulate: Callable[[], None],
         open_config: Callable[[], None],
     ) -> None:
@@ -97,7 +101,7 @@ class Widgets:
         self.rules = CheckboxButtonGroup(
             labels=list(RULES), name="rules", sizing_mode="stretch_width", stylesheets=[_BUTTONS]
         )
-        _on(self.rules, "active", lambda new: self._set("rules", [RULES[i] for i in sorted(new)]))
+        _on(self.rules, "active", lambda new: self._set("rules", new, _rules))
         self.retrain = Checkbox(name="retrain", label="retrain the survivors")
         _on(self.retrain, "active", lambda new: self._set("retrain", new))
         self.shared = ColumnDataSource({"toml": [""], "query": [""]}, name="shared")
@@ -150,7 +154,7 @@ class Widgets:
                 end = highest(state, name)
                 if not control.log:
                     slider.end = end
-                if control.value(slider.value) != value:
+                if not control.stands_at(slider.value, value):
                     slider.value = control.position(value)
                 number.value = value
                 self.rows[name].visible = is_used(state, name)
@@ -162,8 +166,14 @@ class Widgets:
             self._writing = False
 
     def chosen(self) -> tuple[str, bytes]:
-        """Name and content of the file that was opened last."""
-        return str(self.open.filename), base64.b64decode(self.open.value)
+        """Name and content of the file that was opened last; ValueError where that is not what came."""
+        name, value = self.open.filename, self.open.value
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ValueError("one file must be opened, got several")
+        try:
+            return name[:_LONGEST_NAME], base64.b64decode(value, validate=True)
+        except ValueError:
+            raise ValueError(f"{name[:_LONGEST_NAME]} has not come whole: open it again") from None
 
     def answer(self, text: str, legend: str) -> None:
         """The answer in a sentence, and the legend as HTML."""
@@ -190,9 +200,9 @@ class Widgets:
         self.button.update(label="Add simulated points", button_type="primary")
         self.progress.text = ""
 
-    def _set(self, name: str, value: Any) -> None:
+    def _set(self, name: str, value: Any, convert: Callable[[Any], Any] = lambda value: value) -> None:
         if not self._writing:
-            self._change(name, value)
+            self._change(name, lambda: convert(value))
 
     def _rows(self, *names: str) -> list[UIElement]:
         return [self.rows[name] for name in names]
@@ -213,7 +223,7 @@ class Widgets:
             margin=(2, 12, 2, 9),  # the handle stands out on both sides
             stylesheets=[_INPUT],
         )
-        _on(slider, "value", lambda new: self._set(name, control.value(new)))
+        _on(slider, "value", lambda new: self._set(name, new, control.value))
         return slider
 
     def _number(self, name: str) -> NumericInput:
@@ -237,6 +247,13 @@ class Widgets:
 
     def _text(self, name: str, text: str = "") -> Div:
         return Div(text=text, name=name.lower(), sizing_mode="stretch_width", stylesheets=[_TEXTS])
+
+
+def _rules(active: list[int]) -> list[str]:
+    """The rules whose buttons are pressed."""
+    if not all(0 <= i < len(RULES) for i in active):
+        raise ValueError(f"rules must be some of {', '.join(RULES)}, got the numbers {check.shown(active)}")
+    return [RULES[i] for i in sorted(active)]
 
 
 def _on(model: Any, attribute: str, use: Callable[[Any], None]) -> None:
