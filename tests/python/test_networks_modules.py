@@ -248,7 +248,7 @@ def test_c1_modules_that_are_refused_before_training(kind, monkeypatch):
 
 
 def test_c1_batch_normalization_without_statistics_is_refused_under_hessian():
-    with pytest.raises(ValueError, match=r"rule hessian, but layer '1' \(BatchNorm1d\) has no running"):
+    with pytest.raises(ValueError, match=r"under rule hessian; at width 2, layer '1' \(BatchNorm1d\)"):
         sweep(without_statistics, rule="hessian")
 
 
