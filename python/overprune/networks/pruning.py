@@ -215,7 +215,7 @@ class _Masked(nn.Module):
         self.register_buffer("kept", kept, persistent=False)
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        return weight.masked_fill(~self.kept, 0.0)  # in the layout of the weight
+        return torch.where(self.kept, weight, 0.0)
 
 
 def mask(model: nn.Module, masks: Masks) -> None:
@@ -226,6 +226,8 @@ def mask(model: nn.Module, masks: Masks) -> None:
     """
     for name, layer in prunable(model).items():
         kept = masks[name].bool()
+        if bool(kept.all()):
+            continue  # and the network computes as before, to the last bit
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.register_parametrization(layer, "weight", _Masked(kept), unsafe=True)
             continue
