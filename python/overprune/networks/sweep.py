@@ -65,7 +65,8 @@ def width_sweep(
     model : callable, width -> torch.nn.Module
         For instance `two_layer`, or ``functools.partial(two_layer, inputs=196)``. It draws initial weights
         from torch's global generator. That one, Python's and numpy's are seeded for it and for forward
-        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets.
+        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets. Every call
+        makes a new network, which is copied whole, as `copy.deepcopy` does, and itself left as it is.
     data : NetworkData
     widths : sequence of int
         Widths k, strictly increasing, at least 1.
@@ -112,8 +113,8 @@ def width_sweep(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, the model has no prunable weights, has a layer
-        that cannot be trained or pruned, or does not fit the data, or the store holds another sweep. All of
-        it is asked before anything is trained.
+        that cannot be trained or pruned, cannot be copied, or does not fit the data, or the store holds
+        another sweep. All of it is asked before anything is trained.
     KeyboardInterrupt
         After Ctrl-C; the store keeps every finished cell.
 
