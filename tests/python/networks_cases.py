@@ -57,3 +57,17 @@ def recurrent(k):
         rnn=nn.LSTM(1, k, 2, dropout=0.5, batch_first=True),
         out=nn.Linear(k, 3),
     )
+
+
+def encoder(k):
+    return Net(
+        lambda s, x: s.out(s.body(s.inp(x[..., None])).mean(dim=1)),
+        inp=nn.Linear(1, 4 * k),
+        body=nn.TransformerEncoderLayer(4 * k, 2, 8, batch_first=True),
+        out=nn.Linear(4 * k, 3),
+    )
+
+
+def without_statistics(k):
+    norm = nn.BatchNorm1d(k, track_running_stats=False)
+    return nn.Sequential(nn.Linear(8, k), norm, nn.Linear(k, 3))

@@ -31,7 +31,7 @@ def test_gradient_descent_ends_in_the_minimum_norm_solution(width, kept, activat
     keep = torch.zeros(1, width, dtype=torch.float64)
     keep[0, support] = 1
     pruning.mask(network, {"readout": keep})
-    steps = train(network, parts, Fit(DESCENT, torch.Generator()))
+    _, steps = train(network, parts, Fit(DESCENT, torch.Generator()))
     assert steps < 20_000
     expected = np.zeros(width)
     expected[support] = op.least_squares(Z[:, support], targets.numpy()[:, 0])

@@ -214,6 +214,55 @@ class Evil:
         return open, (str(self.path), "w")
 
 
+def test_d1_gzip_members_and_zeros_between_them_are_read(mnist):
+    directory, arrays = mnist
+    whole = idx(arrays[0])
+    packed = {
+        "two members": gzip.compress(whole[:100]) + bytes(9) + gzip.compress(whole[100:]),
+        "byte by byte": b"".join(gzip.compress(whole[i : i + 1]) for i in range(len(whole))),
+        "empty members": gzip.compress(b"") * 1000 + gzip.compress(whole) + gzip.compress(b""),
+        "not compressed inside": gzip.compress(whole, 0),
+        "zeros after": gzip.compress(whole) + bytes(2**26),
+    }
+    (directory / NAMES[0]).unlink()
+    for content in packed.values():
+        (directory / f"{NAMES[0]}.gz").write_bytes(content)
+        assert np.array_equal(networks.mnist(directory).inputs[:, 0], arrays[0])
+
+
+def test_d1_gzip_files_that_take_long_are_refused(mnist):
+    directory, arrays = mnist
+    whole = gzip.compress(idx(arrays[0]))
+    (directory / NAMES[0]).unlink()
+    path = directory / f"{NAMES[0]}.gz"
+    path.write_bytes(whole)
+    os.truncate(path, 2**36)  # sparse
+    with pytest.raises(ValueError, match=r"must be a gzip file of at most \d+ bytes, got 68719476736"):
+        networks.mnist(directory)
+    for content, reason in (
+        (gzip.compress(b"") * 100_001 + whole, "it has more than 100000 members"),
+        (whole[:-1], "it ends within a member"),
+        (whole + b"more", "incorrect header check"),
+        (whole[:-6] + b"crc" + whole[-3:], "incorrect .* check"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"must be a whole gzip file, got a damaged one: .*{reason}"):
+            networks.mnist(directory)
+
+
+@pytest.mark.parametrize("load", [networks.mnist, networks.cifar10, networks.cifar100])
+def test_d1_what_is_no_place_is_refused(load):
+    for value in (3, None, b"/tmp", ["a"]):
+        with pytest.raises(TypeError, match="directory must be a path, got"):
+            load(value)
+    for value in ("", "\0", "s3://bucket/x", "file:///tmp"):
+        with pytest.raises(ValueError, match="directory must be the "):
+            load(value)
+    with pytest.raises(FileNotFoundError, match="is not a directory") as caught:
+        load("x" * 5000)
+    assert len(str(caught.value)) < 700
+
+
 @pytest.mark.parametrize("suffix", ["", ".bin"])
 def test_d1_pickles_are_refused_and_not_run(tmp_path, suffix):
     marker = tmp_path / "executed"

@@ -150,14 +150,79 @@ def test_c2_validation_returns_the_epoch_before_the_divergence():
 
 
 def test_c2_gradient_descent_that_overflows_ends():
-    x = np.full((20, 3), 1e200)
-    data = networks.from_arrays(x, x[:, :1], x, x[:, :1])
+    x, y = np.full((20, 3), 1e200), np.where(np.arange(20) % 2, 1e200, -1e200)[:, None]
+    data = networks.from_arrays(x, y, x, y)
     with pytest.warns(UserWarning, match="give NaN: width 2, repeat 0: dense"):
         table = sweep(
             lambda k: nn.Linear(3, 1).double(), (2,), data,
             {"optimizer": "gradient_descent", "loss": "squared", "epochs": 100_000}, retrain="none",
         )  # fmt: skip
     assert table.dense_epochs.item() < 100
+
+
+UNITS = {
+    torch.float32: (1e-28, 1e-23, 1e-11, 1e-5, 1e9, 1e20, 1e30),
+    torch.float64: (1e-250, 1e-170, 1e-100, 1e-75, 1e60, 1e80, 1e160, 1e200),
+}
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [(kind, unit) for kind in UNITS for unit in UNITS[kind]])
+def test_c2_gradient_descent_does_not_depend_on_units(dtype, unit):
+    def model(k):
+        readout = nn.Linear(3, 1, bias=False, dtype=dtype)
+        nn.init.zeros_(readout.weight)
+        return readout
+
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    least = np.mean((x @ np.linalg.lstsq(x, y, rcond=None)[0] - y) ** 2)
+    rows = (x * unit).astype(np.float32 if dtype is torch.float32 else np.float64)
+    table = sweep(
+        model, (2,), networks.from_arrays(rows, y, rows, y),
+        {"optimizer": "gradient_descent", "loss": "squared", "epochs": 1000, "stop_loss": 1e-4},
+        retrain="none",
+    )  # fmt: skip
+    assert table.dense_train_error.item() == pytest.approx(least, rel=1e-5)
+    assert table.dense_epochs.item() < 100
+
+
+def test_c2_gradient_descent_whose_curvature_no_unit_makes_a_number_is_nan():
+    x, y = 1e-300 * RNG.normal(size=(20, 3)), RNG.normal(size=(20, 1))
+    with pytest.warns(UserWarning, match="give NaN: width 2, repeat 0: dense"):
+        sweep(
+            lambda k: nn.Linear(3, 1, bias=False).double(), (2,),
+            networks.from_arrays(x, y, x, y),
+            {"optimizer": "gradient_descent", "loss": "squared", "epochs": 10}, retrain="none",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dtype", "level", "spread"),
+    [(torch.half, 0.0, 300.0), (torch.bfloat16, 1024.0, 0.3), (torch.float32, 1.5 * 2**30, 1.0)],
+)
+@pytest.mark.parametrize("optimizer", networks.training.OPTIMIZERS)
+def test_c2_losses_are_measured_in_double_precision(dtype, level, spread, optimizer):
+    class Level(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 1, dtype=dtype)
+
+        def forward(self, x):
+            return self.layer(x) * 0 + level
+
+    x, y = RNG.normal(size=(40, 3)), level + spread * RNG.normal(size=(40, 1))
+    table = sweep(
+        lambda k: Level(), (2,), networks.from_arrays(x, y, x, y),
+        {"optimizer": optimizer, "loss": "squared", "epochs": 1}, retrain="none",
+    )  # fmt: skip
+    assert table.dense_test_error.item() == pytest.approx(np.mean((y - level) ** 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("dtype", [torch.half, torch.float32])
+def test_c2_a_weight_decay_that_the_weights_cannot_hold_is_refused(optimizer, dtype):
+    with pytest.raises(ValueError, match="weight_decay must be a number of the weights' precision, at most"):
+        sweep(lambda k: plain(k).to(dtype), training={"optimizer": optimizer, "weight_decay": 1e300})
 
 
 def test_c2_an_error_of_a_network_that_is_finite_is_raised():

@@ -151,7 +151,7 @@ def test_b2_draws_that_begin_late_are_told_in_threads():
 
         def draw(h):
             calls.append(1)
-            return h + torch.randn_like(h) if len(calls) > 6 else h
+            return h + torch.randn_like(h) if len(calls) > 20 else h
 
         return noisy(draw)(k)
 

@@ -11,11 +11,11 @@ import torch
 from .. import _validate as check
 from .._data_problem import DataProblem
 from .._predict import predict
-from .cells import Factory
+from .copies import Factory, make
 from .data import NetworkData, from_arrays
-from .randomness import seed_of, seeded
+from .randomness import seed_of
 from .table import check_table
-from .training import numbers
+from .training import numbers, to_device
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -182,14 +182,13 @@ def _check_sweep(table: xr.Dataset, data: NetworkData) -> None:
 
 def _features_problem(model: Factory, data: NetworkData, width: int, seed: int, repeat: int) -> DataProblem:
     """The data set of a cell's frozen features."""
-    with seeded(seed_of(seed, width, repeat, "initial"), torch.device("cpu")):
-        network = model(width)
+    here = torch.device("cpu")
+    network = make(model, width, seed_of(seed, width, repeat, "initial"), here)
     if not hasattr(network, "features"):
         raise ValueError(f"model must be a random-feature network, got {type(network).__name__}")
-    parts = data.draw(seed, repeat)
-
-    def rows(part: str) -> Any:
-        with torch.no_grad():
-            return network.features(numbers(torch.from_numpy(parts[part][0]), network)).numpy()
-
-    return DataProblem(rows("train"), parts["train"][1][:, 0], rows("test"), parts["test"][1][:, 0])
+    features: Any = network.features
+    parts = to_device(data.draw(seed, repeat), here)
+    with torch.no_grad():
+        z, z_test = (features(numbers(parts[part][0], network)).numpy() for part in ("train", "test"))
+    y, y_test = (parts[part][1][:, 0].numpy() for part in ("train", "test"))
+    return DataProblem(z, y, z_test, y_test)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import threading
 from collections.abc import Callable
@@ -14,12 +13,12 @@ import torch
 from torch import nn
 
 from . import pruning
+from .copies import Factory, clone, make
 from .data import NetworkData
 from .models import count_parameters, count_prunable
 from .randomness import seed_of, seeded
 from .training import Fit, Tensors, Training, is_finite, measure, one_thread, overflows, to_device, train
 
-Factory = Callable[[int], nn.Module]
 # What a cell tells: the stage, its epoch, and the stage's epochs.
 Tell = Callable[[str, int, int], None]
 
@@ -68,16 +67,15 @@ class _Cell:
 
     def run(self) -> dict[str, Any]:
         task = self.task
-        dense = self.fresh()
-        initial = _state(dense)
+        dense = make(task.model, self.width, self.key("initial"), self.device)
+        initial = clone(dense)
         self.values |= {"parameters": count_parameters(dense), "prunable": count_prunable(dense)}
-        self.values["dense_epochs"] = self.fit(dense, "dense")
+        dense, self.values["dense_epochs"] = self.fit(dense, "dense")
         self.keep("dense", self.measured(dense))
-        trained = _state(dense)
-        scores = self.scores(dense)
+        scores = self.scores(clone(dense))
         self.values["nonzero_weights"] = list(task.counts[self.width])
         for s, count in zip(task.nonzeros, task.counts[self.width], strict=True):
-            self.prune(s, count, initial, trained, scores)
+            self.prune(s, count, initial, dense, scores)
         return self.values
 
     def scores(self, dense: nn.Module) -> pruning.Scores | None:
@@ -89,45 +87,41 @@ class _Cell:
             scores = pruning.scores_of(dense, task.rule, self.first_rows(), task.training.loss, generator)
         return scores if all(bool(score.isfinite().all()) for score in scores.values()) else None
 
-    def prune(self, s: int, count: int, initial: Any, trained: Any, scores: pruning.Scores | None) -> None:
+    def prune(
+        self, s: int, count: int, initial: nn.Module, trained: nn.Module, scores: pruning.Scores | None
+    ) -> None:
         """The pruned and the retrained network of one number of nonzeros, or NaN where there is none."""
         if count == 0 or scores is None:
             self.append("pruned", None)
             self.append("retrained", None, 0)
             return
-        network = self.fresh(trained)
+        network = clone(trained)
         masks = pruning.apply(network, scores, count, self.task.scope)
         self.append("pruned", self.measured(network))
         if self.task.retrain == "none":
             self.append("retrained", None, 0)
             return
-        network = self.fresh(initial if self.task.retrain == "rewind" else trained)
+        network = clone(initial if self.task.retrain == "rewind" else trained)
         pruning.mask(network, masks)
-        epochs = self.fit(network, f"retrained s={s}", retraining=True)
+        network, epochs = self.fit(network, f"retrained s={s}", retraining=True)
         if is_finite(network):
             pruning.check_count(network, masks, count)
         self.append("retrained", self.measured(network), epochs)
 
-    def fresh(self, state: Any = None) -> nn.Module:
-        """A network of the width: as it is initialized, or with another's values."""
-        with seeded(seed_of(self.task.seed, self.width, self.repeat, "initial"), self.device):
-            network = self.task.model(self.width)
-        if state is not None:
-            network.load_state_dict(copy.deepcopy(state))
-        return network.to(self.device)
+    def key(self, *purpose: str) -> int:
+        return seed_of(self.task.seed, self.width, self.repeat, *purpose)
 
     def generator(self, purpose: str) -> torch.Generator:
-        key = seed_of(self.task.seed, self.width, self.repeat, purpose)
-        return torch.Generator().manual_seed(key)
+        return torch.Generator().manual_seed(self.key(purpose))
 
     def seeded(self, *purpose: str) -> contextlib.AbstractContextManager[None]:
         """The global generators, for layers and forward passes that draw."""
         if self.task.beside and threading.current_thread() is not threading.main_thread():
             return contextlib.nullcontext()
-        return seeded(seed_of(self.task.seed, self.width, self.repeat, *purpose), self.device)
+        return seeded(self.key(*purpose), self.device)
 
-    def fit(self, network: nn.Module, stage: str, retraining: bool = False) -> int:
-        """Trains a network; returns the epochs. An error that overflow leads to ends the training."""
+    def fit(self, network: nn.Module, stage: str, retraining: bool = False) -> tuple[nn.Module, int]:
+        """The trained network and the epochs. An error that overflow leads to ends the training."""
         finished = 0
 
         def tell(epoch: int, epochs: int) -> None:
@@ -142,7 +136,7 @@ class _Cell:
         except Exception:
             if not self.overflowed(network):
                 raise
-            return finished + 1
+            return network, finished + 1
 
     def measured(self, network: nn.Module) -> dict[str, float] | None:
         """Error and loss by part, under the same draws for every network; None where it diverged."""
@@ -182,14 +176,6 @@ class _Cell:
 
     def quantities(self) -> list[str]:
         return [f"{part}_{what}" for part in self.parts for what in ("error", "loss")]
-
-
-def _state(network: nn.Module) -> dict[str, Any]:
-    """Values apart from the network's; what is no tensor is copied too."""
-    return {
-        name: value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
-        for name, value in network.state_dict().items()
-    }
 
 
 def diverged(values: dict[str, Any], task: Task, width: int) -> list[str]:

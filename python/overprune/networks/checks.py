@@ -1,14 +1,8 @@
-"""Whether a network can be trained, pruned and trained again: asked before a sweep trains anything.
-
-Two parts: `check_layers` looks at the layers, and `rehearse` makes every step of a cell once, on two rows.
-"""
+"""Whether layers have weights that can be pruned: looked at before a sweep trains anything."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,34 +10,36 @@ from torch import nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from . import pruning
-from .data import NetworkData
-from .models import check_materialized, count_prunable, named, sources_of, weight_layers
-from .randomness import GlobalGenerators, seeded
-from .training import Fit, Tensors, Training, is_finite, numbers, one_thread, to_device, train
+from .models import LAYERS, check_materialized, count_prunable, named, sources_of, weight_layers
 
 
-def check_layers(network: nn.Module, width: int, rule: str) -> None:
+def check_layers(network: nn.Module, width: int) -> None:
     """Refuses layers whose weights cannot be deleted, with the reason."""
     check_materialized(network)
+    _check_scripted(network)
     layers = weight_layers(network)
     for name, layer in layers.items():
         reason = _computed(layer) or next(filter(None, map(_unfit, _own_sources(layer))), None)
         if reason:
             raise ValueError(f"model must have weights that can be pruned, but {named(name, layer)} {reason}")
     _check_shared(network)
-    if rule == "hessian":
-        for name, layer in network.named_modules():
-            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.running_mean is None:
-                raise ValueError(
-                    f"model must treat rows one by one under rule hessian, but {named(name, layer)} "
-                    "has no running statistics"
-                )
     if count_prunable(network) == 0:
         raise ValueError(
             "model must have prunable weights, trained ones of Linear or convolution layers; "
             f"width {width} has none"
         )
+
+
+def _check_scripted(network: nn.Module) -> None:
+    """Refuses what would be a layer to prune, were it not compiled."""
+    kinds = {kind.__name__ for kind in LAYERS}
+    for name, layer in network.named_modules():
+        compiled = isinstance(layer, torch.jit.ScriptModule) and layer.original_name in kinds
+        if compiled and any(parameter.requires_grad for parameter in layer.parameters()):
+            raise ValueError(
+                f"model must have weights that can be pruned, but {named(name, layer)} is a "
+                f"{layer.original_name} compiled by torch.jit.script; give the layer itself"
+            )
 
 
 def _own_sources(layer: nn.Module) -> list[nn.Parameter]:
@@ -95,6 +91,7 @@ def _check_shared(network: nn.Module) -> None:
                     f"model must parametrize a weight once, but {named(first, other)} and "
                     f"{named(name, layer)} compute theirs from the same parameter"
                 )
+    _check_originals(network)
     neighbours: dict[int, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in network.named_parameters():
         if parameter.device.type != "meta" and parameter.layout == torch.strided and parameter.numel():
@@ -105,6 +102,21 @@ def _check_shared(network: nn.Module) -> None:
                 raise ValueError(
                     "model must share a weight by sharing its parameter, but the parameters "
                     f"{name!r} and {another!r} are two in the same memory"
+                )
+
+
+def _check_originals(network: nn.Module) -> None:
+    """Refuses a parametrized weight that another layer uses as it was before: there it would stay dense."""
+    for name, layer in weight_layers(network).items():
+        if not parametrize.is_parametrized(layer, "weight"):
+            continue
+        steps: Any = layer.parametrizations.weight
+        originals = {id(parameter) for parameter in steps.parameters(recurse=False)}
+        for other, module in network.named_modules():
+            if module is not steps and originals & {id(p) for p in module._parameters.values()}:
+                raise ValueError(
+                    f"model must share a weight as it is parametrized, but {named(other, module)} has the "
+                    f"one from which {named(name, layer)} computes its own"
                 )
 
 
@@ -125,112 +137,3 @@ def _overlap(parameters: list[nn.Parameter]) -> bool:
         [places.as_strided(p.shape, p.stride(), p.storage_offset()).flatten() for p in parameters]
     )
     return len(used.unique()) < len(used)
-
-
-def rehearse(
-    network: nn.Module,
-    data: NetworkData,
-    width: int,
-    settings: Training,
-    *,
-    rule: str,
-    scope: str,
-    device: str,
-) -> bool:
-    """Makes every step of a cell on two rows; returns whether forward passes draw from a global generator.
-
-    What fails, fails here, with the name of the layer that was at work.
-    """
-    place = torch.device(device)
-    inputs, targets = (part[:2] for part in (data.inputs, data.targets))
-    rows = to_device({"rows": (inputs, targets)}, place)["rows"]
-    network.to(place)
-    with one_thread(), seeded(0, place):
-        before = GlobalGenerators(place)
-        _check_outputs(network, rows, data, width)
-        _check_settings(rows[0], data, settings)
-        _steps(network, rows, data, width, settings, rule, scope)
-        return before.moved()
-
-
-def _check_outputs(network: nn.Module, rows: Tensors, data: NetworkData, width: int) -> None:
-    inputs, targets = rows
-    network.eval()
-    with torch.no_grad(), _blamed(network, f"take inputs of shape {tuple(inputs.shape)}", width):
-        outputs: Any = network(numbers(inputs, network))
-    wanted = data.classes or targets.shape[1]
-    expected = f"model must return ({len(inputs)}, {wanted}) outputs"
-    if not isinstance(outputs, torch.Tensor):
-        raise ValueError(f"{expected} in one tensor, got a {type(outputs).__name__} at width {width}")
-    if (
-        tuple(outputs.shape[:1]) != (len(inputs),)
-        or outputs.ndim != 2
-        or (outputs.shape[1] < wanted if data.classes else outputs.shape[1] != wanted)
-    ):
-        raise ValueError(f"{expected}, got {tuple(outputs.shape)}")
-    if not outputs.is_floating_point():
-        raise ValueError(f"{expected} of real numbers, got {outputs.dtype} at width {width}")
-
-
-def _check_settings(inputs: torch.Tensor, data: NetworkData, settings: Training) -> None:
-    if settings.loss == "cross_entropy" and not data.classes:
-        raise ValueError('loss must be "squared" for real targets, got "cross_entropy"')
-    if inputs.ndim != 4 and "crop_flip" in (settings.augment, settings.retrain_augment):
-        raise ValueError(f'augment "crop_flip" needs images, got rows of shape {tuple(inputs.shape[1:])}')
-
-
-def _steps(
-    network: nn.Module,
-    rows: Tensors,
-    data: NetworkData,
-    width: int,
-    settings: Training,
-    rule: str,
-    scope: str,
-) -> None:
-    """A step of training, scores, deleting half of the weights, another step, and whether they stay at 0."""
-    generator = torch.Generator().manual_seed(0)
-    once = dataclasses.replace(settings, epochs=1, retrain_epochs=1, learning_rate=1e-8, stop_loss=0.0)
-    few = min(2, settings.batch, data.train_rows - data.validation_rows, len(rows[0]))
-    parts = {"train": (rows[0][:few], rows[1][:few]), "validation": rows}
-    with _blamed(network, "be one that trains", width):
-        train(network, parts, Fit(once, generator))
-    if not is_finite(network):
-        return  # a cell of it is NaN, which the table says
-    with _blamed(network, f"be one that rule {rule} scores", width):
-        scores = pruning.scores_of(network, rule, rows, settings.loss, generator, outputs=1)
-    scores = {name: score.nan_to_num() for name, score in scores.items()}
-    kept = (sum(score.numel() for score in scores.values()) + 1) // 2
-    with _blamed(network, "be one that can be pruned", width):
-        masks = pruning.apply(network, scores, kept, scope)
-    with _blamed(network, "be one that trains when pruned", width):
-        train(network, parts, Fit(once, generator, retraining=True))
-        network.eval()
-        with torch.no_grad():
-            network(numbers(rows[0], network))
-        if is_finite(network):
-            pruning.check_count(network, masks, kept)
-
-
-@contextmanager
-def _blamed(network: nn.Module, what: str, width: int) -> Iterator[None]:
-    """Whatever the user's network raises, as one sentence that names the innermost layer at work."""
-    try:
-        yield
-    except Exception as error:
-        line = " ".join(str(error).split()) or type(error).__name__
-        at = _layer_at_work(network, error)
-        where = "" if at is None else f", {at}"
-        line = line if len(line) <= 200 else f"{line[:197]}..."
-        raise ValueError(f"model must {what}; at width {width}{where}: {line}") from None
-
-
-def _layer_at_work(network: nn.Module, error: BaseException) -> str | None:
-    names = {id(layer): name for name, layer in network.named_modules()}
-    found, trace = None, error.__traceback__
-    while trace is not None:
-        layer = trace.tb_frame.f_locals.get("self")
-        if isinstance(layer, nn.Module) and id(layer) in names:
-            found = named(names[id(layer)], layer)
-        trace = trace.tb_next
-    return found

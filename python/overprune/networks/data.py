@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _paths, datasets
 from .. import _validate as check
-from .. import datasets
 from .._provenance import array_hash
 from .._targets import read_targets
 from . import files
@@ -288,9 +287,9 @@ def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     ------
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
-    ValueError
-        If a file is damaged, the files are larger than 700 MB together (EMNIST's are 640), or an option is
-        out of range.
+    TypeError, ValueError
+        If the directory is no path, a file is damaged, the files are larger than 700 MB together (EMNIST's
+        are 640), or an option is out of range.
 
     Examples
     --------
@@ -298,7 +297,8 @@ def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     >>> networks.mnist("MNIST/raw", label_noise=0.1)  # doctest: +SKIP
     """
     return from_arrays(
-        *files.read_mnist(Path(directory)), **{"name": "mnist", "task": "classification", **options}
+        *files.read_mnist(_paths.local(directory, "directory")),
+        **{"name": "mnist", "task": "classification", **options},
     )
 
 
@@ -323,8 +323,9 @@ def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     ------
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
-    ValueError
-        If a file is damaged or larger than the set's own, or an option out of range.
+    TypeError, ValueError
+        If the directory is no path, a file is damaged or larger than the set's own, or an option is out of
+        range.
 
     Examples
     --------
@@ -332,7 +333,8 @@ def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     >>> networks.cifar10("data", validation=0.1)  # doctest: +SKIP
     """
     return from_arrays(
-        *files.read_cifar10(Path(directory)), **{"name": "cifar10", "task": "classification", **options}
+        *files.read_cifar10(_paths.local(directory, "directory")),
+        **{"name": "cifar10", "task": "classification", **options},
     )
 
 
@@ -356,8 +358,9 @@ def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     ------
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
-    ValueError
-        If a file is damaged or larger than the set's own, or an option out of range.
+    TypeError, ValueError
+        If the directory is no path, a file is damaged or larger than the set's own, or an option is out of
+        range.
 
     Examples
     --------
@@ -365,7 +368,8 @@ def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     >>> networks.cifar100("data", validation=0.1)  # doctest: +SKIP
     """
     return from_arrays(
-        *files.read_cifar100(Path(directory)), **{"name": "cifar100", "task": "classification", **options}
+        *files.read_cifar100(_paths.local(directory, "directory")),
+        **{"name": "cifar100", "task": "classification", **options},
     )
 
 

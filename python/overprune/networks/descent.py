@@ -8,6 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+# Sums of squares from which on it does not matter that some squares are 0.
+_LEAST = {
+    kind: torch.finfo(kind).tiny / torch.finfo(kind).eps ** 2 for kind in (torch.float32, torch.float64)
+}
+
 
 def descend(
     model: nn.Module,
@@ -29,19 +34,28 @@ def descend(
     model.eval()
     body, head = _frozen_part(model, inputs)
     weights = [p for p in model.parameters() if p.requires_grad]
+    writes = _writes(head, body)
+
+    def value() -> torch.Tensor:
+        return loss(head(body.clone() if writes else body))
+
+    curvature, unit = _curvature_and_unit(value, weights)
 
     def gradient(at: list[torch.Tensor]) -> list[torch.Tensor]:
         with torch.no_grad():
-            for parameter, value in zip(weights, at, strict=True):
-                parameter.copy_(value)
-        return list(torch.autograd.grad(loss(head(body)), weights))
+            for parameter, values in zip(weights, at, strict=True):
+                parameter.copy_(values)
+        return list(torch.autograd.grad(value(), weights, unit))
 
     here = [p.detach().clone() for p in weights]
     ahead, slope = here, gradient(here)
     first = _norm(slope)
-    if first == 0.0 or not math.isfinite(first):
+    if first == 0.0:
         return 0
-    size = 1.0 / _curvature(lambda: loss(head(body)), weights)
+    if not 0.0 < curvature < math.inf:
+        gradient([torch.full_like(v, math.nan) for v in here])  # as a training that diverges
+        return 0
+    size = 1.0 / curvature
     momentum, step = 1.0, 0
     for step in range(1, steps + 1):
         there = [v - size * g for v, g in zip(ahead, slope, strict=True)]
@@ -70,19 +84,57 @@ def _frozen_part(model: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, 
     return inputs, model
 
 
+def _writes(head: Callable[..., torch.Tensor], body: torch.Tensor) -> bool:
+    """Whether the network changes what it is given."""
+    given = body.clone()
+    with torch.no_grad():
+        head(given)
+    return not torch.equal(given, body)
+
+
 def _norm(values: list[torch.Tensor]) -> float:
-    return sum(float((v**2).sum()) for v in values) ** 0.5
+    """The Euclidean norm, of numbers whose squares are 0 or infinite too."""
+    total = sum(float((v**2).sum()) for v in values)
+    if _LEAST.get(values[0].dtype, math.inf) < total < math.inf or math.isnan(total):
+        return total**0.5
+    largest = max(float(v.abs().max()) for v in values if v.numel())
+    if largest in (0.0, math.inf):
+        return largest
+    return largest * sum(float(((v.double() / largest) ** 2).sum()) for v in values) ** 0.5
 
 
-def _curvature(loss: Callable[[], torch.Tensor], weights: list[torch.Tensor]) -> float:
+def _curvature_and_unit(
+    loss: Callable[[], torch.Tensor], weights: list[torch.Tensor]
+) -> tuple[float, torch.Tensor | None]:
+    """The loss's curvature, and the unit of the loss; None is 1.
+
+    Inputs in units that are far from 1 have curvatures that no number holds, unless the loss has others.
+    """
+    plain = torch.ones_like(loss())
+    kind = torch.finfo(plain.dtype)
+    far = round(0.8 * math.log2(kind.max))
+    found = _curvature(loss, weights, None)
+    for unit in (None, plain * 2.0**-far, plain * 2.0**far):
+        curvature = found if unit is None else _curvature(loss, weights, unit)
+        if kind.tiny / kind.eps < curvature < kind.max * kind.eps:
+            return curvature, unit
+    return found, None
+
+
+def _curvature(
+    loss: Callable[[], torch.Tensor], weights: list[torch.Tensor], unit: torch.Tensor | None
+) -> float:
     """The largest eigenvalue of the loss's Hessian, from below by at most a few per cent, and 5 % more."""
-    slope = torch.autograd.grad(loss(), weights, create_graph=True)
+    slope = torch.autograd.grad(loss(), weights, unit, create_graph=True)
     # Started along the gradient, which has a part in every direction that the descent can take.
-    direction, value = [g.detach() / _norm([s.detach() for s in slope]) for g in slope], 0.0
+    length = _norm([s.detach() for s in slope])
+    if length == 0.0 or not math.isfinite(length):
+        return length
+    direction, value = [s.detach() / length for s in slope], 0.0
     for _ in range(100):
         product = torch.autograd.grad(slope, weights, direction, retain_graph=True)
         before, value = value, _norm(list(product))
-        if value == 0.0 or abs(value - before) < 1e-3 * value:
+        if value in (0.0, math.inf) or math.isnan(value) or abs(value - before) < 1e-3 * value:
             break
         direction = [p / value for p in product]
-    return 1.05 * value if value > 0 else 1.0
+    return 1.05 * value

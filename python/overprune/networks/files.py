@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import math
 import os
 import stat
@@ -14,6 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from .._validate import shown
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -27,6 +28,8 @@ _MNIST = (
 )
 # The largest set in MNIST's format, EMNIST, has 814,255 images, 640 MB.
 _IDX_ROWS, _IDX_BYTES = 10**6, 700 * 10**6
+# More than a gzip file's own bytes beside its content, and than the members of one made block by block.
+_SPARE, _MEMBERS = 2**20, 10**5
 _PIXELS = 3 * 32 * 32
 
 
@@ -62,11 +65,59 @@ def read_idx(path: Path, ndim: int, largest: int) -> Bytes:
     with _open_regular(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        try:
-            with gzip.GzipFile(fileobj=file) if compressed else file as stream:
-                return _idx(stream, path, ndim, largest)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path} must be a whole gzip file, got a damaged one: {error}") from None
+        if not compressed:
+            return _idx(file, path, ndim, largest)
+        size, most = os.fstat(file.fileno()).st_size, largest + largest // 100 + _SPARE
+        if size > most:
+            raise ValueError(f"{path} must be a gzip file of at most {most} bytes, got {size}")
+        return _idx(_Gunzip(file, path), path, ndim, largest)
+
+
+class _Gunzip:
+    """The content of a gzip file: members one after the other, and zeros between and after them.
+
+    The module gzip takes minutes for zeros and empty members that a file of its size may have.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file, self._path, self._left = file, path, b""
+        self._member: Any = None
+        self._members = 0
+
+    def read(self, count: int) -> bytes:
+        """So many bytes, fewer only at the end."""
+        parts: list[bytes] = []
+        while count > 0 and self._more():
+            try:
+                parts.append(self._member.decompress(self._left, count))
+            except zlib.error as error:
+                raise self._damaged(str(error)) from None
+            self._left = self._member.unused_data or self._member.unconsumed_tail
+            count -= len(parts[-1])
+        return b"".join(parts)
+
+    def _more(self) -> bool:
+        """Whether there is a member to go on with; then there is something of it to decompress."""
+        between = self._member is None or self._member.eof
+        while True:
+            if between:
+                self._left = self._left.lstrip(b"\0")
+            if self._left:
+                break
+            self._left = self._file.read(1 << 16)
+            if not self._left:
+                if between:
+                    return False
+                raise self._damaged("it ends within a member")
+        if between:
+            self._members += 1
+            if self._members > _MEMBERS:
+                raise self._damaged(f"it has more than {_MEMBERS} members")
+            self._member = zlib.decompressobj(wbits=31)
+        return True
+
+    def _damaged(self, reason: str) -> ValueError:
+        return ValueError(f"{self._path} must be a whole gzip file, got a damaged one: {reason}")
 
 
 def _idx(stream: Any, path: Path, ndim: int, largest: int) -> Bytes:
@@ -163,22 +214,23 @@ def _find(
 ) -> list[Path]:
     """The paths of the files; FileNotFoundError that lists all names where one is missing."""
     places = [directory] if folder is None else [directory, directory / folder]
-    for place in places:
-        found = [[p for s in suffixes if (p := place / (name + s)).is_file()] for name in names]
+    for parent in places:
+        found = [[p for s in suffixes if os.path.isfile(p := parent / (name + s))] for name in names]
         if all(found):
             return [paths[0] for paths in found]
     expected = ", ".join(names) + (" (each may end in .gz)" if len(suffixes) > 1 else "")
     inside = "" if folder is None else f", or a folder {folder} with them"
-    what = "is not a directory" if not directory.is_dir() else "lacks some of them"
+    what = "is not a directory" if not os.path.isdir(directory) else "lacks some of them"
     if pickled and _has_pickles(directory, names, pickled):
         what = "has the python version, whose pickles are not read: get the binary version"
+    place = str(directory) if len(str(directory)) <= 200 else shown(str(directory))
     raise FileNotFoundError(
-        f"directory must hold the files {expected}{inside}; {directory} {what}. Nothing is downloaded: "
-        "get the files from the data set's own page"
+        f"directory must hold the files {expected}{inside}; {place} {what}. "
+        "Nothing is downloaded: get the files from the data set's own page"
     )
 
 
 def _has_pickles(directory: Path, names: Sequence[str], folder: str) -> bool:
     return directory.name == folder or any(
-        (place / names[0].removesuffix(".bin")).is_file() for place in (directory, directory / folder)
+        os.path.isfile(place / names[0].removesuffix(".bin")) for place in (directory, directory / folder)
     )

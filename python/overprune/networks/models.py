@@ -13,6 +13,10 @@ from torch.nn.utils import parametrize
 from .. import _validate as check
 from .randomness import seeded
 
+# The layers whose weights are pruned.
+LAYERS = (
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+)  # fmt: skip
 _ACTIVATIONS = {
     "relu": torch.relu,
     "tanh": torch.tanh,
@@ -254,7 +258,7 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Module]:
-    """The layers whose weights pruning may delete, by name: every trained Linear and ConvNd weight.
+    """The layers whose weights pruning may delete, by name: every trained weight of `LAYERS`.
 
     A weight that several layers have is there once, under the name of the first.
     """
@@ -269,9 +273,8 @@ def prunable(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def weight_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """All Linear and ConvNd layers, trained or frozen, by name."""
-    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    return {name: layer for name, layer in model.named_modules() if isinstance(layer, layers)}
+    """All Linear and convolution layers, trained or frozen, by name."""
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, LAYERS)}
 
 
 def sources_of(layer: nn.Module) -> list[nn.Parameter]:
@@ -303,9 +306,10 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
 def count_prunable(model: nn.Module) -> int:
     """Count the weights that pruning may delete.
 
-    The trained weights of Linear and convolution layers, the readout's and the shortcuts' too. Biases and
-    batch normalization are never pruned, nor are frozen weights. A weight that several layers share counts
-    once; of a parametrized one (spectral or weight norm) the entries of the weight that the layer uses count.
+    The trained weights of Linear and convolution layers, transposed ones, the readout's and the shortcuts'
+    too. Biases and batch normalization are never pruned, nor are frozen weights. A weight that several layers
+    share counts once; of a parametrized one (spectral or weight norm) the entries of the weight that the
+    layer uses count.
 
     Parameters
     ----------

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import torch
+
 from .cells import Task, Tell
+from .randomness import undisturbed
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Progress:
 
     def __init__(self, task: Task, cells: list[tuple[int, int]], show: bool | Callable[[Step], None]) -> None:
         self._call = show if callable(show) else None
+        self._device = torch.device(task.device)
         self._bar: Any = None
         self._began, self._units, self._base = time.monotonic(), 0.0, 0.0
         self._stages = {
@@ -106,4 +110,5 @@ class Progress:
             done = units / self._total
             spent = time.monotonic() - self._began
             left = spent * (1 - done) / done if done > 0 else float("nan")
-            self._call(Step(width, repeat, stage, epoch, epochs, done, left))
+            with undisturbed(self._device):
+                self._call(Step(width, repeat, stage, epoch, epochs, done, left))

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from .copies import clone
 from .models import named, prunable, weight_of
-from .training import Tensors, numbers
+from .training import Tensors, at_least_single, numbers
 
 RULES = ("magnitude", "hessian", "random")
 SCOPES = ("global", "layer")
@@ -32,18 +33,13 @@ def scores_of(
 
     h is the diagonal of the Gauss-Newton matrix of the mean loss over the rows; see `curvatures`.
     """
-    weights = {name: _at_least_single(weight_of(layer)) for name, layer in prunable(model).items()}
+    weights = {name: at_least_single(weight_of(layer)) for name, layer in prunable(model).items()}
     if rule == "magnitude":
         return {name: w.abs() for name, w in weights.items()}
     if rule == "hessian":
         found = curvatures(model, rows, loss, outputs=outputs)
         return {name: 0.5 * found[name] * w**2 for name, w in weights.items()}
     return {name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in weights.items()}
-
-
-def _at_least_single(values: torch.Tensor) -> torch.Tensor:
-    """Numbers of 16 bits as 32: squares of small weights are 0 in half precision."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def curvatures(
@@ -66,23 +62,40 @@ def curvatures(
         uses = {slot: layer_of[id(value)] for slot, value in slots.items() if id(value) in layer_of}
         fixed = {slot: value.detach() for slot, value in slots.items() if slot not in uses}
         weights = {name: parameter.detach() for name, parameter in parameters.items()}
+        shadow = clone(model)  # what torch.func leaves in a network is of no use outside
 
-        def one(weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int) -> torch.Tensor:
+        def swapped(weights: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
             values = {**fixed, **{slot: weights[name] for slot, name in uses.items()}}
-            f = torch.func.functional_call(model, values, (x[None],), tie_weights=False)[0]
+            found: torch.Tensor = torch.func.functional_call(shadow, values, (x[None],), tie_weights=False)
+            return found
+
+        def one(f: torch.Tensor, c: int) -> torch.Tensor:
+            f = at_least_single(f[0])
             return f[c] if loss == "squared" else torch.log_softmax(f, dim=0)[c]
 
-        slopes = _slopes(one)
-        total = {name: torch.zeros_like(_at_least_single(value)) for name, value in weights.items()}
+        def alone(x: torch.Tensor, c: int) -> dict[str, torch.Tensor]:
+            slope = torch.autograd.grad(
+                one(model(x[None].clone()), c), list(parameters.values()), allow_unused=True
+            )
+            return {
+                name: torch.zeros_like(p) if g is None else g
+                for (name, p), g in zip(parameters.items(), slope, strict=True)
+            }
+
+        own = dict(shadow.named_parameters(remove_duplicate=False))
+        row = numbers(rows[0][:1], model)[0]
+        unseen = _unseen(lambda: swapped(weights, row), [own[slot] for slot in uses])
+        slopes = _slopes(None if unseen else lambda w, x, c: one(swapped(w, x), c), alone)
+        total = {name: torch.zeros_like(at_least_single(value)) for name, value in weights.items()}
         inputs = rows[0]
         for first in range(0, len(inputs), chunk):
             x = numbers(inputs[first : first + chunk], model)
             with torch.no_grad():
-                f = model(x)
+                f = at_least_single(model(x.clone()))
             weight = torch.full_like(f, 2.0) if loss == "squared" else torch.softmax(f, dim=1)
             for c in range(min(f.shape[1], outputs or f.shape[1])):
                 for name, g in slopes(weights, x, c).items():
-                    squares = _at_least_single(g) ** 2
+                    squares = at_least_single(g) ** 2
                     total[name] += torch.einsum("n,n...->...", weight[:, c].to(squares.dtype), squares)
     return {name: h / len(inputs) for name, h in total.items()}
 
@@ -133,20 +146,37 @@ def _shifts(model: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
 Slopes = Callable[[Mapping[str, torch.Tensor], torch.Tensor, int], dict[str, torch.Tensor]]
 
 
-def _slopes(one: Callable[..., torch.Tensor]) -> Slopes:
-    """Derivatives of `one` for every row: of all rows at once where the network's operations allow it."""
-    grad = torch.func.grad(one)
-    together = torch.func.vmap(grad, in_dims=(None, 0, None), randomness="different")
-    alone = False
+def _unseen(swapped: Callable[[], torch.Tensor], parameters: list[nn.Parameter]) -> bool:
+    """Whether outputs made of other values in every known place still depend on the parameters, or none are.
+
+    A network may hold its weights in lists and closures, too.
+    """
+    try:
+        outputs = swapped()
+        if not outputs.requires_grad:
+            return False
+        return any(g is not None for g in torch.autograd.grad(outputs.sum(), parameters, allow_unused=True))
+    except Exception:  # a network that torch.func cannot call
+        return True
+
+
+def _slopes(
+    one: Callable[..., torch.Tensor] | None, alone: Callable[[torch.Tensor, int], dict[str, torch.Tensor]]
+) -> Slopes:
+    """Derivatives for every row: of `one`, all rows at once, where there is one and torch.func knows its
+    operations; otherwise row by row."""
+    together = None
+    if one is not None:
+        together = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0, None), randomness="different")
 
     def slopes(weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int) -> dict[str, torch.Tensor]:
-        nonlocal alone
-        if not alone:
+        nonlocal together
+        if together is not None:
             try:
-                return together(weights, x, c)
-            except Exception:  # branches on values, operations that vmap does not know
-                alone = True
-        rows = [grad(weights, row, c) for row in x]
+                return together(weights, x.clone(), c)
+            except Exception:  # branches on values, counters, operations that torch.func does not know
+                together = None
+        rows = [alone(row, c) for row in x]
         return {name: torch.stack([row[name] for row in rows]) for name in weights}
 
     return slopes
@@ -196,6 +226,8 @@ def mask(model: nn.Module, masks: Masks) -> None:
     """
     for name, layer in prunable(model).items():
         kept = masks[name].bool()
+        if bool(kept.all()):
+            continue  # and the network computes as before, to the last bit
         if parametrize.is_parametrized(layer, "weight"):
             parametrize.register_parametrization(layer, "weight", _Masked(kept), unsafe=True)
             continue

@@ -7,9 +7,11 @@ import hashlib
 import random
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 _GLOBAL = threading.RLock()
 
@@ -23,14 +25,21 @@ def seed_of(*key: int | str) -> int:
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """The global generators begin at a seed and are afterwards as they were; one thread at a time."""
-    with _GLOBAL:
-        before = GlobalGenerators(device)
+    with undisturbed(device):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
+        yield
+
+
+@contextlib.contextmanager
+def undisturbed(device: torch.device) -> Iterator[None]:
+    """The global generators are afterwards as they were; one thread at a time."""
+    with _GLOBAL:
+        before = GlobalGenerators(device)
         try:
             yield
         finally:
@@ -64,3 +73,19 @@ class GlobalGenerators:
         cuda = None if self._cuda is None else self._cuda.numpy().tobytes()
         name, keys, *rest = self._numpy
         return self._torch.numpy().tobytes(), cuda, self._python, name, np.asarray(keys).tobytes(), *rest
+
+
+class Draws(TorchDispatchMode):
+    """Whether operations of torch draw from a global generator, even where a forward pass puts it back."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device, self.seen = device, False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if self.seen or torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **(kwargs or {}))
+        before = GlobalGenerators(self._device)
+        found = func(*args, **(kwargs or {}))
+        self.seen = before.moved()  # dropout of nothing draws nothing
+        return found

@@ -20,12 +20,14 @@ from .. import _validate as check
 from .._functions import qualified_name
 from .._version import __version__
 from . import pruning
-from .cells import KEEP, RETRAIN, Factory, Task, diverged, misfit, run_cell
-from .checks import check_layers, rehearse
+from .cells import KEEP, RETRAIN, Task, diverged, misfit, run_cell
+from .checks import check_layers
+from .copies import Factory
 from .data import NetworkData
 from .models import count_prunable
 from .progress import Progress, Step
 from .randomness import GlobalGenerators, seed_of, seeded
+from .rehearsal import rehearse
 from .store import CellStore
 from .table import table_of
 from .training import Training
@@ -63,7 +65,8 @@ def width_sweep(
     model : callable, width -> torch.nn.Module
         For instance `two_layer`, or ``functools.partial(two_layer, inputs=196)``. It draws initial weights
         from torch's global generator. That one, Python's and numpy's are seeded for it and for forward
-        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets.
+        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets. Every call
+        makes a new network, which is copied whole, as `copy.deepcopy` does, and itself left as it is.
     data : NetworkData
     widths : sequence of int
         Widths k, strictly increasing, at least 1.
@@ -110,8 +113,8 @@ def width_sweep(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, the model has no prunable weights, has a layer
-        that cannot be trained or pruned, or does not fit the data, or the store holds another sweep. All of
-        it is asked before anything is trained.
+        that cannot be trained or pruned, cannot be copied, or does not fit the data, or the store holds
+        another sweep. All of it is asked before anything is trained.
     KeyboardInterrupt
         After Ctrl-C; the store keeps every finished cell.
 
@@ -164,7 +167,7 @@ def width_sweep(
     have, draws = {}, False
     for k in sorted({*ks, *ss}):
         network = _make(model, k, where)
-        check_layers(network, k, rule)
+        check_layers(network, k)
         have[k] = count_prunable(network)
         if k in ks:
             draws |= rehearse(network, data, k, settings, rule=rule, scope=scope, device=where)
@@ -269,14 +272,24 @@ def _device(device: Any) -> str:
         raise ValueError(f"device must be a device of torch, got {check.shown(device)}: {error}") from None
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device must be there, got {check.shown(device)} where torch finds no CUDA")
+    try:
+        float(torch.zeros((), device=found))
+    except Exception as error:  # of kinds that differ from device to device
+        line = " ".join(str(error).split())
+        raise ValueError(f"device must hold numbers, got {check.shown(device)}: {line[:100]}") from None
     return str(found)
 
 
 def _make(model: Factory, width: int, device: str) -> nn.Module:
+    """What the user's function makes: its own, to look at."""
     with seeded(seed_of(0, width, "probe"), torch.device(device)):
         network = model(width)
-    if not isinstance(network, nn.Module):
-        raise TypeError(f"model must return a torch.nn.Module, got {check.shown(network)} for width {width}")
+        if not isinstance(network, nn.Module):
+            raise TypeError(
+                f"model must return a torch.nn.Module, got {check.shown(network)} for width {width}"
+            )
+        if model(width) is network:
+            raise ValueError(f"model must make a new network in every call, got one twice for width {width}")
     return network
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from .. import _validate as check
+from .copies import clone
 from .data import Array
 from .descent import descend
 
@@ -24,6 +25,8 @@ LOSSES = ("cross_entropy", "squared")
 OPTIMIZERS = ("adam", "sgd", "gradient_descent")
 AUGMENTS = ("none", "crop_flip")
 SELECTIONS = ("last", "validation")
+# Rows that are measured at once.
+MEASURED = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,22 +156,31 @@ def one_thread() -> Iterator[None]:
 
 
 def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> dict[str, Tensors]:
-    """All rows as tensors of the device. Bytes become numbers in [0, 1] there, batch by batch."""
+    """All rows as tensors of the device. Bytes become numbers in [0, 1] there, batch by batch.
+
+    On a CPU they are the user's arrays where those can be written to: networks get copies, see `numbers`.
+    """
     return {
-        name: tuple(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in pair)
+        name: tuple(torch.from_numpy(np.require(a, requirements=["C", "W"])).to(device) for a in pair)
         for name, pair in parts.items()
     }
 
 
-def numbers(inputs: torch.Tensor, like: nn.Module) -> torch.Tensor:
-    """Inputs in the precision of the network's parameters."""
+def numbers(inputs: torch.Tensor, like: nn.Module, copy: bool = True) -> torch.Tensor:
+    """Inputs in the precision of the network's parameters; a copy, as forward passes may write to it."""
     kinds = (p.dtype for p in like.parameters() if p.is_floating_point())
     dtype = next(kinds, torch.get_default_dtype())
-    return inputs.to(dtype) / 255 if inputs.dtype == torch.uint8 else inputs.to(dtype)
+    return inputs.to(dtype) / 255 if inputs.dtype == torch.uint8 else inputs.to(dtype, copy=copy)
+
+
+def at_least_single(values: torch.Tensor) -> torch.Tensor:
+    """Numbers of 16 bits as 32, in which squares are neither 0 nor infinite as soon."""
+    return values.float() if values.itemsize < 4 else values
 
 
 def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: str) -> torch.Tensor:
-    """The mean loss over rows."""
+    """The mean loss over rows, in the precision of the outputs and at least in single."""
+    outputs = at_least_single(outputs)
     if loss == "cross_entropy":
         return functional.cross_entropy(outputs, targets)
     return ((outputs - _rows_of(targets, outputs.shape[1]).to(outputs.dtype)) ** 2).sum(dim=1).mean()
@@ -179,10 +191,11 @@ def _rows_of(targets: torch.Tensor, outputs: int) -> torch.Tensor:
     return functional.one_hot(targets, outputs) if targets.ndim == 1 else targets
 
 
-def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = 2000) -> tuple[float, float]:
+def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = MEASURED) -> tuple[float, float]:
     """Error (of regression, the mean squared error) and loss over rows, in evaluation mode.
 
-    Both are NaN where an output or the loss is not finite: the largest of such outputs says nothing.
+    Both are computed in double precision from the outputs, whatever the network's own, and are NaN where an
+    output or the loss is not finite: the largest of such outputs says nothing.
     """
     inputs, targets = rows
     wrong = total = 0.0
@@ -193,7 +206,7 @@ def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = 2000) -> tu
             outputs = model(numbers(inputs[first : first + batch], model))
             if not bool(outputs.isfinite().all()):
                 return math.nan, math.nan
-            value = float(loss_of(outputs, y, loss)) * len(y)
+            value = float(loss_of(outputs.double(), y, loss)) * len(y)
             total += value
             wrong += float((outputs.argmax(dim=1) != y).sum()) if y.ndim == 1 else value
     return (wrong / len(inputs), total / len(inputs)) if math.isfinite(total) else (math.nan, math.nan)
@@ -204,7 +217,7 @@ def is_finite(model: nn.Module) -> bool:
     return all(bool(p.isfinite().all()) for p in model.parameters())
 
 
-def overflows(model: nn.Module, inputs: torch.Tensor, batch: int = 2000) -> bool:
+def overflows(model: nn.Module, inputs: torch.Tensor, batch: int = MEASURED) -> bool:
     """Whether a parameter, or what any layer makes of the inputs, is not finite; asked after an error."""
     if not is_finite(model):
         return True
@@ -228,19 +241,22 @@ def overflows(model: nn.Module, inputs: torch.Tensor, batch: int = 2000) -> bool
     return not all(seen)
 
 
-def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
-    """Trains a network in place; returns the epochs, which end where parameters are no longer finite."""
+def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> tuple[nn.Module, int]:
+    """Trains a network in place; returns it or, of select "validation", its copy of the best epoch.
+
+    Also returns the epochs, which end where parameters are no longer finite.
+    """
     settings = fit.training
     inputs, targets = parts["train"]
     if settings.optimizer == "gradient_descent":
-        return descend(
+        return model, descend(
             model, numbers(inputs, model), lambda f: loss_of(f, targets, settings.loss),
             steps=fit.epochs, tolerance=settings.stop_loss, tell=fit.on_epoch,
         )  # fmt: skip
     optimizer = _optimizer(model, settings)
-    rate = _rate(fit, math.ceil(len(inputs) / settings.batch), _largest_rate(model))
+    rate = _rate(fit, math.ceil(len(inputs) / settings.batch), largest(model) / 16)
     best: tuple[float, float] = (math.inf, math.inf)
-    kept: dict[str, torch.Tensor] | None = None
+    kept: nn.Module | None = None
     epoch = 0
     for epoch in range(1, fit.epochs + 1):
         mean = _epoch(model, parts["train"], fit, optimizer, rate)
@@ -248,12 +264,10 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> int:
         if settings.select == "validation":
             found = _or_worst(measure(model, parts["validation"], settings.loss))
             if kept is None or found < best:
-                best, kept = found, {k: v.detach().clone() for k, v in model.state_dict().items()}
+                best, kept = found, clone(model)
         if mean < settings.stop_loss or not (math.isfinite(mean) or is_finite(model)):
             break
-    if kept is not None:
-        model.load_state_dict(kept)
-    return epoch
+    return model if kept is None else kept, epoch
 
 
 def _or_worst(found: tuple[float, float]) -> tuple[float, float]:
@@ -267,10 +281,10 @@ def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iter
     model.train()
     order = torch.randperm(count, generator=fit.generator).to(rows[0].device)
     inputs, targets = rows[0][order], rows[1][order]
-    lonely = count % settings.batch == 1 and count > 1 and _normalizes(model)
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)
-    for first in range(0, count - lonely, settings.batch):  # batch normalization cannot train on one row
-        x, y = numbers(inputs[first : first + settings.batch], model), targets[first : first + settings.batch]
+    for first in batches(count, settings, model):
+        part = slice(first, first + settings.batch)
+        x, y = numbers(inputs[part], model, copy=False), targets[part]  # inputs are a copy of this epoch
         if fit.augment == "crop_flip":
             x = crop_flip(x, fit.generator)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):
@@ -281,6 +295,12 @@ def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iter
         optimizer.step()
         total += loss.detach() * len(x)
     return float(total) / count
+
+
+def batches(count: int, settings: Training, model: nn.Module) -> range:
+    """The rows at which batches begin; a last one of one row is left out of batch normalization."""
+    lonely = count % settings.batch == 1 and count > 1 and _normalizes(model)
+    return range(0, count - lonely, settings.batch)
 
 
 def _normalizes(model: nn.Module) -> bool:
@@ -296,14 +316,14 @@ def _optimizer(model: nn.Module, settings: Training) -> Any:
     return torch.optim.SGD(trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
 
-def _largest_rate(model: nn.Module) -> float:
-    """What the parameters' precision can hold: descent diverges there, but torch does not raise."""
+def largest(model: nn.Module) -> float:
+    """The largest number of the trained parameters' precision, above which torch raises."""
     kinds = {p.dtype for p in model.parameters() if p.requires_grad}
-    return min(torch.finfo(kind).max for kind in kinds) / 16  # Adam divides it by 1 - 0.9
+    return min(torch.finfo(kind).max for kind in kinds)
 
 
 def _rate(fit: Fit, steps: int, largest: float) -> Iterator[float]:
-    """The learning rate of every step."""
+    """The learning rate of every step; as the largest one descent diverges, but torch does not raise."""
     for step in itertools.count():
         part = min(step / (fit.epochs * steps), 1.0) if fit.training.cosine else 0.0
         yield min(fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part)), largest)
