@@ -135,8 +135,8 @@ void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const
   else if (rule == Rule::oracle)
     scores = {&inputs.truth(size, 0), k, inputs.truth.col_stride};
   else
-    return top_ranked_order(in_units(theta), {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, count,
-                            {scores_.data(), k, 1}, selection_, order);
+    return top_ranked_order(in_units(theta), {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1},
+                            count, {scores_.data(), k, 1}, selection_, order);
   top_k_order(scores, count, selection_, order);
 }
 
