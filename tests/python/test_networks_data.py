@@ -255,12 +255,10 @@ def test_d1_what_is_no_place_is_refused(load):
     for value in (3, None, b"/tmp", ["a"]):
         with pytest.raises(TypeError, match="directory must be a path, got"):
             load(value)
-    for value in ("", "\0", "s3://bucket/x", "file:///tmp"):
-        with pytest.raises(ValueError, match="directory must be the "):
+    for value in ("", "\0", "s3://bucket/x", "file:///tmp", "x" * 5000):
+        with pytest.raises(ValueError, match="directory must be the ") as caught:
             load(value)
-    with pytest.raises(FileNotFoundError, match="is not a directory") as caught:
-        load("x" * 5000)
-    assert len(str(caught.value)) < 700
+        assert len(str(caught.value)) < 700
 
 
 @pytest.mark.parametrize("suffix", ["", ".bin"])

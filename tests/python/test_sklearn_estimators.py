@@ -244,7 +244,7 @@ def test_defaults():
             ValueError,
             "n_nonzeros must be an integer between 1 and the 80 features trained, a",
         ),
-        ({"n_features_to_train": 80, "n_nonzeros": 81}, ValueError, "n_nonzeros must be .*; got 81"),
+        ({"n_features_to_train": 79, "n_nonzeros": 81}, ValueError, "n_nonzeros must be .*; got 81"),
         ({"n_features_to_train": 5, "n_nonzeros": 6}, ValueError, "n_nonzeros must be .* the 5 .*; got 6"),
         ({"n_nonzeros": 1.5}, ValueError, r"n_nonzeros must be .* fraction in \(0, 1\] or None; got 1.5"),
         ({"n_nonzeros": "all"}, TypeError, "n_nonzeros must be .*; got 'all' of type str"),
