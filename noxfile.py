@@ -1,7 +1,8 @@
-"""What there is to do with a checkout, each in an environment of its own: `nox --list`, `nox -s lint`.
+"""What there is to do with a checkout, each in an environment of its own: `nox --list`, `nox -s
+lint`.
 
-Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/test_config.py`. In an environment
-that has everything already, `nox --no-venv -s lint` installs nothing.
+Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/experiments/test_config.py`. In an
+environment that has everything already, `nox --no-venv -s lint` installs nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 
 def pinned(*names: str) -> list[str]:
     """Tools in the versions that the extra `test` has."""
-    found = [line for line in PROJECT["optional-dependencies"]["test"] if line.split("==")[0] in names]
+    found = [
+        line for line in PROJECT["optional-dependencies"]["test"] if line.split("==")[0] in names
+    ]
     assert len(found) == len(names), found
     return found
 
@@ -60,13 +63,14 @@ def docs(session: nox.Session) -> None:
 def consume(session: nox.Session) -> None:
     """Programs of C++ users, built against the installed wheel."""
     session.install(*STATIC, ".[test]")
-    tests = ("tests/python/test_cpp.py", "tests/python/test_consume.py")
+    tests = ("tests/python/repository/test_cpp.py", "tests/python/repository/test_consume.py")
     session.run("python", "-m", "pytest", *(session.posargs or tests))
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The package against what users do today; by default tiny sizes, to see that the answers agree."""
+    """The package against what users do today; by default tiny sizes, to see that the answers
+    agree."""
     session.install(".[test]")
     session.run("python", "bench/python/bench_peers.py", *(session.posargs or ("--quick",)))
 

@@ -1,7 +1,9 @@
-"""The documentation: `python -m sphinx -W --keep-going -b html docs docs/_build/html` (CONTRIBUTING.md).
+"""The documentation: `python -m sphinx -W --keep-going -b html docs docs/_build/html`
+(CONTRIBUTING.md).
 
-Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu and
-Homebrew: the package `doxygen`); without it those pages are left out, and a line of the build says so.
+Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu
+and Homebrew: the package `doxygen`); without it those pages are left out, and a line of the build
+says so.
 """
 
 import os
@@ -34,7 +36,8 @@ html_theme = "furo"
 html_title = f"overprune {version}"
 html_static_path = ["_static"]
 html_css_files = ["overprune.css"]
-# Formulas are set in the reader's browser; a copy of MathJax can be named for machines without a network.
+# Formulas are set in the reader's browser; a copy of MathJax can be named for machines without a
+# network.
 mathjax_path = os.environ.get(
     "OVERPRUNE_MATHJAX", "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
 )
@@ -58,7 +61,8 @@ breathe_default_project = "overprune"
 
 
 class InReadingOrder:
-    """Sorts the gallery: settings first, then what is done to a model, then what theory alone can say."""
+    """Sorts the gallery: settings first, then what is done to a model, then what theory alone can
+    say."""
 
     settings = (
         "spiked",

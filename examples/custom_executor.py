@@ -1,7 +1,7 @@
 """Trials run by an executor of one's own; cpp/custom_executor.cpp prints the same numbers.
 
-A block of trials is a pure function of its numbers, so whatever runs the blocks, in whatever order, they make
-the table of one call, bit for bit.
+A block of trials is a pure function of its numbers, so whatever runs the blocks, in whatever order,
+they make the table of one call, bit for bit.
 """
 
 import queue
@@ -19,7 +19,9 @@ class Pool(Executor):
     """Stands for the pool that a program has already."""
 
     def __init__(self, threads: int) -> None:
-        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._threads = [threading.Thread(target=self._work) for _ in range(threads)]
         for thread in self._threads:
             thread.start()

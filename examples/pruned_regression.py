@@ -1,4 +1,5 @@
-"""A pruned regression on data of one's own; cpp/pruned_regression.cpp does the same with Eigen's matrices."""
+"""A pruned regression on data of one's own; cpp/pruned_regression.cpp does the same with Eigen's
+matrices."""
 
 import numpy as np
 
@@ -33,4 +34,6 @@ path = op.prune_path(train[0][:60], train[1][:60], **grid)
 for rule in grid["rules"]:
     for size in grid["sizes"]:
         for s in grid["nonzeros"]:
-            print(f"{rule:9} {size:4} to {s:2}      {error(test, path.retrained(rule, size, s)):.6f}")
+            print(
+                f"{rule:9} {size:4} to {s:2}      {error(test, path.retrained(rule, size, s)):.6f}"
+            )

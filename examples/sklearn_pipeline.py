@@ -1,7 +1,7 @@
 """How large a hidden layer, and how many of its units? Cross-validation of a scikit-learn pipeline.
 
-ReLU random features of scikit-learn's small images of digits, pruned to a few; then the same classifier with
-nothing in it but the features that survived:
+ReLU random features of scikit-learn's small images of digits, pruned to a few; then the same
+classifier with nothing in it but the features that survived:
 
     python examples/sklearn_pipeline.py [sklearn_pipeline.png]
 """
@@ -30,7 +30,9 @@ def main(target: str = "sklearn_pipeline.png", units: int = 2000) -> None:
         nonzeros=[25, 50, 100],
         ridge=[1e-4, 1e-3, 1e-2],
     )
-    pipeline = make_pipeline(MinMaxScaler(), RandomFeatures(units, random_state=0), search).fit(X, y)
+    pipeline = make_pipeline(MinMaxScaler(), RandomFeatures(units, random_state=0), search).fit(
+        X, y
+    )
     best = search.best_params_
     print(f"best: {best}, accuracy {search.best_score_:.3f} in cross-validation")
     print(f"accuracy on {len(y_test)} other images: {pipeline.score(X_test, y_test):.3f}")

@@ -6,7 +6,9 @@ import overprune as op
 
 p, n, trials = 300, 90, 20
 # 30 strong features in front of 270 weak ones.
-problem = op.LinearGaussianProblem(np.full(p, p**-0.5), op.spectra.spiked(p, spikes=30, value=25.0), 0.3)
+problem = op.LinearGaussianProblem(
+    np.full(p, p**-0.5), op.spectra.spiked(p, spikes=30, value=25.0), 0.3
+)
 grid = {"sizes": [30, 60, 85, 120, 200, 300], "nonzeros": [30], "rules": ["magnitude", "hessian"]}
 measured = op.simulate(problem, n, **grid, trials=trials, seed=1, workers=2).mean("trial")
 predicted = op.predict(problem, n, **grid)

@@ -2,11 +2,12 @@
 
     python packaging/check_lowest.py --print                    # pip's constraints, and no more
     python packaging/check_lowest.py                            # builds the wheel, too
-    python packaging/check_lowest.py --wheel FILE -- -q tests/python/test_store.py
+    python packaging/check_lowest.py --wheel FILE -- -q tests/python/simulation/test_store.py
 
-Arguments after `--` go to pytest; by default the files run that meet each dependency. Bounds are lower ends
-(`>=`) or exact (`==`), of the dependencies and of the extras in EXTRAS; what pytest itself needs comes from
-the extra `test`. Old packages warn of what newer ones will change: such warnings are no errors here.
+Arguments after `--` go to pytest; by default the files run that meet each dependency. Bounds are
+lower ends (`>=`) or exact (`==`), of the dependencies and of the extras in EXTRAS; what pytest
+itself needs comes from the extra `test`. Old packages warn of what newer ones will change: such
+warnings are no errors here.
 """
 
 import argparse
@@ -36,14 +37,17 @@ def requirements(project: dict) -> list[str]:
 
 
 def lowest(lines: list[str]) -> dict[str, str]:
-    """The lowest version of each package that satisfies all the lines; ValueError where one has no bound."""
+    """The lowest version of each package that satisfies all the lines; ValueError where one has no
+    bound."""
     versions: dict[str, str] = {}
     for line in lines:
         match = BOUND.fullmatch(line)
         if match is None or match[4] is None:
             raise ValueError(f"a lower bound is expected, got {line!r}")
         name, version = match[1].lower(), match[4]
-        versions[name] = max(versions.get(name, "0"), version, key=lambda text: [*map(int, text.split("."))])
+        versions[name] = max(
+            versions.get(name, "0"), version, key=lambda text: [*map(int, text.split("."))]
+        )
     return versions
 
 
@@ -66,8 +70,12 @@ def main() -> None:
     )
     parser.add_argument("--print", action="store_true", help="print the versions and end")
     parser.add_argument("--python", default=sys.executable, help="the interpreter to use")
-    parser.add_argument("--environment", type=Path, help="where the environment is made, or is already")
-    parser.add_argument("--wheel", type=Path, help="a wheel of this package; by default it is built")
+    parser.add_argument(
+        "--environment", type=Path, help="where the environment is made, or is already"
+    )
+    parser.add_argument(
+        "--wheel", type=Path, help="a wheel of this package; by default it is built"
+    )
     parser.add_argument("tests", nargs="*", help="arguments of pytest")
     options = parser.parse_args()
     wanted = constraints()

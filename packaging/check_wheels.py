@@ -1,10 +1,13 @@
-"""From a checkout to tested wheels: sdist, a wheel from it alone for every Python that is here, its tests.
+"""From a checkout to tested wheels: sdist, a wheel from it alone for every Python that is here, its
+tests.
 
-    python packaging/check_wheels.py                               # python3.11, 3.12, 3.13 as found on PATH
-    python packaging/check_wheels.py --python python3.12 -- -x -q tests/python/test_random.py
+    python packaging/check_wheels.py                               # python3.11, 3.12, 3.13 as found
+    on PATH python packaging/check_wheels.py --python python3.12 -- -x -q
+    tests/python/fits/test_random.py
 
-Needs `build`, and on Linux `auditwheel`. What it saw last is in packaging/last_result.md, which it writes.
-Arguments after `--` go to pytest; by default all tests that are not slow run, those of C++ users among them.
+Needs `build`, and on Linux `auditwheel`. What it saw last is in packaging/last_result.md, which it
+writes. Arguments after `--` go to pytest; by default all tests that are not slow run, those of C++
+users among them.
 """
 
 import argparse
@@ -73,11 +76,15 @@ def environment(folder: Path, python: str, *requirements: str) -> Path:
 
 
 def make_wheel(source: Path, folder: Path, python: str) -> Path:
-    """The wheel from the unpacked sdist, without any index: what the build needs is installed before."""
+    """The wheel from the unpacked sdist, without any index: what the build needs is installed
+    before."""
     needs = tomllib.loads((source / "pyproject.toml").read_text())["build-system"]["requires"]
     builder = environment(folder / "builder", python, "cmake>=3.26", "ninja>=1.11", *needs)
     purelib = run(builder, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
-    settings = os.environ | {"CMAKE_PREFIX_PATH": purelib, "PATH": f"{builder.parent}:{os.environ['PATH']}"}
+    settings = os.environ | {
+        "CMAKE_PREFIX_PATH": purelib,
+        "PATH": f"{builder.parent}:{os.environ['PATH']}",
+    }
     run(
         *(builder, "-m", "pip", "wheel", "--no-index", "--no-build-isolation", "--no-deps"),
         *("--wheel-dir", folder, source),
@@ -103,10 +110,13 @@ def audit(wheel: Path) -> str:
 
 
 def test(wheel: Path, source: Path, folder: Path, python: str, arguments: list[str]) -> str:
-    """Installs the wheel with what its tests need and runs them from the sdist's sources; the last line."""
+    """Installs the wheel with what its tests need and runs them from the sdist's sources; the last
+    line."""
     inside = environment(folder / "tests", python, f"{wheel}[test]")
     clean = {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CMAKE_PREFIX_PATH")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "CMAKE_PREFIX_PATH")
     }
     clean["PATH"] = f"{inside.parent}:{clean['PATH']}"
     output = run(inside, "-m", "pytest", *arguments, cwd=source, env=clean)
@@ -117,7 +127,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--python", action="append", help="an interpreter; may be given several times")
+    parser.add_argument(
+        "--python", action="append", help="an interpreter; may be given several times"
+    )
     parser.add_argument("tests", nargs="*", help="arguments of pytest")
     options = parser.parse_args()
     pythons = [found for name in options.python or PYTHONS if (found := shutil.which(name))]

@@ -2,9 +2,10 @@
 
     python tools/check_changelog.py [--base REF | --no-change]
 
-Sources that changed since the base want a change of CHANGELOG.md, too, or the last line `Changelog: none` in
-every commit that changed them. The base is where the branch left REF; by default where it left origin/main or
-main, and on main itself the last release (a tag v*), or the beginning if there is none.
+Sources that changed since the base want a change of CHANGELOG.md, too, or the last line `Changelog:
+none` in every commit that changed them. The base is where the branch left REF; by default where it
+left origin/main or main, and on main itself the last release (a tag v*), or the beginning if there
+is none.
 """
 
 from __future__ import annotations
@@ -27,13 +28,21 @@ KINDS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--base", metavar="REF", help="branch or commit that this one is to be merged into")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--base", metavar="REF", help="branch or commit that this one is to be merged into"
+    )
     parser.add_argument("--no-change", action="store_true", help="leave out what needs the history")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
-        faults = [*check_form(options.root), *check_names(options.root), *check_citation(options.root)]
+        faults = [
+            *check_form(options.root),
+            *check_names(options.root),
+            *check_citation(options.root),
+        ]
         faults += [] if options.no_change else check_change(options.root, options.base)
     except Unusable as error:
         faults = [str(error)]
@@ -93,7 +102,9 @@ def _check_headings(lines: list[str]) -> Iterator[str]:
 def check_names(root: Path) -> Iterator[str]:
     """Every public name, command and extra stands somewhere in `code`."""
     text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
-    mentioned = {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[\w-]+", code)}
+    mentioned = {
+        word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[\w-]+", code)
+    }
     for what, names in (
         ("public name", public_names(root)),
         ("command", commands(root)),
@@ -128,31 +139,45 @@ def commands(root: Path) -> list[str]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef):
                 decorators = [ast.unparse(d) for d in node.decorator_list]
-                names += [node.name.replace("_", "-") for d in decorators if re.match(r"\w+\.command\(", d)]
+                names += [
+                    node.name.replace("_", "-")
+                    for d in decorators
+                    if re.match(r"\w+\.command\(", d)
+                ]
             elif match := re.fullmatch(r"\w+\.command\(\)\((\w+)\)", ast.unparse(node)):
                 names.append(match[1].replace("_", "-"))  # a function of another module
     return names
 
 
 def check_change(root: Path, base: str | None = None) -> Iterator[str]:
-    """Sources have changed since the base, the changelog has not, and no commit says that it need not."""
+    """Sources have changed since the base, the changelog has not, and no commit says that it need
+    not."""
     if not (root / ".git").exists():
         if base is not None:
             raise Unusable("--base needs a clone with its history; this is none")
         return  # an sdist
     start = _base(root, base)
-    changed = _git(root, "diff", "--name-only", *([start] if start else [EMPTY_TREE]), "HEAD").splitlines()
+    changed = _git(
+        root, "diff", "--name-only", *([start] if start else [EMPTY_TREE]), "HEAD"
+    ).splitlines()
     sources = [name for name in changed if name.startswith(SOURCES)]
     if not sources or "CHANGELOG.md" in changed:
         return
     span = [f"{start}..HEAD"] if start else ["HEAD"]
     touching = _git(
-        root, "log", "--format=%H %(trailers:key=Changelog,valueonly,separator=%x20)", *span, "--", *SOURCES
+        root,
+        "log",
+        "--format=%H %(trailers:key=Changelog,valueonly,separator=%x20)",
+        *span,
+        "--",
+        *SOURCES,
     )
     silent = [line for line in touching.splitlines() if not line.lower().rstrip().endswith(" none")]
     if silent:
         since = start[:10] if start else "the beginning"
-        shown = ", ".join(sources[:3]) + (f" and {len(sources) - 3} more" if len(sources) > 3 else "")
+        shown = ", ".join(sources[:3]) + (
+            f" and {len(sources) - 3} more" if len(sources) > 3 else ""
+        )
         yield (
             f"unchanged since {since}, unlike {shown}; say what is new, "
             "or that nothing is by a last line 'Changelog: none' in each commit"
@@ -195,7 +220,9 @@ def _git(root: Path, *arguments: str) -> str:
 
 
 def _project(root: Path) -> dict[str, Any]:
-    project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     return project
 
 

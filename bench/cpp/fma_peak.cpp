@@ -1,6 +1,6 @@
-// overprune_fma_peak [threads] [level] [seconds]: multiply-adds of that many threads at once, by the wall
-// clock and by the processor's time, as one line of JSON. What a second thread gains here is what it can gain
-// anywhere on this machine.
+// overprune_fma_peak [threads] [level] [seconds]: multiply-adds of that many threads at once, by
+// the wall clock and by the processor's time, as one line of JSON. What a second thread gains here
+// is what it can gain anywhere on this machine.
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -41,7 +41,8 @@ int main(int argc, char** argv) try {
   const double used = overprune::bench::processor_seconds() - busy;
   const double gflop = 1e-9 * rounds * loop.flops_per_round * threads;
   std::printf(
-      "{\"level\": \"%s\", \"threads\": %d, \"gflops\": %.3f, \"gflops_per_processor_second\": %.3f}\n",
+      "{\"level\": \"%s\", \"threads\": %d, \"gflops\": %.3f, \"gflops_per_processor_second\": "
+      "%.3f}\n",
       level, threads, gflop / elapsed.count(), gflop / used);
   return 0;
 } catch (const std::exception& error) {

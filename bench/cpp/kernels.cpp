@@ -16,7 +16,9 @@ double product(const Shape& shape) {
   return result;
 }
 
-double cube(Index n) { return static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n); }
+double cube(Index n) {
+  return static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
+}
 
 /// (n, n), column-major, both triangles well-conditioned.
 Values triangle(Index n) {
@@ -54,24 +56,25 @@ Work in_place(double flops, std::function<void(double* work)> run, Values origin
 
 void add_products() {
   // X'a for one and for eight sizes, residuals, and squares.
-  kernel("gemm", {{300, 300, 300}, {2000, 2000, 2000}, {300, 8, 1000}, {2000, 8, 8000}, {300, 1, 1000}},
+  kernel("gemm",
+         {{300, 300, 300}, {2000, 2000, 2000}, {300, 8, 1000}, {2000, 8, 8000}, {300, 1, 1000}},
          [](const Table& k, const Shape& s) {
            return Work{[&k, s, a = normals(s[0] * s[2]), b = normals(s[2] * s[1]),
                         c = Values(s[0] * s[1])]() mutable {
-                         k.gemm(false, false, s[0], s[1], s[2], 1.0, a.data(), s[0], b.data(), s[2], 0.0,
-                                c.data(), s[0]);
+                         k.gemm(false, false, s[0], s[1], s[2], 1.0, a.data(), s[0], b.data(), s[2],
+                                0.0, c.data(), s[0]);
                        },
                        2.0 * product(s)};
          });
-  kernel(
-      "gemm_transposed", {{1000, 8, 300}, {8000, 8, 2000}, {1000, 1, 300}},
-      [](const Table& k, const Shape& s) {
-        return Work{
-            [&k, s, a = normals(s[0] * s[2]), b = normals(s[2] * s[1]), c = Values(s[0] * s[1])]() mutable {
-              k.gemm(true, false, s[0], s[1], s[2], 1.0, a.data(), s[2], b.data(), s[2], 0.0, c.data(), s[0]);
-            },
-            2.0 * product(s)};
-      });
+  kernel("gemm_transposed", {{1000, 8, 300}, {8000, 8, 2000}, {1000, 1, 300}},
+         [](const Table& k, const Shape& s) {
+           return Work{[&k, s, a = normals(s[0] * s[2]), b = normals(s[2] * s[1]),
+                        c = Values(s[0] * s[1])]() mutable {
+                         k.gemm(true, false, s[0], s[1], s[2], 1.0, a.data(), s[2], b.data(), s[2],
+                                0.0, c.data(), s[0]);
+                       },
+                       2.0 * product(s)};
+         });
   kernel("gram", {{50, 300}, {150, 300}, {300, 300}, {333, 2000}, {1000, 2000}, {1000, 4000}},
          [](const Table& k, const Shape& s) {
            return Work{[&k, s, a = normals(s[0] * s[1]), c = Values(s[0] * s[0])]() mutable {
@@ -92,7 +95,8 @@ void add_factors() {
                normals(s[0] * s[1]));
          });
   kernel("cholesky", {{150}, {300}, {1000}, {2000}}, [](const Table& k, const Shape& s) {
-    return in_place(cube(s[0]) / 3.0, [&k, s](double* a) { k.cholesky(s[0], a, s[0]); }, definite(s[0]));
+    return in_place(
+        cube(s[0]) / 3.0, [&k, s](double* a) { k.cholesky(s[0], a, s[0]); }, definite(s[0]));
   });
   kernel("lq", {{304, 304}, {304, 1000}, {2000, 2000}}, [](const Table& k, const Shape& s) {
     return in_place(
@@ -105,18 +109,24 @@ void add_factors() {
            both.insert(both.end(), columns.begin(), columns.end());
            return in_place(
                2.0 * product({s[0], s[0], s[1]}),
-               [&k, s](double* l) { k.append_columns(s[0], s[1], l, s[0], l + s[0] * s[0], s[0], l, s[0]); },
+               [&k, s](double* l) {
+                 k.append_columns(s[0], s[1], l, s[0], l + s[0] * s[0], s[0], l, s[0]);
+               },
                both);
          });
-  kernel("min_norm", {{300, 299, 1}, {300, 301, 1}, {300, 1000, 1}}, [](const Table& k, const Shape& s) {
-    return Work{
-        [&k, s, a = normals(s[0] * s[1]), b = normals(s[0] * s[2]), x = Values(s[1] * s[2])]() mutable {
-          double condition = 0.0;
-          k.min_norm(s[0], s[1], s[2], a.data(), s[0], b.data(), s[0], 1e-13, x.data(), s[1], &condition);
-        },
-        // Two decompositions of Householder type: pivoted QR, then LQ of its triangle.
-        2.0 * product({s[0], s[1], std::min(s[0], s[1])}) + 2.0 * cube(std::min(s[0], s[1])) / 3.0};
-  });
+  kernel("min_norm", {{300, 299, 1}, {300, 301, 1}, {300, 1000, 1}},
+         [](const Table& k, const Shape& s) {
+           return Work{
+               [&k, s, a = normals(s[0] * s[1]), b = normals(s[0] * s[2]),
+                x = Values(s[1] * s[2])]() mutable {
+                 double condition = 0.0;
+                 k.min_norm(s[0], s[1], s[2], a.data(), s[0], b.data(), s[0], 1e-13, x.data(), s[1],
+                            &condition);
+               },
+               // Two decompositions of Householder type: pivoted QR, then LQ of its triangle.
+               2.0 * product({s[0], s[1], std::min(s[0], s[1])}) +
+                   2.0 * cube(std::min(s[0], s[1])) / 3.0};
+         });
   kernel("symmetric_eigen", {{300}, {1000}}, [](const Table& k, const Shape& s) {
     return in_place(
         9.0 * cube(s[0]),  // LAPACK's count for the QR iteration with vectors
@@ -130,7 +140,8 @@ void add_factors() {
         4.0 * cube(s[0]) / 3.0,
         [&k, s, diagonal = Values(s[0]), off = Values(s[0]), values = Values(s[0]),
          b = normals(s[0] * s[1])](double* a) mutable {
-          k.tridiagonalize(s[0], a, s[0], diagonal.data(), off.data(), values.data(), s[1], b.data(), s[0]);
+          k.tridiagonalize(s[0], a, s[0], diagonal.data(), off.data(), values.data(), s[1],
+                           b.data(), s[0]);
         },
         definite(s[0]));
   });
@@ -138,12 +149,12 @@ void add_factors() {
 
 void add_elementwise() {
   kernel("normals", {{10}, {1000}, {100000}}, [](const Table& k, const Shape& s) {
-    return Work{[&k, s, out = Values(s[0])]() mutable { k.normals(1, 2, 3, 0, s[0], out.data()); }, 0.0,
-                product(s)};
+    return Work{[&k, s, out = Values(s[0])]() mutable { k.normals(1, 2, 3, 0, s[0], out.data()); },
+                0.0, product(s)};
   });
   kernel("uniforms", {{10}, {1000}, {100000}}, [](const Table& k, const Shape& s) {
-    return Work{[&k, s, out = Values(s[0])]() mutable { k.uniforms(1, 2, 3, 0, s[0], out.data()); }, 0.0,
-                product(s)};
+    return Work{[&k, s, out = Values(s[0])]() mutable { k.uniforms(1, 2, 3, 0, s[0], out.data()); },
+                0.0, product(s)};
   });
   const std::pair<const char*, Activation> activations[] = {
       {"relu", Activation::relu}, {"erf", Activation::erf},   {"cos", Activation::cos},
@@ -152,10 +163,11 @@ void add_elementwise() {
   for (const auto& [name, activation] : activations)
     kernel(std::string("activate_") + name, {{300, 1000}},
            [activation = static_cast<int>(activation)](const Table& k, const Shape& s) {
-             return Work{[&k, s, activation, bias = normals(s[1]), x = normals(s[0] * s[1])]() mutable {
-                           k.activate(activation, s[0], s[1], bias.data(), x.data(), s[0]);
-                         },
-                         0.0, product(s)};
+             return Work{
+                 [&k, s, activation, bias = normals(s[1]), x = normals(s[0] * s[1])]() mutable {
+                   k.activate(activation, s[0], s[1], bias.data(), x.data(), s[0]);
+                 },
+                 0.0, product(s)};
            });
 }
 
@@ -170,8 +182,8 @@ void add_theory() {
   kernel("truncated", {{1000}, {100000}}, [](const Table& k, const Shape& s) {
     return Work{[&k, s, r = positive(s[0]), u = positive(s[0]), out = Values(5 * s[0])]() mutable {
                   double* o = out.data();
-                  k.truncated(s[0], 1.0, r.data(), u.data(), o, o + s[0], o + 2 * s[0], o + 3 * s[0],
-                              o + 4 * s[0]);
+                  k.truncated(s[0], 1.0, r.data(), u.data(), o, o + s[0], o + 2 * s[0],
+                              o + 3 * s[0], o + 4 * s[0]);
                 },
                 0.0, product(s)};
   });

@@ -1,5 +1,5 @@
-// Each benchmark reports GFLOP/s by the processor's time and their share of the peak of multiply-adds at its
-// level, measured right before and right after it.
+// Each benchmark reports GFLOP/s by the processor's time and their share of the peak of
+// multiply-adds at its level, measured right before and right after it.
 #include <benchmark/benchmark.h>
 
 #include <sstream>
@@ -46,8 +46,9 @@ void measure(benchmark::State& state, const char* level, const std::function<Wor
 
 benchmark::internal::Benchmark* add(const std::string& name, const char* level, const Shape& shape,
                                     const std::function<Work()>& make) {
-  return benchmark::RegisterBenchmark(full_name(name, level, shape).c_str(),
-                                      [level, make](benchmark::State& state) { measure(state, level, make); })
+  return benchmark::RegisterBenchmark(
+             full_name(name, level, shape).c_str(),
+             [level, make](benchmark::State& state) { measure(state, level, make); })
       ->Unit(benchmark::kMicrosecond);
 }
 

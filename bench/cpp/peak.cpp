@@ -42,7 +42,8 @@ const PeakLoop& peak_loop(const char* level) {
 #ifdef OVERPRUNE_HAS_GENERIC
   if (std::strcmp(level, "generic") == 0) return generic::loop;
 #endif
-  throw std::invalid_argument(std::string("level must be one that is compiled in, got '") + level + "'");
+  throw std::invalid_argument(std::string("level must be one that is compiled in, got '") + level +
+                              "'");
 }
 
 double processor_seconds() {

@@ -1,5 +1,5 @@
-// The most multiply-adds a second that one core does at a level: what GFLOP/s of the kernels are fractions
-// of.
+// The most multiply-adds a second that one core does at a level: what GFLOP/s of the kernels are
+// fractions of.
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,8 @@ namespace {
 
 using Vector __attribute__((vector_size(OVERPRUNE_VECTOR_BYTES))) = double;
 constexpr int kLanes = OVERPRUNE_VECTOR_BYTES / sizeof(double);
-// Two a cycle, each ready after four to six: twelve chains are enough, and fit into sixteen registers.
+// Two a cycle, each ready after four to six: twelve chains are enough, and fit into sixteen
+// registers.
 constexpr int kChains = 12;
 
 double multiply_add(std::ptrdiff_t rounds, double factor, double term) {

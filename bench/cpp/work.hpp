@@ -16,8 +16,8 @@ using Values = std::vector<double>;
 
 struct Work {
   std::function<void()> run;
-  double flops = 0.0;             ///< of one run; 0 where they say little (random bits, transcendental sums)
-  double items = 0.0;             ///< numbers made or read by one run; reported where there are no flops
+  double flops = 0.0;  ///< of one run; 0 where they say little (random bits, transcendental sums)
+  double items = 0.0;  ///< numbers made or read by one run; reported where there are no flops
   std::function<void()> reset{};  ///< restores what `run` overwrote; not timed
 };
 

@@ -1,7 +1,9 @@
-"""The model of cost in cost.py against three measured sizes, and what it predicts for a much larger one.
+"""The model of cost in cost.py against three measured sizes, and what it predicts for a much larger
+one.
 
-Every measurement of a trial has the peak of multiply-adds measured right before it, by overprune_fma_peak
-(cmake --preset bench && cmake --build --preset bench). Run from anywhere: python bench/python/bench_cost.py
+Every measurement of a trial has the peak of multiply-adds measured right before it, by
+overprune_fma_peak (cmake --preset bench && cmake --build --preset bench). Run from anywhere: python
+bench/python/bench_cost.py
 """
 
 import timing  # isort: skip  # first: it pins the threads
@@ -38,8 +40,11 @@ def new_columns(sweep: Sweep) -> float:
 
 
 def seconds(sweep: Sweep) -> float:
-    """Processor time of one trial: what others do on the machine counts less than on the wall clock."""
-    return timing.seconds(lambda: sweep.simulate(sweep.three), clock=time.process_time) / sweep.trials
+    """Processor time of one trial: what others do on the machine counts less than on the wall
+    clock."""
+    return (
+        timing.seconds(lambda: sweep.simulate(sweep.three), clock=time.process_time) / sweep.trials
+    )
 
 
 def trial_of(sweep: Sweep, new: float) -> Trial:
@@ -49,11 +54,14 @@ def trial_of(sweep: Sweep, new: float) -> Trial:
 def check_sizes(
     shapes: list[tuple[int, int]], runs: int, peak_of: Callable[[], float], reuse: bool
 ) -> tuple[float, float]:
-    """Prints the table; returns the fraction of the peak at the last size, and the peak (flops a second)."""
+    """Prints the table; returns the fraction of the peak at the last size, and the peak (flops a
+    second)."""
     warm = Sweep(10, 20, trials=1)
     warm.simulate(warm.three)  # what is imported on the way is not the trial's
     before = rss()
-    print("| n, p | Gflop | retraining | GB moved | time | GFLOP/s | of peak | GB held, model | measured |")
+    print(
+        "| n, p | Gflop | retraining | GB moved | time | GFLOP/s | of peak | GB held, model | measured |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     peaks, fraction = [], 0.0
     for n, p in shapes:  # ascending, because the most memory held never falls
@@ -89,7 +97,9 @@ def check_growth(n: int, widths: list[int], runs: int) -> None:
     each = [statistics.median(own) for own in times]
     slope = np.polyfit(np.log(widths), np.log(each), 1)[0]
     print(f"\nOne size to the next, n = {n}: ", end="")
-    print(", ".join(f"{1e3 * value:.3g} ms at p = {p}" for p, value in zip(widths, each, strict=True)))
+    print(
+        ", ".join(f"{1e3 * value:.3g} ms at p = {p}" for p, value in zip(widths, each, strict=True))
+    )
     print(f"growth: p to the power {slope:.2f} (bar: 1)")
 
 
@@ -116,10 +126,16 @@ def main() -> None:
     parser.add_argument("--peak", type=float, help="the peak in GFLOP/s, instead of measuring it")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run?")
     parser.add_argument(
-        "--reuse", action="store_true", help="count only those pairs of columns that the last size had not"
+        "--reuse",
+        action="store_true",
+        help="count only those pairs of columns that the last size had not",
     )
     options = parser.parse_args()
-    shapes = [(30, 100), (30, 300), (60, 240)] if options.quick else [(300, 1000), (1000, 4000), (2000, 8000)]
+    shapes = (
+        [(30, 100), (30, 300), (60, 240)]
+        if options.quick
+        else [(300, 1000), (1000, 4000), (2000, 8000)]
+    )
     widths = [100, 200] if options.quick else [1000, 2000, 4000, 8000]
     print(f"kernels {op.build_info()['kernel_level']}, medians of {options.runs} runs\n")
 

@@ -1,9 +1,12 @@
-"""The package against what users do today: interleaved run by run, one thread each, with agreeing answers.
+"""The package against what users do today: interleaved run by run, one thread each, with agreeing
+answers.
 
-One table of ratios: how many times as long the other way takes, the median of the runs with the smallest and
-the largest. No ratio is printed before the answers were compared. torch and scikit-learn are optional.
+One table of ratios: how many times as long the other way takes, the median of the runs with the
+smallest and the largest. No ratio is printed before the answers were compared. torch and
+scikit-learn are optional.
 
-Run from anywhere: python bench/python/bench_peers.py [--quick] [--only NAME ...] [--slow] [--runs 5]
+Run from anywhere: python bench/python/bench_peers.py [--quick] [--only NAME ...] [--slow] [--runs
+5]
 """
 
 import timing  # isort: skip  # first: it pins the threads
@@ -19,7 +22,17 @@ from solvers import np, torch
 
 import overprune as op
 
-SECTIONS = ("sweep", "every", "simulate", "sklearn", "normals", "select", "features", "levels", "workers")
+SECTIONS = (
+    "sweep",
+    "every",
+    "simulate",
+    "sklearn",
+    "normals",
+    "select",
+    "features",
+    "levels",
+    "workers",
+)
 
 
 def collect(options: argparse.Namespace, closing: list[Callable[[], None]]) -> list[timing.Row]:
@@ -48,13 +61,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, help="interleaved runs of every row (default 5; 1 with --quick)")
+    parser.add_argument(
+        "--runs", type=int, help="interleaved runs of every row (default 5; 1 with --quick)"
+    )
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections alone")
-    parser.add_argument("--sizes", nargs="+", type=pair, metavar="N,P", help="other sizes of the sweeps")
-    parser.add_argument("--slow", action="store_true", help="also n = 2000, p = 8000: a minute for each run")
+    parser.add_argument(
+        "--sizes", nargs="+", type=pair, metavar="N,P", help="other sizes of the sweeps"
+    )
+    parser.add_argument(
+        "--slow", action="store_true", help="also n = 2000, p = 8000: a minute for each run"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny sizes: do the answers agree?")
     parser.add_argument(
-        "--fma", default=str(rows_parts.FMA_PEAK), help="the program overprune_fma_peak, for `workers`"
+        "--fma",
+        default=str(rows_parts.FMA_PEAK),
+        help="the program overprune_fma_peak, for `workers`",
     )
     parser.add_argument("--serve", nargs=3, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -79,7 +100,9 @@ def main() -> None:
     info = op.build_info()
     versions = f"numpy {np.__version__}, scipy {scipy.__version__}"
     versions += "" if torch is None else f", torch {torch.__version__}"
-    print(f"kernels {info['kernel_level']}, {info['compiler']}; {versions}; {runs} interleaved runs\n")
+    print(
+        f"kernels {info['kernel_level']}, {info['compiler']}; {versions}; {runs} interleaved runs\n"
+    )
     timing.print_table(rows)
 
 

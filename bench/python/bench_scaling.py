@@ -1,9 +1,10 @@
-"""What stores and distributed engines cost: the demo's grid with and without, and a block's overhead in each.
+"""What stores and distributed engines cost: the demo's grid with and without, and a block's
+overhead in each.
 
     python bench/python/bench_scaling.py [--trials 1000] [--runs 3] [--only store dask blocks]
 
-Needs distributed (overprune[dask]) and, for the loop of multiply-adds, overprune_fma_peak of the native build
-(cmake --preset bench && cmake --build --preset bench).
+Needs distributed (overprune[dask]) and, for the loop of multiply-adds, overprune_fma_peak of the
+native build (cmake --preset bench && cmake --build --preset bench).
 """
 
 import timing  # noqa: F401, isort: skip  # first: it pins the threads
@@ -23,11 +24,11 @@ import numpy as np
 import xarray as xr
 
 import overprune as op
-from overprune import _simulate
-from overprune._blocks import Result, engine
-from overprune._config import build_problem
-from overprune._demo import demo_experiment
-from overprune._store import Store
+from overprune.experiments.config import build_problem
+from overprune.experiments.run import demo_experiment
+from overprune.simulation import simulate as _simulate
+from overprune.simulation.blocks import Result, engine
+from overprune.simulation.store import Store
 
 PEAK = Path("build/bench/bench/cpp/overprune_fma_peak")
 SECTIONS = ("store", "dask", "blocks")
@@ -63,22 +64,31 @@ def store(trials: int, runs: int) -> None:
     for run in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.zarr"
-            order = (None, path) if run % 2 == 0 else (path, None)  # who is first has the cooler machine
+            order = (
+                (None, path) if run % 2 == 0 else (path, None)
+            )  # who is first has the cooler machine
             found = [timed(partial(demo, trials, store=place)) for place in order]
             if run % 2 == 1:
                 found.reverse()
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         same(found[0][1], found[1][1])
         ratios.append(found[1][0] / found[0][0] - 1)
-        print(f"  {found[0][0]:.2f} s without, {found[1][0]:.2f} s with: {ratios[-1]:+.2%}", flush=True)
-    print(f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a trial")
+        print(
+            f"  {found[0][0]:.2f} s without, {found[1][0]:.2f} s with: {ratios[-1]:+.2%}",
+            flush=True,
+        )
+    print(
+        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a trial"
+    )
 
 
 def peak_gain() -> float | None:
     """How much faster two threads of pure multiply-adds are than one; None without the program."""
     if not PEAK.exists():
         return None
-    rates = [json.loads(subprocess.check_output([PEAK, str(threads)]))["gflops"] for threads in (1, 2)]
+    rates = [
+        json.loads(subprocess.check_output([PEAK, str(threads)]))["gflops"] for threads in (1, 2)
+    ]
     return rates[1] / rates[0]
 
 
@@ -105,12 +115,17 @@ def dask(trials: int, runs: int) -> None:
             f"  {seconds[1]:.2f} s with one process, {seconds[2]:.2f} s with two: {ratios[-1]:.3f}",
             flush=True,
         )
-    beside = f"; multiply-adds gain {statistics.median(gains):.2f} from a second thread" if gains else ""
-    print(f"dask: {statistics.median(ratios):.3f} of the time with two processes, same table{beside}")
+    beside = (
+        f"; multiply-adds gain {statistics.median(gains):.2f} from a second thread" if gains else ""
+    )
+    print(
+        f"dask: {statistics.median(ratios):.3f} of the time with two processes, same table{beside}"
+    )
 
 
 def blocks(runs: int) -> None:
-    """Seconds a block: handed to threads or a Dask scheduler, kept in a store; and with 8 MB of results."""
+    """Seconds a block: handed to threads or a Dask scheduler, kept in a store; and with 8 MB of
+    results."""
     from dask import distributed
 
     count, size = 400, 10**6
@@ -131,7 +146,10 @@ def blocks(runs: int) -> None:
             for name, options in calls.items():
                 rows.setdefault(name, []).append(timed(partial(tiny, count, **options))[0] / count)
             rows.setdefault("8 MB of results through Dask", []).append(
-                timed(lambda: [f.result() for f in [executor.submit(noise, size) for _ in range(8)]])[0] / 8
+                timed(
+                    lambda: [f.result() for f in [executor.submit(noise, size) for _ in range(8)]]
+                )[0]
+                / 8
             )
             rows.setdefault("8 MB of results into a store", []).append(
                 written(Path(folder) / f"c{run}", size)
@@ -150,7 +168,16 @@ def written(path: Path, size: int) -> float:
     problem = op.LinearGaussianProblem(np.ones(len(sizes)), np.ones(len(sizes)), noise_std=0.3)
     options = {"rules": ("magnitude",), "retrain": False, "ridge": 0.0, "retrain_ridge": 0.0}
     run = _simulate.plan(
-        problem, 10, sizes, sizes, **options, trials=400, seed=0, workers=1, memory_limit=None, curvature=None
+        problem,
+        10,
+        sizes,
+        sizes,
+        **options,
+        trials=400,
+        seed=0,
+        workers=1,
+        memory_limit=None,
+        curvature=None,
     )
     values = {
         name: noise(400 * int(np.prod(run.work.shape(name)))).reshape(*run.work.shape(name), 400)
@@ -167,7 +194,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     arguments = parser.parse_args()
-    print(f"kernels {op.build_info()['kernel_level']}, medians of {arguments.runs} runs", flush=True)
+    print(
+        f"kernels {op.build_info()['kernel_level']}, medians of {arguments.runs} runs", flush=True
+    )
     if "blocks" in arguments.only:
         blocks(arguments.runs)
     if "store" in arguments.only:

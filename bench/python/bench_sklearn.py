@@ -1,8 +1,10 @@
-"""overprune.sklearn against scikit-learn's own way: interleaved, one thread each, with agreeing answers.
+"""overprune.sklearn against scikit-learn's own way: interleaved, one thread each, with agreeing
+answers.
 
-`PrunedLeastSquaresCV` against `GridSearchCV` over the same model written with numpy's lstsq: all scores, the
-best parameters and the best model agree before a ratio is printed (`--share 0.02` searches some points only
-and scales the time); what a search costs over a fit; how much faster a compact model predicts.
+`PrunedLeastSquaresCV` against `GridSearchCV` over the same model written with numpy's lstsq: all
+scores, the best parameters and the best model agree before a ratio is printed (`--share 0.02`
+searches some points only and scales the time); what a search costs over a fit; how much faster a
+compact model predicts.
 
 Run from anywhere: python bench/python/bench_sklearn.py [--quick] [--share 1] [--runs 3]
 """
@@ -26,7 +28,9 @@ RULES = ["magnitude", "hessian"]
 class PlainPruned(RegressorMixin, BaseEstimator):
     """Train, prune, retrain, as a user of numpy writes it."""
 
-    def __init__(self, n_features_to_train=1, n_nonzeros=1, rule="magnitude", retrain=True, ridge=0.0):
+    def __init__(
+        self, n_features_to_train=1, n_nonzeros=1, rule="magnitude", retrain=True, ridge=0.0
+    ):
         self.n_features_to_train = n_features_to_train
         self.n_nonzeros = n_nonzeros
         self.rule = rule
@@ -43,7 +47,9 @@ class PlainPruned(RegressorMixin, BaseEstimator):
             scores = theta**2 * (X[:, :k] ** 2).mean(axis=0)
         kept = np.sort(np.argsort(-scores, kind="stable")[:s])
         self.coef_ = np.zeros(X.shape[1])
-        self.coef_[kept] = np.linalg.lstsq(X[:, kept], y, rcond=None)[0] if self.retrain else theta[kept]
+        self.coef_[kept] = (
+            np.linalg.lstsq(X[:, kept], y, rcond=None)[0] if self.retrain else theta[kept]
+        )
         self.intercept_ = y_mean - x_mean @ self.coef_
         return self
 
@@ -61,11 +67,11 @@ class Setting:
         self.cv = KFold(5)
         rows = n - n // 5
         sizes = np.unique(np.linspace(n // 6, p, count).astype(int))
-        self.sizes = [int(k) for k in sizes if abs(k - rows + 1) > 1]  # not at the interpolation threshold
+        self.sizes = [
+            int(k) for k in sizes if abs(k - rows + 1) > 1
+        ]  # not at the interpolation threshold
         self.nonzeros, self.n, self.p = nonzeros, n, p
-        self.name = (
-            f"{len(self.sizes)} sizes x {len(nonzeros)} nonzeros x 2 rules x 5 folds, n = {n}, p = {p}"
-        )
+        self.name = f"{len(self.sizes)} sizes x {len(nonzeros)} nonzeros x 2 rules x 5 folds, n = {n}, p = {p}"
 
     def search(self) -> PrunedLeastSquaresCV:
         return PrunedLeastSquaresCV(self.sizes, self.nonzeros, RULES, retrain=True, cv=self.cv)
@@ -89,7 +95,9 @@ def compared(
             np.testing.assert_allclose(other.cv_results_[name], results[name][points], rtol=1e-6)
         if len(points) == len(results["params"]):
             assert other.best_params_ == ours.best_params_, (other.best_params_, ours.best_params_)
-            np.testing.assert_allclose(other.best_estimator_.coef_, ours.coef_, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(
+                other.best_estimator_.coef_, ours.coef_, rtol=1e-6, atol=1e-9
+            )
         return elapsed * len(results["params"]) / len(points)
 
     return peer
@@ -106,7 +114,9 @@ def search_rows(setting: Setting, share: float, least: float) -> list[timing.Row
         return timing.seconds(lambda: setting.search().fit(X, y), least)
 
     def over_fit(run: int) -> tuple[float, float]:
-        one = timing.seconds(lambda: PrunedLeastSquares(n_nonzeros=setting.nonzeros[-1]).fit(X, y), least)
+        one = timing.seconds(
+            lambda: PrunedLeastSquares(n_nonzeros=setting.nonzeros[-1]).fit(X, y), least
+        )
         search = own(run)
         return search / one, search
 
@@ -130,7 +140,9 @@ def search_rows(setting: Setting, share: float, least: float) -> list[timing.Row
             ("GridSearchCV over PrunedLeastSquares", None, PrunedLeastSquares()),
         )
     ]
-    rows.append(timing.Row("the search", "one fit of ours, all features (cost over cost)", "", over_fit))
+    rows.append(
+        timing.Row("the search", "one fit of ours, all features (cost over cost)", "", over_fit)
+    )
     rows.append(timing.Row("the search", "one by numpy lstsq (cost over cost)", "", over_plain))
     return rows
 
@@ -143,7 +155,9 @@ def compact_rows(setting: Setting, least: float) -> list[timing.Row]:
         X = op.standard_normal((count, setting.p), seed=1)
         narrow = np.ascontiguousarray(X[:, model.get_support()])
         for name, given in (("all columns", X), ("the surviving columns", narrow)):
-            np.testing.assert_allclose(compact.predict(given), model.predict(X), rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(
+                compact.predict(given), model.predict(X), rtol=1e-9, atol=1e-9
+            )
             rows.append(
                 timing.versus(
                     f"compact model, {model.n_nonzeros_} of {setting.p} features, {count} rows, given {name}",
@@ -160,9 +174,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, help="interleaved runs of every row (default 3; 1 with --quick)")
-    parser.add_argument("--share", type=float, default=1.0, help="of the grid that GridSearchCV searches")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, whole grid: do the answers agree?")
+    parser.add_argument(
+        "--runs", type=int, help="interleaved runs of every row (default 3; 1 with --quick)"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the grid that GridSearchCV searches"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, whole grid: do the answers agree?"
+    )
     options = parser.parse_args()
     if options.quick:
         setting, share, least = Setting(30, 60, 6, [2, 5]), 1.0, 1e-3

@@ -1,5 +1,5 @@
-"""The theory's cost: against one simulated trial of the same grid, in the number of features, over a phase
-diagram, and for correlated features. Answers are compared before times are printed.
+"""The theory's cost: against one simulated trial of the same grid, in the number of features, over
+a phase diagram, and for correlated features. Answers are compared before times are printed.
 
 Run from anywhere: python bench/python/bench_theory.py [--runs 5] [--quick]
 """
@@ -24,7 +24,8 @@ STAGES = ("pruned_risk", "retrained_risk")
 
 
 class Demo:
-    """The demo's problem: 40 sizes, 3 rules, 3 nonzeros, all stages; theory, and one trial of `simulate`."""
+    """The demo's problem: 40 sizes, 3 rules, 3 nonzeros, all stages; theory, and one trial of
+    `simulate`."""
 
     n, nonzeros = 450, [75, 150, 300]
 
@@ -52,7 +53,8 @@ class Demo:
         )
 
     def check(self) -> None:
-        """The mean of 30 trials is within five standard errors and 2/n, 10 % away from the thresholds."""
+        """The mean of 30 trials is within five standard errors and 2/n, 10 % away from the
+        thresholds."""
         theory, trials = self.predict(), self.simulate(30)
         near = [k for k in self.sizes if abs(k - self.n) > 0.1 * self.n]
         for name in ("dense_risk", *STAGES):
@@ -78,7 +80,8 @@ def large(problem: op.LinearGaussianProblem):
 
 
 def check_large(p: int) -> None:
-    """p features that differ in the last digits only, against the p / 1000 atoms that they round to."""
+    """p features that differ in the last digits only, against the p / 1000 atoms that they round
+    to."""
     at = (np.arange(p // 1000) + 0.5) / (p // 1000)
     values, beta = np.repeat(0.1 * 100**at, 1000), np.repeat((1 + np.sin(50 * at)) / p**0.5, 1000)
     jitter = 1 + 1e-12 * (np.arange(p) % 1000)
@@ -98,7 +101,8 @@ def check_large(p: int) -> None:
 
 
 class Phase:
-    """A phase diagram over n and s: the least risk over 40 sizes and 2 rules at every point, p = 1000."""
+    """A phase diagram over n and s: the least risk over 40 sizes and 2 rules at every point, p =
+    1000."""
 
     rules = ("magnitude", "hessian")
 
@@ -119,9 +123,13 @@ class Phase:
     def check(self) -> None:
         """One point is the least of its table."""
         n, s = int(self.n[1]), int(self.s[1])
-        table = op.predict(self.problem, n, self.sizes, [s], rules=self.rules).sel(size=slice(s + 1, None))
+        table = op.predict(self.problem, n, self.sizes, [s], rules=self.rules).sel(
+            size=slice(s + 1, None)
+        )
         found = self.run().risk.sel(n=n, nonzeros=s).item()
-        np.testing.assert_allclose(found, min(float(table[name].min()) for name in STAGES), rtol=1e-12)
+        np.testing.assert_allclose(
+            found, min(float(table[name].min()) for name in STAGES), rtol=1e-12
+        )
 
 
 def correlated():
@@ -185,7 +193,9 @@ def main() -> None:
         print(f"| {what} | {middle[name]:.3g} s ({low:.3g} to {high:.3g}) |")
 
     ratios = [a / b for a, b in zip(times["theory"], times["trial"], strict=True)]
-    print(f"kernels {op.build_info()['kernel_level']}, medians of {options.runs} interleaved runs\n")
+    print(
+        f"kernels {op.build_info()['kernel_level']}, medians of {options.runs} interleaved runs\n"
+    )
     print("| work | time (smallest to largest) |\n|---|---|")
     row("the demo's grid by theory, one thread", "theory")
     row("the same by one simulated trial, one thread", "trial")

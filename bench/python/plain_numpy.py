@@ -1,8 +1,9 @@
 """The whole study as one would write it in numpy: draw, fit, prune, retrain, measure.
 
-n rows of independent Gaussian features with known variances, y = beta'x + noise. At every size k minimum-norm
-least squares on the first k features, the s largest by each rule, least squares again on those, and the exact
-population risk of all three. bench_peers.py compares `simulate` with this, and their answers.
+n rows of independent Gaussian features with known variances, y = beta'x + noise. At every size k
+minimum-norm least squares on the first k features, the s largest by each rule, least squares again
+on those, and the exact population risk of all three. bench_peers.py compares `simulate` with this,
+and their answers.
 
 Run from anywhere: python bench/python/plain_numpy.py
 """
@@ -47,7 +48,9 @@ def main(n=300, p=1000, trials=3, seed=0):
         X = rng.standard_normal((n, p)) * np.sqrt(variances)
         y = X @ beta + noise_std * rng.standard_normal(n)
         found.append(trial(X, y, sizes, nonzeros, rules, beta, variances, noise_std))
-    for name, values in zip(("dense", "pruned", "retrained"), zip(*found, strict=True), strict=True):
+    for name, values in zip(
+        ("dense", "pruned", "retrained"), zip(*found, strict=True), strict=True
+    ):
         print(name, np.mean(values, axis=0).round(3).tolist())
 
 

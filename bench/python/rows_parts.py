@@ -59,7 +59,9 @@ def normals_rows(options: Namespace) -> list[timing.Row]:
         for name, bar in (("numpy PCG64", 5.0), ("torch", 8.0)):
             if name in draws:
                 bar = bar if count == 10**6 else 1.0
-                rows.append(_row(options, f"{count:,} normals", name, bar, draws["ours"], draws[name]))
+                rows.append(
+                    _row(options, f"{count:,} normals", name, bar, draws["ours"], draws[name])
+                )
     return rows
 
 
@@ -76,10 +78,15 @@ def select_rows(options: Namespace) -> list[timing.Row]:
         def partition(scores=scores, k=k) -> np.ndarray:
             return np.argpartition(scores, scores.size - k)[scores.size - k :]
 
-        peers: dict[str, tuple[Callable, float | None]] = {"numpy argpartition": (partition, bars[count])}
+        peers: dict[str, tuple[Callable, float | None]] = {
+            "numpy argpartition": (partition, bars[count])
+        }
         if torch is not None:
             tensor = torch.from_numpy(scores)
-            peers["torch topk"] = (lambda t=tensor, k=k: torch.topk(t, k, sorted=False).indices.numpy(), None)
+            peers["torch topk"] = (
+                lambda t=tensor, k=k: torch.topk(t, k, sorted=False).indices.numpy(),
+                None,
+            )
         for name, (call, bar) in peers.items():
             np.testing.assert_array_equal(np.sort(call()), own())
             rows.append(_row(options, f"{k:,} largest of {count:,}", name, bar, own, call))
@@ -164,16 +171,23 @@ def levels_rows(options: Namespace, closing: list[Callable[[], None]]) -> list[t
         slow, fast = children["v3"].seconds(), children["v4"].seconds()
         return fast / slow, slow
 
-    return [timing.Row(f"one trial at v3, {sweep.name}", "at v4 (speed over speed)", "at least 0.6", sample)]
+    return [
+        timing.Row(
+            f"one trial at v3, {sweep.name}", "at v4 (speed over speed)", "at least 0.6", sample
+        )
+    ]
 
 
 def workers_rows(options: Namespace) -> list[timing.Row]:
-    """What a second worker gains, next to what a second thread of multiply-adds alone gains just then."""
+    """What a second worker gains, next to what a second thread of multiply-adds alone gains just
+    then."""
     first = sweeps(options)[0]
     sweep = first if options.quick else Sweep(first.n, first.p, trials=32)
 
     def fma(threads: int) -> float:
-        done = subprocess.run([options.fma, str(threads)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [options.fma, str(threads)], capture_output=True, text=True, check=True
+        )
         return json.loads(done.stdout)["gflops"]
 
     def gain() -> tuple[float, float]:
@@ -185,7 +199,9 @@ def workers_rows(options: Namespace) -> list[timing.Row]:
     work = f"simulate with two workers, {sweep.trials} trials, {sweep.name}"
     rows = [timing.Row(work, "one worker (gain)", "at least 0.95", lambda run: gain())]
     if not Path(options.fma).exists():
-        print(f"skipped: {options.fma} is not there (cmake --preset bench && cmake --build --preset bench)")
+        print(
+            f"skipped: {options.fma} is not there (cmake --preset bench && cmake --build --preset bench)"
+        )
         return rows
     peaks: list[float] = []
 

@@ -14,8 +14,18 @@ from solvers import SOLVERS, Solver, Sweep, gram_cholesky, lstsq
 import overprune as op
 
 BARS = {  # by n and p: how many times as long each must take
-    (300, 1000): {"Gram + Cholesky": 6.0, "torch gels": 11.0, "numpy lstsq": 45.0, "numpy pinv": 80.0},
-    (300, 3000): {"Gram + Cholesky": 8.0, "torch gels": 20.0, "numpy lstsq": 60.0, "numpy pinv": 120.0},
+    (300, 1000): {
+        "Gram + Cholesky": 6.0,
+        "torch gels": 11.0,
+        "numpy lstsq": 45.0,
+        "numpy pinv": 80.0,
+    },
+    (300, 3000): {
+        "Gram + Cholesky": 8.0,
+        "torch gels": 20.0,
+        "numpy lstsq": 60.0,
+        "numpy pinv": 120.0,
+    },
     (2000, 8000): {"Gram + Cholesky": 6.0, "torch gels": 14.0},
 }
 
@@ -26,7 +36,9 @@ def sweeps(options: Namespace) -> list[Sweep]:
         return [Sweep(24, 80, count=8, trials=2), Sweep(30, 120, count=8, trials=2)]
     if options.sizes:
         return [Sweep(n, p) for n, p in options.sizes]
-    return [Sweep(300, 1000), Sweep(300, 3000)] + ([Sweep(2000, 8000, trials=2)] if options.slow else [])
+    return [Sweep(300, 1000), Sweep(300, 3000)] + (
+        [Sweep(2000, 8000, trials=2)] if options.slow else []
+    )
 
 
 def bar_of(sweep: Sweep, bar: float) -> float | None:
@@ -87,7 +99,9 @@ def sweep_rows(options: Namespace) -> list[timing.Row]:
                 f"sweep, {sweep.name}, prune_path and .risk on given data",
                 "Gram + Cholesky",
                 None,
-                lambda run, sweep=sweep, X=X, y=y: timing.seconds(lambda: sweep.fit(X, y, sweep.three)),
+                lambda run, sweep=sweep, X=X, y=y: timing.seconds(
+                    lambda: sweep.fit(X, y, sweep.three)
+                ),
                 checked_loop(sweep, gram_cholesky, three, expected),
             )
         )
@@ -95,7 +109,8 @@ def sweep_rows(options: Namespace) -> list[timing.Row]:
 
 
 def every_rows(options: Namespace) -> list[timing.Row]:
-    """All s = 1, ..., n / 2. The peers solve every tenth s (5, 15, ...), and its cost is counted tenfold."""
+    """All s = 1, ..., n / 2. The peers solve every tenth s (5, 15, ...), and its cost is counted
+    tenfold."""
     sweep = sweeps(options)[0]
     stride = 3 if options.quick else 10
     some = sweep.every[stride // 2 - 1 :: stride] if stride > 3 else sweep.every[1::stride]
@@ -148,7 +163,14 @@ def simulate_rows(options: Namespace) -> list[timing.Row]:
         return timing.seconds(
             lambda: tables.append(
                 op.simulate(
-                    problem, n, sweep.sizes, sweep.three, rules=rules, trials=trials, workers=1, seed=0
+                    problem,
+                    n,
+                    sweep.sizes,
+                    sweep.three,
+                    rules=rules,
+                    trials=trials,
+                    workers=1,
+                    seed=0,
                 )
             )
         )
@@ -181,7 +203,9 @@ def simulate_rows(options: Namespace) -> list[timing.Row]:
         return elapsed * trials / len(numbers)
 
     work = f"simulate, {trials} trials, two rules, {sweep.name}"
-    return [timing.versus(work, "plain_numpy.py, two trials, scaled", bar_of(sweep, 40.0), own, peer)]
+    return [
+        timing.versus(work, "plain_numpy.py, two trials, scaled", bar_of(sweep, 40.0), own, peer)
+    ]
 
 
 def sklearn_rows(options: Namespace) -> list[timing.Row]:
@@ -201,7 +225,9 @@ def sklearn_rows(options: Namespace) -> list[timing.Row]:
             return op.prune_path(X, y, [p], [s]).retrained("magnitude", p, s)
 
         def recursive(X=X, y=y, p=p, s=s) -> np.ndarray:
-            chosen = RFE(LinearRegression(fit_intercept=False), n_features_to_select=s, step=p - s).fit(X, y)
+            chosen = RFE(
+                LinearRegression(fit_intercept=False), n_features_to_select=s, step=p - s
+            ).fit(X, y)
             theta = np.zeros(p)
             theta[chosen.support_] = chosen.estimator_.coef_
             return theta
@@ -213,7 +239,10 @@ def sklearn_rows(options: Namespace) -> list[timing.Row]:
             theta[chosen.get_support()] = model.fit(chosen.transform(X), y).coef_
             return theta
 
-        for name, call in (("scikit-learn RFE", recursive), ("scikit-learn SelectFromModel", from_model)):
+        for name, call in (
+            ("scikit-learn RFE", recursive),
+            ("scikit-learn SelectFromModel", from_model),
+        ):
             np.testing.assert_allclose(call(), own_theta(), rtol=1e-8, atol=1e-10)
             rows.append(
                 timing.versus(

@@ -59,7 +59,8 @@ if torch is None:
 class Sweep:
     """A fit on the first k columns for 40 sizes k, pruned to several s, retrained, and all risks.
 
-    Sizes within one of n are left out: at the interpolation threshold the normal equations lose every digit.
+    Sizes within one of n are left out: at the interpolation threshold the normal equations lose
+    every digit.
     """
 
     def __init__(self, n: int, p: int, count: int = 40, trials: int = 8) -> None:
@@ -76,7 +77,8 @@ class Sweep:
         return self.problem.sample(self.n, seed=0, stream=run % self.trials)
 
     def loop(self, solve: Solver, X, y, nonzeros: Sequence[int]) -> np.ndarray:
-        """(K, 1 + 2 S) dense, then pruned and retrained risks of each s, the way a notebook does it."""
+        """(K, 1 + 2 S) dense, then pruned and retrained risks of each s, the way a notebook does
+        it."""
         problem = self.problem
         risks = np.full((len(self.sizes), 1 + 2 * len(nonzeros)), np.nan)
 

@@ -3,7 +3,9 @@
 import os
 
 for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ[_name] = "1"  # two threads made numpy's lstsq slower, not faster, where this was measured
+    os.environ[_name] = (
+        "1"  # two threads made numpy's lstsq slower, not faster, where this was measured
+    )
 
 import math
 import statistics
@@ -18,7 +20,8 @@ Seconds = Callable[[int], float]  # of run number ..., already per unit of work
 def seconds(
     call: Callable[[], object], least: float = 0.0, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Time of one call, by the wall unless told otherwise; repeated until the sum is at least so long."""
+    """Time of one call, by the wall unless told otherwise; repeated until the sum is at least so
+    long."""
     number = 1
     while True:
         elapsed = timeit.timeit(call, number=number, timer=clock)
@@ -71,5 +74,9 @@ def _time(value: float) -> str:
 def print_table(rows: Sequence[Row]) -> None:
     print("| work | against | bar | ratio (smallest to largest) | ours |\n|---|---|---|---|---|")
     for row in rows:
-        spread = f"{statistics.median(row.ratios):.3g} ({min(row.ratios):.3g} to {max(row.ratios):.3g})"
-        print(f"| {row.work} | {row.against} | {row.bar} | {spread} | {_time(statistics.median(row.own))} |")
+        spread = (
+            f"{statistics.median(row.ratios):.3g} ({min(row.ratios):.3g} to {max(row.ratios):.3g})"
+        )
+        print(
+            f"| {row.work} | {row.against} | {row.bar} | {spread} | {_time(statistics.median(row.own))} |"
+        )

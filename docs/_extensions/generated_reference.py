@@ -1,4 +1,5 @@
-"""Pages made at build time: the C++ reference from the headers (doxygen, breathe), and the commands' help."""
+"""Pages made at build time: the C++ reference from the headers (doxygen, breathe), and the
+commands' help."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ SECTIONS = (
 )
 OPTIONAL = {"explore", "networks", "releasing"}  # pages of the landing page's toctrees
 FORWARDING = {"overprune.hpp"}  # includes the others and declares nothing
-PARTS = {"eigen.hpp": sorted(path.name for path in (HEADERS / "eigen").glob("*.hpp"))}  # what it forwards to
+PARTS = {
+    "eigen.hpp": sorted(path.name for path in (HEADERS / "eigen").glob("*.hpp"))
+}  # what it forwards to
 
 
 def generate(app: Sphinx) -> None:
@@ -38,13 +41,15 @@ def commands(folder: Path) -> None:
     from typer.main import get_command
     from typer.testing import CliRunner
 
-    from overprune._cli import app as program
+    from overprune.cli.main import app as program
 
     names = list(get_command(program).commands)  # type: ignore[attr-defined]
     blocks = []
     for name in ["", *names]:
         words = [name] if name else []
-        shown = CliRunner().invoke(program, [*words, "--help"], prog_name="overprune", terminal_width=100)
+        shown = CliRunner().invoke(
+            program, [*words, "--help"], prog_name="overprune", terminal_width=100
+        )
         title = f"overprune {name}".strip()
         text = "\n".join(f"    {line}".rstrip() for line in shown.output.strip().splitlines())
         blocks.append(f"{title}\n{'-' * len(title)}\n\n.. code-block:: text\n\n{text}\n")
@@ -65,7 +70,9 @@ def cpp(folder: Path) -> None:
         return
     XML.mkdir(parents=True, exist_ok=True)
     settings = (DOCS / "Doxyfile").read_text() + f'\nOUTPUT_DIRECTORY = "{XML}"\n'
-    done = subprocess.run(["doxygen", "-"], input=settings, cwd=DOCS, capture_output=True, text=True)
+    done = subprocess.run(
+        ["doxygen", "-"], input=settings, cwd=DOCS, capture_output=True, text=True
+    )
     for line in done.stderr.splitlines():
         logger.warning("doxygen: %s", line)
     names = sorted(path.name for path in HEADERS.glob("*.hpp") if path.name not in FORWARDING)
@@ -104,7 +111,9 @@ def leave_out_missing_pages(app: Sphinx, name: str, source: list[str]) -> None:
     """Drops from the landing page's tables of contents what this checkout does not have."""
     if name == "index":
         lines = source[0].splitlines(keepends=True)
-        source[0] = "".join(line for line in lines if line.strip() not in OPTIONAL or exists(line.strip()))
+        source[0] = "".join(
+            line for line in lines if line.strip() not in OPTIONAL or exists(line.strip())
+        )
 
 
 def exists(page: str) -> bool:
@@ -116,7 +125,9 @@ def without_foreign_links(app: Sphinx, what: str, name: str, *rest: object) -> N
     lines = rest[-1]
     assert isinstance(lines, list)
     if ".sklearn" in name:
-        lines[:] = [re.sub(r":(?:ref|term):`([^<`]*?) *(?:<[^>`]*>)?`", r"\1", line) for line in lines]
+        lines[:] = [
+            re.sub(r":(?:ref|term):`([^<`]*?) *(?:<[^>`]*>)?`", r"\1", line) for line in lines
+        ]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

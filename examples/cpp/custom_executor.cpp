@@ -1,7 +1,7 @@
 // Trials run by a thread pool of the program's own; ../custom_executor.py prints the same numbers.
 //
-// A block of trials is a pure function of its numbers, so whatever runs the blocks, in whatever order, they
-// join to the table of one call, bit for bit.
+// A block of trials is a pure function of its numbers, so whatever runs the blocks, in whatever
+// order, they join to the table of one call, bit for bit.
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
@@ -83,14 +83,17 @@ int main() {
       return simulate(problem, grid, {.n = n, .first = first, .count = count, .seed = 4});
     }));
   std::vector<SimulateResult> blocks;
-  for (auto& future : futures) blocks.push_back(future.get());  // an error of the block's leaves here
+  for (auto& future : futures)
+    blocks.push_back(future.get());  // an error of the block's leaves here
   const SimulateResult table = join(blocks);
 
-  const SimulateResult once = simulate(problem, grid, {.n = n, .count = trials, .seed = 4, .workers = 2});
+  const SimulateResult once =
+      simulate(problem, grid, {.n = n, .count = trials, .seed = 4, .workers = 2});
   const bool same = table.dense_risk == once.dense_risk && table.pruned_risk == once.pruned_risk &&
                     table.retrained_risk == once.retrained_risk;
   std::printf("the table of one call: %s\n", same ? "True" : "False");
   for (Index t = 0; t < trials; ++t)
-    std::printf("%2td  %.6f  %.6f\n", t, table.pruned_risk[2 * t + 1], table.retrained_risk[2 * t + 1]);
+    std::printf("%2td  %.6f  %.6f\n", t, table.pruned_risk[2 * t + 1],
+                table.retrained_risk[2 * t + 1]);
   return same ? 0 : 1;
 }

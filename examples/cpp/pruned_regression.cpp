@@ -1,4 +1,5 @@
-// A pruned regression inside a program that uses Eigen; ../pruned_regression.py prints the same numbers.
+// A pruned regression inside a program that uses Eigen; ../pruned_regression.py prints the same
+// numbers.
 #include <Eigen/Dense>
 #include <cstdio>
 #include <overprune/eigen.hpp>
@@ -29,7 +30,8 @@ int main() {
   const Data train = measure(80, 200, 0), test = measure(1000, 200, 2);
 
   // Every step takes Eigen's matrices and expressions, and gives Eigen's vectors back.
-  const Eigen::VectorXd dense = overprune::least_squares(train.x, train.y);  // the minimum-norm interpolator
+  const Eigen::VectorXd dense =
+      overprune::least_squares(train.x, train.y);  // the minimum-norm interpolator
   const Eigen::VectorXd curvature = train.x.colwise().squaredNorm() / 80.0;
   const overprune::Indices support =
       overprune::top_k(overprune::importance(Rule::hessian, dense, curvature), 20);
@@ -44,7 +46,8 @@ int main() {
   grid.sizes = {50, 100, 200};
   grid.nonzeros = {10, 20};
   grid.rules = {Rule::magnitude, Rule::hessian};
-  const overprune::PrunePath path = overprune::prune_path(train.x.topRows(60), train.y.head(60), grid);
+  const overprune::PrunePath path =
+      overprune::prune_path(train.x.topRows(60), train.y.head(60), grid);
   for (const Rule rule : grid.rules)
     for (const overprune::Index size : grid.sizes)
       for (const overprune::Index s : grid.nonzeros)

@@ -11,8 +11,8 @@
 
 namespace overprune::bindings {
 
-/// A named function, or a callable that maps arrays (count,) to arrays of that shape. The core may call it
-/// from any thread, without the GIL: it is taken for the call alone.
+/// A named function, or a callable that maps arrays (count,) to arrays of that shape. The core may
+/// call it from any thread, without the GIL: it is taken for the call alone.
 inline ScalarFunction as_function(const py::object& value, const char* name) {
   if (py::isinstance<py::str>(value)) return activation_from_name(value.cast<std::string>());
   // The last copy may die in a thread that does not hold the GIL.

@@ -34,12 +34,12 @@ void register_schedule(py::module_& module);
 void register_simulate(py::module_& module);
 void register_theory(py::module_& module);
 
-/// A float64 array of any layout, its strides whole elements (a field of a packed record is copied). pybind11
-/// converts other dtypes; Python has already refused those that lose.
+/// A float64 array of any layout, its strides whole elements (a field of a packed record is
+/// copied). pybind11 converts other dtypes; Python has already refused those that lose.
 using Array = py::array_t<double, py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
 
-/// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore checked
-/// here.
+/// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore
+/// checked here.
 inline void check_ndim(const py::array& array, py::ssize_t ndim, const char* name) {
   if (array.ndim() != ndim)
     throw std::invalid_argument(std::string(name) + " must have " + std::to_string(ndim) +
@@ -80,8 +80,8 @@ py::array_t<T> to_array(const std::vector<T>& values, std::vector<py::ssize_t> s
   return array;
 }
 
-/// What long calls poll from the calling thread, a few times a second: raises KeyboardInterrupt on Ctrl-C.
-/// Takes the GIL itself, so it may run while the GIL is released.
+/// What long calls poll from the calling thread, a few times a second: raises KeyboardInterrupt on
+/// Ctrl-C. Takes the GIL itself, so it may run while the GIL is released.
 inline void raise_if_interrupted() {
   py::gil_scoped_acquire acquire;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
@@ -97,8 +97,8 @@ inline std::function<void()> interruptible() {
   };
 }
 
-/// While it lives the GIL is free, and the library's work in this thread looks for Ctrl-C. The arrays that
-/// the work reads outlive it, being held by the caller.
+/// While it lives the GIL is free, and the library's work in this thread looks for Ctrl-C. The
+/// arrays that the work reads outlive it, being held by the caller.
 class LongWork {
  public:
   LongWork() = default;
@@ -113,8 +113,9 @@ class LongWork {
 };
 
 /// A grid from its Python arguments.
-inline Grid make_grid(const Indices& sizes, const Indices& nonzeros, const std::vector<std::string>& rules,
-                      bool retrain, double ridge, double retrain_ridge, bool compensate = false) {
+inline Grid make_grid(const Indices& sizes, const Indices& nonzeros,
+                      const std::vector<std::string>& rules, bool retrain, double ridge,
+                      double retrain_ridge, bool compensate = false) {
   Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge, compensate};
   for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
   return grid;

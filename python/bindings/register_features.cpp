@@ -8,9 +8,10 @@ namespace overprune::bindings {
 namespace {
 
 /// random_features of plain arrays by a name; None where anything needs a closer look.
-py::object quick_features(const py::object& inputs, const py::object& weights, const py::object& activation,
-                          const py::object& bias) {
-  if (!PyUnicode_CheckExact(activation.ptr()) || !is_plain(inputs) || !is_plain(weights)) return py::none();
+py::object quick_features(const py::object& inputs, const py::object& weights,
+                          const py::object& activation, const py::object& bias) {
+  if (!PyUnicode_CheckExact(activation.ptr()) || !is_plain(inputs) || !is_plain(weights))
+    return py::none();
   const auto a = py::reinterpret_borrow<Array>(inputs), r = py::reinterpret_borrow<Array>(weights);
   if (a.ndim() != 2 || r.ndim() != 2 || a.shape(1) != r.shape(1)) return py::none();
   ConstVector shifts;
@@ -30,7 +31,8 @@ py::object quick_features(const py::object& inputs, const py::object& weights, c
   Array out = new_array({left.rows, right.rows});
   const Matrix view = as_mutable_matrix(out);
   try {
-    const ReleaseForMany release(left.rows * right.rows + left.rows * left.cols + right.rows * right.cols);
+    const ReleaseForMany release(left.rows * right.rows + left.rows * left.cols +
+                                 right.rows * right.cols);
     random_features(left, right, *phi, shifts, view);
   } catch (const std::invalid_argument&) {
     return py::none();  // something is not finite
@@ -42,8 +44,8 @@ py::object quick_features(const py::object& inputs, const py::object& weights, c
 
 void register_features(py::module_& module) {
   module.def("quick_features", &quick_features);
-  module.def("random_features", [](const Array& inputs, const Array& weights, const py::object& activation,
-                                   const std::optional<Array>& bias) {
+  module.def("random_features", [](const Array& inputs, const Array& weights,
+                                   const py::object& activation, const std::optional<Array>& bias) {
     const ConstMatrix a = as_matrix(inputs, "inputs"), r = as_matrix(weights, "weights");
     const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
     const ScalarFunction phi = as_function(activation, "activation");

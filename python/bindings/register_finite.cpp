@@ -3,8 +3,8 @@
 namespace overprune::bindings {
 namespace {
 
-/// Whether `value` can go to the core as it is: exactly an array of finite, aligned doubles of one or two
-/// dimensions, not empty.
+/// Whether `value` can go to the core as it is: exactly an array of finite, aligned doubles of one
+/// or two dimensions, not empty.
 bool finite_doubles(const py::object& value) { return plain_finite(value).has_value(); }
 
 }  // namespace

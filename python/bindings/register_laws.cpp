@@ -19,13 +19,13 @@ py::tuple bound_model_law(const LinearGaussianProblem& problem, Index n, double 
              m = static_cast<py::ssize_t>(problem.targets());
   std::vector<py::ssize_t> square{p, p};
   if (problem.diagonal()) square.pop_back();
-  return py::make_tuple(to_array(law.mean, {p, m}), to_array(law.spread, square), to_array(law.omega, {m, m}),
-                        law.finite);
+  return py::make_tuple(to_array(law.mean, {p, m}), to_array(law.spread, square),
+                        to_array(law.omega, {m, m}), law.finite);
 }
 
-py::dict bound_survival(const LinearGaussianProblem& problem, Index n, Index size, const Indices& nonzeros,
-                        const std::string& rule, double ridge, Index draws, std::uint64_t seed,
-                        Index workers) {
+py::dict bound_survival(const LinearGaussianProblem& problem, Index n, Index size,
+                        const Indices& nonzeros, const std::string& rule, double ridge, Index draws,
+                        std::uint64_t seed, Index workers) {
   const PruningPoint point = make_point(n, size, rule, ridge);
   Survival found;
   {
@@ -34,7 +34,8 @@ py::dict bound_survival(const LinearGaussianProblem& problem, Index n, Index siz
   }
   const auto S = static_cast<py::ssize_t>(nonzeros.size()), k = static_cast<py::ssize_t>(size);
   py::dict result;
-  const auto add = [&](const char* name, const std::vector<double>& values, std::vector<py::ssize_t> shape) {
+  const auto add = [&](const char* name, const std::vector<double>& values,
+                       std::vector<py::ssize_t> shape) {
     if (!values.empty()) result[name] = to_array(values, std::move(shape));
   };
   add("probability", found.probability, {S, k});
@@ -47,17 +48,19 @@ py::dict bound_survival(const LinearGaussianProblem& problem, Index n, Index siz
   return result;
 }
 
-py::dict bound_sample_models(const LinearGaussianProblem& problem, Index n, Index size, Index nonzeros,
-                             const std::string& rule, bool retrain, double ridge, double retrain_ridge,
-                             Index draws, std::uint64_t seed, Index workers) {
+py::dict bound_sample_models(const LinearGaussianProblem& problem, Index n, Index size,
+                             Index nonzeros, const std::string& rule, bool retrain, double ridge,
+                             double retrain_ridge, Index draws, std::uint64_t seed, Index workers) {
   const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
   ModelSamples found;
   {
     const LongWork work;
-    found = sample_models(problem, point, nonzeros, retrain, {draws, seed, workers}, interruptible());
+    found =
+        sample_models(problem, point, nonzeros, retrain, {draws, seed, workers}, interruptible());
   }
   const auto D = static_cast<py::ssize_t>(draws), k = static_cast<py::ssize_t>(size);
-  const auto s = static_cast<py::ssize_t>(nonzeros), m = static_cast<py::ssize_t>(problem.targets());
+  const auto s = static_cast<py::ssize_t>(nonzeros),
+             m = static_cast<py::ssize_t>(problem.targets());
   py::dict result;
   result["dense"] = to_array(found.dense, {D, k, m});
   result["support"] = to_array(found.support, {D, s});
@@ -65,17 +68,18 @@ py::dict bound_sample_models(const LinearGaussianProblem& problem, Index n, Inde
   return result;
 }
 
-py::dict bound_coefficient_density(const LinearGaussianProblem& problem, Index n, Index size, Index nonzeros,
-                                   const std::string& rule, bool retrain, double ridge, double retrain_ridge,
-                                   const Array& edges, const Indices& features, Index draws,
-                                   std::uint64_t seed, Index workers) {
+py::dict bound_coefficient_density(const LinearGaussianProblem& problem, Index n, Index size,
+                                   Index nonzeros, const std::string& rule, bool retrain,
+                                   double ridge, double retrain_ridge, const Array& edges,
+                                   const Indices& features, Index draws, std::uint64_t seed,
+                                   Index workers) {
   const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
   const ConstVector cells = as_vector(edges, "edges");
   CoefficientDensity found;
   {
     const LongWork work;
-    found = coefficient_density(problem, point, nonzeros, retrain, cells, features, {draws, seed, workers},
-                                interruptible());
+    found = coefficient_density(problem, point, nonzeros, retrain, cells, features,
+                                {draws, seed, workers}, interruptible());
   }
   const auto m = static_cast<py::ssize_t>(problem.targets());
   const py::ssize_t cell_count = cells.size - 1;

@@ -5,14 +5,16 @@
 namespace overprune::bindings {
 namespace {
 
-py::tuple bind_path(const Array& x, const Array& y, const Indices& sizes, double ridge, bool want_info) {
+py::tuple bind_path(const Array& x, const Array& y, const Indices& sizes, double ridge,
+                    bool want_info) {
   const ConstMatrix design = as_matrix(x, "X"), response = as_matrix(y, "y");
   Array theta = new_array({static_cast<py::ssize_t>(sizes.size()), design.cols, response.cols});
   double* out = theta.mutable_data();
   SolveInfo info;
   {
     const LongWork work;
-    least_squares_path(design, response, sizes, ridge, out, want_info ? &info : nullptr, interruptible());
+    least_squares_path(design, response, sizes, ridge, out, want_info ? &info : nullptr,
+                       interruptible());
   }
   return py::make_tuple(theta, info.rank, info.condition);
 }

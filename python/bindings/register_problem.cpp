@@ -104,9 +104,10 @@ std::shared_ptr<Linear> equivalent(const RandomFeatureProblem& problem) {
   return std::const_pointer_cast<Linear>(problem.share_equivalent());
 }
 
-std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets, const Array& test_inputs,
-                                       const Array& test_targets, bool classes, Index features,
-                                       const py::object& activation, std::uint64_t seed) {
+std::shared_ptr<DataProblem> make_data(const Array& inputs, const Array& targets,
+                                       const Array& test_inputs, const Array& test_targets,
+                                       bool classes, Index features, const py::object& activation,
+                                       std::uint64_t seed) {
   const DataProblem::Data data{as_matrix(inputs, "inputs"), as_matrix(targets, "targets"),
                                as_matrix(test_inputs, "test_inputs"),
                                as_matrix(test_targets, "test_targets")};
@@ -137,18 +138,20 @@ void register_problem(py::module_& module) {
       .def(py::init(&make_linear))
       .def_property_readonly("noise_std", &Linear::noise_std)
       .def_property_readonly("noise_floor", &Linear::noise_floor)
-      .def_property_readonly("noise_covariance",
-                             [](const Linear& problem) { return to_array(problem.noise_covariance()); })
+      .def_property_readonly(
+          "noise_covariance",
+          [](const Linear& problem) { return to_array(problem.noise_covariance()); })
       .def_property_readonly("diagonal", &Linear::diagonal)
       .def_property_readonly("beta", [](const Linear& problem) { return to_array(problem.beta()); })
-      .def_property_readonly("variances", [](const Linear& problem) { return to_array(problem.variances()); })
+      .def_property_readonly("variances",
+                             [](const Linear& problem) { return to_array(problem.variances()); })
       .def_property_readonly("covariance",
                              [](const Linear& problem) { return to_array(problem.covariance()); })
       .def_property_readonly("null_risk", &null_risk)
       .def("restrict", &restricted)
       .def("risk", &linear_risk);
-  py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(module,
-                                                                                   "RandomFeatureProblem")
+  py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(
+      module, "RandomFeatureProblem")
       .def(py::init(&make_features))
       .def_property_readonly("null_risk", &RandomFeatureProblem::null_risk)
       .def("equivalent", &equivalent);

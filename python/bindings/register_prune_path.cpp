@@ -5,10 +5,11 @@
 namespace overprune::bindings {
 namespace {
 
-py::dict bind_prune_path(const Array& x, const Array& y, const Indices& sizes, const Indices& nonzeros,
-                         const std::vector<std::string>& rules, bool retrain, double ridge,
-                         double retrain_ridge, const std::optional<Array>& curvature,
-                         const std::optional<Array>& truth, std::uint64_t seed, std::uint64_t stream) {
+py::dict bind_prune_path(const Array& x, const Array& y, const Indices& sizes,
+                         const Indices& nonzeros, const std::vector<std::string>& rules,
+                         bool retrain, double ridge, double retrain_ridge,
+                         const std::optional<Array>& curvature, const std::optional<Array>& truth,
+                         std::uint64_t seed, std::uint64_t stream) {
   const ConstMatrix design = as_matrix(x, "X"), response = as_matrix(y, "y");
   const Grid grid = make_grid(sizes, nonzeros, rules, retrain, ridge, retrain_ridge);
   RuleInputs inputs;
@@ -21,7 +22,8 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Indices& sizes, c
     const LongWork work;
     result = prune_path(design, response, grid, inputs, interruptible());
   }
-  const auto k = static_cast<py::ssize_t>(sizes.size()), s = static_cast<py::ssize_t>(nonzeros.size());
+  const auto k = static_cast<py::ssize_t>(sizes.size()),
+             s = static_cast<py::ssize_t>(nonzeros.size());
   const auto r = static_cast<py::ssize_t>(rules.size());
   py::dict out;
   out["dense"] = to_array(result.dense, {k, result.p, result.m});

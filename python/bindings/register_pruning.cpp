@@ -31,7 +31,8 @@ py::array_t<Index> largest(ConstVector scores, Index k) {
   return as_array(std::move(chosen));
 }
 
-/// The same for a plain array of one dimension and a k that fits; None where anything needs a closer look.
+/// The same for a plain array of one dimension and a k that fits; None where anything needs a
+/// closer look.
 py::object quick_top_k(const py::object& scores, const py::object& k) {
   const auto count = plain_unsigned(k);
   if (!count || !is_plain(scores)) return py::none();
@@ -41,8 +42,8 @@ py::object quick_top_k(const py::object& scores, const py::object& k) {
   return largest(as_vector(array, "scores"), static_cast<Index>(*count));
 }
 
-/// A new array of zeros; numpy's own where it is large, for the system then gives memory that is zero
-/// already.
+/// A new array of zeros; numpy's own where it is large, for the system then gives memory that is
+/// zero already.
 Array zeros(const std::vector<py::ssize_t>& shape, Index count) {
   if (count > 10000) return py::module_::import("numpy").attr("zeros")(py::cast(shape));
   Array out = new_array(shape);
@@ -51,8 +52,8 @@ Array zeros(const std::vector<py::ssize_t>& shape, Index count) {
 }
 
 /// The rows of theta with the k largest ranks of `ranked` and a curvature, or of `ranked` alone.
-Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked, ConstVector curvature,
-           Index k) {
+Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked,
+           ConstVector curvature, Index k) {
   const Index count = theta.rows * theta.cols;
   Array out = zeros(shape, count);
   const Matrix kept = row_major(out.mutable_data(), theta.rows, theta.cols);
@@ -65,18 +66,21 @@ Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked
     ranks.reserve(theta.rows);
     release.in_parts(theta.rows, [&](Index first, Index end) {
       ranks.resize(end);
-      for (Index i = first; i < std::min(end, curvature.size); ++i) ranks[i] = std::sqrt(curvature(i));
+      for (Index i = first; i < std::min(end, curvature.size); ++i)
+        ranks[i] = std::sqrt(curvature(i));
     });
     const Vector both = vector_view(ranks);
     rank_scores(ranked, {both.data, curvature.size, 1}, both);
     support = top_k(vector_view(ranks), k);
     const bool in_range = std::all_of(support.begin(), support.end(), [&](Index i) {
-      return ranks[i] >= std::numeric_limits<double>::min() && ranks[i] <= std::numeric_limits<double>::max();
+      return ranks[i] >= std::numeric_limits<double>::min() &&
+             ranks[i] <= std::numeric_limits<double>::max();
     });
     if (!in_range) {
       std::vector<double> roots(curvature.size);
       for (Index i = 0; i < curvature.size; ++i) roots[i] = std::sqrt(curvature(i));
-      if (rank_scores_beyond(ranked, vector_view(std::as_const(roots)), both)) support = top_k(both, k);
+      if (rank_scores_beyond(ranked, vector_view(std::as_const(roots)), both))
+        support = top_k(both, k);
     }
   }
   release.in_parts(static_cast<Index>(support.size()), [&](Index first, Index end) {
@@ -86,7 +90,8 @@ Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked
   return out;
 }
 
-Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& curvature, Index k) {
+Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& curvature,
+                   Index k) {
   const ConstMatrix coefficients = as_matrix(theta, "theta");
   return keep({coefficients.rows, coefficients.cols}, coefficients, as_matrix(ranked, "ranked"),
               curvature ? as_vector(*curvature, "curvature") : ConstVector{}, k);
@@ -107,29 +112,33 @@ std::optional<Plain> plain_rule(const py::object& theta, const py::object& rule,
   if (!coefficients) return {};
   if (!hessian) return Plain{*coefficients, {}};
   const auto weights = plain_finite(curvature);
-  if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 || weights->rows != coefficients->rows)
+  if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 ||
+      weights->rows != coefficients->rows)
     return {};
   std::uint64_t signs = 0;  // any sign bit, also that of -0, is for the careful way
   if (weights->row_stride == 1) {
     const double* values = weights->data;  // without a stride the loop is vectorised
-    for (Index i = 0, p = weights->rows; i < p; ++i) signs |= std::bit_cast<std::uint64_t>(values[i]);
+    for (Index i = 0, p = weights->rows; i < p; ++i)
+      signs |= std::bit_cast<std::uint64_t>(values[i]);
   } else {
-    for (Index i = 0; i < weights->rows; ++i) signs |= std::bit_cast<std::uint64_t>((*weights)(i, 0));
+    for (Index i = 0; i < weights->rows; ++i)
+      signs |= std::bit_cast<std::uint64_t>((*weights)(i, 0));
   }
   if (signs >> 63 != 0) return {};
   return Plain{*coefficients, {weights->data, weights->rows, weights->row_stride}};
 }
 
 /// importance and prune by those rules; None where anything needs a closer look.
-py::object quick_importance(const py::object& theta, const py::object& rule, const py::object& curvature) {
+py::object quick_importance(const py::object& theta, const py::object& rule,
+                            const py::object& curvature) {
   const auto plain = plain_rule(theta, rule, curvature);
   if (!plain) return py::none();
   Array scores = new_array({plain->theta.rows});
   const Vector view = as_mutable_vector(scores);
   {
     const ReleaseForMany release(plain->theta.rows * plain->theta.cols);
-    importance(plain->curvature.size > 0 ? Rule::hessian : Rule::magnitude, plain->theta, plain->curvature,
-               view);
+    importance(plain->curvature.size > 0 ? Rule::hessian : Rule::magnitude, plain->theta,
+               plain->curvature, view);
   }
   return scores;
 }
@@ -138,29 +147,32 @@ py::object quick_prune(const py::object& theta, const py::object& nonzeros, cons
                        const py::object& curvature) {
   const auto k = plain_unsigned(nonzeros);
   const auto plain = plain_rule(theta, rule, curvature);
-  if (!k || !plain || *k < 1 || *k > static_cast<std::uint64_t>(plain->theta.rows)) return py::none();
+  if (!k || !plain || *k < 1 || *k > static_cast<std::uint64_t>(plain->theta.rows))
+    return py::none();
   std::vector<py::ssize_t> shape{plain->theta.rows};
   if (py::reinterpret_borrow<Array>(theta).ndim() == 2) shape.push_back(plain->theta.cols);
-  return keep(std::move(shape), plain->theta, plain->theta, plain->curvature, static_cast<Index>(*k));
+  return keep(std::move(shape), plain->theta, plain->theta, plain->curvature,
+              static_cast<Index>(*k));
 }
 
 }  // namespace
 
 void register_pruning(py::module_& module) {
-  module.def("importance",
-             [](const Array& theta, const std::string& rule, const std::optional<Array>& curvature) {
-               const ConstMatrix coefficients = as_matrix(theta, "theta");
-               Array scores = new_array({coefficients.rows});
-               const Vector view = as_mutable_vector(scores);
-               const ConstVector weights = curvature ? as_vector(*curvature, "curvature") : ConstVector{};
-               {
-                 const ReleaseForMany release(coefficients.rows * coefficients.cols);
-                 importance(rule_from_name(rule), coefficients, weights, view);
-               }
-               return scores;
-             });
+  module.def("importance", [](const Array& theta, const std::string& rule,
+                              const std::optional<Array>& curvature) {
+    const ConstMatrix coefficients = as_matrix(theta, "theta");
+    Array scores = new_array({coefficients.rows});
+    const Vector view = as_mutable_vector(scores);
+    const ConstVector weights = curvature ? as_vector(*curvature, "curvature") : ConstVector{};
+    {
+      const ReleaseForMany release(coefficients.rows * coefficients.cols);
+      importance(rule_from_name(rule), coefficients, weights, view);
+    }
+    return scores;
+  });
   module.def("compensate", [](const Array& theta, const Indices& support, const Array& hessian) {
-    const ConstMatrix coefficients = as_matrix(theta, "theta"), metric = as_matrix(hessian, "hessian");
+    const ConstMatrix coefficients = as_matrix(theta, "theta"),
+                      metric = as_matrix(hessian, "hessian");
     Array out = new_array({coefficients.rows, coefficients.cols});
     const Matrix view = as_mutable_matrix(out);
     {
@@ -169,7 +181,8 @@ void register_pruning(py::module_& module) {
     }
     return out;
   });
-  module.def("top_k", [](const Array& scores, Index k) { return largest(as_vector(scores, "scores"), k); });
+  module.def("top_k",
+             [](const Array& scores, Index k) { return largest(as_vector(scores, "scores"), k); });
   module.def("quick_top_k", &quick_top_k);
   module.def("keep_largest", &keep_largest);
   module.def("quick_importance", &quick_importance);

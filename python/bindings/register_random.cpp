@@ -21,14 +21,16 @@ Array numbers(Index count, std::uint64_t seed, std::uint64_t stream, std::uint32
 }
 
 /// Normals of a shape given by plain integers, at least 1; None where anything needs a closer look.
-py::object quick_normals(const py::object& shape, const py::object& seed, const py::object& stream) {
+py::object quick_normals(const py::object& shape, const py::object& seed,
+                         const py::object& stream) {
   const auto key = plain_unsigned(seed), number = plain_unsigned(stream);
   if (!key || !number) return py::none();
   std::vector<py::ssize_t> lengths;
   Index count = 1;
   const auto add = [&](py::handle value) {
     const auto length = plain_unsigned(value);
-    if (!length || *length == 0 || *length > (std::uint64_t{1} << 48) / static_cast<std::uint64_t>(count))
+    if (!length || *length == 0 ||
+        *length > (std::uint64_t{1} << 48) / static_cast<std::uint64_t>(count))
       return false;
     lengths.push_back(static_cast<py::ssize_t>(*length));
     count *= lengths.back();

@@ -12,10 +12,11 @@ Schedule make_schedule(Index size, const Indices& nonzeros, const std::vector<st
   return schedule;
 }
 
-py::dict bind_simulate_schedule(const Problem& problem, Index n, Index size, const Indices& nonzeros,
-                                const std::vector<std::string>& rules, double ridge, double retrain_ridge,
-                                bool sample_curvature, Index first, Index count, std::uint64_t seed,
-                                Index workers, const py::object& progress) {
+py::dict bind_simulate_schedule(const Problem& problem, Index n, Index size,
+                                const Indices& nonzeros, const std::vector<std::string>& rules,
+                                double ridge, double retrain_ridge, bool sample_curvature,
+                                Index first, Index count, std::uint64_t seed, Index workers,
+                                const py::object& progress) {
   const Schedule schedule = make_schedule(size, nonzeros, rules, ridge, retrain_ridge);
   const Trials trials{n, first, count, seed, workers, sample_curvature};
   const auto monitor = [&](Index done) {
@@ -29,7 +30,8 @@ py::dict bind_simulate_schedule(const Problem& problem, Index n, Index size, con
     const LongWork work;
     found = simulate_schedule(problem, schedule, trials, monitor);
   }
-  const auto r = static_cast<py::ssize_t>(rules.size()), t = static_cast<py::ssize_t>(nonzeros.size()) + 1;
+  const auto r = static_cast<py::ssize_t>(rules.size()),
+             t = static_cast<py::ssize_t>(nonzeros.size()) + 1;
   py::dict out;
   const auto put = [&](const char* name, const std::vector<double>& values, bool dense) {
     if (values.empty()) return;
@@ -48,16 +50,17 @@ py::dict bind_simulate_schedule(const Problem& problem, Index n, Index size, con
 }
 
 py::dict bind_predict_schedule(const LinearGaussianProblem& problem, Index n, Index size,
-                               const Indices& nonzeros, const std::vector<std::string>& rules, double ridge,
-                               double retrain_ridge, Index draws, double rtol, std::uint64_t seed,
-                               Index workers) {
+                               const Indices& nonzeros, const std::vector<std::string>& rules,
+                               double ridge, double retrain_ridge, Index draws, double rtol,
+                               std::uint64_t seed, Index workers) {
   const Schedule schedule = make_schedule(size, nonzeros, rules, ridge, retrain_ridge);
   PredictScheduleResult found;
   {
     const LongWork work;
     found = predict_schedule(problem, n, schedule, {draws, rtol, seed, workers}, interruptible());
   }
-  const auto r = static_cast<py::ssize_t>(rules.size()), t = static_cast<py::ssize_t>(nonzeros.size()) + 1;
+  const auto r = static_cast<py::ssize_t>(rules.size()),
+             t = static_cast<py::ssize_t>(nonzeros.size()) + 1;
   py::dict out;
   out["dense_risk"] = found.dense_risk;
   out["pruned_risk"] = to_array(found.pruned_risk, {r, t});

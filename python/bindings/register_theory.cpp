@@ -10,8 +10,8 @@ double bound_fixed_point(const Array& eigenvalues, Index n, double ridge) {
   return fixed_point(view, n, ridge);
 }
 
-py::tuple bound_coefficient_law(const Array& eigenvalues, const Array& beta, double noise_std, Index n,
-                                double ridge) {
+py::tuple bound_coefficient_law(const Array& eigenvalues, const Array& beta, double noise_std,
+                                Index n, double ridge) {
   const ConstVector lam = as_vector(eigenvalues, "eigenvalues"), truth = as_vector(beta, "beta");
   CoefficientLaw law;
   {
@@ -48,7 +48,8 @@ py::dict bound_predict(const GroupedFeatures& features, double n, const std::vec
     const LongWork work;
     found = predict(features, n, grid, interruptible());
   }
-  const auto K = static_cast<py::ssize_t>(sizes.size()), S = static_cast<py::ssize_t>(nonzeros.size());
+  const auto K = static_cast<py::ssize_t>(sizes.size()),
+             S = static_cast<py::ssize_t>(nonzeros.size());
   const auto R = static_cast<py::ssize_t>(rules.size());
   py::dict result;
   result["dense_risk"] = to_array(found.dense_risk, {K});
@@ -84,8 +85,8 @@ py::dict drawn_tables(const DrawnResult& found, const Grid& grid) {
   return result;
 }
 
-py::tuple bound_grouped_survival(const GroupedFeatures& features, double n, double size, double nonzeros,
-                                 const std::string& rule, double ridge) {
+py::tuple bound_grouped_survival(const GroupedFeatures& features, double n, double size,
+                                 double nonzeros, const std::string& rule, double ridge) {
   GroupedSurvival found;
   {
     const LongWork work;
@@ -97,9 +98,10 @@ py::tuple bound_grouped_survival(const GroupedFeatures& features, double n, doub
 
 /// A table for each pair of n and ridge.
 py::list bound_predict_drawn(const LinearGaussianProblem& problem, const Indices& n,
-                             const std::vector<double>& ridge, const Indices& sizes, const Indices& nonzeros,
-                             const std::vector<std::string>& rules, bool retrain, double retrain_ridge,
-                             bool compensate, Index draws, double rtol, std::uint64_t seed, Index workers,
+                             const std::vector<double>& ridge, const Indices& sizes,
+                             const Indices& nonzeros, const std::vector<std::string>& rules,
+                             bool retrain, double retrain_ridge, bool compensate, Index draws,
+                             double rtol, std::uint64_t seed, Index workers,
                              const std::optional<Array>& test_features,
                              const std::optional<Array>& test_targets) {
   const Grid grid = make_grid(sizes, nonzeros, rules, retrain, 0.0, retrain_ridge, compensate);
@@ -127,8 +129,8 @@ py::list bound_predict_drawn(const LinearGaussianProblem& problem, const Indices
 void register_theory(py::module_& module) {
   using namespace py::literals;
   module.def("fixed_point", &bound_fixed_point, "eigenvalues"_a, "n"_a, "ridge"_a);
-  module.def("coefficient_law", &bound_coefficient_law, "eigenvalues"_a, "beta"_a, "noise_std"_a, "n"_a,
-             "ridge"_a);
+  module.def("coefficient_law", &bound_coefficient_law, "eigenvalues"_a, "beta"_a, "noise_std"_a,
+             "n"_a, "ridge"_a);
   // Immutable, so that threads may share one without the GIL.
   py::class_<GroupedFeatures>(module, "GroupedFeatures")
       .def(py::init(&bound_group))

@@ -1,31 +1,30 @@
 """overprune: is it better to train a small model, or to train a large one and prune it?
 
-A problem is described once - `LinearGaussianProblem`, `RandomFeatureProblem` or `DataProblem` - then
-simulated (`simulate`) and predicted (`predict`). Both return the same labelled table, which `plot.risk`
-draws.
+A problem is described once - `LinearGaussianProblem`, `RandomFeatureProblem` or `DataProblem` -
+then simulated (`simulate`) and predicted (`predict`). Both return the same labelled table, which
+`plot.risk` draws.
 """
 
 from . import datasets, plot, spectra
-from ._advise import advise
-from ._build import build_info, get_cmake_dir, get_include, get_pkgconfig_dir
-from ._data_problem import DataProblem
-from ._feature_problem import RandomFeatureProblem
-from ._features import random_features
-from ._laws import coefficient_density, sample_coefficients, survival
-from ._least_squares import least_squares, least_squares_path, retrain_path
-from ._phase import phase
-from ._predict import predict
-from ._problem import LinearGaussianProblem
-from ._prune_path import PrunePath, prune_path
-from ._pruning import compensate, importance, prune, top_k
-from ._random import standard_normal
-from ._reproduce import reproduce
-from ._schedule import predict_schedule, simulate_schedule
-from ._simulate import simulate
-from ._spectrum import Spectrum
-from ._theory import coefficient_law, fixed_point
-from ._tune import tune_ridge
-from ._version import __version__
+from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
+from .experiments.reproduce import reproduce
+from .fits.features import random_features
+from .fits.least_squares import least_squares, least_squares_path, retrain_path
+from .fits.prune_path import PrunePath, prune_path
+from .fits.pruning import compensate, importance, prune, top_k
+from .fits.random import standard_normal
+from .problems.data_problem import DataProblem
+from .problems.feature_problem import RandomFeatureProblem
+from .problems.problem import LinearGaussianProblem
+from .problems.spectrum import Spectrum
+from .simulation.schedule import predict_schedule, simulate_schedule
+from .simulation.simulate import simulate
+from .theory.advise import advise
+from .theory.fixed_point import coefficient_law, fixed_point
+from .theory.laws import coefficient_density, sample_coefficients, survival
+from .theory.phase import phase
+from .theory.predict import predict
+from .theory.tune import tune_ridge
 
 __all__ = [
     "DataProblem",

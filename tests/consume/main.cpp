@@ -1,4 +1,5 @@
-// Simulates and predicts a small isotropic problem and prints both risks; exits with 1 where they disagree.
+// Simulates and predicts a small isotropic problem and prints both risks; exits with 1 where they
+// disagree.
 #include <cmath>
 #include <cstdio>
 #include <overprune/overprune.hpp>

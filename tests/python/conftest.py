@@ -13,7 +13,9 @@ from cli_tools import CONFIG
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tools of the environment that runs the tests, where it was not activated, too.
-os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+os.environ["PATH"] = os.pathsep.join(
+    [sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)]
+)
 
 
 @pytest.fixture

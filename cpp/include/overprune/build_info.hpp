@@ -22,8 +22,8 @@ struct BuildInfo {
 
 /// Facts of the build.
 /// @return also the level that this processor runs
-/// @throws std::invalid_argument where the environment variable OVERPRUNE_KERNEL names a level that is not
-/// compiled in or that this processor does not run
+/// @throws std::invalid_argument where the environment variable OVERPRUNE_KERNEL names a level that
+/// is not compiled in or that this processor does not run
 BuildInfo build_info();
 
 }  // namespace overprune

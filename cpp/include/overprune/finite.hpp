@@ -1,4 +1,5 @@
-// Whether numbers are finite: the check that every function makes of its arrays, at the speed of memory.
+// Whether numbers are finite: the check that every function makes of its arrays, at the speed of
+// memory.
 #pragma once
 
 #include "overprune/export.hpp"

@@ -2,7 +2,8 @@
 //
 //     const std::function<void()> poll = [&] { if (stop_requested) throw Stopped(); };
 //     const overprune::Interruptible interruptible(poll);
-//     const overprune::LinearGaussianProblem problem(beta, covariance, 0.3);  // large: may throw Stopped
+//     const overprune::LinearGaussianProblem problem(beta, covariance, 0.3);  // large: may throw
+//     Stopped
 #pragma once
 
 #include <functional>
@@ -12,11 +13,12 @@
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// While it lives, long work of the library in this thread calls `poll` now and then: at least several times
-/// a second, and up to thousands of times, so that a costly poll should count time itself. What the poll
-/// throws ends the work and leaves through the function that does it; nothing of the library is left in a
-/// wrong state. Functions that take a poll do this on their own; it is for those that take none, as the
-/// problems' constructors. One inside another takes its place; an empty poll leaves the outer one.
+/// While it lives, long work of the library in this thread calls `poll` now and then: at least
+/// several times a second, and up to thousands of times, so that a costly poll should count time
+/// itself. What the poll throws ends the work and leaves through the function that does it; nothing
+/// of the library is left in a wrong state. Functions that take a poll do this on their own; it is
+/// for those that take none, as the problems' constructors. One inside another takes its place; an
+/// empty poll leaves the outer one.
 class Interruptible {
  public:
   /// Begins to call the poll.

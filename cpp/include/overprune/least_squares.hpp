@@ -1,13 +1,14 @@
 // Least squares: one problem, or the whole path over its first k columns.
 //
-// For k <= n the solution of least norm of residuals, for k > n the interpolator of least l2 norm, both
-// theta = X_k^+ y; with ridge > 0 the minimiser of |y - X theta|^2 / (2n) + ridge |theta|^2 / 2
-// (docs/theory.md, section 1).
+// For k <= n the solution of least norm of residuals, for k > n the interpolator of least l2 norm,
+// both theta = X_k^+ y; with ridge > 0 the minimiser of |y - X theta|^2 / (2n) + ridge |theta|^2 /
+// 2 (docs/theory.md, section 1).
 //
 //     std::vector<double> x(n * p), y(n), theta(3 * p);                   // row-major x
 //     const auto rows = overprune::row_major(x.data(), n, p);
 //     const auto response = overprune::column_major(y.data(), n, 1);
-//     overprune::least_squares_path(rows, response, {10, 50, 200}, 0.0, theta.data());  // three models
+//     overprune::least_squares_path(rows, response, {10, 50, 200}, 0.0, theta.data());  // three
+//     models
 #pragma once
 
 #include <functional>
@@ -20,26 +21,27 @@ namespace overprune {
 
 /// What the solver found out about each size on the way.
 struct SolveInfo {
-  /// How many singular values of X_k are above max(n, k) epsilon times the largest, as in numpy; with ridge >
-  /// 0: k.
+  /// How many singular values of X_k are above max(n, k) epsilon times the largest, as in numpy;
+  /// with ridge > 0: k.
   Indices rank;
   std::vector<double>
       condition;  ///< estimate of the condition number (2-norm) of the factor that was solved with
 };
 
-/// theta = X^+ y, of minimum norm where that is not unique. Singular values below max(n, k) epsilon times the
-/// largest count as zero, here and wherever else models are fitted.
+/// theta = X^+ y, of minimum norm where that is not unique. Singular values below max(n, k) epsilon
+/// times the largest count as zero, here and wherever else models are fitted.
 /// @param x      (n, p), finite
 /// @param y      (n, m), finite
 /// @param ridge  at least 0
 /// @param theta  (p, m) receives the solution
 /// @param info   if not null, receives rank and condition
 /// @throws std::invalid_argument for empty or non-finite input, mismatched shapes, negative ridge
-void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info = nullptr);
+void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta,
+                   SolveInfo* info = nullptr);
 
-/// The same for the first k columns of x, for every k of `sizes`, from one factorization: a QR of the first
-/// min(n, max k) columns serves every k <= n, and a triangular factor of X_k X_k' carried from size to size
-/// by orthogonal updates serves every k > n.
+/// The same for the first k columns of x, for every k of `sizes`, from one factorization: a QR of
+/// the first min(n, max k) columns serves every k <= n, and a triangular factor of X_k X_k' carried
+/// from size to size by orthogonal updates serves every k > n.
 /// @param x      (n, p), finite
 /// @param y      (n, m), finite
 /// @param sizes  (K) strictly increasing in [1, p]
@@ -48,12 +50,13 @@ void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, Sol
 /// @param info   if not null, receives rank and condition of each size
 /// @param poll   called between sizes; may throw to stop
 /// @throws std::invalid_argument as least_squares, and for sizes out of range
-void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge, double* theta,
-                        SolveInfo* info = nullptr, const std::function<void()>& poll = {});
+void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge,
+                        double* theta, SolveInfo* info = nullptr,
+                        const std::function<void()>& poll = {});
 
-/// Retraining: least squares on the first s columns of `order`, for every s of `nonzeros`, from one Gram
-/// matrix of the sorted columns (docs/theory.md, section 2). Points that are too ill-conditioned for it are
-/// solved again by the orthogonal path.
+/// Retraining: least squares on the first s columns of `order`, for every s of `nonzeros`, from one
+/// Gram matrix of the sorted columns (docs/theory.md, section 2). Points that are too
+/// ill-conditioned for it are solved again by the orthogonal path.
 /// @param x         (n, p), finite
 /// @param y         (n, m), finite
 /// @param order     (count) distinct indices in [0, p), at least max(nonzeros) of them
@@ -62,8 +65,8 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
 /// @param theta     (S, p, m) contiguous, C order; receives the solutions, zero off the support
 /// @param poll      called between sizes; may throw to stop
 /// @throws std::invalid_argument as least_squares, and for an order or nonzeros out of range
-void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros, double ridge,
-                  double* theta, const std::function<void()>& poll = {});
+void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros,
+                  double ridge, double* theta, const std::function<void()>& poll = {});
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

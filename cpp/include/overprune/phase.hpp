@@ -1,4 +1,5 @@
-// Phase diagrams: at many points, is the best large model that is pruned better than training s features?
+// Phase diagrams: at many points, is the best large model that is pruned better than training s
+// features?
 #pragma once
 
 #include <functional>
@@ -17,7 +18,8 @@ struct PhasePoint {
   Index problem = 0;      ///< which of the problems, from 0
   double n = 1.0;         ///< samples, > 0
   double nonzeros = 1.0;  ///< s, in (0, total of the problem]
-  /// (K) strictly increasing, above s and at most the total: the dense models to prune. May be empty.
+  /// (K) strictly increasing, above s and at most the total: the dense models to prune. May be
+  /// empty.
   std::vector<double> sizes;
 };
 
@@ -39,16 +41,19 @@ struct PhaseResult {
   std::vector<double> size;  ///< (P, R, G) the smallest size that has it; NaN if none
 };
 
-/// The best of all sizes at every point, by theory. Time: the sum over points of `predict` over their sizes.
+/// The best of all sizes at every point, by theory. Time: the sum over points of `predict` over
+/// their sizes.
 /// @param problems  (any number) of independent features, each used by any number of points
 /// @param points    (P) problem, n, nonzeros and sizes
 /// @param options   rules, ridges and threads
-/// @param poll      called about twenty times a second where not empty; what it throws ends the call
+/// @param poll      called about twenty times a second where not empty; what it throws ends the
+/// call
 /// @return direct, oracle and best pruned risks of the points
 /// @throws std::invalid_argument for points or options out of range
 /// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
-PhaseResult phase(const std::vector<GroupedFeatures>& problems, const std::vector<PhasePoint>& points,
-                  const PhaseOptions& options, const std::function<void()>& poll = {});
+PhaseResult phase(const std::vector<GroupedFeatures>& problems,
+                  const std::vector<PhasePoint>& points, const PhaseOptions& options,
+                  const std::function<void()>& poll = {});
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

@@ -17,13 +17,14 @@ namespace overprune {
 
 /// Coefficients of several models on one support, for a Sampler to judge.
 struct Models {
-  const Index* support = nullptr;  ///< (count) features of the rows of theta; null: 0, 1, ..., count - 1
-  Index count = 0;                 ///< number of coefficients of each
-  ConstMatrix theta;               ///< (count, B m): column b m + t is model b, target t
+  const Index* support =
+      nullptr;        ///< (count) features of the rows of theta; null: 0, 1, ..., count - 1
+  Index count = 0;    ///< number of coefficients of each
+  ConstMatrix theta;  ///< (count, B m): column b m + t is model b, target t
 };
 
-/// One thread's source of trials: draws data of a problem and judges models fitted to them. Keeps its memory
-/// from trial to trial; not for two threads at once.
+/// One thread's source of trials: draws data of a problem and judges models fitted to them. Keeps
+/// its memory from trial to trial; not for two threads at once.
 class Sampler {
  public:
   virtual ~Sampler() = default;  ///< by way of a pointer to the base
@@ -32,11 +33,12 @@ class Sampler {
   /// @param seed   of the simulation
   /// @param trial  number of the trial
   /// @param poll   called now and then; may throw to stop
-  virtual void draw(std::uint64_t seed, std::uint64_t trial, const std::function<void()>& poll = {}) = 0;
+  virtual void draw(std::uint64_t seed, std::uint64_t trial,
+                    const std::function<void()>& poll = {}) = 0;
   /// (n, p), unit row stride; null data where the sampler holds no X (`streaming_sampler`).
   virtual ConstMatrix design() const = 0;
-  /// Columns number first, ..., first + out.cols - 1 of X: the same numbers whoever holds X and however often
-  /// they are asked for. By default a copy out of design().
+  /// Columns number first, ..., first + out.cols - 1 of X: the same numbers whoever holds X and
+  /// however often they are asked for. By default a copy out of design().
   /// @param first  number of the first column
   /// @param out    (n, columns), unit row stride, col_stride at least n
   virtual void columns(Index first, Matrix out) const;
@@ -60,10 +62,11 @@ class Problem {
   virtual bool has_classes() const { return false; }  ///< whether an accuracy is measured, too
   /// Sigma_ii (p) where the population is known, else null.
   virtual const std::vector<double>* curvature() const { return nullptr; }
-  /// The linear Gaussian problem with the population's second moments where they are known, else null.
+  /// The linear Gaussian problem with the population's second moments where they are known, else
+  /// null.
   virtual const LinearGaussianProblem* population() const { return nullptr; }
-  /// Scores of the oracle rule as ranked: |beta_i| sqrt(Sigma_ii) of the problem restricted to its first k
-  /// features.
+  /// Scores of the oracle rule as ranked: |beta_i| sqrt(Sigma_ii) of the problem restricted to its
+  /// first k features.
   /// @param k       how many features, in [1, p]
   /// @param scores  (k) receives them
   /// @throws std::invalid_argument where the truth is unknown or k is not in [1, p]
@@ -74,17 +77,19 @@ class Problem {
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
   /// Whether the columns of X can be drawn on their own, so that a sampler need not hold X.
   virtual bool streams() const { return false; }
-  /// The same trials from a sampler that holds no X and draws `columns` anew whenever they are asked for.
+  /// The same trials from a sampler that holds no X and draws `columns` anew whenever they are
+  /// asked for.
   /// @param n  rows of X, at least 1
   /// @throws std::invalid_argument where n is out of range or the problem does not stream
   virtual std::unique_ptr<Sampler> streaming_sampler(Index n) const;
-  /// Numbers that a sampler with n rows holds to draw a trial, besides its design; see worker_memory.
+  /// Numbers that a sampler with n rows holds to draw a trial, besides its design; see
+  /// worker_memory.
   /// @param n  rows of X
   virtual Index sampler_numbers(Index n) const = 0;
 };
 
-/// Noise of m targets: independent of one standard deviation (at least 0), or of a covariance N (m, m),
-/// symmetric and positive semidefinite. Holds a view: for passing on only.
+/// Noise of m targets: independent of one standard deviation (at least 0), or of a covariance N (m,
+/// m), symmetric and positive semidefinite. Holds a view: for passing on only.
 struct Noise {
   /// Independent noise of one standard deviation; implicit, so that a number may stand for it.
   /// @param standard_deviation  at least 0
@@ -103,8 +108,8 @@ class LinearGaussianProblem final : public Problem {
   /// @param beta       (p, m)
   /// @param variances  (p) at least 0
   /// @param noise      N: its square root, a number, for N = noise_std^2 I; or (m, m)
-  /// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input, and
-  /// for numbers so large that the risk of theta = 0 overflows
+  /// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite
+  /// input, and for numbers so large that the risk of theta = 0 overflows
   LinearGaussianProblem(ConstMatrix beta, ConstVector variances, Noise noise);
   /// Correlated features.
   /// @param beta        (p, m)
@@ -118,15 +123,19 @@ class LinearGaussianProblem final : public Problem {
   bool diagonal() const { return covariance_.empty(); }  ///< whether features are independent
   /// Standard deviation of the noise; where a covariance N was given, sqrt(tr N / m).
   double noise_std() const { return noise_std_; }
-  ConstMatrix noise_covariance() const { return column_major(noise_.data(), m_, m_); }  ///< (m, m) N
+  ConstMatrix noise_covariance() const {
+    return column_major(noise_.data(), m_, m_);
+  }  ///< (m, m) N
   /// (m, m) F with F F' = N where N was given as a covariance, else null: N = noise_std^2 I.
   ConstMatrix noise_factor() const {
     return noise_factor_.empty() ? ConstMatrix{} : column_major(noise_factor_.data(), m_, m_);
   }
-  double noise_floor() const { return noise_floor_; }                      ///< tr N, the least risk there is
+  double noise_floor() const { return noise_floor_; }  ///< tr N, the least risk there is
   ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }  ///< (p, m)
   ConstVector variances() const { return vector_view(variances_); }        ///< (p) Sigma_ii
-  ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }  ///< (p, p); dense only
+  ConstMatrix covariance() const {
+    return column_major(covariance_.data(), p_, p_);
+  }  ///< (p, p); dense only
   ConstMatrix covariance_beta() const {
     return column_major(image_.data(), p_, m_);
   }  ///< Sigma beta; dense only
@@ -136,8 +145,8 @@ class LinearGaussianProblem final : public Problem {
   /// R(0) = tr N + tr beta' Sigma beta.
   double null_risk() const;
 
-  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with what the other features
-  /// explain added to the noise: N_D = N + r' Sigma r, r = beta less beta_D on D.
+  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with what the other
+  /// features explain added to the noise: N_D = N + r' Sigma r, r = beta less beta_D on D.
   /// @param features  (k) distinct indices in [0, p)
   /// @return a problem of k features
   /// @throws std::invalid_argument for indices out of range or repeated
@@ -170,8 +179,10 @@ class LinearGaussianProblem final : public Problem {
   void check_risk() const;
   bool keeps_signal(const Indices& features) const;
   std::vector<double> taken_over(const Indices& features) const;
-  std::vector<double> restricted_beta(const Indices& features, std::vector<double> taken_over) const;
-  std::vector<double> unexplained(const Indices& features, const std::vector<double>& taken_over) const;
+  std::vector<double> restricted_beta(const Indices& features,
+                                      std::vector<double> taken_over) const;
+  std::vector<double> unexplained(const Indices& features,
+                                  const std::vector<double>& taken_over) const;
 
   Index p_ = 0, m_ = 1;
   double noise_std_ = 0.0, noise_floor_ = 0.0, signal_ = 0.0;
@@ -188,9 +199,11 @@ class RandomFeatureProblem final : public Problem {
   /// @param activation  phi, a named one or the caller's
   /// @param bias        (p), or empty for none
   /// @param link        g, likewise
-  /// @param poll        called now and then while the second moments are computed; may throw to stop
-  /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, a function of
-  /// the caller's that is not piecewise smooth, or weights, bias or a teacher so large that none is
+  /// @param poll        called now and then while the second moments are computed; may throw to
+  /// stop
+  /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, a
+  /// function of the caller's that is not piecewise smooth, or weights, bias or a teacher so large
+  /// that none is
   RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
                        const ScalarFunction& activation, ConstVector bias,
                        const ScalarFunction& link = Activation::identity,
@@ -198,7 +211,8 @@ class RandomFeatureProblem final : public Problem {
 
   Index features() const override { return p_; }
   Index targets() const override { return 1; }
-  /// The linear Gaussian problem with the same second moments, hence with the same risk of every theta.
+  /// The linear Gaussian problem with the same second moments, hence with the same risk of every
+  /// theta.
   const LinearGaussianProblem& equivalent() const { return *equivalent_; }
   /// The same, to be kept.
   std::shared_ptr<const LinearGaussianProblem> share_equivalent() const { return equivalent_; }
@@ -206,7 +220,9 @@ class RandomFeatureProblem final : public Problem {
   double null_risk() const { return null_risk_; }
   const std::vector<double>* curvature() const override { return equivalent_->curvature(); }
   const LinearGaussianProblem* population() const override { return equivalent_.get(); }
-  void oracle_scores(Index k, double* scores) const override { equivalent_->oracle_scores(k, scores); }
+  void oracle_scores(Index k, double* scores) const override {
+    equivalent_->oracle_scores(k, scores);
+  }
   std::unique_ptr<Sampler> sampler(Index n) const override;
   Index sampler_numbers(Index n) const override;
 
@@ -219,8 +235,8 @@ class RandomFeatureProblem final : public Problem {
   std::shared_ptr<const LinearGaussianProblem> equivalent_;
 };
 
-/// A data set: every trial draws n training rows and, where asked, its own random features; the risk is the
-/// mean squared error on the test set, summed over targets.
+/// A data set: every trial draws n training rows and, where asked, its own random features; the
+/// risk is the mean squared error on the test set, summed over targets.
 class DataProblem final : public Problem {
  public:
   /// Rows to train on and to test on; copied.
@@ -235,7 +251,8 @@ class DataProblem final : public Problem {
   /// @param classes     true: targets are one-hot, so that an accuracy is measured too
   /// @param features    number of random features, 0 for the inputs' own columns
   /// @param activation  of the random features
-  /// @param seed        of the random features: trial t uses the weights drawn from (seed, t), rows N(0, I/d)
+  /// @param seed        of the random features: trial t uses the weights drawn from (seed, t), rows
+  /// N(0, I/d)
   /// @throws std::invalid_argument for mismatched or non-finite input
   DataProblem(const Data& data, bool classes, Index features, const ScalarFunction& activation,
               std::uint64_t seed);

@@ -1,7 +1,8 @@
-// One data set, the whole grid: train on the first k features, prune to s, retrain, with all factors shared.
+// One data set, the whole grid: train on the first k features, prune to s, retrain, with all
+// factors shared.
 //
-//     overprune::Grid grid{.sizes = {50, 200}, .nonzeros = {20}, .rules = {overprune::Rule::hessian}};
-//     const auto found = overprune::prune_path(x, y, grid, {});
+//     overprune::Grid grid{.sizes = {50, 200}, .nonzeros = {20}, .rules =
+//     {overprune::Rule::hessian}}; const auto found = overprune::prune_path(x, y, grid, {});
 //     // found.order: who survives; found.retrained: their coefficients
 #pragma once
 
@@ -17,36 +18,40 @@ namespace overprune {
 
 /// The grid of a run.
 struct Grid {
-  Indices sizes;            ///< (K) strictly increasing in [1, p]
-  Indices nonzeros;         ///< (S) strictly increasing, at least 1; a point with nonzeros > size is skipped
-  std::vector<Rule> rules;  ///< (R) distinct
-  bool retrain = true;      ///< whether the pruned models are also trained again
-  double ridge = 0.0;       ///< of the first training
+  Indices sizes;  ///< (K) strictly increasing in [1, p]
+  Indices
+      nonzeros;  ///< (S) strictly increasing, at least 1; a point with nonzeros > size is skipped
+  std::vector<Rule> rules;     ///< (R) distinct
+  bool retrain = true;         ///< whether the pruned models are also trained again
+  double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
-  bool compensate = false;     ///< whether the survivors also make up for the deleted; prune_path refuses it
+  bool compensate =
+      false;  ///< whether the survivors also make up for the deleted; prune_path refuses it
 };
 
 /// What the rules need beyond theta.
 struct RuleInputs {
-  ConstMatrix covariance;    ///< (p, p), column-major, to compensate with; null: independent features
-  ConstVector curvature;     ///< (p) Sigma_ii for `hessian`, at least 0; empty: (X'X)_ii / n
-  ConstMatrix truth;         ///< (K, p) |beta_i| sqrt(Sigma_ii) for `oracle`; row i is for size i
-  std::uint64_t seed = 0;    ///< key of the scores of `random`
+  ConstMatrix covariance;  ///< (p, p), column-major, to compensate with; null: independent features
+  ConstVector curvature;   ///< (p) Sigma_ii for `hessian`, at least 0; empty: (X'X)_ii / n
+  ConstMatrix truth;       ///< (K, p) |beta_i| sqrt(Sigma_ii) for `oracle`; row i is for size i
+  std::uint64_t seed = 0;  ///< key of the scores of `random`
   std::uint64_t stream = 0;  ///< likewise
 };
 
 /// Everything prune_path finds.
 struct PrunePathResult {
-  Index p = 0;                    ///< features
-  Index m = 0;                    ///< targets
-  Index most = 0;                 ///< the largest number of nonzeros in the grid
-  std::vector<double> dense;      ///< (K, p, m) zero-padded
-  std::vector<Index> order;       ///< (R, K, most) features by falling score; -1 where there are fewer
-  std::vector<double> retrained;  ///< (R, K, S, most, m) coefficients in that order; empty without retraining
-  SolveInfo info;                 ///< rank and condition of each size
+  Index p = 0;                ///< features
+  Index m = 0;                ///< targets
+  Index most = 0;             ///< the largest number of nonzeros in the grid
+  std::vector<double> dense;  ///< (K, p, m) zero-padded
+  std::vector<Index> order;   ///< (R, K, most) features by falling score; -1 where there are fewer
+  std::vector<double>
+      retrained;   ///< (R, K, S, most, m) coefficients in that order; empty without retraining
+  SolveInfo info;  ///< rank and condition of each size
 };
 
-/// Trains, prunes and retrains over the whole grid. `simulate` is: draw, prune_path, risk, for every trial.
+/// Trains, prunes and retrains over the whole grid. `simulate` is: draw, prune_path, risk, for
+/// every trial.
 /// @param x       (n, p), finite
 /// @param y       (n, m), finite
 /// @param grid    sizes, nonzeros, rules and ridges

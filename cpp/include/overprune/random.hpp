@@ -1,7 +1,8 @@
 // Random numbers: a counter-based generator keyed by (seed, stream, purpose).
 //
-// Every number is a pure function of its key and its position, so results do not depend on threads, blocks or
-// restarts, and are bitwise the same on every machine. A trial uses its number as the stream.
+// Every number is a pure function of its key and its position, so results do not depend on threads,
+// blocks or restarts, and are bitwise the same on every machine. A trial uses its number as the
+// stream.
 #pragma once
 
 #include "overprune/export.hpp"
@@ -32,7 +33,8 @@ struct StreamKey {
   Purpose purpose = Purpose::user;  ///< what the numbers are for
 };
 
-/// Standard normals number first, ..., first + count - 1 of a stream: Philox4x32-10 with 53 bits, Box-Muller.
+/// Standard normals number first, ..., first + count - 1 of a stream: Philox4x32-10 with 53 bits,
+/// Box-Muller.
 /// @param key    which stream
 /// @param first  position of the first, below 2^49
 /// @param count  how many, at least 0
@@ -49,7 +51,8 @@ void standard_normal(StreamKey key, std::uint64_t first, Index count, double* ou
 /// @throws std::invalid_argument for positions out of range
 void uniform(StreamKey key, std::uint64_t first, Index count, double* out);
 
-/// `count` distinct integers of 0, ..., population - 1, in random order (partial Fisher-Yates shuffle).
+/// `count` distinct integers of 0, ..., population - 1, in random order (partial Fisher-Yates
+/// shuffle).
 /// @param key         which stream
 /// @param population  number of integers
 /// @param count       how many are drawn

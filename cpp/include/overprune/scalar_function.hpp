@@ -1,4 +1,5 @@
-// Functions of one real variable, applied elementwise: activations of features and links of teachers.
+// Functions of one real variable, applied elementwise: activations of features and links of
+// teachers.
 #pragma once
 
 #include <functional>
@@ -15,8 +16,8 @@ namespace overprune {
 /// A named function or the caller's own.
 class ScalarFunction {
  public:
-  /// Replaces `count` numbers z by their images, each on its own. Several threads call it at once; it may
-  /// throw.
+  /// Replaces `count` numbers z by their images, each on its own. Several threads call it at once;
+  /// it may throw.
   using Callback = std::function<void(double* values, Index count)>;
 
   /// A named function; implicit, since an activation is a function.

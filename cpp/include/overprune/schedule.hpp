@@ -1,7 +1,9 @@
-// Iterative pruning: train, then prune and retrain in rounds - simulated, and predicted in the limit.
+// Iterative pruning: train, then prune and retrain in rounds - simulated, and predicted in the
+// limit.
 //
-// Round 0 trains the first `size` features. Round t keeps, among the survivors of round t - 1, the s_t
-// largest scores of their latest (retrained) coefficients and trains them again on the same data.
+// Round 0 trains the first `size` features. Round t keeps, among the survivors of round t - 1, the
+// s_t largest scores of their latest (retrained) coefficients and trains them again on the same
+// data.
 #pragma once
 
 #include <functional>
@@ -29,8 +31,8 @@ struct Schedule {
 /// @throws std::invalid_argument that names what is wrong
 void check_schedule(const Schedule& schedule, Index p);
 
-/// Risks (and, for classes, accuracies) of every trial. In round 0, where nothing is pruned, the pruned and
-/// the retrained model are the dense one.
+/// Risks (and, for classes, accuracies) of every trial. In round 0, where nothing is pruned, the
+/// pruned and the retrained model are the dense one.
 struct SimulateScheduleResult {
   std::vector<double> dense_risk;          ///< (N) for N trials
   std::vector<double> pruned_risk;         ///< (N, R, T + 1) before retraining
@@ -40,32 +42,37 @@ struct SimulateScheduleResult {
   std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
 };
 
-/// Runs the trials, with the data of `simulate`: a schedule of one round gives the figures of a grid of one
-/// size and one number of nonzeros. Trial t is a pure function of (problem, schedule, n, seed, t).
+/// Runs the trials, with the data of `simulate`: a schedule of one round gives the figures of a
+/// grid of one size and one number of nonzeros. Trial t is a pure function of (problem, schedule,
+/// n, seed, t).
 ///
-/// The rules oracle and random score once, at `size`, so that their supports are nested: the oracle by the
-/// truth of the problem restricted to the first `size` features, random uniformly.
+/// The rules oracle and random score once, at `size`, so that their supports are nested: the oracle
+/// by the truth of the problem restricted to the first `size` features, random uniformly.
 /// @param problem   what is drawn and judged
 /// @param schedule  size, nonzeros, rules and ridges
 /// @param trials    which trials, and how
-/// @param monitor   called by the calling thread about twenty times a second with the number of trials done;
+/// @param monitor   called by the calling thread about twenty times a second with the number of
+/// trials done;
 ///                  may throw, which stops the workers and leaves through simulate_schedule
 /// @return risks of every trial and round
-/// @throws std::invalid_argument for a schedule or trials out of range; where a risk overflows to NaN
+/// @throws std::invalid_argument for a schedule or trials out of range; where a risk overflows to
+/// NaN
 SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
                                          const Trials& trials,
                                          const std::function<void(Index done)>& monitor = {});
 
 /// How exactly to predict, and on how many threads.
 struct ScheduleDraws {
-  Index draws = 0;         ///< random draws of every coordinate's path, at least 32; 0: until `rtol` is met
+  Index draws =
+      0;  ///< random draws of every coordinate's path, at least 32; 0: until `rtol` is met
   double rtol = 0.005;     ///< standard errors asked for, relative to the risks, where draws is 0
   std::uint64_t seed = 0;  ///< of the draws
   Index workers = 1;       ///< threads; the result does not depend on it
 };
 
-/// Asymptotic test risks with the standard errors of the random draws behind them: 0 where none were needed.
-/// Infinite where the limit diverges: after training as many features as samples without ridge.
+/// Asymptotic test risks with the standard errors of the random draws behind them: 0 where none
+/// were needed. Infinite where the limit diverges: after training as many features as samples
+/// without ridge.
 struct PredictScheduleResult {
   double dense_risk = 0.0;                    ///< of the model of round 0
   std::vector<double> pruned_risk;            ///< (R, T + 1)
@@ -75,13 +82,14 @@ struct PredictScheduleResult {
   Indices draws;                              ///< (R) draws used
 };
 
-/// The limit of simulate_schedule for many samples and features in fixed proportion, of any covariance and
-/// number of targets.
+/// The limit of simulate_schedule for many samples and features in fixed proportion, of any
+/// covariance and number of targets.
 /// @param problem   of any covariance and number of targets
 /// @param n         samples, >= 1
 /// @param schedule  size, nonzeros, rules and ridges
 /// @param draws     how exactly
-/// @param monitor   called by the calling thread about twenty times a second; what it throws ends the call
+/// @param monitor   called by the calling thread about twenty times a second; what it throws ends
+/// the call
 /// @return risks of every round
 /// @throws std::invalid_argument for a schedule or draws out of range
 /// Source: docs/theory.md, section 8.

@@ -1,8 +1,8 @@
 // Trials of a problem: draw data, train, prune, retrain, measure the risk - over threads.
 //
-//     overprune::Grid grid{.sizes = {100, 400}, .nonzeros = {50}, .rules = {overprune::Rule::magnitude}};
-//     const auto found = overprune::simulate(problem, grid, {.n = 200, .count = 100, .seed = 1, .workers =
-//     4});
+//     overprune::Grid grid{.sizes = {100, 400}, .nonzeros = {50}, .rules =
+//     {overprune::Rule::magnitude}}; const auto found = overprune::simulate(problem, grid, {.n =
+//     200, .count = 100, .seed = 1, .workers = 4});
 //     // found.pruned_risk: (100 trials, 1 rule, 2 sizes, 1 nonzeros)
 #pragma once
 
@@ -15,20 +15,22 @@
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// The most memory in bytes that a worker's X takes where the problem streams: see Trials::design_limit.
+/// The most memory in bytes that a worker's X takes where the problem streams: see
+/// Trials::design_limit.
 inline constexpr Index kDesignLimit = Index{256} << 20;
 
 /// Which trials, and how.
 struct Trials {
-  Index n = 0;                    ///< training rows
-  Index first = 0;                ///< number of the first trial
-  Index count = 0;                ///< how many; at least 1
-  std::uint64_t seed = 0;         ///< with the number of a trial the key of its draws
-  Index workers = 1;              ///< threads; the result does not depend on it
-  bool sample_curvature = false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
-  /// Bytes of X (n, p) above which its columns are drawn anew, block by block, at every pass of the solvers
-  /// instead of being held, where the problem streams() (independent Gaussian features); at least 0. The
-  /// result does not depend on it.
+  Index n = 0;             ///< training rows
+  Index first = 0;         ///< number of the first trial
+  Index count = 0;         ///< how many; at least 1
+  std::uint64_t seed = 0;  ///< with the number of a trial the key of its draws
+  Index workers = 1;       ///< threads; the result does not depend on it
+  bool sample_curvature =
+      false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
+  /// Bytes of X (n, p) above which its columns are drawn anew, block by block, at every pass of the
+  /// solvers instead of being held, where the problem streams() (independent Gaussian features); at
+  /// least 0. The result does not depend on it.
   Index design_limit = kDesignLimit;
 };
 
@@ -48,25 +50,27 @@ struct SimulateResult {
   std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
 };
 
-/// Called by the thread that called `simulate`, about twenty times a second and at the end: trials 0, ...,
-/// done - 1 of the call are finished, and their part of `found` is final (the rest is being written). May
-/// throw, which stops the workers within one size of their trial and leaves through `simulate`.
+/// Called by the thread that called `simulate`, about twenty times a second and at the end: trials
+/// 0, ..., done - 1 of the call are finished, and their part of `found` is final (the rest is being
+/// written). May throw, which stops the workers within one size of their trial and leaves through
+/// `simulate`.
 using SimulateMonitor = std::function<void(Index done, const SimulateResult& found)>;
 
-/// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number of workers
-/// nor the split of a range of trials into calls changes a bit.
+/// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number
+/// of workers nor the split of a range of trials into calls changes a bit.
 /// @param problem  what is drawn and judged
 /// @param grid     sizes, nonzeros, rules and ridges
 /// @param trials   which trials, and how
 /// @param monitor  sees the results grow
 /// @return risks of every trial
-/// @throws std::invalid_argument for a grid or trials out of range, and where a risk overflows to NaN
-/// Source: docs/theory.md, sections 1 and 2.
+/// @throws std::invalid_argument for a grid or trials out of range, and where a risk overflows to
+/// NaN Source: docs/theory.md, sections 1 and 2.
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
                         const SimulateMonitor& monitor = {});
 
-/// Results of blocks of trials as one, in the order given: for trials that threads, processes or machines of
-/// your own run, each with its `first` and `count`. Bit for bit what one call for all of them returns.
+/// Results of blocks of trials as one, in the order given: for trials that threads, processes or
+/// machines of your own run, each with its `first` and `count`. Bit for bit what one call for all
+/// of them returns.
 /// @param blocks  (any number) of one problem, grid and n
 /// @return their trials, one after the other
 /// @throws std::invalid_argument for blocks of different grids
@@ -76,14 +80,16 @@ SimulateResult join(const std::vector<SimulateResult>& blocks);
 struct WorkerMemory {
   Index design = 0;   ///< X (n, p), or 0 where its columns are drawn anew
   Index sampler = 0;  ///< what else draws the data and judges the models
-  Index engine = 0;   ///< what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
+  Index engine =
+      0;  ///< what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
   /// All of it, in bytes.
   Index total() const { return design + sampler + engine; }
 };
 
 /// The memory of one worker by the sizes of its buffers, without allocating them. It is that of
-/// well-conditioned data: what the rank-revealing path takes where a factor cannot be trusted, and what the
-/// risk takes where it nearly vanishes, is left out; the caches' share of a product is an estimate.
+/// well-conditioned data: what the rank-revealing path takes where a factor cannot be trusted, and
+/// what the risk takes where it nearly vanishes, is left out; the caches' share of a product is an
+/// estimate.
 /// @param problem       what is simulated
 /// @param grid          of the simulation
 /// @param n             training rows, at least 1

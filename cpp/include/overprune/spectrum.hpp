@@ -15,30 +15,33 @@ class Features;  // private
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// y = x'beta + noise, x ~ N(0, diag), with the features in blocks; a growing model takes the blocks in
-/// order. Weights, sizes, nonzeros and n have one unit: ratios to p (weights that sum to 1, signal = sqrt(p)
-/// beta), or counts.
+/// y = x'beta + noise, x ~ N(0, diag), with the features in blocks; a growing model takes the
+/// blocks in order. Weights, sizes, nonzeros and n have one unit: ratios to p (weights that sum to
+/// 1, signal = sqrt(p) beta), or counts.
 struct Spectrum {
-  ConstVector eigenvalues;     ///< (blocks) variance of each feature of the block, finite, >= 0
-  ConstVector weights;         ///< (blocks) how many features, finite, > 0
-  ConstVector signal;          ///< (blocks) the coefficient of each feature, or its standard deviation
-  std::vector<char> gaussian;  ///< (blocks) 1: coefficients i.i.d. N(0, signal^2); 0: all equal to signal
-  double noise_std = 0.0;      ///< >= 0
+  ConstVector eigenvalues;  ///< (blocks) variance of each feature of the block, finite, >= 0
+  ConstVector weights;      ///< (blocks) how many features, finite, > 0
+  ConstVector signal;       ///< (blocks) the coefficient of each feature, or its standard deviation
+  std::vector<char>
+      gaussian;  ///< (blocks) 1: coefficients i.i.d. N(0, signal^2); 0: all equal to signal
+  double noise_std = 0.0;  ///< >= 0
 };
 
 /// The grid of a prediction in real numbers.
 struct RealGrid {
-  std::vector<double> sizes;  ///< (K) strictly increasing, > 0, at most the total weight (but for rounding)
-  std::vector<double> nonzeros;  ///< (S) strictly increasing, > 0; a point with nonzeros > size is skipped
-  std::vector<Rule> rules;       ///< (R) distinct
-  bool retrain = true;           ///< whether the pruned models are also trained again
-  double ridge = 0.0;            ///< of the first training
-  double retrain_ridge = 0.0;    ///< of the second
+  std::vector<double>
+      sizes;  ///< (K) strictly increasing, > 0, at most the total weight (but for rounding)
+  std::vector<double>
+      nonzeros;  ///< (S) strictly increasing, > 0; a point with nonzeros > size is skipped
+  std::vector<Rule> rules;     ///< (R) distinct
+  bool retrain = true;         ///< whether the pruned models are also trained again
+  double ridge = 0.0;          ///< of the first training
+  double retrain_ridge = 0.0;  ///< of the second
 };
 
-/// A problem with independent features, equal ones counted: made once, after which a prediction costs the
-/// same for any number of features (it grows with the runs of equal consecutive features and the distinct
-/// ones). Cheap to copy; immutable.
+/// A problem with independent features, equal ones counted: made once, after which a prediction
+/// costs the same for any number of features (it grows with the runs of equal consecutive features
+/// and the distinct ones). Cheap to copy; immutable.
 class GroupedFeatures {
  public:
   /// A problem of p features; checks the arguments on the way: one pass.

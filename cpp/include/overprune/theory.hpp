@@ -1,6 +1,8 @@
-// Theory: the exact high-dimensional limit of training, pruning and retraining, for independent features.
+// Theory: the exact high-dimensional limit of training, pruning and retraining, for independent
+// features.
 //
-// n samples of y = x'beta + noise, x ~ N(0, diag(lam)); equations are numbered as in docs/theory.md.
+// n samples of y = x'beta + noise, x ~ N(0, diag(lam)); equations are numbered as in
+// docs/theory.md.
 #pragma once
 
 #include <functional>
@@ -19,8 +21,8 @@ namespace overprune {
 ///
 ///     ridge / tau + (1/n) sum_i lam_i / (lam_i + tau) = 1,
 ///
-/// and 0 where ridge == 0 and at most n eigenvalues are positive. Accurate to rounding for any spectrum
-/// between 1e-290 and 1e290.
+/// and 0 where ridge == 0 and at most n eigenvalues are positive. Accurate to rounding for any
+/// spectrum between 1e-290 and 1e290.
 /// @param eigenvalues  (p) of the covariance, each >= 0; p may be 0
 /// @param n            samples, >= 1
 /// @param ridge        >= 0, the coefficient in (1/2n) |y - X theta|^2 + (ridge/2) |theta|^2
@@ -30,8 +32,9 @@ double fixed_point(ConstVector eigenvalues, Index n, double ridge);
 
 /// Law of the coefficients: independent Gaussians, coordinate by coordinate.
 struct CoefficientLaw {
-  std::vector<double> mean;      ///< (p)
-  std::vector<double> variance;  ///< (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
+  std::vector<double> mean;  ///< (p)
+  std::vector<double>
+      variance;  ///< (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
 };
 
 /// Law of the trained coefficients,
@@ -56,24 +59,26 @@ struct PredictResult {
   std::vector<double> retrained_risk;  ///< (R, K, S); empty without retraining
 };
 
-/// Test risk sigma^2 + sum_i lam_i E(theta_i - beta_i)^2 of the dense, the pruned and the retrained model.
+/// Test risk sigma^2 + sum_i lam_i E(theta_i - beta_i)^2 of the dense, the pruned and the retrained
+/// model.
 ///
-/// Size k trains the first k features; the others add lam_i beta_i^2 each to the noise. Where all k features
-/// are kept, pruned equals dense. The retrained risk takes account of the support having been chosen from the
-/// same data.
+/// Size k trains the first k features; the others add lam_i beta_i^2 each to the noise. Where all k
+/// features are kept, pruned equals dense. The retrained risk takes account of the support having
+/// been chosen from the same data.
 /// @param eigenvalues  (p) variances of the features, each >= 0
 /// @param beta         (p) true coefficients
 /// @param noise_std    standard deviation of the noise, >= 0
 /// @param n            samples, >= 1
 /// @param grid         sizes, nonzeros, rules and ridges, as for `simulate`
 /// @param poll         called between grid points where not empty; what it throws ends the call
-/// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad grid
-/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18); dense and pruned: Chang et al. 2021.
-PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n, const Grid& grid,
-                      const std::function<void()>& poll = {});
+/// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad
+/// grid Source: docs/theory.md, Eqs. (7), (13) and (16)-(18); dense and pruned: Chang et al. 2021.
+PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
+                      const Grid& grid, const std::function<void()>& poll = {});
 
-/// The same for features that are grouped already, and for a Spectrum, in real numbers: n, sizes and nonzeros
-/// in the unit of the weights. Costs time in proportion to runs + atoms, whatever the number of features.
+/// The same for features that are grouped already, and for a Spectrum, in real numbers: n, sizes
+/// and nonzeros in the unit of the weights. Costs time in proportion to runs + atoms, whatever the
+/// number of features.
 /// @param features  of a problem, or of a Spectrum
 /// @param n         samples, > 0
 /// @param grid      sizes, nonzeros, rules and ridges
@@ -86,17 +91,18 @@ PredictResult predict(const GroupedFeatures& features, double n, const RealGrid&
 
 /// Who survives pruning, on average over training sets.
 struct GroupedSurvival {
-  std::vector<double>
-      probability;  ///< (p) of each feature, or (blocks) of the features of each block of a Spectrum
+  std::vector<double> probability;  ///< (p) of each feature, or (blocks) of the features of each
+                                    ///< block of a Spectrum
   double threshold =
-      0.0;               ///< on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
-  double overlap = 0.0;  ///< E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+      0.0;  ///< on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
+  double overlap =
+      0.0;  ///< E |S and S_oracle| / s with the support that the rule oracle keeps at this size
 };
 
-/// Probability that each of the first k features survives pruning to s; the others have 0. The probabilities
-/// add up to s. Of a Gaussian block they are means over its coefficients, and of a block or a group of tied
-/// coefficients of which only some are trained or kept, means over its features (for the rule oracle of a
-/// finite problem: the first ones).
+/// Probability that each of the first k features survives pruning to s; the others have 0. The
+/// probabilities add up to s. Of a Gaussian block they are means over its coefficients, and of a
+/// block or a group of tied coefficients of which only some are trained or kept, means over its
+/// features (for the rule oracle of a finite problem: the first ones).
 /// @param features  of a problem, or of a Spectrum
 /// @param n         samples, > 0
 /// @param size      k, in (0, total]
@@ -105,8 +111,8 @@ struct GroupedSurvival {
 /// @param ridge     of the training, >= 0
 /// @throws std::invalid_argument for a number out of range
 /// Source: docs/theory.md, Eqs. (10)-(12).
-GroupedSurvival survival(const GroupedFeatures& features, double n, double size, double nonzeros, Rule rule,
-                         double ridge);
+GroupedSurvival survival(const GroupedFeatures& features, double n, double size, double nonzeros,
+                         Rule rule, double ridge);
 
 /// Rows with known classes, on which draws of the models are judged.
 struct TestSet {
@@ -116,10 +122,10 @@ struct TestSet {
 
 /// How `predict` draws the coefficients' law where the risk has no closed form.
 struct DrawOptions {
-  Index draws = 64;               ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
-  double rtol = 0.005;            ///< relative standard error at which draws = 0 stops
-  std::uint64_t seed = 0;         ///< of the draws
-  Index workers = 1;              ///< threads; the result does not depend on it
+  Index draws = 64;        ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
+  double rtol = 0.005;     ///< relative standard error at which draws = 0 stops
+  std::uint64_t seed = 0;  ///< of the draws
+  Index workers = 1;       ///< threads; the result does not depend on it
   const TestSet* test = nullptr;  ///< of labelled rows, for accuracies too; may be null
 };
 
@@ -141,9 +147,9 @@ struct DrawnResult : PredictResult {
 
 /// The same risks for any covariance and several targets (summed over targets).
 ///
-/// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of the
-/// coefficients' law: antithetic pairs of normalised draws, with standard errors by a jackknife over groups
-/// of pairs.
+/// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of
+/// the coefficients' law: antithetic pairs of normalised draws, with standard errors by a jackknife
+/// over groups of pairs.
 /// @param problem  of any covariance and number of targets
 /// @param n        samples, >= 1
 /// @param grid     sizes, nonzeros, rules and ridges
@@ -161,17 +167,20 @@ struct Training {
   double ridge;  ///< of the first training, >= 0
 };
 
-/// The same for several trainings, one result for each, with one decomposition of each size's covariance.
+/// The same for several trainings, one result for each, with one decomposition of each size's
+/// covariance.
 /// @param problem    of any covariance and number of targets
 /// @param trainings  (at least one) n and ridge
 /// @param grid       its ridge is not read
 /// @param options    how many draws, on how many threads
-/// @param poll       called about twenty times a second where not empty; what it throws ends the call
+/// @param poll       called about twenty times a second where not empty; what it throws ends the
+/// call
 /// @return one result for each training
 /// @throws std::invalid_argument for trainings, a grid or options out of range
 /// Source: docs/theory.md, sections 6 and 9.
-std::vector<DrawnResult> predict(const LinearGaussianProblem& problem, const std::vector<Training>& trainings,
-                                 const Grid& grid, const DrawOptions& options,
+std::vector<DrawnResult> predict(const LinearGaussianProblem& problem,
+                                 const std::vector<Training>& trainings, const Grid& grid,
+                                 const DrawOptions& options,
                                  const std::function<void()>& poll = {});
 
 }  // namespace overprune

@@ -1,9 +1,9 @@
 // Views and indices: how every function of the compiled API takes and returns arrays.
 //
-// A view is a pointer, extents and strides (counted in elements, possibly negative). Every function throws
-// std::invalid_argument for a view whose extents are negative, that no memory could hold, or whose pointer is
-// null though it has elements, and names it. Nothing here owns memory and nothing depends on compiler flags,
-// so a program built with any flags may call the library.
+// A view is a pointer, extents and strides (counted in elements, possibly negative). Every function
+// throws std::invalid_argument for a view whose extents are negative, that no memory could hold, or
+// whose pointer is null though it has elements, and names it. Nothing here owns memory and nothing
+// depends on compiler flags, so a program built with any flags may call the library.
 //
 //     std::vector<double> x(n * p);                                      // numpy's layout
 //     overprune::ConstMatrix all = overprune::row_major(x.data(), n, p);
@@ -35,7 +35,8 @@ struct VectorView {
   operator VectorView<const T>() const { return {data, size, stride}; }
 };
 
-/// A strided matrix of shape (rows, cols): element (i, j) is `data[i * row_stride + j * col_stride]`.
+/// A strided matrix of shape (rows, cols): element (i, j) is `data[i * row_stride + j *
+/// col_stride]`.
 template <class T>
 struct MatrixView {
   T* data = nullptr;     ///< element (0, 0)
@@ -63,7 +64,9 @@ using Indices = std::vector<Index>;            ///< positions, from 0
 /// @param rows  number of rows
 /// @param cols  number of columns
 /// @return (rows, cols)
-inline Matrix column_major(double* data, Index rows, Index cols) { return {data, rows, cols, 1, rows}; }
+inline Matrix column_major(double* data, Index rows, Index cols) {
+  return {data, rows, cols, 1, rows};
+}
 /// The same to be read.
 /// @param data  (rows cols) element (i, j) at i + j rows
 /// @param rows  number of rows
@@ -78,7 +81,9 @@ inline ConstMatrix column_major(const double* data, Index rows, Index cols) {
 /// @param rows  number of rows
 /// @param cols  number of columns
 /// @return (rows, cols)
-inline Matrix row_major(double* data, Index rows, Index cols) { return {data, rows, cols, cols, 1}; }
+inline Matrix row_major(double* data, Index rows, Index cols) {
+  return {data, rows, cols, cols, 1};
+}
 /// The same to be read.
 /// @param data  (rows cols) element (i, j) at i cols + j
 /// @param rows  number of rows

@@ -1,10 +1,12 @@
-// Folding columns into a triangle: [L, W] Q = [new L, 0], LAPACK's TPLQT. The pivot of row c is L(c, c).
+// Folding columns into a triangle: [L, W] Q = [new L, 0], LAPACK's TPLQT. The pivot of row c is
+// L(c, c).
 #include "kernels/reflectors.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kMany = 128;     // columns of W; with fewer it is the triangle that passes through the caches
+constexpr Size kMany =
+    128;  // columns of W; with fewer it is the triangle that passes through the caches
 constexpr Size kColumns = 256;  // columns of W folded in at once
 
 /// Reduces rows 0, ..., kTile - 1 of W (., m) against the diagonal block of L.
@@ -26,11 +28,12 @@ void reduce(Panel& panel, Size m, Triangle l, const double* w, Size ldw) {
   }
 }
 
-/// The reflectors of panels 0, ..., count - 1 on the rows below, at row 0 of W and of L in the first panel's
-/// first column. Each tile of rows meets all panels while it is in the nearest cache.
+/// The reflectors of panels 0, ..., count - 1 on the rows below, at row 0 of W and of L in the
+/// first panel's first column. Each tile of rows meets all panels while it is in the nearest cache.
 void apply(const Panel* panels, Size count, Size rows, Size m, Triangle l, double* w, Size ldw) {
   each_tile(rows, [=]<int R>(Size i, Rows<R>) {
-    for (Size p = 0; p < count; ++p) apply_tile<R, true>(panels[p], m, l.at(i, p * kTile), w + i, ldw);
+    for (Size p = 0; p < count; ++p)
+      apply_tile<R, true>(panels[p], m, l.at(i, p * kTile), w + i, ldw);
   });
 }
 
@@ -52,7 +55,8 @@ void fold(Size pivots, Size rows, Size m, const Triangle& l, double* w, Size ldw
   }
 }
 
-void append_columns(Size n, Size m, const double* l, Size ldl, double* w, Size ldw, double* out, Size ldo) {
+void append_columns(Size n, Size m, const double* l, Size ldl, double* w, Size ldw, double* out,
+                    Size ldo) {
   Triangle triangle{l, ldl, out, ldo};
   for (Size first = 0; first < m; first += kColumns) {
     fold(n, n, m - first < kColumns ? m - first : kColumns, triangle, w + first * ldw, ldw);

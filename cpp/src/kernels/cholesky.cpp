@@ -1,13 +1,16 @@
-// Cholesky factorization in register tiles: Eigen's own leaves half the speed at the sizes of a support.
+// Cholesky factorization in register tiles: Eigen's own leaves half the speed at the sizes of a
+// support.
 #include "kernels/maps.hpp"
 #include "kernels/packet.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kBlock = 128;  // columns factored before the rest of the matrix is brought up to date
+constexpr Size kBlock =
+    128;  // columns factored before the rest of the matrix is brought up to date
 
-/// The tile of rows `rows` and columns `cols` minus the product of their factors' first `depth` columns.
+/// The tile of rows `rows` and columns `cols` minus the product of their factors' first `depth`
+/// columns.
 template <int R>
 void subtract_factors(Tile<R>& tile, const double* rows, const double* cols, Size ld, Size depth) {
   for (Size t = 0; t < depth; ++t) {
@@ -15,7 +18,8 @@ void subtract_factors(Tile<R>& tile, const double* rows, const double* cols, Siz
     for (int r = 0; r < R; ++r) left[r] = load(rows + r * kWidth + t * ld);
     for (Size c = 0; c < kTile; ++c) {
       const Packet right = spread(cols[c + t * ld]);
-      for (int r = 0; r < R; ++r) tile.value[r][c] = subtract_product(tile.value[r][c], left[r], right);
+      for (int r = 0; r < R; ++r)
+        tile.value[r][c] = subtract_product(tile.value[r][c], left[r], right);
     }
   }
 }
@@ -50,7 +54,8 @@ void update_rows(double* rows, const double* cols, Size ld, Size depth, const Co
       tile.value[r][c] = Eigen::internal::pmul(tile.value[r][c], spread(corner.inverse[c]));
     for (Size b = c + 1; b < kTile; ++b)
       for (int r = 0; r < R; ++r)
-        tile.value[r][b] = subtract_product(tile.value[r][b], tile.value[r][c], spread(corner.lower[c][b]));
+        tile.value[r][b] =
+            subtract_product(tile.value[r][b], tile.value[r][c], spread(corner.lower[c][b]));
   }
   tile.write(own, ld);
 }
@@ -70,12 +75,14 @@ bool factor_columns(double* a, Size lda, Size rows, Size depth) {
   for (Size c = 0; c < kTile; ++c)
     for (Size i = c; i < kTile; ++i) head[i + (depth + c) * lda] = corner.lower[c][i];
   Size i = depth + kTile;
-  for (; i + kTall * kWidth <= rows; i += kTall * kWidth) update_rows<kTall>(a + i, head, lda, depth, corner);
+  for (; i + kTall * kWidth <= rows; i += kTall * kWidth)
+    update_rows<kTall>(a + i, head, lda, depth, corner);
   for (; i < rows; i += kWidth) update_rows<1>(a + i, head, lda, depth, corner);
   return true;
 }
 
-/// Block column of `width` columns over `rows` rows, both multiples of kTile, up to date with those before.
+/// Block column of `width` columns over `rows` rows, both multiples of kTile, up to date with those
+/// before.
 bool factor_block(double* a, Size lda, Size rows, Size width) {
   for (Size depth = 0; depth < width; depth += kTile)
     if (!factor_columns(a, lda, rows, depth)) return false;
@@ -87,7 +94,8 @@ bool factor_tiles(Size n, double* a, Size lda) {
     const Size width = n - first < kBlock ? n - first : kBlock, rest = n - first - width;
     double* corner = a + first * (lda + 1);
     if (!factor_block(corner, lda, n - first, width)) return false;
-    symmetric_product(false, rest, width, -1.0, corner + width, lda, corner + width * (lda + 1), lda);
+    symmetric_product(false, rest, width, -1.0, corner + width, lda, corner + width * (lda + 1),
+                      lda);
   }
   return true;
 }

@@ -6,7 +6,8 @@ OVERPRUNE_BEGIN_LEVEL
 
 namespace {
 
-/// The caches' share of a product, as Eigen would choose it, in this thread's scratch instead of new memory.
+/// The caches' share of a product, as Eigen would choose it, in this thread's scratch instead of
+/// new memory.
 class Packing : public Eigen::internal::level3_blocking<double, double> {
  public:
   Packing(Size m, Size n, Size k) {
@@ -22,20 +23,22 @@ class Packing : public Eigen::internal::level3_blocking<double, double> {
 
 /// C += alpha op(A) op(B) for matrices in any order.
 template <int LeftOrder, int RightOrder>
-void multiply(Size m, Size n, Size k, double alpha, const double* a, Size lda, const double* b, Size ldb,
-              double* c, Size ldc) {
+void multiply(Size m, Size n, Size k, double alpha, const double* a, Size lda, const double* b,
+              Size ldb, double* c, Size ldc) {
   Packing packing(m, n, k);
-  Eigen::internal::general_matrix_matrix_product<Size, double, LeftOrder, false, double, RightOrder, false,
-                                                 Eigen::ColMajor, 1>::run(m, n, k, a, lda, b, ldb, c, 1, ldc,
-                                                                          alpha, packing);
+  Eigen::internal::general_matrix_matrix_product<Size, double, LeftOrder, false, double, RightOrder,
+                                                 false, Eigen::ColMajor, 1>::run(m, n, k, a, lda, b,
+                                                                                 ldb, c, 1, ldc,
+                                                                                 alpha, packing);
 }
 
 constexpr Size kWorthALook = 1'000'000;  // multiplications
 constexpr Size kLongest = 400'000'000;   // a few tens of milliseconds
 constexpr Size kNarrowest = 256;         // rows or columns of a part of a product
 
-void product(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
-             Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
+void product(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha,
+             const double* a, Size lda, const double* b, Size ldb, double beta, double* c,
+             Size ldc) {
   constexpr int rows = Eigen::RowMajor, columns = Eigen::ColMajor;
   MatrixMap out = map(c, m, n, ldc);
   if (beta == 0.0)
@@ -58,8 +61,8 @@ void product(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double 
 }  // namespace
 
 // A long product is one of columns after columns, or rows after rows, of the result.
-void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a, Size lda,
-          const double* b, Size ldb, double beta, double* c, Size ldc) {
+void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
+          Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
   const Size work = m * n * k, side = m > n ? m : n;
   if (work < kWorthALook)
     return product(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -69,18 +72,18 @@ void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alp
     look();
     const Size part = work < kLongest || side - first < step ? side - first : step;
     if (m > n)
-      product(transpose_a, transpose_b, part, n, k, alpha, a + first * (transpose_a ? lda : 1), lda, b, ldb,
-              beta, c + first, ldc);
+      product(transpose_a, transpose_b, part, n, k, alpha, a + first * (transpose_a ? lda : 1), lda,
+              b, ldb, beta, c + first, ldc);
     else
-      product(transpose_a, transpose_b, m, part, k, alpha, a, lda, b + first * (transpose_b ? 1 : ldb), ldb,
-              beta, c + first * ldc, ldc);
+      product(transpose_a, transpose_b, m, part, k, alpha, a, lda,
+              b + first * (transpose_b ? 1 : ldb), ldb, beta, c + first * ldc, ldc);
     if (part == side) return;
   }
 }
 
 // Halves until a corner is small: nearly all of the work is in products of whole rectangles.
-void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda, double* c,
-                       Size ldc) {
+void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda,
+                       double* c, Size ldc) {
   constexpr Size corner = 48;
   if (n <= corner) {
     double square[corner * corner];
@@ -122,8 +125,8 @@ void solve_small(bool lower, bool transpose, Size n, const double* t, Size ldt, 
 }  // namespace
 
 // Blocks small enough for Eigen to pack them on the stack; the rest is products.
-void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
-                      Size ldb) {
+void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt,
+                      double* b, Size ldb) {
   constexpr Size block = 64, most = 64;
   if (n * n >= kWorthALook) look();
   if (m < 4) {  // one by one is faster

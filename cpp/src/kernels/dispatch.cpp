@@ -41,12 +41,13 @@ struct Level {
 };
 
 #if defined(OVERPRUNE_HAS_V3) || defined(OVERPRUNE_HAS_V4)
-/// All of x86-64-v3: on a masked virtual machine any one may be missing. Clang's builtin does not know the
-/// last three.
+/// All of x86-64-v3: on a masked virtual machine any one may be missing. Clang's builtin does not
+/// know the last three.
 bool has_v3() {
   unsigned a, b, d, basic = 0, extended = 0;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-         __builtin_cpu_supports("bmi2") && __get_cpuid(1, &a, &b, &basic, &d) != 0 &&
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+         __get_cpuid(1, &a, &b, &basic, &d) != 0 &&
          __get_cpuid(0x80000001, &a, &b, &extended, &d) != 0 && (basic & bit_F16C) != 0 &&
          (basic & bit_MOVBE) != 0 && (extended & bit_LZCNT) != 0;
 }
@@ -56,15 +57,17 @@ bool has_v3() {
 std::vector<Level> levels() {
   std::vector<Level> found;
 #ifdef OVERPRUNE_HAS_V4
-  found.push_back({&v4::table, has_v3() && __builtin_cpu_supports("avx512f") &&
-                                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-                                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")});
+  found.push_back(
+      {&v4::table, has_v3() && __builtin_cpu_supports("avx512f") &&
+                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")});
 #endif
 #ifdef OVERPRUNE_HAS_V3
   found.push_back({&v3::table, has_v3()});
 #endif
 #ifdef OVERPRUNE_HAS_V2
-  found.push_back({&v2::table, __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")});
+  found.push_back(
+      {&v2::table, __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")});
 #endif
 #ifdef OVERPRUNE_HAS_GENERIC
   found.push_back({&generic::table, true});
@@ -82,9 +85,10 @@ const Table& choose() {
     allowed += (allowed.empty() ? "" : ", ") + std::string(level.table->level);
   }
   if (wanted == nullptr || *wanted == '\0')
-    throw std::runtime_error("overprune: this processor has none of the instruction-set levels compiled in");
-  throw std::invalid_argument("OVERPRUNE_KERNEL must be one of " + allowed + " on this processor, got '" +
-                              wanted + "'");
+    throw std::runtime_error(
+        "overprune: this processor has none of the instruction-set levels compiled in");
+  throw std::invalid_argument("OVERPRUNE_KERNEL must be one of " + allowed +
+                              " on this processor, got '" + wanted + "'");
 }
 
 }  // namespace
@@ -106,7 +110,8 @@ BuildInfo build_info() {
   BuildInfo info;
   info.version = OVERPRUNE_VERSION;
   info.kernel_level = kernels::active().level;
-  for (const kernels::Level& level : kernels::levels()) info.kernel_levels.emplace_back(level.table->level);
+  for (const kernels::Level& level : kernels::levels())
+    info.kernel_levels.emplace_back(level.table->level);
 #if defined(__clang__)
   info.compiler = "clang " __clang_version__;
 #elif defined(__GNUC__)

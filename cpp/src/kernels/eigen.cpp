@@ -1,9 +1,10 @@
 // Eigenvalues and eigenvectors of symmetric matrices, in steps between which the caller may stop.
 //
-// A = H T H' with a tridiagonal T by Householder reflectors, panel by panel (Dongarra, Sorensen, Hammarling,
-// 1989), then the implicit QL method on T (Martin and Wilkinson, 1968). Its rotations are not applied to H
-// one by one, which would go through memory each time, but recorded and applied many sweeps at a time to a
-// few rows of H that stay in cache (Van Zee, van de Geijn, Quintana-Orti, 2014).
+// A = H T H' with a tridiagonal T by Householder reflectors, panel by panel (Dongarra, Sorensen,
+// Hammarling, 1989), then the implicit QL method on T (Martin and Wilkinson, 1968). Its rotations
+// are not applied to H one by one, which would go through memory each time, but recorded and
+// applied many sweeps at a time to a few rows of H that stay in cache (Van Zee, van de Geijn,
+// Quintana-Orti, 2014).
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -18,30 +19,34 @@ using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 using Order = Eigen::Matrix<Size, Eigen::Dynamic, 1>;
 
-constexpr Size kPanel = 32;       // columns reduced before the rest of the matrix is brought up to date
+constexpr Size kPanel = 32;  // columns reduced before the rest of the matrix is brought up to date
 constexpr Size kReflectors = 64;  // applied at once
-constexpr double kSmallSquare = 1e-280;  // sums of squares below it may have lost digits to underflow
-constexpr int kMostSweeps = 60;          // for one eigenvalue
-/// Below it an entry beside the largest one, of order 1, is zero: what is smaller has lost digits to
-/// underflow.
-constexpr double kNegligible = std::numeric_limits<double>::min() / std::numeric_limits<double>::epsilon();
+constexpr double kSmallSquare =
+    1e-280;                      // sums of squares below it may have lost digits to underflow
+constexpr int kMostSweeps = 60;  // for one eigenvalue
+/// Below it an entry beside the largest one, of order 1, is zero: what is smaller has lost digits
+/// to underflow.
+constexpr double kNegligible =
+    std::numeric_limits<double>::min() / std::numeric_limits<double>::epsilon();
 
 /// Divides the lower triangle by the power of two next to its largest entry, which is returned.
 double unscale(Size n, double* a, Size lda) {
   double largest = 0.0;
   for (Size j = 0; j < n; ++j)
-    for (Size i = j; i < n; ++i) largest = Eigen::numext::maxi(largest, Eigen::numext::abs(a[i + j * lda]));
+    for (Size i = j; i < n; ++i)
+      largest = Eigen::numext::maxi(largest, Eigen::numext::abs(a[i + j * lda]));
   if (!(largest > 0.0) || !(largest <= std::numeric_limits<double>::max())) return 1.0;
   int exponent = 0;
   std::frexp(largest, &exponent);
-  const double scale = std::ldexp(1.0, exponent - 1);  // entries up to 2; 1 / scale does not overflow
+  const double scale =
+      std::ldexp(1.0, exponent - 1);  // entries up to 2; 1 / scale does not overflow
   for (Size j = 0; j < n && scale != 1.0; ++j)
     for (Size i = j; i < n; ++i) a[i + j * lda] /= scale;
   return scale;
 }
 
-/// T of A = H T H', and the reflectors H = H_0 H_1 ..., H_j = I - tau_j v_j v_j', v_j being column j of A
-/// below its diagonal.
+/// T of A = H T H', and the reflectors H = H_0 H_1 ..., H_j = I - tau_j v_j v_j', v_j being column
+/// j of A below its diagonal.
 struct Reduced {
   Vector diagonal, off, tau;  // (n), (n), (n); the last of `off` and `tau` unused
 };
@@ -58,20 +63,23 @@ double reflect(double* x, Size count, double& tau) {
     tail.setZero();
     return first;
   }
-  const double length = small ? std::hypot(first, rest) : Eigen::numext::sqrt(first * first + square);
+  const double length =
+      small ? std::hypot(first, rest) : Eigen::numext::sqrt(first * first + square);
   const double beta = first > 0.0 ? -length : length;
   tau = (beta - first) / beta;
   tail /= first - beta;
   return beta;
 }
 
-/// Lower triangle of A (n, n) -= left right', both (n, depth) and the product symmetric. Spoils the upper
-/// one.
-void subtract_symmetric(Size n, Size depth, const Matrix& left, const Matrix& right, double* a, Size lda) {
+/// Lower triangle of A (n, n) -= left right', both (n, depth) and the product symmetric. Spoils the
+/// upper one.
+void subtract_symmetric(Size n, Size depth, const Matrix& left, const Matrix& right, double* a,
+                        Size lda) {
   constexpr Size block = 128;
   for (Size first = 0; first < n; first += block)
-    gemm(false, true, n - first, n - first < block ? n - first : block, depth, -1.0, left.data() + first,
-         left.rows(), right.data() + first, right.rows(), 1.0, a + first * (lda + 1), lda);
+    gemm(false, true, n - first, n - first < block ? n - first : block, depth, -1.0,
+         left.data() + first, left.rows(), right.data() + first, right.rows(), 1.0,
+         a + first * (lda + 1), lda);
 }
 
 /// Reads and overwrites the lower triangle; the upper one is spoilt.
@@ -87,7 +95,8 @@ Reduced reduce(Size n, double* a, Size lda) {
       if (c > 0) {  // column j as the panel's reflectors so far leave it
         auto column = matrix.col(j).tail(rest + 1);
         column.noalias() -= matrix.block(j, first, rest + 1, c) * w.row(j).head(c).transpose();
-        column.noalias() -= w.block(j, 0, rest + 1, c) * matrix.row(j).segment(first, c).transpose();
+        column.noalias() -=
+            w.block(j, 0, rest + 1, c) * matrix.row(j).segment(first, c).transpose();
       }
       t.diagonal(j) = matrix(j, j);
       t.off(j) = reflect(&matrix(j + 1, j), rest, t.tau(j));
@@ -107,7 +116,8 @@ Reduced reduce(Size n, double* a, Size lda) {
     const Size next = first + width, rest = n - next;
     left.block(0, 0, rest, width) = right.block(0, width, rest, width) =
         matrix.block(next, first, rest, width);
-    left.block(0, width, rest, width) = right.block(0, 0, rest, width) = w.block(next, 0, rest, width);
+    left.block(0, width, rest, width) = right.block(0, 0, rest, width) =
+        w.block(next, 0, rest, width);
     subtract_symmetric(rest, 2 * width, left, right, a + next * (lda + 1), lda);
   }
   t.diagonal(n - 1) = matrix(n - 1, n - 1);
@@ -121,14 +131,16 @@ struct Together {
   Together(Size n, const double* a, Size lda, const Vector& tau, Size first, Size width)
       : v(n - first - 1, width), t(Matrix::Zero(width, width)) {
     for (Size c = 0; c < width; ++c)
-      for (Size i = 0; i < v.rows(); ++i) v(i, c) = i < c ? 0.0 : a[first + 1 + i + (first + c) * lda];
+      for (Size i = 0; i < v.rows(); ++i)
+        v(i, c) = i < c ? 0.0 : a[first + 1 + i + (first + c) * lda];
     Matrix overlap = Matrix::Zero(width, width);
     gemm(true, false, width, width, v.rows(), 1.0, v.data(), v.rows(), v.data(), v.rows(), 0.0,
          overlap.data(), width);
     for (Size c = 0; c < width; ++c) {
       t(c, c) = tau(first + c);
       t.col(c).head(c) =
-          -t(c, c) * (t.topLeftCorner(c, c).triangularView<Eigen::Upper>() * overlap.col(c).head(c)).eval();
+          -t(c, c) *
+          (t.topLeftCorner(c, c).triangularView<Eigen::Upper>() * overlap.col(c).head(c)).eval();
     }
   }
 
@@ -137,14 +149,15 @@ struct Together {
     const Size rows = v.rows(), width = v.cols();
     Matrix along(width, m), scaled(width, m);
     gemm(true, false, width, m, rows, 1.0, v.data(), rows, b, ldb, 0.0, along.data(), width);
-    gemm(transpose, false, width, m, width, 1.0, t.data(), width, along.data(), width, 0.0, scaled.data(),
-         width);
+    gemm(transpose, false, width, m, width, 1.0, t.data(), width, along.data(), width, 0.0,
+         scaled.data(), width);
     gemm(false, false, rows, m, width, -1.0, v.data(), rows, scaled.data(), width, 1.0, b, ldb);
   }
 };
 
 /// B (n, m) = H'B.
-void apply_adjoint(Size n, const double* a, Size lda, const Vector& tau, double* b, Size ldb, Size m) {
+void apply_adjoint(Size n, const double* a, Size lda, const Vector& tau, double* b, Size ldb,
+                   Size m) {
   for (Size first = 0; m > 0 && first + 1 < n; first += kReflectors) {
     const Size width = n - 1 - first < kReflectors ? n - 1 - first : kReflectors;
     Together(n, a, lda, tau, first, width).apply(true, b + first + 1, ldb, m);
@@ -157,14 +170,16 @@ void form(Size n, double* a, Size lda, const Vector& tau) {
   const Size blocks = (n - 1 + kReflectors - 1) / kReflectors;
   for (Size block = blocks; block-- > 0;) {
     look();
-    const Size first = block * kReflectors, width = n - 1 - first < kReflectors ? n - 1 - first : kReflectors;
-    Together(n, a, lda, tau, first, width).apply(false, h.data() + (first + 1) * (n + 1), n, n - first - 1);
+    const Size first = block * kReflectors,
+               width = n - 1 - first < kReflectors ? n - 1 - first : kReflectors;
+    Together(n, a, lda, tau, first, width)
+        .apply(false, h.data() + (first + 1) * (n + 1), n, n - first - 1);
   }
   map(a, n, n, lda) = h;
 }
 
-/// Rotations of columns i and i + 1 by (x_i, x_{i+1}) = (c x_i - s x_{i+1}, s x_i + c x_{i+1}), recorded
-/// sweep by sweep, every sweep for falling i, and applied to the columns of a matrix.
+/// Rotations of columns i and i + 1 by (x_i, x_{i+1}) = (c x_i - s x_{i+1}, s x_i + c x_{i+1}),
+/// recorded sweep by sweep, every sweep for falling i, and applied to the columns of a matrix.
 class Rotations {
  public:
   Rotations(Size n, double* a, Size lda)
@@ -196,7 +211,8 @@ class Rotations {
     Size i, sweep;
     double c, s;
   };
-  /// Sweeps that follow one another through the columns: at step i sweep w rotates columns i + w, i + w + 1.
+  /// Sweeps that follow one another through the columns: at step i sweep w rotates columns i + w, i
+  /// + w + 1.
   struct Wave {
     Size first, steps;  // i = first, first - 1, ...
     Size at;            // of its pairs (c, s), (steps, kSweeps), an identity where a sweep has none
@@ -283,9 +299,9 @@ double length(double x, double y) {
                                                               : std::hypot(x, y);
 }
 
-/// The end of the part of T from row l on that no negligible entry divides: negligible beside its neighbours
-/// or in itself, or beside the largest entry up to the next such one. Rounding keeps an entry above its
-/// neighbours where these are rounding errors of zero themselves.
+/// The end of the part of T from row l on that no negligible entry divides: negligible beside its
+/// neighbours or in itself, or beside the largest entry up to the next such one. Rounding keeps an
+/// entry above its neighbours where these are rounding errors of zero themselves.
 Size end_of_part(const Vector& d, const Vector& e, Size l) {
   constexpr double epsilon = std::numeric_limits<double>::epsilon();
   Size end = l;
@@ -340,8 +356,8 @@ bool diagonalize(Reduced& t, Rotations* rotations) {
   return true;
 }
 
-/// values = scale times those of `found`, ascending, and the columns of `vectors` likewise. By insertion: the
-/// method finds them nearly in order.
+/// values = scale times those of `found`, ascending, and the columns of `vectors` likewise. By
+/// insertion: the method finds them nearly in order.
 void sort(double scale, const Vector& found, double* values, MatrixMap vectors) {
   const Size n = found.size();
   Order order(n);
@@ -374,8 +390,8 @@ bool symmetric_eigen(Size n, double* a, Size lda, double* values) {
   return true;
 }
 
-bool tridiagonalize(Size n, double* a, Size lda, double* diagonal, double* off, double* values, Size m,
-                    double* b, Size ldb) {
+bool tridiagonalize(Size n, double* a, Size lda, double* diagonal, double* off, double* values,
+                    Size m, double* b, Size ldb) {
   if (n == 0) return true;
   const double scale = unscale(n, a, lda);
   Reduced t = reduce(n, a, lda);

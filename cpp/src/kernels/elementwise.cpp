@@ -1,6 +1,6 @@
-// Activations of random features, a register at a time and with the same bits at every level: this file is
-// compiled without contraction to fused multiply-adds. Errors are a few units in the last place; gelu's,
-// below zero, a few 1e-15.
+// Activations of random features, a register at a time and with the same bits at every level: this
+// file is compiled without contraction to fused multiply-adds. Errors are a few units in the last
+// place; gelu's, below zero, a few 1e-15.
 #include "kernels/vectors.hpp"
 #include "overprune/activation.hpp"
 
@@ -31,15 +31,16 @@ OVERPRUNE_INLINE Exponential exponential(Real high, Real low) {
                    ln2_low = 1.90821492927058770002e-10;
   const Real k = (high * log2e + kRound) - kRound;
   const Real x = (high - k * ln2_high) + (low - k * ln2_low);  // |x| < 0.35
-  return {k,
-          x + x * x *
-                  horner(x, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
-                         1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0)};
+  return {k, x + x * x *
+                     horner(x, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040,
+                            1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800,
+                            1.0 / 479001600, 1.0 / 6227020800.0)};
 }
 
 /// phi(x) / phi(0), x >= 0: zero from 39 on, where the result is below all doubles.
 OVERPRUNE_INLINE Real bell(Real x) {
-  const Real y = at_most(x, 39.0), top = real(bits(y) & ~std::uint64_t{0x7FFFFFF});  // its square is exact
+  const Real y = at_most(x, 39.0),
+             top = real(bits(y) & ~std::uint64_t{0x7FFFFFF});  // its square is exact
   const Exponential e = exponential(-0.5 * top * top, -0.5 * (y - top) * (y + top));
   // In two factors, so that results below the smallest normal number still come out.
   const Real half = (0.5 * e.k + kRound) - kRound;
@@ -57,11 +58,11 @@ OVERPRUNE_INLINE Real erf_of(Real z) {
   const Real size = size_of(z), z2 = at_most(size, 1.0) * at_most(size, 1.0);
   // (-1)^n / (n! (2n + 1)), the Taylor series up to 1.
   const Real near =
-      size * (two_over_root_pi * horner(z2, 1.0, -1.0 / 3, 1.0 / 10, -1.0 / 42, 1.0 / 216, -1.0 / 1320,
-                                        1.0 / 9360, -1.0 / 75600, 1.0 / 685440, -1.0 / 6894720,
-                                        1.0 / 76204800, -1.0 / 918086400, 1.0 / 11975040000.0,
-                                        -1.0 / 168129561600.0, 1.0 / 2528170444800.0, -1.0 / 40537905408000.0,
-                                        1.0 / 690452066304000.0, -1.0 / 12449059983360000.0));
+      size * (two_over_root_pi *
+              horner(z2, 1.0, -1.0 / 3, 1.0 / 10, -1.0 / 42, 1.0 / 216, -1.0 / 1320, 1.0 / 9360,
+                     -1.0 / 75600, 1.0 / 685440, -1.0 / 6894720, 1.0 / 76204800, -1.0 / 918086400,
+                     1.0 / 11975040000.0, -1.0 / 168129561600.0, 1.0 / 2528170444800.0,
+                     -1.0 / 40537905408000.0, 1.0 / 690452066304000.0, -1.0 / 12449059983360000.0));
   const Real x = root_two * at_most(size, 10.0);
   const Real far = 1.0 - (2.0 * 0.39894228040143267794) * bell(x) * mills(x);
   return with_sign(either(size < 1.0, near, far), z);
@@ -69,7 +70,8 @@ OVERPRUNE_INLINE Real erf_of(Real z) {
 
 /// z P(N(0, 1) < z).
 OVERPRUNE_INLINE Real gelu_of(Real z) {
-  const Real size = size_of(z), tail = 0.39894228040143267794 * bell(size) * mills(at_most(size, 39.0));
+  const Real size = size_of(z),
+             tail = 0.39894228040143267794 * bell(size) * mills(at_most(size, 39.0));
   return z * either(z < 0.0, tail, 1.0 - tail);
 }
 
@@ -81,10 +83,10 @@ OVERPRUNE_INLINE Real cos_of(Real z) {
   const Real x = ((z - k * 1.57079632673412561417e+00) - k * 6.07710050630396597660e-11) -
                  k * 2.02226624879595063154e-21;
   const Real x2 = x * x;
-  const Real sine =
-      x + x * x2 *
-              horner(x2, -1.66666666666666324348e-01, 8.33333333332248946124e-03, -1.98412698298579493134e-04,
-                     2.75573137070700676789e-06, -2.50507602534068634195e-08, 1.58969099521155010221e-10);
+  const Real sine = x + x * x2 *
+                            horner(x2, -1.66666666666666324348e-01, 8.33333333332248946124e-03,
+                                   -1.98412698298579493134e-04, 2.75573137070700676789e-06,
+                                   -2.50507602534068634195e-08, 1.58969099521155010221e-10);
   const Real cosine =
       1.0 - (0.5 * x2 - x2 * x2 *
                             horner(x2, 4.16666666666666019037e-02, -1.38888888888741095749e-03,

@@ -3,8 +3,8 @@
 
 namespace overprune {
 
-/// Calls this thread's poll (see Interruptible), which may throw. Kernels and loops over large arrays do so
-/// after every few million operations.
+/// Calls this thread's poll (see Interruptible), which may throw. Kernels and loops over large
+/// arrays do so after every few million operations.
 void look();
 
 }  // namespace overprune

@@ -4,7 +4,8 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-/// Reduces the first kTile rows of W (., m) against their own first columns, which become those of L.
+/// Reduces the first kTile rows of W (., m) against their own first columns, which become those of
+/// L.
 void reduce(Panel& panel, Size m, double* w, Size ldw) {
   panel.read(m, w, ldw);
   for (Size c = 0; c < kTile; ++c) {

@@ -13,8 +13,8 @@ using Order = Eigen::Matrix<Size, Eigen::Dynamic, 1>;
 
 constexpr Size kPanel = 32;  // columns factored before the rest of the matrix is brought up to date
 
-/// A P = Q R with P a permutation where `pivoting`, by Householder reflectors, panel by panel (Quintana-Orti,
-/// Sun, Bischof, 1998). Looks up after every column.
+/// A P = Q R with P a permutation where `pivoting`, by Householder reflectors, panel by panel
+/// (Quintana-Orti, Sun, Bischof, 1998). Looks up after every column.
 class Qr {
  public:
   Qr(Matrix matrix, bool pivoting)
@@ -42,7 +42,8 @@ class Qr {
   }
 
  private:
-  /// Factors columns from `first` on; returns how many: fewer than a panel where norms must be found anew.
+  /// Factors columns from `first` on; returns how many: fewer than a panel where norms must be
+  /// found anew.
   Size panel(Size first) {
     const Size rows = a_.rows(), cols = a_.cols();
     const Size width = least() - first < kPanel ? least() - first : kPanel;
@@ -99,14 +100,15 @@ class Qr {
     exact_(k + longest) = exact_(k);
   }
 
-  /// Norms of the rest of the columns below row k (Drmac and Bujanovic, 2008); whether some drowned in
-  /// rounding, which a negative one says.
+  /// Norms of the rest of the columns below row k (Drmac and Bujanovic, 2008); whether some drowned
+  /// in rounding, which a negative one says.
   bool lower_norms(Size k) {
     static const double least = Eigen::numext::sqrt(std::numeric_limits<double>::epsilon());
     bool stale = false;
     for (Size j = k + 1; j < a_.cols(); ++j) {
       if (norms_(j) == 0.0) continue;
-      const double ratio = Eigen::numext::abs(a_(k, j)) / norms_(j), left = (1.0 + ratio) * (1.0 - ratio);
+      const double ratio = Eigen::numext::abs(a_(k, j)) / norms_(j),
+                   left = (1.0 + ratio) * (1.0 - ratio);
       const double share = left > 0.0 ? left : 0.0, relative = norms_(j) / exact_(j);
       if (share * relative * relative <= least) {
         norms_(j) = -1.0;
@@ -126,11 +128,11 @@ class Qr {
 
 }  // namespace
 
-// A = Q1 R P1', then R' = Q2 L' P2' with pivoting again. One pivoted QR may hide a small singular value
-// (Kahan's matrix); the diagonal of L follows them closely. What is below the threshold is dropped from L,
-// and the least-squares solution in the space of the rest has the smallest norm.
-Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb, double rcond,
-              double* x, Size ldx, double* condition) {
+// A = Q1 R P1', then R' = Q2 L' P2' with pivoting again. One pivoted QR may hide a small singular
+// value (Kahan's matrix); the diagonal of L follows them closely. What is below the threshold is
+// dropped from L, and the least-squares solution in the space of the rest has the smallest norm.
+Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b, Size ldb,
+              double rcond, double* x, Size ldx, double* condition) {
   const Size least = m < n ? m : n;
   MatrixMap solution = map(x, n, k, ldx);
   solution.setZero();
@@ -139,7 +141,8 @@ Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b
   const Qr second(first.upper(least).transpose(), true);
   const auto pivots = second.matrix().diagonal();
   Size rank = 0;
-  while (rank < least && Eigen::numext::abs(pivots(rank)) > rcond * Eigen::numext::abs(pivots(0))) ++rank;
+  while (rank < least && Eigen::numext::abs(pivots(rank)) > rcond * Eigen::numext::abs(pivots(0)))
+    ++rank;
   if (rank == 0) return 0;
   *condition = Eigen::numext::abs(pivots(0) / pivots(rank - 1));
 
@@ -149,7 +152,8 @@ Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b
   // L (least, rank) = (leading rows of the second triangle)' = Q3 T.
   const Qr lower(second.upper(rank).transpose(), false);
   lower.apply(true, permuted);
-  lower.matrix().topRows(rank).template triangularView<Eigen::Upper>().solveInPlace(permuted.topRows(rank));
+  lower.matrix().topRows(rank).template triangularView<Eigen::Upper>().solveInPlace(
+      permuted.topRows(rank));
   Matrix z = Matrix::Zero(n, k);
   z.topRows(rank) = permuted.topRows(rank);
   second.apply(false, z);

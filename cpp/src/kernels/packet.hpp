@@ -1,5 +1,5 @@
-// Vector registers of this level by Eigen's names for them, for the kernels that Eigen has not. Internal
-// linkage: every level has its own.
+// Vector registers of this level by Eigen's names for them, for the kernels that Eigen has not.
+// Internal linkage: every level has its own.
 #pragma once
 
 #include <Eigen/Core>
@@ -12,7 +12,8 @@ namespace {
 using Packet = Eigen::internal::packet_traits<double>::type;
 constexpr Size kWidth = Eigen::internal::packet_traits<double>::size;  // doubles in a register
 constexpr Size kTile = 8;  // columns of a register tile, and rows of a panel
-/// Packets a column of a register tile: 8 accumulators a packet, of 16 registers or of AVX-512's 32.
+/// Packets a column of a register tile: 8 accumulators a packet, of 16 registers or of
+/// AVX-512's 32.
 constexpr int kTall = kWidth == 8 ? 2 : 1;
 
 static_assert(kTile % kWidth == 0, "a panel's rows are whole registers");
@@ -21,7 +22,9 @@ static_assert(kTile % kWidth == 0, "a panel's rows are whole registers");
 [[maybe_unused]] Packet spread(double value) { return Eigen::internal::pset1<Packet>(value); }
 [[maybe_unused]] void store(double* to, Packet value) { Eigen::internal::pstoreu(to, value); }
 /// c + a b and c - a b.
-[[maybe_unused]] Packet add_product(Packet c, Packet a, Packet b) { return Eigen::internal::pmadd(a, b, c); }
+[[maybe_unused]] Packet add_product(Packet c, Packet a, Packet b) {
+  return Eigen::internal::pmadd(a, b, c);
+}
 [[maybe_unused]] Packet subtract_product(Packet c, Packet a, Packet b) {
   return Eigen::internal::psub(c, Eigen::internal::pmul(a, b));  // contracted where the level can
 }

@@ -1,9 +1,10 @@
 // Householder reflectors from the right, kTile rows at a time, for append_columns and lq.
 //
-// The reflector of row c is H = I - tau u u' with u = (d_c in its pivot column, v_c in the columns after it),
-// v_c being row c as the reflectors before left it. The rows below meet a panel's reflectors at once: with x
-// such a row,  z_c = tau_c (x u_c' - sum over b < c of z_b u_b u_c'),  x -= sum of z_c u_c. A tile of rows
-// does that without leaving the registers but to walk the columns twice.
+// The reflector of row c is H = I - tau u u' with u = (d_c in its pivot column, v_c in the columns
+// after it), v_c being row c as the reflectors before left it. The rows below meet a panel's
+// reflectors at once: with x such a row,  z_c = tau_c (x u_c' - sum over b < c of z_b u_b u_c'),  x
+// -= sum of z_c u_c. A tile of rows does that without leaving the registers but to walk the columns
+// twice.
 #pragma once
 
 #include <limits>
@@ -21,7 +22,9 @@ struct Triangle {
   Size ld_to;
 
   /// From row i and column j on.
-  Triangle at(Size i, Size j) const { return {from + i + j * ld_from, ld_from, to + i + j * ld_to, ld_to}; }
+  Triangle at(Size i, Size j) const {
+    return {from + i + j * ld_from, ld_from, to + i + j * ld_to, ld_to};
+  }
 };
 
 /// The reflectors that fold W (rows, m) into the first `pivots` columns of a triangle, on all rows.
@@ -41,11 +44,12 @@ struct Panel {
 
   void read(Size m, const double* w, Size ldw) {
     for (Size j = 0; j < m; ++j)
-      for (int r = 0; r < kPackets; ++r) store(v + j * kTile + r * kWidth, load(w + j * ldw + r * kWidth));
+      for (int r = 0; r < kPackets; ++r)
+        store(v + j * kTile + r * kWidth, load(w + j * ldw + r * kWidth));
   }
 
-  /// overlap[c] = products of row c with all rows over columns first, ..., m - 1, in four sums at once for
-  /// the latency's sake.
+  /// overlap[c] = products of row c with all rows over columns first, ..., m - 1, in four sums at
+  /// once for the latency's sake.
   void multiply(Size c, Size first, Size m) {
     Packet sums[4][kPackets];
     for (auto& sum : sums)
@@ -55,18 +59,19 @@ struct Panel {
     for (; j + 4 <= m; j += 4, row += 4 * kTile)
       for (int s = 0; s < 4; ++s)
         for (int r = 0; r < kPackets; ++r)
-          sums[s][r] =
-              add_product(sums[s][r], load(row + s * kTile + r * kWidth), spread(row[s * kTile + c]));
+          sums[s][r] = add_product(sums[s][r], load(row + s * kTile + r * kWidth),
+                                   spread(row[s * kTile + c]));
     for (; j < m; ++j, row += kTile)
       for (int r = 0; r < kPackets; ++r)
         sums[0][r] = add_product(sums[0][r], load(row + r * kWidth), spread(row[c]));
     for (int r = 0; r < kPackets; ++r)
-      store(overlap[c] + r * kWidth, Eigen::internal::padd(Eigen::internal::padd(sums[0][r], sums[1][r]),
-                                                           Eigen::internal::padd(sums[2][r], sums[3][r])));
+      store(overlap[c] + r * kWidth,
+            Eigen::internal::padd(Eigen::internal::padd(sums[0][r], sums[1][r]),
+                                  Eigen::internal::padd(sums[2][r], sums[3][r])));
   }
 
-  /// The reflector of row c with this pivot, from `multiply`; returns what the pivot becomes. Nothing to
-  /// annihilate, or so little that 1 / norm2 would overflow: the identity.
+  /// The reflector of row c with this pivot, from `multiply`; returns what the pivot becomes.
+  /// Nothing to annihilate, or so little that 1 / norm2 would overflow: the identity.
   double reflect(Size c, double pivot) {
     d[c] = tau[c] = 0.0;
     const double norm2 = overlap[c][c];
@@ -97,15 +102,17 @@ void place(Panel* panels, Size m) {
   for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
 }
 
-/// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those of `l`,
-/// at its first row and the panel's first column; else they are among W's, and d is part of v.
+/// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those
+/// of `l`, at its first row and the panel's first column; else they are among W's, and d is part of
+/// v.
 template <int R, bool Apart>
 void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
   Tile<R> z;
   if constexpr (Apart) {
     for (Size c = 0; c < kTile; ++c)
       for (int r = 0; r < R; ++r)
-        z.value[r][c] = Eigen::internal::pmul(load(l.from + r * kWidth + c * l.ld_from), spread(panel.d[c]));
+        z.value[r][c] =
+            Eigen::internal::pmul(load(l.from + r * kWidth + c * l.ld_from), spread(panel.d[c]));
   } else {
     z.zero();
   }
@@ -124,7 +131,8 @@ void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
       z.value[r][c] = Eigen::internal::pmul(z.value[r][c], spread(panel.tau[c]));
       if constexpr (Apart) {
         const Packet before = load(l.from + r * kWidth + c * l.ld_from);
-        store(l.to + r * kWidth + c * l.ld_to, subtract_product(before, z.value[r][c], spread(panel.d[c])));
+        store(l.to + r * kWidth + c * l.ld_to,
+              subtract_product(before, z.value[r][c], spread(panel.d[c])));
       }
     }
   }
@@ -138,8 +146,8 @@ void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
   }
 }
 
-/// Calls body(i, Rows<R>) for tiles of R packets of rows from row i on, over `rows` rows, a multiple of
-/// kTile.
+/// Calls body(i, Rows<R>) for tiles of R packets of rows from row i on, over `rows` rows, a
+/// multiple of kTile.
 template <int R>
 struct Rows {};
 template <class Body>

@@ -1,5 +1,6 @@
-// Sums of a = lam / (lam + tau) and d = tau / (lam + tau) over a spectrum, kept apart at lam = tau, so that
-// the caller never subtracts numbers near 1. Sums run over kLanes partial sums, the same at every level.
+// Sums of a = lam / (lam + tau) and d = tau / (lam + tau) over a spectrum, kept apart at lam = tau,
+// so that the caller never subtracts numbers near 1. Sums run over kLanes partial sums, the same at
+// every level.
 #include "kernels/level.hpp"
 
 OVERPRUNE_BEGIN_LEVEL

@@ -25,7 +25,8 @@ double* scratch(Scratch holder, Size count) {
     ::operator delete(own.data, kAlign);
     own.data = nullptr;
     own.size = 0;
-    own.data = static_cast<double*>(::operator new(static_cast<std::size_t>(count) * sizeof(double), kAlign));
+    own.data = static_cast<double*>(
+        ::operator new(static_cast<std::size_t>(count) * sizeof(double), kAlign));
     own.size = count;
   }
   return own.data;

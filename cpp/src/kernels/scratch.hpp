@@ -1,5 +1,5 @@
-// Memory that kernels need for the length of one call, kept by each thread from call to call, so that a run
-// that has warmed up allocates nothing.
+// Memory that kernels need for the length of one call, kept by each thread from call to call, so
+// that a run that has warmed up allocates nothing.
 #pragma once
 
 #include "kernels/level.hpp"
@@ -9,7 +9,8 @@ OVERPRUNE_BEGIN_LEVEL
 /// Who holds it: a kernel that works in its scratch may call a product, which packs in its own.
 enum class Scratch { packing, work };
 
-/// At least `count` doubles, aligned to a cache line; valid until this thread asks for the same again.
+/// At least `count` doubles, aligned to a cache line; valid until this thread asks for the same
+/// again.
 double* scratch(Scratch holder, Size count);
 
 OVERPRUNE_END_LEVEL

@@ -9,7 +9,8 @@ OVERPRUNE_INLINE unsigned not_below(Real a, Real b) {
 #if defined(__AVX512F__)
   return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ);
 #elif defined(__AVX2__)
-  return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLT_UQ)));
+  return static_cast<unsigned>(
+      _mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLT_UQ)));
 #elif defined(__SSE2__)
   return static_cast<unsigned>(_mm_movemask_pd(_mm_cmpnlt_pd((__m128d)a, (__m128d)b)));
 #else
@@ -36,7 +37,8 @@ Size select_from(Size n, const double* x, bool magnitude, double threshold, Size
                  double* values, Size* indices, Size* end) {
   constexpr Size step = 4 * kVector;
   const Real bound = all(threshold);
-  const Word kept_bits = all(magnitude ? ~std::uint64_t{0} >> 1 : ~std::uint64_t{0});  // all but the sign
+  const Word kept_bits =
+      all(magnitude ? ~std::uint64_t{0} >> 1 : ~std::uint64_t{0});  // all but the sign
   Found found{values, indices, 0};
   Size i = first;
 #if defined(__AVX512F__)
@@ -50,8 +52,8 @@ Size select_from(Size n, const double* x, bool magnitude, double threshold, Size
       const unsigned mask = not_below(value, bound);
       _mm512_storeu_pd(values + found.count,
                        _mm512_maskz_compress_pd(static_cast<__mmask8>(mask), (__m512d)value));
-      _mm512_storeu_si512(indices + found.count,
-                          _mm512_maskz_compress_epi64(static_cast<__mmask8>(mask), (__m512i)number));
+      _mm512_storeu_si512(indices + found.count, _mm512_maskz_compress_epi64(
+                                                     static_cast<__mmask8>(mask), (__m512i)number));
       found.count += __builtin_popcount(mask);
     }
 #else

@@ -1,5 +1,5 @@
-// Products with few columns on the right, straight from memory: Eigen's product would pack the left matrix,
-// which costs more than the product itself.
+// Products with few columns on the right, straight from memory: Eigen's product would pack the left
+// matrix, which costs more than the product itself.
 #include "kernels/maps.hpp"
 #include "kernels/packet.hpp"
 
@@ -12,8 +12,8 @@ constexpr int kPackets = kWidth == 8 ? 4 : 2;  // packets of rows in one tile of
 constexpr int kAcross = 4;                     // columns of B in one tile of A B
 constexpr Size kCached = 32 * 1024;            // numbers of A to work through before going on
 
-/// Entries [whole, k) of B's columns at the end of packets that are zero before: a last packet of A, begun
-/// where it still fits, then counts only what is new.
+/// Entries [whole, k) of B's columns at the end of packets that are zero before: a last packet of
+/// A, begun where it still fits, then counts only what is new.
 template <int N>
 struct Tail {
   double value[N][kWidth];
@@ -21,7 +21,8 @@ struct Tail {
   Tail(Size k, const double* b, Size ldb) {
     const Size rest = k % kWidth;
     for (int j = 0; j < N; ++j)
-      for (Size i = 0; i < kWidth; ++i) value[j][i] = i < kWidth - rest ? 0.0 : b[k - kWidth + i + j * ldb];
+      for (Size i = 0; i < kWidth; ++i)
+        value[j][i] = i < kWidth - rest ? 0.0 : b[k - kWidth + i + j * ldb];
   }
 };
 
@@ -37,7 +38,8 @@ void inner_tile(Size k, double alpha, const double* a, Size lda, const double* b
     for (int j = 0; j < N; ++j) x[j] = load(right + j * stride);
     for (int i = 0; i < M; ++i) {
       const Packet left = load(a + at + i * lda);
-      Eigen::internal::prefetch(a + at + (M + i) * lda);  // the next tile's, still far away where A is large
+      Eigen::internal::prefetch(a + at +
+                                (M + i) * lda);  // the next tile's, still far away where A is large
       for (int j = 0; j < N; ++j) sum[i][j] = add_product(sum[i][j], left, x[j]);
     }
   };
@@ -49,8 +51,8 @@ void inner_tile(Size k, double alpha, const double* a, Size lda, const double* b
 }
 
 template <int N>
-void inner_columns(Size m, Size k, double alpha, const double* a, Size lda, const double* b, Size ldb,
-                   double* c, Size ldc) {
+void inner_columns(Size m, Size k, double alpha, const double* a, Size lda, const double* b,
+                   Size ldb, double* c, Size ldc) {
   const Tail<N> tail(k, b, ldb);
   Size i = 0;
   for (; i + kLeft <= m; i += kLeft)
@@ -58,10 +60,11 @@ void inner_columns(Size m, Size k, double alpha, const double* a, Size lda, cons
   for (; i < m; ++i) inner_tile<1, N>(k, alpha, a + i * lda, lda, b, ldb, tail, c + i, ldc);
 }
 
-/// Rows of C that follow one another: `to` for those from `skip` on, the rest has been written before.
+/// Rows of C that follow one another: `to` for those from `skip` on, the rest has been written
+/// before.
 template <int R, int N>
-void outer_tile(Size k, Size skip, double alpha, const double* a, Size lda, const double* b, Size ldb,
-                double* c, Size ldc) {
+void outer_tile(Size k, Size skip, double alpha, const double* a, Size lda, const double* b,
+                Size ldb, double* c, Size ldc) {
   Packet sum[R][N];
   for (int r = 0; r < R; ++r)
     for (int j = 0; j < N; ++j) sum[r][j] = spread(0.0);
@@ -88,12 +91,13 @@ void outer_tile(Size k, Size skip, double alpha, const double* a, Size lda, cons
 }
 
 template <int N>
-void outer_columns(Size m, Size k, double alpha, const double* a, Size lda, const double* b, Size ldb,
-                   double* c, Size ldc) {
+void outer_columns(Size m, Size k, double alpha, const double* a, Size lda, const double* b,
+                   Size ldb, double* c, Size ldc) {
   Size i = 0;
   for (; i + kPackets * kWidth <= m; i += kPackets * kWidth)
     outer_tile<kPackets, N>(k, 0, alpha, a + i, lda, b, ldb, c + i, ldc);
-  for (; i + kWidth <= m; i += kWidth) outer_tile<1, N>(k, 0, alpha, a + i, lda, b, ldb, c + i, ldc);
+  for (; i + kWidth <= m; i += kWidth)
+    outer_tile<1, N>(k, 0, alpha, a + i, lda, b, ldb, c + i, ldc);
   if (i < m) {  // a last packet that begins in rows already done
     const Size start = m - kWidth;
     outer_tile<1, N>(k, i - start, alpha, a + start, lda, b, ldb, c + start, ldc);
@@ -103,7 +107,8 @@ void outer_columns(Size m, Size k, double alpha, const double* a, Size lda, cons
 template <int N>
 struct Group {};
 
-/// Calls body(j, Group<N>) for columns j, ..., j + N - 1 until all n are done, N at most `Most` (2 or 4).
+/// Calls body(j, Group<N>) for columns j, ..., j + N - 1 until all n are done, N at most `Most` (2
+/// or 4).
 template <int Most, class Body>
 void each_group(Size n, Body body) {
   Size j = 0;

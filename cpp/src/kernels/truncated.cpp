@@ -1,11 +1,12 @@
-// Truncated normal moments of many coordinates: which survive a threshold, and what that says about them.
+// Truncated normal moments of many coordinates: which survive a threshold, and what that says about
+// them.
 //
-// exp and the tails of the normal distribution are spelled out without branches, so that the loops vectorise.
-// With h standard normal, alpha = T - u and gamma = T + u: Q(x) = phi(x) R(x) with Mills' ratio R a
-// polynomial in (x - 4) / (x + 4), phi(alpha) by an exponential that takes the rounding of alpha and of its
-// square into account, and phi(gamma) = phi(alpha) exp(-2 T u). Relative errors are a few 1e-15, also 38
-// standard deviations out, where phi underflows gently. Sums run over kLanes partial sums, the same at every
-// level.
+// exp and the tails of the normal distribution are spelled out without branches, so that the loops
+// vectorise. With h standard normal, alpha = T - u and gamma = T + u: Q(x) = phi(x) R(x) with
+// Mills' ratio R a polynomial in (x - 4) / (x + 4), phi(alpha) by an exponential that takes the
+// rounding of alpha and of its square into account, and phi(gamma) = phi(alpha) exp(-2 T u).
+// Relative errors are a few 1e-15, also 38 standard deviations out, where phi underflows gently.
+// Sums run over kLanes partial sums, the same at every level.
 #include "kernels/mills.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
@@ -33,8 +34,8 @@ OVERPRUNE_INLINE Exponential exponential(double high, double low) {
   const double x = (high - k * ln2_high) + (low - k * ln2_low);  // |x| < 0.35
   // (exp(x) - 1 - x) / x^2
   const double tail =
-      horner(x, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880,
-             1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0);
+      horner(x, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
+             1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0);
   const double rise = x + x * x * tail;
   // 2^k in two factors, so that results below the smallest normal number still come out.
   const double half = (0.5 * k + kRound) - kRound, rest = k - half;
@@ -60,14 +61,17 @@ OVERPRUNE_INLINE Moments truncated_moments(double u, double T) {
   const double x = smaller(alpha < 0.0 ? -alpha : alpha, kLargest);
   const double signed_x = alpha < 0.0 ? -x : x;
   const double top = from_bits(to_bits(x) & ~std::uint64_t{0x7FFFFFF});  // its square is exact
-  const double near = root * exponential(-0.5 * top * top, -0.5 * (x - top) * (x + top) -
-                                                               signed_x * (x < kLargest ? lost : 0.0))
-                                 .value;
-  const Exponential ratio = exponential(-smaller(2.0 * smaller(T, 1e150) * smaller(u, 1e150), 1400.0), 0.0);
+  const double near =
+      root * exponential(-0.5 * top * top,
+                         -0.5 * (x - top) * (x + top) - signed_x * (x < kLargest ? lost : 0.0))
+                 .value;
+  const Exponential ratio =
+      exponential(-smaller(2.0 * smaller(T, 1e150) * smaller(u, 1e150), 1400.0), 0.0);
   const double tail = near * mills(x), far = near * ratio.value * mills(gamma);
   const double sum = tail + far, difference = tail - far;
   const bool inside = alpha < 0.0;
-  const double dropped = inside ? difference : 1.0 - sum, excess = near * (signed_x + gamma * ratio.value);
+  const double dropped = inside ? difference : 1.0 - sum,
+               excess = near * (signed_x + gamma * ratio.value);
   return {inside ? 1.0 - difference : sum,
           dropped,
           u * near * ratio.fall,
@@ -76,8 +80,8 @@ OVERPRUNE_INLINE Moments truncated_moments(double u, double T) {
           smaller(T, 1e150) * near * (1.0 + ratio.value)};
 }
 
-/// The same by the Taylor series in T, for T (1 + u) < 1/4, where `dropped`, `excess` and `rest` above lose
-/// digits.
+/// The same by the Taylor series in T, for T (1 + u) < 1/4, where `dropped`, `excess` and `rest`
+/// above lose digits.
 Moments truncated_series(double u, double T) {
   constexpr double root = 0.39894228040143267794;
   const double top = from_bits(to_bits(u) & ~std::uint64_t{0x7FFFFFF});
@@ -160,7 +164,8 @@ void truncated(Size n, double t, const double* r, const double* u, double* share
   }
 }
 
-void truncated_sums(Size n, double t, const double* r, const double* u, const double* weight, double* sums) {
+void truncated_sums(Size n, double t, const double* r, const double* u, const double* weight,
+                    double* sums) {
   double total[3][kLanes] = {};
   Chunk chunk;
   for (Size first = 0; first < n; first += kChunk) {

@@ -1,5 +1,5 @@
-// The level's vector registers as types with operators (GCC and Clang's vector extension), and the few
-// operations that have no operator. Internal linkage: every level has its own.
+// The level's vector registers as types with operators (GCC and Clang's vector extension), and the
+// few operations that have no operator. Internal linkage: every level has its own.
 #pragma once
 
 #include <math.h>
@@ -24,7 +24,8 @@ constexpr int kVector = 2;
 
 using Real [[gnu::vector_size(8 * kVector)]] = double;
 using Word [[gnu::vector_size(8 * kVector)]] = std::uint64_t;
-using Mask [[gnu::vector_size(8 * kVector)]] = std::int64_t;  ///< what comparing gives: -1 or 0 in each lane
+using Mask [[gnu::vector_size(8 * kVector)]] =
+    std::int64_t;  ///< what comparing gives: -1 or 0 in each lane
 
 OVERPRUNE_INLINE Real real(Word bits) { return (Real)bits; }
 OVERPRUNE_INLINE Word bits(Real value) { return (Word)value; }
@@ -102,8 +103,11 @@ OVERPRUNE_INLINE Real square_root(Real a) {
 /// a[0], b[0], a[1], b[1], ... into 2 kVector numbers at `to`.
 OVERPRUNE_INLINE void store_pairs(Real a, Real b, double* to) {
 #if defined(__AVX512F__)
-  store((Real)_mm512_permutex2var_pd((__m512d)a, _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), (__m512d)b), to);
-  store((Real)_mm512_permutex2var_pd((__m512d)a, _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4), (__m512d)b),
+  store((Real)_mm512_permutex2var_pd((__m512d)a, _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0),
+                                     (__m512d)b),
+        to);
+  store((Real)_mm512_permutex2var_pd((__m512d)a, _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4),
+                                     (__m512d)b),
         to + 8);
 #elif defined(__AVX2__)
   const __m256d low = _mm256_unpacklo_pd((__m256d)a, (__m256d)b),

@@ -1,8 +1,9 @@
-"""The page of `overprune explore`: sliders for a problem, its curves at once from theory, points on demand.
+"""The page of `overprune explore`: sliders for a problem, its curves at once from theory, points on
+demand.
 
-`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `pictures` computes
-it in threads, `points` simulates it in another, `figure` and `widgets` are what is on the page, `page` joins
-them, and `server` serves it to those that `doors` lets in.
+`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `pictures`
+computes it in threads, `points` simulates it in another, `figure` and `widgets` are what is on the
+page, `page` joins them, and `server` serves it to those that `doors` lets in.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
 
     import typer
 
-    from .._config import load
+    from ..experiments.config import load
     from .state import State, of_config
 
     try:

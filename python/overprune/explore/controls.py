@@ -14,8 +14,8 @@ _POSITIONS = 200  # of a logarithmic slider
 class Control:
     """A slider of one number of the state.
 
-    A logarithmic one has positions 0, ..., 200 and values of three digits between low and high, or with
-    `zero` the value 0 at its left end; any other one stands at its value.
+    A logarithmic one has positions 0, ..., 200 and values of three digits between low and high, or
+    with `zero` the value 0 at its left end; any other one stands at its value.
     """
 
     name: str
@@ -103,7 +103,8 @@ def highest(state: State, name: str) -> float:
 
 
 def moved(state: State, name: str, value: object) -> State:
-    """The state after one control has changed; choosing correlated features makes a large p smaller."""
+    """The state after one control has changed; choosing correlated features makes a large p
+    smaller."""
     changes = {name: value}
     if name == "spectrum" and value == "ar":
         changes["p"] = min(state.p, _CORRELATED_P)

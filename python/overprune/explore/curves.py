@@ -1,4 +1,5 @@
-"""What a state predicts: its curves, the lines and limits of the picture, and the answer in a sentence."""
+"""What a state predicts: its curves, the lines and limits of the picture, and the answer in a
+sentence."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._config import build_problem
-from .._curves import Curve, Selection, collect, direct_training
-from .._demo import answer, run
-from .._panel import Limits, limits_of
+from ..experiments.config import build_problem
+from ..experiments.run import answer, run
+from ..plot.curves import Curve, Selection, collect, direct_training
+from ..plot.panel import Limits, limits_of
 from .state import State
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _FAR = 30.0  # a noise floor this many times below the curves is not worth the r
 class Picture:
     """Everything that the page draws for one state.
 
-    `direct` is the dense risk at size s. `best` is the size and risk of the best way to train large and
-    prune, None where no size is above s. `seconds` is what it took.
+    `direct` is the dense risk at size s. `best` is the size and risk of the best way to train large
+    and prune, None where no size is above s. `seconds` is what it took.
     """
 
     state: State

@@ -27,7 +27,9 @@ def named(host: str) -> str:
     """
     name = host.lower()
     if not name:
-        raise ValueError("--host must be a name or an IPv4 address, got ''; 0.0.0.0 is every address")
+        raise ValueError(
+            "--host must be a name or an IPv4 address, got ''; 0.0.0.0 is every address"
+        )
     if re.fullmatch(r"[0-9a-fx.]+", name):
         with suppress(OSError):  # a name of such letters
             return socket.inet_ntoa(socket.inet_aton(name))
@@ -37,8 +39,9 @@ def named(host: str) -> str:
 class Doors:
     """The names at which a page is reached.
 
-    A page elsewhere can have its own name point to this machine; the browser then takes what is served here
-    for a part of that page, but says the name that it was asked for. No page has a numeric address so.
+    A page elsewhere can have its own name point to this machine; the browser then takes what is
+    served here for a part of that page, but says the name that it was asked for. No page has a
+    numeric address so.
 
     Parameters
     ----------
@@ -73,15 +76,17 @@ class Doors:
     def refusal(self, request: HTTPServerRequest) -> str:
         """Why a request is refused, in a sentence; empty where it is answered."""
         if not self.opens(request.headers.get("Host", "")):
-            return (
-                "The host of this address is not where overprune explore serves: open the one it has printed."
-            )
+            return "The host of this address is not where overprune explore serves: open the one it has printed."
         origin = request.headers.get("Origin", request.headers.get("Sec-Websocket-Origin"))
         if origin is not None and not self._is_own(origin):
-            return "A page of another origin has asked overprune explore, which answers its own alone."
+            return (
+                "A page of another origin has asked overprune explore, which answers its own alone."
+            )
         is_foreign = request.headers.get("Sec-Fetch-Site", "none") in ("cross-site", "same-site")
         if is_foreign and request.headers.get("Sec-Fetch-Dest") != "document":
-            return "A page of another site has asked overprune explore, which answers its own alone."
+            return (
+                "A page of another site has asked overprune explore, which answers its own alone."
+            )
         return ""
 
     def _is_own(self, origin: str) -> bool:

@@ -20,12 +20,17 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from .._curves import Curve
-from .._panel import COLOURS, Limits
+from ..plot.curves import Curve
+from ..plot.panel import COLOURS, Limits
 from .curves import Picture
 from .state import RULES
 
-_DASHES: dict[str, list[int]] = {"magnitude": [], "hessian": [8, 4], "oracle": [2, 3], "random": [9, 3, 2, 3]}
+_DASHES: dict[str, list[int]] = {
+    "magnitude": [],
+    "hessian": [8, 4],
+    "oracle": [2, 3],
+    "random": [9, 3, 2, 3],
+}
 _MARKERS = {"magnitude": "circle", "hessian": "square", "oracle": "triangle", "random": "diamond"}
 _GREY = "#767676"
 _NULL, _NOISE = [10, 5], [1, 4]
@@ -35,7 +40,8 @@ _KEYS: list[Key] = [("dense", None), *itertools.product(("pruned", "retrained"),
 
 
 class RiskFigure:
-    """Risk over size: a line for every stage and rule, lines for what they are compared with, and points."""
+    """Risk over size: a line for every stage and rule, lines for what they are compared with, and
+    points."""
 
     def __init__(self) -> None:
         self.figure = figure(
@@ -62,7 +68,14 @@ class RiskFigure:
         self.lines = {key: self._line(key) for key in _KEYS}
         self.points = {key: self._points(key) for key in _KEYS}
         self._best = self.figure.scatter(
-            [], [], size=15, fill_alpha=0, line_color="#000000", line_width=1.6, level="overlay", name="best"
+            [],
+            [],
+            size=15,
+            fill_alpha=0,
+            line_color="#000000",
+            line_width=1.6,
+            level="overlay",
+            name="best",
         )
         self._levels = {
             "direct": self._span("width", COLOURS["direct"], [], 1.6),
@@ -152,7 +165,11 @@ class RiskFigure:
 
     def _span(self, dimension: Any, colour: str, dash: list[int], width: float) -> Span:
         span = Span(
-            dimension=dimension, line_color=colour, line_dash=dash, line_width=width, level="underlay"
+            dimension=dimension,
+            line_color=colour,
+            line_dash=dash,
+            line_width=width,
+            level="underlay",
         )
         self.figure.add_layout(span)
         return span
@@ -192,7 +209,9 @@ def legend(found: Picture, trials: int) -> str:
     if found.best is not None:
         entries.append(_entry("#000000", None, "best size to prune from"))
     if trials:
-        entries.append(_entry(_GREY, None, f"simulated, {trials} trial{'s' * (trials > 1)}: mean ± s.e.", 4))
+        entries.append(
+            _entry(_GREY, None, f"simulated, {trials} trial{'s' * (trials > 1)}: mean ± s.e.", 4)
+        )
     return f'<div class="legend">{"".join(entries)}</div>'
 
 
@@ -210,7 +229,10 @@ def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> s
 
 def _line_data(curve: Curve) -> dict[str, Any]:
     k, risk = curve.broken()
-    return {"k": k, "risk": np.where(risk > 0, risk, np.nan)}  # 0 has no place on a logarithmic axis
+    return {
+        "k": k,
+        "risk": np.where(risk > 0, risk, np.nan),
+    }  # 0 has no place on a logarithmic axis
 
 
 def _point_data(curve: Curve | None, high: float, key: Key) -> dict[str, Any]:

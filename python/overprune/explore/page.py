@@ -12,8 +12,8 @@ from typing import Any
 from bokeh.document import Document
 from tornado.ioloop import IOLoop
 
-from .. import _config
-from .._config_text import decoded
+from ..experiments import config as _config
+from ..experiments.config_text import decoded
 from .controls import moved
 from .curves import Picture, measured
 from .figure import RiskFigure, legend
@@ -64,7 +64,9 @@ class Page:
         self._notes = list(notes)
         self._pending = False
         self.figure = RiskFigure()
-        self.widgets = Widgets(self._change, self._simulate, lambda: doc.add_next_tick_callback(self._open))
+        self.widgets = Widgets(
+            self._change, self._simulate, lambda: doc.add_next_tick_callback(self._open)
+        )
         for root in (*self.widgets.roots(), self.figure.figure):
             doc.add_root(root)
         doc.js_on_event("connection_lost", self.widgets.when_lost())
@@ -112,7 +114,10 @@ class Page:
         """Has the state predicted; a change of the trials alone leaves the picture as it is."""
         self._pending = False
         self.widgets.show(self.state)
-        if self.found is not None and self.state.with_(trials=self.found.state.trials) == self.found.state:
+        if (
+            self.found is not None
+            and self.state.with_(trials=self.found.state.trials) == self.found.state
+        ):
             self.found = replace(self.found, state=self.state)
             return
         if self._awaited is not None:
@@ -149,7 +154,9 @@ class Page:
             self.found = found
             self.figure.draw(found)
             self.widgets.answer(found.answer, legend(found, 0))
-            self._say(f"Theory for {len(found.state.sizes())} sizes in {1e3 * found.seconds:.0f} ms.")
+            self._say(
+                f"Theory for {len(found.state.sizes())} sizes in {1e3 * found.seconds:.0f} ms."
+            )
         if self.state != self._asked and not self._pending:
             self._update()
 

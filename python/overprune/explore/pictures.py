@@ -34,7 +34,8 @@ class Pictures:
         self._lock = threading.Lock()
         self._wanted: SimpleQueue[tuple[State, Future[Picture]] | None] = SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._work, name="overprune picture", daemon=True) for _ in range(at_once)
+            threading.Thread(target=self._work, name="overprune picture", daemon=True)
+            for _ in range(at_once)
         ]
         for thread in self._threads:
             thread.start()
@@ -49,7 +50,9 @@ class Pictures:
         """
         with self._lock:
             if self._count >= self._most:
-                raise BusyError(f"{self._count} pictures are being computed; reload the page in a moment")
+                raise BusyError(
+                    f"{self._count} pictures are being computed; reload the page in a moment"
+                )
             self._count += 1
         future: Future[Picture] = Future()
         self._wanted.put((state, future))

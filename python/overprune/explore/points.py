@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .._config import build_problem
-from .._simulate import plan
+from ..experiments.config import build_problem
+from ..simulation.simulate import plan
 from .curves import Picture
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ _SECONDS = 0.3  # between two reports, roughly
 
 @dataclass(frozen=True)
 class Report:
-    """How far a simulation is: the table of the trials done, None before the first, or what went wrong."""
+    """How far a simulation is: the table of the trials done, None before the first, or what went
+    wrong."""
 
     done: int
     total: int
@@ -39,7 +40,8 @@ class Points:
     ----------
     found : Picture
     report : callable
-        Called in the thread with a `Report` after every few trials; not any more once `cancel` was called.
+        Called in the thread with a `Report` after every few trials; not any more once `cancel` was
+        called.
     """
 
     def __init__(self, found: Picture, report: Callable[[Report], None]) -> None:

@@ -32,11 +32,17 @@ DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
 _PATIENCE = 5.0  # seconds until a page is sent without its picture, which then comes later
 _LARGEST_MESSAGE = 2**20  # bytes of a websocket's: a config is the longest
-_LARGEST_BODY = 2**16  # bytes that come with a request, which is kept until it is refused: pages send none
+_LARGEST_BODY = (
+    2**16
+)  # bytes that come with a request, which is kept until it is refused: pages send none
 
 
 def serve(
-    state: State, notes: Sequence[str], host: str, port: int | None, ready: Callable[[str, bool], Any]
+    state: State,
+    notes: Sequence[str],
+    host: str,
+    port: int | None,
+    ready: Callable[[str, bool], Any],
 ) -> None:
     """Serves the page until an interrupt or SIGTERM.
 
@@ -47,12 +53,13 @@ def serve(
     notes : sequence of str
         Shown with it.
     host : str
-        Name or IPv4 address to listen at; "localhost" is reached from this machine alone, "0.0.0.0" from
-        everywhere.
+        Name or IPv4 address to listen at; "localhost" is reached from this machine alone, "0.0.0.0"
+        from everywhere.
     port : int, optional
         0 takes any that is free; so does None, where 5006 is not.
     ready : callable
-        Given the page's address as soon as it answers, and whether every address of this machine does.
+        Given the page's address as soon as it answers, and whether every address of this machine
+        does.
 
     Raises
     ------
@@ -83,8 +90,11 @@ def serve(
         server.stop()
 
 
-def make_server(state: State, notes: Sequence[str], host: str, port: int | None) -> tuple[Server, int]:
-    """A server on this thread's loop that has its port, and which it is; `serve` has the parameters."""
+def make_server(
+    state: State, notes: Sequence[str], host: str, port: int | None
+) -> tuple[Server, int]:
+    """A server on this thread's loop that has its port, and which it is; `serve` has the
+    parameters."""
     number = _port(host, port)
     try:
         sockets, number = bind_sockets(host, number)
@@ -127,7 +137,8 @@ class _Visit:
 
 @dataclass
 class Visits(Handler):  # type: ignore[misc]  # Bokeh's types are not read
-    """Makes a page for each visitor, once its picture is there or has taken long; none waits for another."""
+    """Makes a page for each visitor, once its picture is there or has taken long; none waits for
+    another."""
 
     state: State
     notes: Sequence[str]
@@ -154,7 +165,14 @@ class Visits(Handler):  # type: ignore[misc]  # Bokeh's types are not read
         doc.template = folder.get_template("page.html")
         visit = self._visits.pop(doc.session_context.id)
         self._pages.add(
-            Page(doc, visit.state, visit.notes, self.pictures, begun=visit.begun, refusal=visit.refusal)
+            Page(
+                doc,
+                visit.state,
+                visit.notes,
+                self.pictures,
+                begun=visit.begun,
+                refusal=visit.refusal,
+            )
         )
 
     def close(self) -> None:

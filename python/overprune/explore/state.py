@@ -9,12 +9,17 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from .. import _config
-from .. import _validate as check
-from .._config import ConfigError, Experiment, Rule
+from .. import _validation as check
+from ..experiments import config as _config
+from ..experiments.config import ConfigError, Experiment, Rule
 
 RULES: tuple[Rule, ...] = ("magnitude", "hessian", "oracle", "random")
-SPECTRA = {"isotropic": "isotropic", "spiked": "spiked", "power_law": "power law", "ar": "correlated"}
+SPECTRA = {
+    "isotropic": "isotropic",
+    "spiked": "spiked",
+    "power_law": "power law",
+    "ar": "correlated",
+}
 SIGNALS = {"constant": "equal", "sparse": "sparse", "normal": "Gaussian"}
 LARGEST = 20_000
 LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
@@ -38,8 +43,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**64, description="an integer from 0 to 2*
 class State(BaseModel):
     """The numbers and choices of the page, within their ranges and fitting each other.
 
-    `nonzeros`, `spikes` and `count` are at most p: `fitting` cuts them. The names are those of a config's
-    fields; `signal`, `count`, `scale` and `beta_seed` are its beta's kind, count, value or scale, and seed.
+    `nonzeros`, `spikes` and `count` are at most p: `fitting` cuts them. The names are those of a
+    config's fields; `signal`, `count`, `scale` and `beta_seed` are its beta's kind, count, value or
+    scale, and seed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -53,12 +59,16 @@ class State(BaseModel):
     rho: float = Field(default=0.7, ge=-0.99, le=0.99, description="a number from -0.99 to 0.99")
     signal: Literal["constant", "sparse", "normal"] = "constant"
     count: Count = 150
-    scale: float | None = Field(default=None, ge=-1e6, le=1e6, description="a number from -10**6 to 10**6")
+    scale: float | None = Field(
+        default=None, ge=-1e6, le=1e6, description="a number from -10**6 to 10**6"
+    )
     beta_seed: Seed = 0
     noise_std: Level = 0.3
     nonzeros: Count = 150
     rules: Annotated[tuple[Rule, ...], BeforeValidator(_split)] = Field(
-        default=("magnitude", "hessian"), min_length=1, description=f"one or several of {', '.join(RULES)}"
+        default=("magnitude", "hessian"),
+        min_length=1,
+        description=f"one or several of {', '.join(RULES)}",
     )
     retrain: bool = Field(default=True, description="true or false")
     ridge: Level = 0.0
@@ -83,7 +93,8 @@ class State(BaseModel):
         return self.fitting({**self.model_dump(), **changes})
 
     def query(self) -> str:
-        """What follows the "?" in the page's address: p, and the values that are not the default ones."""
+        """What follows the "?" in the page's address: p, and the values that are not the default
+        ones."""
         from urllib.parse import urlencode
 
         fresh = type(self)()
@@ -99,17 +110,22 @@ class State(BaseModel):
         """The state that an address describes, or `base` where it names nothing."""
         for name, value in arguments.items():
             if len(name) > _LONGEST or len(value) > _LONGEST:
-                raise ValueError(f"{check.shown(name[:_LONGEST])} must have at most {_LONGEST} characters")
+                raise ValueError(
+                    f"{check.shown(name[:_LONGEST])} must have at most {_LONGEST} characters"
+                )
         return cls.fitting(arguments) if arguments else base
 
     def sizes(self) -> list[int]:
         """The sizes of the curves: even steps, closer near k = n and where the problem changes.
 
-        k = n itself is one only where the risk is finite there, with ridge, or where it is asked for.
+        k = n itself is one only where the risk is finite there, with ridge, or where it is asked
+        for.
         """
         fine = self.spectrum != "ar"
         even = np.linspace(1, self.p, 61 if fine else 17)
-        steps = np.geomspace(0.003, 0.4, 12) * self.n if fine else np.array([0.01, 0.04, 0.15]) * self.n
+        steps = (
+            np.geomspace(0.003, 0.4, 12) * self.n if fine else np.array([0.01, 0.04, 0.15]) * self.n
+        )
         near = np.concatenate([self.n - steps, [self.n - 1, self.n + 1], self.n + steps])
         kinks = [self.nonzeros, self.nonzeros + 1, 0.01 * self.p]
         kinks += [self.n] if self.ridge > 0 else []
@@ -180,7 +196,9 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
     config, name = experiment.config, experiment.name
     problem, run = config.problem, config.run
     if not isinstance(problem, _config.LinearGaussian):
-        raise ConfigError(f'{name}: problem.kind must be "linear_gaussian" to explore, got "{problem.kind}"')
+        raise ConfigError(
+            f'{name}: problem.kind must be "linear_gaussian" to explore, got "{problem.kind}"'
+        )
     if isinstance(problem.beta, _config.ValuesBeta):
         raise ConfigError(
             f"{name}: problem.beta.kind must be one of {', '.join(SIGNALS)} to explore, got 'values'"
@@ -201,7 +219,10 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         **_spectrum_of(problem.spectrum),
         **_beta_of(problem.beta),
         **{field: one(field) for field in ("n", "nonzeros", "ridge")},
-        **{field: getattr(run, field) for field in ("rules", "retrain", "retrain_ridge", "trials", "seed")},
+        **{
+            field: getattr(run, field)
+            for field in ("rules", "retrain", "retrain_ridge", "trials", "seed")
+        },
     }
     try:
         state = State.fitting(values)
@@ -211,7 +232,9 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         raise ConfigError(
             f"{name}: problem.p must be at most {state.p} to explore correlated features, got {problem.p}"
         )
-    notes += [f"run.{field} is left out" for field in ("compensate", "curvature") if getattr(run, field)]
+    notes += [
+        f"run.{field} is left out" for field in ("compensate", "curvature") if getattr(run, field)
+    ]
     return state, notes
 
 

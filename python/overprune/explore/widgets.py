@@ -23,8 +23,8 @@ from bokeh.models import (
     UIElement,
 )
 
-from .. import _validate as check
-from .._panel import COLOURS
+from .. import _validation as check
+from ..plot.panel import COLOURS
 from .controls import CONTROLS, highest, is_used
 from .state import RULES, SIGNALS, SPECTRA, State
 
@@ -93,7 +93,12 @@ class Widgets:
         self.sliders = {name: self._slider(name) for name in CONTROLS}
         self.numbers = {name: self._number(name) for name in CONTROLS}
         self.rows = {
-            name: Row(self.sliders[name], self.numbers[name], sizing_mode="stretch_width", name=f"row {name}")
+            name: Row(
+                self.sliders[name],
+                self.numbers[name],
+                sizing_mode="stretch_width",
+                name=f"row {name}",
+            )
             for name in CONTROLS
         }
         self.spectrum = self._select("spectrum", "variances of the features", SPECTRA)
@@ -128,7 +133,10 @@ class Widgets:
         """The parts that the page's template places, by their names."""
         groups: list[tuple[str, Sequence[UIElement]]] = [
             ("Data", [self.rows["n"], self.rows["noise_std"]]),
-            ("Features", [self.rows["p"], self.spectrum, *self._rows("spikes", "value", "exponent", "rho")]),
+            (
+                "Features",
+                [self.rows["p"], self.spectrum, *self._rows("spikes", "value", "exponent", "rho")],
+            ),
             ("Signal", [self.signal, self.rows["count"]]),
             ("Pruning", [self.rows["nonzeros"], self.rules]),
             ("Training", [self.rows["ridge"], self.retrain, self.rows["retrain_ridge"]]),
@@ -166,7 +174,8 @@ class Widgets:
             self._writing = False
 
     def chosen(self) -> tuple[str, bytes]:
-        """Name and content of the file that was opened last; ValueError where that is not what came."""
+        """Name and content of the file that was opened last; ValueError where that is not what
+        came."""
         name, value = self.open.filename, self.open.value
         if not isinstance(name, str) or not isinstance(value, str):
             raise ValueError("one file must be opened, got several")
@@ -200,7 +209,9 @@ class Widgets:
         self.button.update(label="Add simulated points", button_type="primary")
         self.progress.text = ""
 
-    def _set(self, name: str, value: Any, convert: Callable[[Any], Any] = lambda value: value) -> None:
+    def _set(
+        self, name: str, value: Any, convert: Callable[[Any], Any] = lambda value: value
+    ) -> None:
         if not self._writing:
             self._change(name, lambda: convert(value))
 
@@ -229,7 +240,12 @@ class Widgets:
     def _number(self, name: str) -> NumericInput:
         mode: Any = "int" if CONTROLS[name].is_integer else "float"
         number = NumericInput(
-            mode=mode, name=f"number {name}", width=66, align="end", margin=(2, 4), stylesheets=[_INPUT]
+            mode=mode,
+            name=f"number {name}",
+            width=66,
+            align="end",
+            margin=(2, 4),
+            stylesheets=[_INPUT],
         )
         _on(number, "value", lambda new: self._set(name, new))
         return number
@@ -252,7 +268,9 @@ class Widgets:
 def _rules(active: list[int]) -> list[str]:
     """The rules whose buttons are pressed."""
     if not all(0 <= i < len(RULES) for i in active):
-        raise ValueError(f"rules must be some of {', '.join(RULES)}, got the numbers {check.shown(active)}")
+        raise ValueError(
+            f"rules must be some of {', '.join(RULES)}, got the numbers {check.shown(active)}"
+        )
     return [RULES[i] for i in sorted(active)]
 
 

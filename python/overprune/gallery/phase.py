@@ -2,9 +2,9 @@
 Phase diagrams: where does training large and pruning win?
 ==========================================================
 
-A tenth of the features has a large variance, the others variance 1, and all coefficients are equal. Each
-point of a diagram compares the best of several sizes, two rules, with and without retraining, against
-training the first s features directly - by theory alone, thousands of problems in seconds.
+A tenth of the features has a large variance, the others variance 1, and all coefficients are equal.
+Each point of a diagram compares the best of several sizes, two rules, with and without retraining,
+against training the first s features directly - by theory alone, thousands of problems in seconds.
 """
 
 import matplotlib.pyplot as plt
@@ -12,9 +12,7 @@ import numpy as np
 
 import overprune as op
 
-SHARE = (
-    0.1  # of the features; weights that sum to 1 make n, sizes and nonzeros ratios to the number of features
-)
+SHARE = 0.1  # of the features; weights that sum to 1 make n, sizes and nonzeros ratios to the number of features
 
 
 def spiked(spike: float, noise_std: float = 0.3) -> op.Spectrum:
@@ -47,10 +45,11 @@ axes[2].set_xlabel("standard deviation of the noise")
 axes[2].set_ylabel("variance of the strong features")
 
 # %%
-# Blue is where pruning wins, red where it loses; the black line marks where the two are equal. The dark
-# band of (a) is where training s features directly runs into its own peak, s = n, which a large model
-# avoids. With the best ridge for both (b) little is left but gains. In (c) the strong features are few
-# and known: training them directly wins where the noise is strong and the other features say little.
+# Blue is where pruning wins, red where it loses; the black line marks where the two are equal. The
+# dark band of (a) is where training s features directly runs into its own peak, s = n, which a
+# large model avoids. With the best ridge for both (b) little is left but gains. In (c) the strong
+# features are few and known: training them directly wins where the noise is strong and the other
+# features say little.
 
 for name, table in {"(a)": plain, "(b)": tuned, "(c)": strength}.items():
     ratio = table.risk / table.direct_risk

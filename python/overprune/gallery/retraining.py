@@ -2,10 +2,10 @@
 Retraining helps, and hurts
 ===========================
 
-After pruning, the survivors can be trained again on the same data. Where few features matter (left) this
-repairs what pruning broke. Where all of them matter (right) the large model had fitted the data with all
-of its features; the survivors alone fit what they cannot explain as if it were signal, and retraining
-hurts.
+After pruning, the survivors can be trained again on the same data. Where few features matter (left)
+this repairs what pruning broke. Where all of them matter (right) the large model had fitted the
+data with all of its features; the survivors alone fit what they cannot explain as if it were
+signal, and retraining hurts.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +15,9 @@ from matplotlib.lines import Line2D
 import overprune as op
 
 p, n, s = 500, 150, 50
-sparse = op.LinearGaussianProblem(np.repeat([0.2, 0.0], [25, 475]), op.spectra.isotropic(p), noise_std=0.3)
+sparse = op.LinearGaussianProblem(
+    np.repeat([0.2, 0.0], [25, 475]), op.spectra.isotropic(p), noise_std=0.3
+)
 dense = op.LinearGaussianProblem(np.full(p, p**-0.5), op.spectra.spiked(p, 50, 25.0), noise_std=0.3)
 lines = np.union1d(np.arange(25, p + 1, 25), np.arange(n - 30, n + 31, 6))
 points = [25, s, 75, 100, 120, 135, 165, 180, 225, 275, 350, 425, 500]
@@ -42,8 +44,8 @@ handles.append(Line2D([], [], color="0.4", marker="o", ls="", label="simulated, 
 figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize="small")
 
 # %%
-# Blue below orange: retraining helps. Blue above orange: it hurts. Near k = n it always helps, as the
-# dense model is useless there.
+# Blue below orange: retraining helps. Blue above orange: it hurts. Near k = n it always helps, as
+# the dense model is useless there.
 
 for name, at in gaps.items():
     print(f"{name} signal, k = {p}: pruned {at.pruned_risk:.3f}, retrained {at.retrained_risk:.3f}")

@@ -2,8 +2,9 @@
 Rules: what to prune by
 =======================
 
-The same large model pruned to every number of nonzeros by four rules: magnitude, Hessian (optimal brain
-damage), the oracle that knows the truth, and chance. Variances of three kinds, equal coefficients.
+The same large model pruned to every number of nonzeros by four rules: magnitude, Hessian (optimal
+brain damage), the oracle that knows the truth, and chance. Variances of three kinds, equal
+coefficients.
 """
 
 import matplotlib.pyplot as plt
@@ -28,15 +29,21 @@ for rule, colour in rules.items():
 dense = predicted.dense_risk.item()
 ax.axhline(dense, color="0.3", lw=1.2, ls="--", label="not pruned")
 ax.plot([], [], "o", color="0.4", ms=5.5, label="simulated, 60 trials")
-ax.set(xscale="log", ylim=(0, None), xlabel="nonzeros s that are kept", ylabel="test risk after pruning")
+ax.set(
+    xscale="log",
+    ylim=(0, None),
+    xlabel="nonzeros s that are kept",
+    ylabel="test risk after pruning",
+)
 ax.set_xticks([5, 10, 20, 50, 100, 200, 500], ["5", "10", "20", "50", "100", "200", "500"])
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, fontsize="small")
 
 # %%
 # The Hessian rule, which knows nothing but the variances and the trained model, stays close to the
-# oracle. Where few are kept, magnitude is closer to chance than to either. The oracle ranks features one
-# by one; with 97 of them the Hessian rule, which sees this model's errors, is a little better.
+# oracle. Where few are kept, magnitude is closer to chance than to either. The oracle ranks
+# features one by one; with 97 of them the Hessian rule, which sees this model's errors, is a little
+# better.
 
 for s in (25, 100):
     near = int(kept[np.abs(kept - s).argmin()])

@@ -2,8 +2,8 @@
 More data can hurt: risk over the number of samples
 ===================================================
 
-The large model has 400 features, whatever the number of samples: the double descent is now one over n.
-Pruned to 40 it is compared with the 40 informative features, trained directly.
+The large model has 400 features, whatever the number of samples: the double descent is now one over
+n. Pruned to 40 it is compared with the 40 informative features, trained directly.
 """
 
 import matplotlib.pyplot as plt
@@ -13,15 +13,17 @@ from matplotlib.ticker import NullLocator
 import overprune as op
 
 p, s = 400, 40
-problem = op.LinearGaussianProblem(np.full(p, p**-0.5), op.spectra.spiked(p, s, 25.0), noise_std=0.3)
+problem = op.LinearGaussianProblem(
+    np.full(p, p**-0.5), op.spectra.spiked(p, s, 25.0), noise_std=0.3
+)
 samples = np.unique([*range(20, 801, 10), *range(s - 8, s + 9, 2), *range(p - 16, p + 17, 4)])
 predicted = op.predict(problem, samples, [s, p], [s], rules=["hessian"])
 points = [25, 60, 100, 150, 200, 250, 300, 350, 375, 425, 450, 500, 600, 800]
 simulated = op.simulate(problem, points, [s, p], [s], rules=["hessian"], trials=20)
 
 # %%
-# Each model has its peak where n meets the number of its features: the small one at 40, the large one at
-# 400.
+# Each model has its peak where n meets the number of its features: the small one at 40, the large
+# one at 400.
 
 figure, ax = plt.subplots(figsize=(7.2, 4.8), layout="constrained")
 curves = {
@@ -44,8 +46,8 @@ ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, fontsize="small", loc="lower left")
 
 # %%
-# From 60 to 300 samples the large model, pruned, has the smaller risk, by far where n is near 40; near n
-# = 400 it has the larger one, and 300 samples are better for it than 400.
+# From 60 to 300 samples the large model, pruned, has the smaller risk, by far where n is near 40;
+# near n = 400 it has the larger one, and 300 samples are better for it than 400.
 
 for n in (40, 60, 100, 200, 300, 380, 800):
     small = predicted.dense_risk.sel(n=n, size=s).item()

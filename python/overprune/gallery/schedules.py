@@ -2,9 +2,9 @@
 Rounds: pruning at once, or gradually?
 ======================================
 
-A model of 600 features is pruned to 60 in one, two or four rounds, with retraining after each. Where few
-features matter, rounds win: each retraining makes the next choice better. Where all matter, they lose:
-the data are fitted again and again by ever fewer features.
+A model of 600 features is pruned to 60 in one, two or four rounds, with retraining after each.
+Where few features matter, rounds win: each retraining makes the next choice better. Where all
+matter, they lose: the data are fitted again and again by ever fewer features.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,9 @@ schedules = {(60,): "#D55E00", (180, 60): "#009E73", (220, 150, 100, 60): "#0072
 sparse = op.LinearGaussianProblem(
     np.repeat([1 / 6, 0.0], [40, 560]), op.spectra.isotropic(size), noise_std=0.1**0.5
 )
-dense = op.LinearGaussianProblem(np.full(size, 0.2), op.spectra.power_law(size, 0.7), noise_std=0.05**0.5)
+dense = op.LinearGaussianProblem(
+    np.full(size, 0.2), op.spectra.power_law(size, 0.7), noise_std=0.05**0.5
+)
 panels = [
     (sparse, "magnitude", "sparse signal: 40 of 600 equal features matter"),
     (dense, "hessian", r"dense signal: all matter, $\lambda_i = i^{-0.7}$"),
@@ -34,7 +36,14 @@ for ax, (problem, rule, title) in zip(axes, panels, strict=True):
         error = risk.std("trial", ddof=1) / trials**0.5
         ax.plot(theory.nonzeros, theory.retrained_risk.sel(rule=rule), color=colour, lw=2)
         ax.errorbar(
-            risk.nonzeros, risk.mean("trial"), error, color=colour, fmt="o", ms=5.5, capsize=3, mec="w"
+            risk.nonzeros,
+            risk.mean("trial"),
+            error,
+            color=colour,
+            fmt="o",
+            ms=5.5,
+            capsize=3,
+            mec="w",
         )
     direct = op.predict_schedule(problem, n, size, [60], rules="oracle").retrained_risk[0, 1]
     ax.axhline(float(direct), color="0.45", lw=1.2, ls="--")
@@ -53,23 +62,31 @@ handles += [
     Line2D([], [], color="0.45", lw=1.2, ls="--", label="train the best 60 directly"),
     Line2D([], [], color="0.3", lw=2, label="predicted"),
     Line2D(
-        [], [], color="0.3", marker="o", ls="", label=f"simulated, {trials} trials: mean ± standard error"
+        [],
+        [],
+        color="0.3",
+        marker="o",
+        ls="",
+        label=f"simulated, {trials} trials: mean ± standard error",
     ),
 ]
 figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize="small")
 
 # %%
-# Theory follows the rounds one by one: the points, means of simulated models, lie on its lines. With the
-# sparse signal two rounds do nearly what four do.
+# Theory follows the rounds one by one: the points, means of simulated models, lie on its lines.
+# With the sparse signal two rounds do nearly what four do.
 
 for problem, rule, title in panels:
     ends = [
-        op.predict_schedule(problem, n, size, schedule, rules=rule).retrained_risk.sel(rule=rule)[-1]
+        op.predict_schedule(problem, n, size, schedule, rules=rule).retrained_risk.sel(rule=rule)[
+            -1
+        ]
         for schedule in schedules
     ]
     print(
         f"{title.split(':')[0]}: "
         + ", ".join(
-            f"{len(s)} round{'s' * (len(s) > 1)} {e:.3f}" for s, e in zip(schedules, ends, strict=True)
+            f"{len(s)} round{'s' * (len(s) > 1)} {e:.3f}"
+            for s, e in zip(schedules, ends, strict=True)
         )
     )

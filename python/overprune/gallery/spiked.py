@@ -2,10 +2,10 @@
 Spiked spectrum: train the informative features, or everything?
 ===============================================================
 
-A tenth of the features, the first 150 of 1,500, has variance 25, the others have variance 1, and all
-coefficients are equal. A model of 150 features can be trained on the informative ones directly. Or all
-1,500 are trained, past the point where 450 samples are interpolated, and pruned back to 150. This is the
-run of ``overprune demo``.
+A tenth of the features, the first 150 of 1,500, has variance 25, the others have variance 1, and
+all coefficients are equal. A model of 150 features can be trained on the informative ones directly.
+Or all 1,500 are trained, past the point where 450 samples are interpolated, and pruned back to 150.
+This is the run of ``overprune demo``.
 """
 
 import numpy as np
@@ -23,13 +23,20 @@ simulated = op.simulate(problem, n, points, [s], rules=["magnitude", "hessian"],
 figure = op.plot.risk_grid(predicted, simulated)
 
 # %%
-# Lines are exact asymptotics, points are means of 10 trials. The dense model has its double descent, with
-# the peak at k = n. Pruning by the Hessian rule follows it down on the far side, below the green line:
-# the large model, pruned, beats the small one that was trained on the right features. Pruning by
-# magnitude does not: it keeps coefficients that are large because their features hardly vary.
+# Lines are exact asymptotics, points are means of 10 trials. The dense model has its double
+# descent, with the peak at k = n. Pruning by the Hessian rule follows it down on the far side,
+# below the green line: the large model, pruned, beats the small one that was trained on the right
+# features. Pruning by magnitude does not: it keeps coefficients that are large because their
+# features hardly vary.
 
 at = predicted.sel(rule="hessian", nonzeros=s, size=p)
-print(f"train the {s} informative features directly: test risk {predicted.dense_risk.sel(size=s):.3f}")
+print(
+    f"train the {s} informative features directly: test risk {predicted.dense_risk.sel(size=s):.3f}"
+)
 print(f"train all {p} and prune by the Hessian rule: {at.pruned_risk:.3f}")
-print(f"the same, pruned by magnitude: {predicted.pruned_risk.sel(rule='magnitude', size=p).item():.3f}")
-print(f"simulated: {simulated.pruned_risk.sel(rule='hessian', size=p).mean():.3f} by the Hessian rule")
+print(
+    f"the same, pruned by magnitude: {predicted.pruned_risk.sel(rule='magnitude', size=p).item():.3f}"
+)
+print(
+    f"simulated: {simulated.pruned_risk.sel(rule='hessian', size=p).mean():.3f} by the Hessian rule"
+)

@@ -3,8 +3,8 @@ Which features survive?
 =======================
 
 The probability that a feature is among the 60 of 400 that pruning keeps, by theory and counted in
-simulated models. Variances decay as :math:`i^{-0.7}` and all coefficients are equal, so that the oracle
-keeps the first 60 features.
+simulated models. Variances decay as :math:`i^{-0.7}` and all coefficients are equal, so that the
+oracle keeps the first 60 features.
 """
 
 import matplotlib.pyplot as plt
@@ -17,7 +17,8 @@ variances = op.spectra.power_law(p, exponent=0.7)
 problem = op.LinearGaussianProblem(np.full(p, 0.2), variances, noise_std=0.2)
 
 # %%
-# Simulated models are made with the package's parts: normal data, the minimum-norm solution, pruning.
+# Simulated models are made with the package's parts: normal data, the minimum-norm solution,
+# pruning.
 
 rules = {"magnitude": "#D55E00", "hessian": "#0072B2"}
 counts = {rule: np.zeros(p) for rule in rules}
@@ -55,9 +56,9 @@ ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The Hessian rule keeps the first feature almost surely, and more than half of its survivors are right.
-# Magnitude spreads its choice over all of them: where a model interpolates, features of little variance
-# have coefficients that are as large by chance.
+# The Hessian rule keeps the first feature almost surely, and more than half of its survivors are
+# right. Magnitude spreads its choice over all of them: where a model interpolates, features of
+# little variance have coefficients that are as large by chance.
 
 for rule, law in laws.items():
     print(

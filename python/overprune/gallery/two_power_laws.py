@@ -2,10 +2,10 @@
 Two power laws: the setting of a follow-up paper
 ================================================
 
-Variances decay as :math:`\\lambda_i = i^{-2}` and the signal more slowly, :math:`\\lambda_i \\beta_i^2 =
-i^{-1.5}`, with p = 500 features and n = 200 samples: the setting of Ildiz et al. (2024),
-*High-dimensional analysis of knowledge distillation: weak-to-strong generalization and scaling laws*. The
-noise and the number of features kept are ours.
+Variances decay as :math:`\\lambda_i = i^{-2}` and the signal more slowly, :math:`\\lambda_i
+\\beta_i^2 = i^{-1.5}`, with p = 500 features and n = 200 samples: the setting of Ildiz et al.
+(2024), *High-dimensional analysis of knowledge distillation: weak-to-strong generalization and
+scaling laws*. The noise and the number of features kept are ours.
 """
 
 import numpy as np
@@ -23,10 +23,10 @@ simulated = op.simulate(problem, n, points, [s], rules=["magnitude", "hessian"],
 figure = op.plot.risk_grid(predicted, simulated)
 
 # %%
-# The variances differ by more than five orders of magnitude, and magnitude pruning fails altogether:
-# large coefficients belong to features without variance. By the Hessian rule the interpolating model,
-# pruned to 50, is slightly better than the first 50 features trained alone; the dense model is far better
-# than either.
+# The variances differ by more than five orders of magnitude, and magnitude pruning fails
+# altogether: large coefficients belong to features without variance. By the Hessian rule the
+# interpolating model, pruned to 50, is slightly better than the first 50 features trained alone;
+# the dense model is far better than either.
 
 print(f"train the first {s} features directly: test risk {predicted.dense_risk.sel(size=s):.3f}")
 at = predicted.sel(nonzeros=s, size=p)

@@ -1,7 +1,8 @@
-"""The paper's question asked of networks: train narrow, or train wide and prune to the same nonzeros?
+"""The paper's question asked of networks: train narrow, or train wide and prune to the same
+nonzeros?
 
-`width_sweep` trains networks of every width, prunes them and trains them again; docs/networks.md tells how.
-Needs PyTorch: ``pip install 'overprune[networks]'``.
+`width_sweep` trains networks of every width, prunes them and trains them again; docs/networks.md
+tells how. Needs PyTorch: ``pip install 'overprune[networks]'``.
 """
 
 try:
@@ -15,7 +16,14 @@ except ImportError:
 from .bridge import predict_sweep, single_index
 from .data import NetworkData, cifar10, cifar100, digits, from_arrays, mnist, mnist5000
 from .figures import plot
-from .models import count_parameters, count_prunable, random_feature_network, resnet20, small_conv, two_layer
+from .models import (
+    count_parameters,
+    count_prunable,
+    random_feature_network,
+    resnet20,
+    small_conv,
+    two_layer,
+)
 from .presets import preset
 from .progress import Step
 from .sweep import width_sweep

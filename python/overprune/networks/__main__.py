@@ -1,4 +1,5 @@
-"""`python -m overprune.networks PRESET --output DIR`: a preset's sweeps, their tables and their figure."""
+"""`python -m overprune.networks PRESET --output DIR`: a preset's sweeps, their tables and their
+figure."""
 
 from __future__ import annotations
 
@@ -8,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from .. import _validate as check
+from .. import _validation as check
 from .. import networks
-from .._canvas import into_files
-from .._cli_usage import say, tell
-from .._output import encoding
+from ..cli.usage import say, tell
+from ..experiments.output import encoding
+from ..plot.canvas import into_files
 from .cells import KEEP
 
 if TYPE_CHECKING:
@@ -20,18 +21,27 @@ if TYPE_CHECKING:
 
 
 def command(
-    name: Annotated[str, typer.Argument(metavar="PRESET", help="two_layer, small_conv, resnet20 or bridge.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where CIFAR-10 is, for resnet20.")] = None,
+    name: Annotated[
+        str, typer.Argument(metavar="PRESET", help="two_layer, small_conv, resnet20 or bridge.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where CIFAR-10 is, for resnet20.")
+    ] = None,
     keep: Annotated[str | None, typer.Option(help="equal_nonzeros, width_ratio or both.")] = None,
     rule: Annotated[str | None, typer.Option(help="Instead of the preset's.")] = None,
     repeats: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that share the cells; on a CPU.")] = 1,
     device: Annotated[str | None, typer.Option(help="As torch names it.")] = None,
-    mixed_precision: Annotated[bool, typer.Option(help="Train in bfloat16 where that is safe.")] = False,
+    mixed_precision: Annotated[
+        bool, typer.Option(help="Train in bfloat16 where that is safe.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the sweep.")] = 0,
 ) -> None:
-    """Runs a preset of sweeps over width. After Ctrl-C the same command goes on with what is finished."""
+    """Runs a preset of sweeps over width. After Ctrl-C the same command goes on with what is
+    finished."""
     try:
         arguments = networks.preset(name, data=data, seed=seed)
         modes = _modes(name, keep)
@@ -54,7 +64,8 @@ def command(
 
 
 def _modes(name: str, keep: str | None) -> tuple[str, ...]:
-    """Which ways to keep; one by default where weights grow in proportion to the width: both are the same."""
+    """Which ways to keep; one by default where weights grow in proportion to the width: both are
+    the same."""
     if keep is None:
         keep = "equal_nonzeros" if name in ("two_layer", "bridge") else "both"
     check.choice(keep, "keep", ("both", *KEEP))
@@ -70,10 +81,16 @@ def _sweeps(
 
     tables = []
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) if workers > 1 else nullcontext() as executor:
+    with (
+        ProcessPoolExecutor(workers, mp_context=spawn) if workers > 1 else nullcontext() as executor
+    ):
         for mode in modes:
             table = networks.width_sweep(
-                **arguments, keep=mode, store=output / f"cells-{mode}", executor=executor, progress=True
+                **arguments,
+                keep=mode,
+                store=output / f"cells-{mode}",
+                executor=executor,
+                progress=True,
             )
             tables.append(table)
     return tables
@@ -108,7 +125,10 @@ def _tell(table: xr.Dataset) -> None:
         k = int(found.width[int(rivals.difference.fillna(-1.0).values.argmax())])
         row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
         weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))
-        dense, retrained = float(means.dense_test_error.sel(width=s)), float(pruned.retrained_test_error)
+        dense, retrained = (
+            float(means.dense_test_error.sel(width=s)),
+            float(pruned.retrained_test_error),
+        )
         tell(
             f"{table.attrs['keep']}, s = {s}: dense {dense:.3f}; best at k = {k}, retrained {retrained:.3f} "
             f"with {weights:.2f} times the weights: {float(row.difference):+.4f} better, "

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .. import _validate as check
-from .._data_problem import DataProblem
-from .._predict import predict
+from .. import _validation as check
+from ..problems.data_problem import DataProblem
+from ..theory.predict import predict
 from .copies import Factory, make
 from .data import NetworkData, from_arrays
 from .randomness import seed_of
@@ -20,7 +20,11 @@ from .training import numbers, to_device
 if TYPE_CHECKING:
     import xarray as xr
 
-_LINKS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "identity": lambda z: z, "sign": np.sign}
+_LINKS: dict[str, Callable[[Any], Any]] = {
+    "tanh": np.tanh,
+    "identity": lambda z: z,
+    "sign": np.sign,
+}
 
 
 def single_index(
@@ -65,7 +69,10 @@ def single_index(
     >>> networks.single_index(50, 20, test_rows=500).inputs.shape
     (5000, 20)
     """
-    n, d = check.integer(train_rows, "train_rows", lowest=1), check.integer(inputs, "inputs", lowest=1)
+    n, d = (
+        check.integer(train_rows, "train_rows", lowest=1),
+        check.integer(inputs, "inputs", lowest=1),
+    )
     count = check.integer(test_rows, "test_rows", lowest=1)
     check.choice(link, "link", tuple(_LINKS))
     noise = check.nonnegative(noise_std, "noise_std")
@@ -80,13 +87,15 @@ def single_index(
     )
 
 
-def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws: int = 64) -> xr.Dataset:
+def predict_sweep(
+    table: xr.Dataset, model: Factory, data: NetworkData, *, draws: int = 64
+) -> xr.Dataset:
     """Predict the test errors of a sweep of random-feature networks from second moments alone.
 
-    The frozen features z = phi(W x) of every (width, repeat) are made again. The linear Gaussian problem with
-    the second moments of (z, y) over the test rows, as `DataProblem.equivalent` forms it, has the networks'
-    test error for every readout; `predict` gives its dense, pruned and retrained risk for as many training
-    rows.
+    The frozen features z = phi(W x) of every (width, repeat) are made again. The linear Gaussian
+    problem with the second moments of (z, y) over the test rows, as `DataProblem.equivalent` forms
+    it, has the networks' test error for every readout; `predict` gives its dense, pruned and
+    retrained risk for as many training rows.
 
     Parameters
     ----------
@@ -103,8 +112,8 @@ def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws
     Returns
     -------
     xarray.Dataset
-        dense_test_error (width, repeat), pruned_test_error and retrained_test_error (width, nonzeros,
-        repeat), named as in the table, so that they subtract.
+        dense_test_error (width, repeat), pruned_test_error and retrained_test_error (width,
+        nonzeros, repeat), named as in the table, so that they subtract.
 
     Raises
     ------
@@ -162,7 +171,8 @@ def predict_sweep(table: xr.Dataset, model: Factory, data: NetworkData, *, draws
                 for stage in ("pruned", "retrained") if count > 0 else ():
                     values[stage][i, j, r] = found[f"{stage}_risk"].sel(nonzeros=count).item()
     names = {
-        f"{stage}_test_error": (table[f"{stage}_test_error"].dims, array) for stage, array in values.items()
+        f"{stage}_test_error": (table[f"{stage}_test_error"].dims, array)
+        for stage, array in values.items()
     }
     return xr.Dataset(
         names, table.coords, {**table.attrs, "kind": "width_sweep", "predicted": 1, "draws": draws}
@@ -173,14 +183,23 @@ def _check_sweep(table: xr.Dataset, data: NetworkData) -> None:
     needed = {"optimizer": "gradient_descent", "loss": "squared", "retrain": "rewind"}
     for name, value in needed.items():
         if table.attrs.get(name) != value:
-            raise ValueError(f"table must be of a sweep with {name} {value!r}, got {table.attrs.get(name)!r}")
-    if not isinstance(data, NetworkData) or data.describe()["data_hash"] != table.attrs["data_hash"]:
+            raise ValueError(
+                f"table must be of a sweep with {name} {value!r}, got {table.attrs.get(name)!r}"
+            )
+    if (
+        not isinstance(data, NetworkData)
+        or data.describe()["data_hash"] != table.attrs["data_hash"]
+    ):
         raise ValueError("data must be the data of the sweep, got others")
     if data.classes or data.targets.shape[1] != 1:
-        raise ValueError(f"data must have one real target, got {data.classes} classes or several targets")
+        raise ValueError(
+            f"data must have one real target, got {data.classes} classes or several targets"
+        )
 
 
-def _features_problem(model: Factory, data: NetworkData, width: int, seed: int, repeat: int) -> DataProblem:
+def _features_problem(
+    model: Factory, data: NetworkData, width: int, seed: int, repeat: int
+) -> DataProblem:
     """The data set of a cell's frozen features."""
     here = torch.device("cpu")
     network = make(model, width, seed_of(seed, width, repeat, "initial"), here)
@@ -189,6 +208,8 @@ def _features_problem(model: Factory, data: NetworkData, width: int, seed: int, 
     features: Any = network.features
     parts = to_device(data.draw(seed, repeat), here)
     with torch.no_grad():
-        z, z_test = (features(numbers(parts[part][0], network)).numpy() for part in ("train", "test"))
+        z, z_test = (
+            features(numbers(parts[part][0], network)).numpy() for part in ("train", "test")
+        )
     y, y_test = (parts[part][1][:, 0].numpy() for part in ("train", "test"))
     return DataProblem(z, y, z_test, y_test)

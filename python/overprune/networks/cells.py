@@ -17,7 +17,17 @@ from .copies import Factory, clone, make
 from .data import NetworkData
 from .models import count_parameters, count_prunable
 from .randomness import seed_of, seeded
-from .training import Fit, Tensors, Training, is_finite, measure, one_thread, overflows, to_device, train
+from .training import (
+    Fit,
+    Tensors,
+    Training,
+    is_finite,
+    measure,
+    one_thread,
+    overflows,
+    to_device,
+    train,
+)
 
 # What a cell tells: the stage, its epoch, and the stage's epochs.
 Tell = Callable[[str, int, int], None]
@@ -41,18 +51,19 @@ class Task:
     training: Training
     seed: int
     device: str
-    # Whether forward passes leave the global generators alone, so that cells in threads of one process may
-    # train beside each other. Others hold the generators, one at a time.
+    # Whether forward passes leave the global generators alone, so that cells in threads of one
+    # process may train beside each other. Others hold the generators, one at a time.
     beside: bool = False
 
 
 def run_cell(
     task: Task, width: int, repeat: int, tell: Tell = lambda stage, epoch, epochs: None
 ) -> dict[str, Any]:
-    """The values of one cell: numbers by name, or for pruned and retrained networks lists over nonzeros.
+    """The values of one cell: numbers by name, or for pruned and retrained networks lists over
+    nonzeros.
 
-    Every random number comes from (seed, width, repeat, purpose), and torch computes with one thread: the
-    values do not depend on which other cells run, where and in what order.
+    Every random number comes from (seed, width, repeat, purpose), and torch computes with one
+    thread: the values do not depend on which other cells run, where and in what order.
     """
     with one_thread():
         return _Cell(task, width, repeat, tell).run()
@@ -84,13 +95,21 @@ class _Cell:
             return None
         task, generator = self.task, self.generator("random rule")
         with self.seeded("scores"):
-            scores = pruning.scores_of(dense, task.rule, self.first_rows(), task.training.loss, generator)
+            scores = pruning.scores_of(
+                dense, task.rule, self.first_rows(), task.training.loss, generator
+            )
         return scores if all(bool(score.isfinite().all()) for score in scores.values()) else None
 
     def prune(
-        self, s: int, count: int, initial: nn.Module, trained: nn.Module, scores: pruning.Scores | None
+        self,
+        s: int,
+        count: int,
+        initial: nn.Module,
+        trained: nn.Module,
+        scores: pruning.Scores | None,
     ) -> None:
-        """The pruned and the retrained network of one number of nonzeros, or NaN where there is none."""
+        """The pruned and the retrained network of one number of nonzeros, or NaN where there is
+        none."""
         if count == 0 or scores is None:
             self.append("pruned", None)
             self.append("retrained", None, 0)
@@ -120,7 +139,9 @@ class _Cell:
             return contextlib.nullcontext()
         return seeded(self.key(*purpose), self.device)
 
-    def fit(self, network: nn.Module, stage: str, retraining: bool = False) -> tuple[nn.Module, int]:
+    def fit(
+        self, network: nn.Module, stage: str, retraining: bool = False
+    ) -> tuple[nn.Module, int]:
         """The trained network and the epochs. An error that overflow leads to ends the training."""
         finished = 0
 
@@ -167,7 +188,9 @@ class _Cell:
         for name in self.quantities():
             self.values[f"{stage}_{name}"] = math.nan if measured is None else measured[name]
 
-    def append(self, stage: str, measured: dict[str, float] | None, epochs: int | None = None) -> None:
+    def append(
+        self, stage: str, measured: dict[str, float] | None, epochs: int | None = None
+    ) -> None:
         for name in self.quantities():
             value = math.nan if measured is None else measured[name]
             self.values.setdefault(f"{stage}_{name}", []).append(value)
@@ -180,7 +203,9 @@ class _Cell:
 
 def diverged(values: dict[str, Any], task: Task, width: int) -> list[str]:
     """The stages of a cell that are NaN though there is a network."""
-    found = ["dense"] if any(_is_nan(v) for k, v in values.items() if k.startswith("dense_")) else []
+    found = (
+        ["dense"] if any(_is_nan(v) for k, v in values.items() if k.startswith("dense_")) else []
+    )
     stages = ("pruned",) if task.retrain == "none" else ("pruned", "retrained")
     for i, (s, count) in enumerate(zip(task.nonzeros, task.counts[width], strict=True)):
         for stage in stages if count else ():
@@ -213,6 +238,8 @@ def misfit(task: Task, width: int, values: Any) -> str | None:
             return f"{name} has another length"
         if kind is int and not all(0 <= entry < 2**53 for entry in entries):
             return f"{name} is out of range"
-    if values["prunable"] != task.prunable[width] or values["nonzero_weights"] != list(task.counts[width]):
+    if values["prunable"] != task.prunable[width] or values["nonzero_weights"] != list(
+        task.counts[width]
+    ):
         return "its counts of weights are others"
     return None

@@ -21,7 +21,9 @@ def check_layers(network: nn.Module, width: int) -> None:
     for name, layer in layers.items():
         reason = _computed(layer) or next(filter(None, map(_unfit, _own_sources(layer))), None)
         if reason:
-            raise ValueError(f"model must have weights that can be pruned, but {named(name, layer)} {reason}")
+            raise ValueError(
+                f"model must have weights that can be pruned, but {named(name, layer)} {reason}"
+            )
     _check_shared(network)
     if count_prunable(network) == 0:
         raise ValueError(
@@ -58,9 +60,7 @@ def _computed(layer: nn.Module) -> str | None:
     if "weight_g" in layer._parameters:
         return "has the old torch.nn.utils.weight_norm; the one of torch.nn.utils.parametrizations is pruned"
     if any(isinstance(hook, SpectralNorm) for hook in layer._forward_pre_hooks.values()):
-        return (
-            "has the old torch.nn.utils.spectral_norm; the one of torch.nn.utils.parametrizations is pruned"
-        )
+        return "has the old torch.nn.utils.spectral_norm; the one of torch.nn.utils.parametrizations is pruned"
     weight = getattr(layer, "weight", None)
     if isinstance(weight, torch.Tensor) and not weight.requires_grad:
         return None
@@ -81,12 +81,15 @@ def _unfit(parameter: nn.Parameter) -> str | None:
 
 
 def _check_shared(network: nn.Module) -> None:
-    """Refuses two parameters in one memory, and a parameter from which two layers compute their weights."""
+    """Refuses two parameters in one memory, and a parameter from which two layers compute their
+    weights."""
     owners: dict[int, tuple[str, nn.Module]] = {}
     for name, layer in weight_layers(network).items():
         for source in _own_sources(layer):
             first, other = owners.setdefault(id(source), (name, layer))
-            if first != name and any(parametrize.is_parametrized(one, "weight") for one in (layer, other)):
+            if first != name and any(
+                parametrize.is_parametrized(one, "weight") for one in (layer, other)
+            ):
                 raise ValueError(
                     f"model must parametrize a weight once, but {named(first, other)} and "
                     f"{named(name, layer)} compute theirs from the same parameter"
@@ -94,8 +97,14 @@ def _check_shared(network: nn.Module) -> None:
     _check_originals(network)
     neighbours: dict[int, list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in network.named_parameters():
-        if parameter.device.type != "meta" and parameter.layout == torch.strided and parameter.numel():
-            neighbours.setdefault(parameter.untyped_storage().data_ptr(), []).append((name, parameter))
+        if (
+            parameter.device.type != "meta"
+            and parameter.layout == torch.strided
+            and parameter.numel()
+        ):
+            neighbours.setdefault(parameter.untyped_storage().data_ptr(), []).append(
+                (name, parameter)
+            )
     for group in neighbours.values():
         for (name, one), (another, two) in itertools.combinations(group, 2):
             if (id(one) in owners or id(two) in owners) and _overlap([one, two]):
@@ -106,7 +115,8 @@ def _check_shared(network: nn.Module) -> None:
 
 
 def _check_originals(network: nn.Module) -> None:
-    """Refuses a parametrized weight that another layer uses as it was before: there it would stay dense."""
+    """Refuses a parametrized weight that another layer uses as it was before: there it would stay
+    dense."""
     for name, layer in weight_layers(network).items():
         if not parametrize.is_parametrized(layer, "weight"):
             continue
@@ -125,7 +135,9 @@ def _overlap(parameters: list[nn.Parameter]) -> bool:
     if len(parameters) == 1 and parameters[0].is_contiguous():
         return False
     ends = [
-        p.storage_offset() + sum((n - 1) * step for n, step in zip(p.shape, p.stride(), strict=True)) + 1
+        p.storage_offset()
+        + sum((n - 1) * step for n, step in zip(p.shape, p.stride(), strict=True))
+        + 1
         for p in parameters
     ]
     if len(parameters) == 2:

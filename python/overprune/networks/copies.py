@@ -1,4 +1,5 @@
-"""Networks apart from one another: whole copies of what a user's function makes and of what is trained."""
+"""Networks apart from one another: whole copies of what a user's function makes and of what is
+trained."""
 
 from __future__ import annotations
 
@@ -17,19 +18,23 @@ Factory = Callable[[int], nn.Module]
 
 
 def make(model: Factory, width: int, seed: int, device: torch.device) -> nn.Module:
-    """A network of the width on the device, initialized by the seed, that shares nothing with any other."""
+    """A network of the width on the device, initialized by the seed, that shares nothing with any
+    other."""
     with seeded(seed, device):
         return clone(model(width)).to(device)
 
 
 def clone(network: nn.Module) -> nn.Module:
-    """A copy of all that a network holds: parameters, buffers, its own attributes, hooks of gradients.
+    """A copy of all that a network holds: parameters, buffers, its own attributes, hooks of
+    gradients.
 
-    A state_dict holds less: no buffers that are not persistent, and no attributes. Modules of Python are no
-    part of a network.
+    A state_dict holds less: no buffers that are not persistent, and no attributes. Modules of
+    Python are no part of a network.
     """
     attributes = [value for module in network.modules() for value in vars(module).values()]
-    memo: dict[int, Any] = {id(value): value for value in attributes if isinstance(value, ModuleType)}
+    memo: dict[int, Any] = {
+        id(value): value for value in attributes if isinstance(value, ModuleType)
+    }
     with _Activations():
         twin = copy.deepcopy(network, memo)
     for module in twin.modules():
@@ -53,7 +58,8 @@ def _rebind(holder: Any, memo: dict[int, Any], seen: set[int]) -> None:
 
 
 def _rebound(value: Any, memo: dict[int, Any]) -> Any:
-    """A function that refers to what was copied, as one that refers to the copies; deepcopy leaves it."""
+    """A function that refers to what was copied, as one that refers to the copies; deepcopy leaves
+    it."""
     if not isinstance(value, FunctionType):
         return memo.get(id(value), value)
     memo.setdefault(id(value), value)  # for functions that refer to themselves
@@ -61,9 +67,14 @@ def _rebound(value: Any, memo: dict[int, Any]) -> Any:
     found = [cell.cell_contents if _is_full(cell) else None for cell in cells]
     copies = [_rebound(one, memo) for one in found]
     defaults = tuple(memo.get(id(one), one) for one in value.__defaults__ or ())
-    if all(a is b for a, b in zip((*found, *(value.__defaults__ or ())), (*copies, *defaults), strict=True)):
+    if all(
+        a is b
+        for a, b in zip((*found, *(value.__defaults__ or ())), (*copies, *defaults), strict=True)
+    ):
         return value
-    bound = tuple(c if a is b else CellType(b) for c, a, b in zip(cells, found, copies, strict=True))
+    bound = tuple(
+        c if a is b else CellType(b) for c, a, b in zip(cells, found, copies, strict=True)
+    )
     twin = FunctionType(value.__code__, value.__globals__, value.__name__, defaults or None, bound)
     twin.__kwdefaults__ = value.__kwdefaults__
     twin.__dict__.update(value.__dict__)

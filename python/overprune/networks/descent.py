@@ -10,7 +10,8 @@ from torch import nn
 
 # Sums of squares from which on it does not matter that some squares are 0.
 _LEAST = {
-    kind: torch.finfo(kind).tiny / torch.finfo(kind).eps ** 2 for kind in (torch.float32, torch.float64)
+    kind: torch.finfo(kind).tiny / torch.finfo(kind).eps ** 2
+    for kind in (torch.float32, torch.float64)
 }
 
 
@@ -23,13 +24,14 @@ def descend(
     tolerance: float,
     tell: Callable[[int, int], None],
 ) -> int:
-    """Full-batch gradient descent with Nesterov's momentum and restarts; returns the number of steps.
+    """Full-batch gradient descent with Nesterov's momentum and restarts; returns the number of
+    steps.
 
     ``w' = v - g(v) / L, v = w' + (t - 1) / t' (w' - w)``, restarted where the last step went uphill
-    (O'Donoghue and Candes 2015). L is the largest curvature of the loss at the start, by power iteration.
-    Every step is a combination of gradients, so that least squares from zero ends in the minimum-norm
-    solution. It ends where the gradient's norm is below `tolerance` times the first one's or not finite, or
-    after `steps`.
+    (O'Donoghue and Candes 2015). L is the largest curvature of the loss at the start, by power
+    iteration. Every step is a combination of gradients, so that least squares from zero ends in the
+    minimum-norm solution. It ends where the gradient's norm is below `tolerance` times the first
+    one's or not finite, or after `steps`.
     """
     model.eval()
     body, head = _frozen_part(model, inputs)
@@ -76,8 +78,11 @@ def descend(
     return step
 
 
-def _frozen_part(model: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, Callable[..., torch.Tensor]]:
-    """Inputs and the part of the network that acts on them: features that are frozen are found once."""
+def _frozen_part(
+    model: nn.Module, inputs: torch.Tensor
+) -> tuple[torch.Tensor, Callable[..., torch.Tensor]]:
+    """Inputs and the part of the network that acts on them: features that are frozen are found
+    once."""
     if hasattr(model, "features") and hasattr(model, "readout"):
         with torch.no_grad():
             return model.features(inputs), model.readout
@@ -108,7 +113,8 @@ def _curvature_and_unit(
 ) -> tuple[float, torch.Tensor | None]:
     """The loss's curvature, and the unit of the loss; None is 1.
 
-    Inputs in units that are far from 1 have curvatures that no number holds, unless the loss has others.
+    Inputs in units that are far from 1 have curvatures that no number holds, unless the loss has
+    others.
     """
     plain = torch.ones_like(loss())
     kind = torch.finfo(plain.dtype)
@@ -124,7 +130,8 @@ def _curvature_and_unit(
 def _curvature(
     loss: Callable[[], torch.Tensor], weights: list[torch.Tensor], unit: torch.Tensor | None
 ) -> float:
-    """The largest eigenvalue of the loss's Hessian, from below by at most a few per cent, and 5 % more."""
+    """The largest eigenvalue of the loss's Hessian, from below by at most a few per cent, and 5 %
+    more."""
     slope = torch.autograd.grad(loss(), weights, unit, create_graph=True)
     # Started along the gradient, which has a part in every direction that the descent can take.
     length = _norm([s.detach() for s in slope])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _validate as check
-from .._panel import COLOURS, MARKERS, plain_ticks
+from .. import _validation as check
+from ..plot.panel import COLOURS, MARKERS, plain_ticks
 from .table import check_table, summarize
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ def plot(
     logy: bool = False,
     interpolation: float | None = None,
 ) -> Figure:
-    """Draw error against width: means over the repeats with their standard errors, a panel for each table.
+    """Draw error against width: means over the repeats with their standard errors, a panel for each
+    table.
 
-    The colour tells the stage - dense, pruned, retrained - and, with several s, shade and marker the s. A
-    dashed line is the dense network of width s, which pruned networks of equal nonzeros are to beat. A
-    dotted one marks the least width that interpolates: whose mean training error is below 1 %, or as given.
+    The colour tells the stage - dense, pruned, retrained - and, with several s, shade and marker
+    the s. A dashed line is the dense network of width s, which pruned networks of equal nonzeros
+    are to beat. A dotted one marks the least width that interpolates: whose mean training error is
+    below 1 %, or as given.
 
     Parameters
     ----------
@@ -84,10 +86,16 @@ def plot(
     for i, stage in enumerate(names):
         check.choice(stage, f"stages[{i}]", STAGES)
     known = [
-        str(name).removeprefix("dense_") for name in tables[0].data_vars if str(name).startswith("dense_")
+        str(name).removeprefix("dense_")
+        for name in tables[0].data_vars
+        if str(name).startswith("dense_")
     ]
     check.choice(quantity, "quantity", tuple(known))
-    kept = tables[0].nonzeros.values.tolist() if nonzeros is None else check.increasing(nonzeros, "nonzeros")
+    kept = (
+        tables[0].nonzeros.values.tolist()
+        if nonzeros is None
+        else check.increasing(nonzeros, "nonzeros")
+    )
     missing = [s for s in kept for table in tables if s not in table.nonzeros.values]
     if missing:
         raise ValueError(f"nonzeros must be in the tables, got {missing[0]}")
@@ -97,7 +105,9 @@ def plot(
 
     count = len(tables)
     size = (max(6.4, 5.2 * count), 4.8)
-    figure, panels = plt.subplots(1, count, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    figure, panels = plt.subplots(
+        1, count, figsize=size, squeeze=False, sharey=True, layout="constrained"
+    )
     for ax, table in zip(panels[0], tables, strict=True):
         joined = predicted is None
         _draw(ax, summarize(table), names, kept, quantity, points=True, joined=joined)
@@ -143,7 +153,12 @@ def _draw(
             label = stage if s is None else f"{stage}, s = {s}"
             style: dict[str, Any] = {"color": _shade(COLOURS[stage], i), "lw": 1.4}
             if points:
-                style |= {"ls": "-" if joined else "", "marker": MARKERS[i % 6], "ms": 4.5, "capsize": 2}
+                style |= {
+                    "ls": "-" if joined else "",
+                    "marker": MARKERS[i % 6],
+                    "ms": 4.5,
+                    "capsize": 2,
+                }
                 ax.errorbar(width, y, yerr=error, label=label, zorder=3, **style)
             else:
                 ax.plot(*_broken_at(width, y, means), zorder=2, **style)

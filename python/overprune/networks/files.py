@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from .._validate import shown
+from .._validation import shown
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -28,7 +28,8 @@ _MNIST = (
 )
 # The largest set in MNIST's format, EMNIST, has 814,255 images, 640 MB.
 _IDX_ROWS, _IDX_BYTES = 10**6, 700 * 10**6
-# More than a gzip file's own bytes beside its content, and than the members of one made block by block.
+# More than a gzip file's own bytes beside its content, and than the members of one made block by
+# block.
 _SPARE, _MEMBERS = 2**20, 10**5
 _PIXELS = 3 * 32 * 32
 
@@ -41,7 +42,12 @@ def read_mnist(directory: Path) -> Arrays:
         left = _IDX_BYTES - sum(array.nbytes for array in found)
         found.append(read_idx(path, ndim, left))
     images, labels, test_images, test_labels = found
-    return images[:, None], labels.astype(np.int64), test_images[:, None], test_labels.astype(np.int64)
+    return (
+        images[:, None],
+        labels.astype(np.int64),
+        test_images[:, None],
+        test_labels.astype(np.int64),
+    )
 
 
 def read_cifar10(directory: Path) -> Arrays:
@@ -61,7 +67,8 @@ def read_cifar100(directory: Path) -> Arrays:
 
 
 def read_idx(path: Path, ndim: int, largest: int) -> Bytes:
-    """An array of so many dimensions and at most so many bytes in the IDX format, compressed or not."""
+    """An array of so many dimensions and at most so many bytes in the IDX format, compressed or
+    not."""
     with _open_regular(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
@@ -124,7 +131,9 @@ def _idx(stream: Any, path: Path, ndim: int, largest: int) -> Bytes:
     head = stream.read(4)
     sizes = stream.read(4 * ndim)
     if head[:3] != b"\x00\x00\x08" or len(head) < 4 or len(sizes) < 4 * min(ndim, head[3]):
-        raise ValueError(f"{path} must be an IDX file of bytes, which begins with 00 00 08; got {head!r}")
+        raise ValueError(
+            f"{path} must be an IDX file of bytes, which begins with 00 00 08; got {head!r}"
+        )
     if head[3] != ndim:
         raise ValueError(f"{path} must have {ndim} dimension(s), got {head[3]}")
     shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
@@ -215,7 +224,9 @@ def _find(
     """The paths of the files; FileNotFoundError that lists all names where one is missing."""
     places = [directory] if folder is None else [directory, directory / folder]
     for parent in places:
-        found = [[p for s in suffixes if os.path.isfile(p := parent / (name + s))] for name in names]
+        found = [
+            [p for s in suffixes if os.path.isfile(p := parent / (name + s))] for name in names
+        ]
         if all(found):
             return [paths[0] for paths in found]
     expected = ", ".join(names) + (" (each may end in .gz)" if len(suffixes) > 1 else "")
@@ -232,5 +243,6 @@ def _find(
 
 def _has_pickles(directory: Path, names: Sequence[str], folder: str) -> bool:
     return directory.name == folder or any(
-        os.path.isfile(place / names[0].removesuffix(".bin")) for place in (directory, directory / folder)
+        os.path.isfile(place / names[0].removesuffix(".bin"))
+        for place in (directory, directory / folder)
     )

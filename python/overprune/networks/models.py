@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
-from .. import _validate as check
+from .. import _validation as check
 from .randomness import seeded
 
 # The layers whose weights are pruned.
@@ -27,7 +27,8 @@ _ACTIVATIONS = {
 
 
 class RandomFeatureNetwork(nn.Module):
-    """``readout(phi(W x))`` with W frozen; `features` is the frozen part. See `random_feature_network`."""
+    """``readout(phi(W x))`` with W frozen; `features` is the frozen part. See
+    `random_feature_network`."""
 
     def __init__(self, width: int, inputs: int, outputs: int, activation: str) -> None:
         super().__init__()
@@ -49,8 +50,9 @@ def random_feature_network(
 ) -> RandomFeatureNetwork:
     """Make a network whose first layer is random and frozen: the bridge to the linear theory.
 
-    ``f(x) = A phi(W x)``, the rows of W drawn from N(0, I/inputs) and frozen, A zero and trained. Gradient
-    descent on squared loss from zero converges to the minimum-norm solution, which the theory describes.
+    ``f(x) = A phi(W x)``, the rows of W drawn from N(0, I/inputs) and frozen, A zero and trained.
+    Gradient descent on squared loss from zero converges to the minimum-norm solution, which the
+    theory describes.
 
     Parameters
     ----------
@@ -64,7 +66,8 @@ def random_feature_network(
     Returns
     -------
     torch.nn.Module
-        In double precision; only the readout's ``outputs * width`` weights are trained and prunable.
+        In double precision; only the readout's ``outputs * width`` weights are trained and
+        prunable.
 
     Raises
     ------
@@ -119,15 +122,18 @@ def two_layer(width: int, inputs: int = 784, outputs: int = 10, bias: bool = Tru
     outputs = check.integer(outputs, "outputs", lowest=1)
     check.flag(bias, "bias")
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(inputs, width, bias=bias), nn.ReLU(), nn.Linear(width, outputs, bias=bias)
+        nn.Flatten(),
+        nn.Linear(inputs, width, bias=bias),
+        nn.ReLU(),
+        nn.Linear(width, outputs, bias=bias),
     )
 
 
 def small_conv(width: int, num_classes: int = 10, in_channels: int = 1) -> nn.Module:
     """Make a small convolutional network: two 3 x 3 convolutions, k and 2 k filters, and a readout.
 
-    Batch normalization and pooling follow each convolution; the readout sees the mean over positions, so
-    images of any size from 4 x 4 will do.
+    Batch normalization and pooling follow each convolution; the readout sees the mean over
+    positions, so images of any size from 4 x 4 will do.
 
     Parameters
     ----------
@@ -180,10 +186,10 @@ class _Block(nn.Module):
 def resnet20(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
     """Make a ResNet-20 (version 1) of width k: filters k, 2 k, 4 k in three stages of three blocks.
 
-    A 7 x 7 convolution, nine blocks of two 3 x 3 convolutions, the mean over positions and a readout. Every
-    convolution has a bias and, but for the 1 x 1 projections of the two shortcuts that change the shape, is
-    followed by batch normalization: ``1054 k**2 + 322 k + 10`` trained parameters for 3 channels and 10
-    classes.
+    A 7 x 7 convolution, nine blocks of two 3 x 3 convolutions, the mean over positions and a
+    readout. Every convolution has a bias and, but for the 1 x 1 projections of the two shortcuts
+    that change the shape, is followed by batch normalization: ``1054 k**2 + 322 k + 10`` trained
+    parameters for 3 channels and 10 classes.
 
     Parameters
     ----------
@@ -203,8 +209,9 @@ def resnet20(width: int, num_classes: int = 10, in_channels: int = 3) -> nn.Modu
 
     References
     ----------
-    He, Zhang, Ren, Sun, *Deep residual learning for image recognition*, CVPR 2016. The 7 x 7 stem is the one
-    with which the parameters are the 27,970 (k = 5), 274,986 (16) and 2,651,110 (50) of Chang et al. (2021).
+    He, Zhang, Ren, Sun, *Deep residual learning for image recognition*, CVPR 2016. The 7 x 7 stem
+    is the one with which the parameters are the 27,970 (k = 5), 274,986 (16) and 2,651,110 (50) of
+    Chang et al. (2021).
 
     Examples
     --------
@@ -306,10 +313,10 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
 def count_prunable(model: nn.Module) -> int:
     """Count the weights that pruning may delete.
 
-    The trained weights of Linear and convolution layers, transposed ones, the readout's and the shortcuts'
-    too. Biases and batch normalization are never pruned, nor are frozen weights. A weight that several layers
-    share counts once; of a parametrized one (spectral or weight norm) the entries of the weight that the
-    layer uses count.
+    The trained weights of Linear and convolution layers, transposed ones, the readout's and the
+    shortcuts' too. Biases and batch normalization are never pruned, nor are frozen weights. A
+    weight that several layers share counts once; of a parametrized one (spectral or weight norm)
+    the entries of the weight that the layer uses count.
 
     Parameters
     ----------
@@ -351,7 +358,9 @@ def check_materialized(model: nn.Module) -> None:
 def named(name: str, layer: nn.Module) -> str:
     """A layer in messages."""
     return (
-        f"layer {name!r} ({type(layer).__name__})" if name else f"the model itself ({type(layer).__name__})"
+        f"layer {name!r} ({type(layer).__name__})"
+        if name
+        else f"the model itself ({type(layer).__name__})"
     )
 
 

@@ -1,4 +1,5 @@
-"""Sweeps with all their arguments: the paper's ResNet-20, a two-layer network for a CPU, the bridge."""
+"""Sweeps with all their arguments: the paper's ResNet-20, a two-layer network for a CPU, the
+bridge."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 from functools import partial
 from typing import Any
 
-from .. import _validate as check
+from .. import _validation as check
 from .bridge import single_index
 from .data import cifar10, mnist5000
 from .models import random_feature_network, resnet20, small_conv, two_layer
@@ -15,18 +16,21 @@ from .training import Training
 PRESETS = ("two_layer", "small_conv", "resnet20", "bridge")
 
 
-def preset(name: str, *, data: str | os.PathLike[str] | None = None, seed: int = 0) -> dict[str, Any]:
+def preset(
+    name: str, *, data: str | os.PathLike[str] | None = None, seed: int = 0
+) -> dict[str, Any]:
     """Give the arguments of `width_sweep` for a known experiment.
 
     Parameters
     ----------
     name : {"two_layer", "small_conv", "resnet20", "bridge"}
-        "two_layer": 2,000 MNIST images of 14 x 14 pixels with 10 % wrong labels, widths 2 to 512, trained to
-        interpolation, rule "hessian"; minutes of a CPU. "small_conv": 1,000 of them, widths 1 to 32, rule
-        "magnitude": where the two ways to keep differ. "resnet20": CIFAR-10, widths 1 to 50, as in the
-        paper: Adam at 1e-3 with batches of 128, 30 epochs with augmentation, global magnitude pruning,
-        rewinding and 100 epochs without, the epoch selected on 10 % of the training rows; a GPU's work.
-        "bridge": tanh random features of a single-index teacher's inputs, for `predict_sweep`.
+        "two_layer": 2,000 MNIST images of 14 x 14 pixels with 10 % wrong labels, widths 2 to 512,
+        trained to interpolation, rule "hessian"; minutes of a CPU. "small_conv": 1,000 of them,
+        widths 1 to 32, rule "magnitude": where the two ways to keep differ. "resnet20": CIFAR-10,
+        widths 1 to 50, as in the paper: Adam at 1e-3 with batches of 128, 30 epochs with
+        augmentation, global magnitude pruning, rewinding and 100 epochs without, the epoch selected
+        on 10 % of the training rows; a GPU's work. "bridge": tanh random features of a single-index
+        teacher's inputs, for `predict_sweep`.
     data : str or path, optional
         The directory with CIFAR-10, for "resnet20" and only for it.
     seed : int, default 0
@@ -117,7 +121,9 @@ def _bridge(seed: int) -> dict[str, Any]:
         "data": single_index(100, 40, noise_std=0.3),
         "widths": [30, 40, 50, 60, 70, 80, 90, 110, 120, 140, 170, 200, 250, 300, 400],
         "nonzeros": [30],
-        "training": Training(optimizer="gradient_descent", loss="squared", epochs=20_000, stop_loss=1e-7),
+        "training": Training(
+            optimizer="gradient_descent", loss="squared", epochs=20_000, stop_loss=1e-7
+        ),
         "repeats": 40,
         "seed": seed,
         "device": "cpu",

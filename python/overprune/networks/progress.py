@@ -55,7 +55,9 @@ class Step:
 class Progress:
     """Counts the work of cells and shows it, or hands it on."""
 
-    def __init__(self, task: Task, cells: list[tuple[int, int]], show: bool | Callable[[Step], None]) -> None:
+    def __init__(
+        self, task: Task, cells: list[tuple[int, int]], show: bool | Callable[[Step], None]
+    ) -> None:
         self._call = show if callable(show) else None
         self._device = torch.device(task.device)
         self._bar: Any = None
@@ -77,7 +79,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
             self._bar.close()
@@ -99,7 +104,9 @@ class Progress:
         self._base += self._weight[width]
         self._show(width, repeat, "finished", 1, 1, self._base)
 
-    def _show(self, width: int, repeat: int, stage: str, epoch: int, epochs: int, units: float) -> None:
+    def _show(
+        self, width: int, repeat: int, stage: str, epoch: int, epochs: int, units: float
+    ) -> None:
         if self._bar is not None:
             self._bar.set_postfix_str(
                 f"width {width} repeat {repeat} {stage} {epoch}/{epochs}", refresh=False

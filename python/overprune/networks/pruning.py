@@ -29,7 +29,8 @@ def scores_of(
     generator: torch.Generator,
     outputs: int | None = None,
 ) -> Scores:
-    """The score of every prunable weight, by layer: ``|w|``, ``h w**2 / 2`` or uniform random numbers.
+    """The score of every prunable weight, by layer: ``|w|``, ``h w**2 / 2`` or uniform random
+    numbers.
 
     h is the diagonal of the Gauss-Newton matrix of the mean loss over the rows; see `curvatures`.
     """
@@ -39,7 +40,9 @@ def scores_of(
     if rule == "hessian":
         found = curvatures(model, rows, loss, outputs=outputs)
         return {name: 0.5 * found[name] * w**2 for name, w in weights.items()}
-    return {name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in weights.items()}
+    return {
+        name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in weights.items()
+    }
 
 
 def curvatures(
@@ -47,13 +50,14 @@ def curvatures(
 ) -> Scores:
     """The diagonal of the Gauss-Newton matrix, for every prunable weight.
 
-    ``h_i = (1/N) sum_n sum_cd (df_c/dw_i) M_cd (df_d/dw_i)``, f the outputs and M the Hessian of the loss in
-    them: 2 I for squared loss. For cross-entropy it is diag(p) - p p', and as its gradient is p - e_y,
+    ``h_i = (1/N) sum_n sum_cd (df_c/dw_i) M_cd (df_d/dw_i)``, f the outputs and M the Hessian of
+    the loss in them: 2 I for squared loss. For cross-entropy it is diag(p) - p p', and as its
+    gradient is p - e_y,
 
     ``h_i = (1/N) sum_n sum_c p_c (d log p_c / dw_i)**2``,
 
-    the Fisher information with labels drawn from the model, here summed over all c, or over the first
-    `outputs` of them. Batch normalization keeps its running statistics.
+    the Fisher information with labels drawn from the model, here summed over all c, or over the
+    first `outputs` of them. Batch normalization keeps its running statistics.
     """
     model.eval()
     with _shifts(model) as parameters:
@@ -66,7 +70,9 @@ def curvatures(
 
         def swapped(weights: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
             values = {**fixed, **{slot: weights[name] for slot, name in uses.items()}}
-            found: torch.Tensor = torch.func.functional_call(shadow, values, (x[None],), tie_weights=False)
+            found: torch.Tensor = torch.func.functional_call(
+                shadow, values, (x[None],), tie_weights=False
+            )
             return found
 
         def one(f: torch.Tensor, c: int) -> torch.Tensor:
@@ -96,7 +102,9 @@ def curvatures(
             for c in range(min(f.shape[1], outputs or f.shape[1])):
                 for name, g in slopes(weights, x, c).items():
                     squares = at_least_single(g) ** 2
-                    total[name] += torch.einsum("n,n...->...", weight[:, c].to(squares.dtype), squares)
+                    total[name] += torch.einsum(
+                        "n,n...->...", weight[:, c].to(squares.dtype), squares
+                    )
     return {name: h / len(inputs) for name, h in total.items()}
 
 
@@ -147,7 +155,8 @@ Slopes = Callable[[Mapping[str, torch.Tensor], torch.Tensor, int], dict[str, tor
 
 
 def _unseen(swapped: Callable[[], torch.Tensor], parameters: list[nn.Parameter]) -> bool:
-    """Whether outputs made of other values in every known place still depend on the parameters, or none are.
+    """Whether outputs made of other values in every known place still depend on the parameters, or
+    none are.
 
     A network may hold its weights in lists and closures, too.
     """
@@ -155,26 +164,35 @@ def _unseen(swapped: Callable[[], torch.Tensor], parameters: list[nn.Parameter])
         outputs = swapped()
         if not outputs.requires_grad:
             return False
-        return any(g is not None for g in torch.autograd.grad(outputs.sum(), parameters, allow_unused=True))
+        return any(
+            g is not None for g in torch.autograd.grad(outputs.sum(), parameters, allow_unused=True)
+        )
     except Exception:  # a network that torch.func cannot call
         return True
 
 
 def _slopes(
-    one: Callable[..., torch.Tensor] | None, alone: Callable[[torch.Tensor, int], dict[str, torch.Tensor]]
+    one: Callable[..., torch.Tensor] | None,
+    alone: Callable[[torch.Tensor, int], dict[str, torch.Tensor]],
 ) -> Slopes:
-    """Derivatives for every row: of `one`, all rows at once, where there is one and torch.func knows its
-    operations; otherwise row by row."""
+    """Derivatives for every row: of `one`, all rows at once, where there is one and torch.func
+    knows its operations; otherwise row by row."""
     together = None
     if one is not None:
-        together = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0, None), randomness="different")
+        together = torch.func.vmap(
+            torch.func.grad(one), in_dims=(None, 0, None), randomness="different"
+        )
 
-    def slopes(weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int) -> dict[str, torch.Tensor]:
+    def slopes(
+        weights: Mapping[str, torch.Tensor], x: torch.Tensor, c: int
+    ) -> dict[str, torch.Tensor]:
         nonlocal together
         if together is not None:
             try:
                 return together(weights, x.clone(), c)
-            except Exception:  # branches on values, counters, operations that torch.func does not know
+            except (
+                Exception
+            ):  # branches on values, counters, operations that torch.func does not know
                 together = None
         rows = [alone(row, c) for row in x]
         return {name: torch.stack([row[name] for row in rows]) for name in weights}
@@ -185,8 +203,9 @@ def _slopes(
 def apply(model: nn.Module, scores: Scores, keep: int, scope: str) -> Masks:
     """Deletes all but the `keep` weights of the highest scores, in place; returns the masks.
 
-    scope "global" takes the highest of all layers; "layer" keeps the part keep / all of every layer,
-    rounded so that the total is right (largest remainders first). Ties go to the first weight.
+    scope "global" takes the highest of all layers; "layer" keeps the part keep / all of every
+    layer, rounded so that the total is right (largest remainders first). Ties go to the first
+    weight.
     """
     flat = {name: score.reshape(-1) for name, score in scores.items()}
     sizes = [score.numel() for score in flat.values()]
@@ -195,7 +214,9 @@ def apply(model: nn.Module, scores: Scores, keep: int, scope: str) -> Masks:
     else:
         shares = _shares(sizes, keep)
         chosen = [_highest(score, kept) for score, kept in zip(flat.values(), shares, strict=True)]
-    masks = {name: part.reshape(scores[name].shape) for name, part in zip(flat, chosen, strict=True)}
+    masks = {
+        name: part.reshape(scores[name].shape) for name, part in zip(flat, chosen, strict=True)
+    }
     mask(model, masks)
     check_count(model, masks, keep)
     return masks
@@ -221,8 +242,9 @@ class _Masked(nn.Module):
 def mask(model: nn.Module, masks: Masks) -> None:
     """Deletes in place what the masks delete, and keeps it deleted through later training.
 
-    The parameter itself is zeroed, so that layers and functions that share it see the same zeros. Its
-    gradient is 0 there, and with it every step, momentum and decay of an optimizer that begins afterwards.
+    The parameter itself is zeroed, so that layers and functions that share it see the same zeros.
+    Its gradient is 0 there, and with it every step, momentum and decay of an optimizer that begins
+    afterwards.
     """
     for name, layer in prunable(model).items():
         kept = masks[name].bool()

@@ -1,4 +1,5 @@
-"""Random numbers that networks draw where nobody hands them a generator: in layers and forward passes."""
+"""Random numbers that networks draw where nobody hands them a generator: in layers and forward
+passes."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def undisturbed(device: torch.device) -> Iterator[None]:
 
 
 class GlobalGenerators:
-    """The states of torch's global generators, of the CPU and a CUDA device, of Python's and of numpy's."""
+    """The states of torch's global generators, of the CPU and a CUDA device, of Python's and of
+    numpy's."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -72,11 +74,19 @@ class GlobalGenerators:
     def _bits(self) -> tuple[object, ...]:
         cuda = None if self._cuda is None else self._cuda.numpy().tobytes()
         name, keys, *rest = self._numpy
-        return self._torch.numpy().tobytes(), cuda, self._python, name, np.asarray(keys).tobytes(), *rest
+        return (
+            self._torch.numpy().tobytes(),
+            cuda,
+            self._python,
+            name,
+            np.asarray(keys).tobytes(),
+            *rest,
+        )
 
 
 class Draws(TorchDispatchMode):
-    """Whether operations of torch draw from a global generator, even where a forward pass puts it back."""
+    """Whether operations of torch draw from a global generator, even where a forward pass puts it
+    back."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()

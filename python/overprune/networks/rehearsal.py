@@ -1,4 +1,5 @@
-"""Whether a network can be trained, pruned and trained again: every step of a cell, tried on a row or two.
+"""Whether a network can be trained, pruned and trained again: every step of a cell, tried on a row
+or two.
 
 What fails, fails here, before a sweep trains anything, with the name of the layer that was at work.
 """
@@ -45,7 +46,8 @@ def rehearse(
     scope: str,
     device: str,
 ) -> bool:
-    """Makes every step of a cell with a copy; returns whether forward passes draw from a global generator."""
+    """Makes every step of a cell with a copy; returns whether forward passes draw from a global
+    generator."""
     place = torch.device(device)
     rows = to_device({"rows": _two_rows(data)}, place)["rows"]
     with _blamed(made, "be one that copy.deepcopy copies", width):
@@ -60,7 +62,9 @@ def rehearse(
             _check_outputs(network, rows, data, width)
             one = rows[0][:1], rows[1][:1]
             if rule == "hessian":
-                _check_outputs(network, one, data, width, "treat rows one by one under rule hessian")
+                _check_outputs(
+                    network, one, data, width, "treat rows one by one under rule hessian"
+                )
             elif _measures_one(data):
                 _check_outputs(network, one, data, width)
         _check_parameters(network, parameters)
@@ -93,12 +97,17 @@ def _check_outputs(
 ) -> None:
     inputs, targets = rows
     network.eval()
-    with torch.no_grad(), _blamed(network, what or f"take inputs of shape {tuple(inputs.shape)}", width):
+    with (
+        torch.no_grad(),
+        _blamed(network, what or f"take inputs of shape {tuple(inputs.shape)}", width),
+    ):
         outputs: Any = network(numbers(inputs, network))
     wanted = data.classes or targets.shape[1]
     expected = f"model must return ({len(inputs)}, {wanted}) outputs"
     if not isinstance(outputs, torch.Tensor):
-        raise ValueError(f"{expected} in one tensor, got a {type(outputs).__name__} at width {width}")
+        raise ValueError(
+            f"{expected} in one tensor, got a {type(outputs).__name__} at width {width}"
+        )
     if (
         tuple(outputs.shape[:1]) != (len(inputs),)
         or outputs.ndim != 2
@@ -109,11 +118,15 @@ def _check_outputs(
         raise ValueError(f"{expected} of real numbers, got {outputs.dtype} at width {width}")
 
 
-def _check_settings(network: nn.Module, inputs: torch.Tensor, data: NetworkData, settings: Training) -> None:
+def _check_settings(
+    network: nn.Module, inputs: torch.Tensor, data: NetworkData, settings: Training
+) -> None:
     if settings.loss == "cross_entropy" and not data.classes:
         raise ValueError('loss must be "squared" for real targets, got "cross_entropy"')
     if inputs.ndim != 4 and "crop_flip" in (settings.augment, settings.retrain_augment):
-        raise ValueError(f'augment "crop_flip" needs images, got rows of shape {tuple(inputs.shape[1:])}')
+        raise ValueError(
+            f'augment "crop_flip" needs images, got rows of shape {tuple(inputs.shape[1:])}'
+        )
     if settings.weight_decay > largest(network):
         raise ValueError(
             f"weight_decay must be a number of the weights' precision, at most {largest(network):.4g}, "
@@ -138,7 +151,9 @@ def _check_parameters(network: nn.Module, before: dict[str, nn.Parameter]) -> No
 
 def _check_copy(network: nn.Module, made: nn.Module, inputs: torch.Tensor, width: int) -> None:
     """Refuses a copy whose outputs depend on the parameters of the network that it was copied from."""
-    foreign = {name: parameter for name, parameter in made.named_parameters() if parameter.requires_grad}
+    foreign = {
+        name: parameter for name, parameter in made.named_parameters() if parameter.requires_grad
+    }
     with _blamed(network, "be one that trains", width):
         outputs = network(numbers(inputs, network))
         slopes = [None] * len(foreign)
@@ -166,7 +181,9 @@ def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
     apart = clone(network)
     with torch.no_grad():
         for parameter in apart.parameters():
-            if not bool(parameter.any()):  # a readout that begins at zero hides what comes before it
+            if not bool(
+                parameter.any()
+            ):  # a readout that begins at zero hides what comes before it
                 parameter.copy_(torch.linspace(-1, 1, parameter.numel()).view_as(parameter))
     with _blamed(network, "treat rows one by one under rule hessian", width):
         together = _calls(apart, inputs)
@@ -175,7 +192,9 @@ def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
         if _agree(together[-1].given, calls[-1].given, i):
             continue
         pairs = zip(together, calls, strict=False)
-        mixing = [a for a, b in pairs if _agree(a.taken, b.taken, i) and not _agree(a.given, b.given, i)]
+        mixing = [
+            a for a, b in pairs if _agree(a.taken, b.taken, i) and not _agree(a.given, b.given, i)
+        ]
         call = mixing[0] if mixing else together[-1]
         raise ValueError(
             f"model must treat rows one by one under rule hessian, but what {named(call.name, call.layer)} "
@@ -210,7 +229,8 @@ def _calls(network: nn.Module, inputs: torch.Tensor) -> list[_Call]:
 
 
 def _agree(together: torch.Tensor | None, alone: torch.Tensor | None, row: int) -> bool:
-    """Whether a row among others is what it is alone, but for rounding; what is not finite says nothing."""
+    """Whether a row among others is what it is alone, but for rounding; what is not finite says
+    nothing."""
     if together is None or alone is None or not (together.ndim and alone.ndim):
         return True
     if together.shape[1:] != alone.shape[1:] or len(together) <= row or not len(alone):
@@ -232,7 +252,9 @@ def _steps(
 ) -> None:
     """Training, scores, deleting half of the weights, training again, and whether they stay at 0."""
     generator = torch.Generator().manual_seed(0)
-    once = dataclasses.replace(settings, epochs=1, retrain_epochs=1, learning_rate=1e-8, stop_loss=0.0)
+    once = dataclasses.replace(
+        settings, epochs=1, retrain_epochs=1, learning_rate=1e-8, stop_loss=0.0
+    )
     sizes = _batch_sizes(network, data, settings, len(rows[0]))
 
     def fit(network: nn.Module, retraining: bool) -> nn.Module:

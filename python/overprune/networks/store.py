@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import _paths
-from .._validate import shown
+from .._validation import paths as _paths
+from .._validation import shown
 from .files import read_regular
 
 _IDENTITY = "sweep.json"
@@ -26,9 +26,9 @@ _LARGEST = 16 * 2**20
 class CellStore:
     """Keeps the cells of one sweep; locked while it is open.
 
-    `sweep.json` holds what decides whether a sweep is the same one: all arguments but for widths and repeats,
-    which may grow. `cell-WIDTH-REPEAT.json` holds a cell's values and their SHA-256; it is written under
-    another name and renamed, so that a cell is there whole or not at all.
+    `sweep.json` holds what decides whether a sweep is the same one: all arguments but for widths
+    and repeats, which may grow. `cell-WIDTH-REPEAT.json` holds a cell's values and their SHA-256;
+    it is written under another name and renamed, so that a cell is there whole or not at all.
 
     Parameters
     ----------
@@ -52,7 +52,9 @@ class CellStore:
         for name in (_IDENTITY, ".lock"):
             member = self.path / name
             if member.is_symlink() or (member.exists() and not member.is_file()):
-                raise ValueError(f"store must hold regular files, got {member}, which is a link or none")
+                raise ValueError(
+                    f"store must hold regular files, got {member}, which is a link or none"
+                )
         if self.path.is_dir() and not (self.path / _IDENTITY).exists():
             other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
             if other:
@@ -71,7 +73,10 @@ class CellStore:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -99,7 +104,11 @@ class CellStore:
             try:
                 found = _parse(text)
                 values: dict[str, Any] = found["values"]
-                reason = "its checksum is wrong" if _checksum(values) != found["sha256"] else misfit(values)
+                reason = (
+                    "its checksum is wrong"
+                    if _checksum(values) != found["sha256"]
+                    else misfit(values)
+                )
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = shown(error)
             if reason is None:
@@ -141,7 +150,9 @@ class CellStore:
             ) from None
         differing = [k for k in {**found, **identity} if found.get(k) != identity.get(k)]
         if differing:
-            lines = [f"{k}: {shown(found.get(k))} there, {shown(identity.get(k))} now" for k in differing]
+            lines = [
+                f"{k}: {shown(found.get(k))} there, {shown(identity.get(k))} now" for k in differing
+            ]
             raise ValueError(f"store holds another sweep, {self.path}:\n  " + "\n  ".join(lines))
 
     def _take_lock(self) -> Any:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from .. import _validate as check
-from .._functions import qualified_name
+from .. import _validation as check
 from .._version import __version__
+from ..problems.functions import qualified_name
 from . import pruning
 from .cells import KEEP, RETRAIN, Task, diverged, misfit, run_cell
 from .checks import check_layers
@@ -54,27 +54,30 @@ def width_sweep(
     executor: Executor | None = None,
     progress: bool | Callable[[Step], None] = False,
 ) -> xr.Dataset:
-    """Train networks of every width, prune them to the nonzeros of narrow ones, and train them again.
+    """Train networks of every width, prune them to the nonzeros of narrow ones, and train them
+    again.
 
-    With P(k) the prunable weights of a dense network of width k, a network of width k keeps ``P(s)`` of them
-    (keep "equal_nonzeros") or ``P(k) s / k`` (keep "width_ratio", at which wide networks keep about k / s
-    times the weights of the dense network of width s, and equal sizes are not compared).
+    With P(k) the prunable weights of a dense network of width k, a network of width k keeps
+    ``P(s)`` of them (keep "equal_nonzeros") or ``P(k) s / k`` (keep "width_ratio", at which wide
+    networks keep about k / s times the weights of the dense network of width s, and equal sizes are
+    not compared).
 
     Parameters
     ----------
     model : callable, width -> torch.nn.Module
-        For instance `two_layer`, or ``functools.partial(two_layer, inputs=196)``. It draws initial weights
-        from torch's global generator. That one, Python's and numpy's are seeded for it and for forward
-        passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real targets. Every call
-        makes a new network, which is copied whole, as `copy.deepcopy` does, and itself left as it is.
+        For instance `two_layer`, or ``functools.partial(two_layer, inputs=196)``. It draws initial
+        weights from torch's global generator. That one, Python's and numpy's are seeded for it and
+        for forward passes, and left as they were. Outputs (rows, classes), or (rows, m) for m real
+        targets. Every call makes a new network, which is copied whole, as `copy.deepcopy` does, and
+        itself left as it is.
     data : NetworkData
     widths : sequence of int
         Widths k, strictly increasing, at least 1.
     nonzeros : sequence of int
         Widths s, strictly increasing, at least 1, that say how many weights are kept.
     rule : {"magnitude", "hessian", "random"}, default "magnitude"
-        Scores of the dense network's weights: ``|w|``, ``h w**2 / 2`` with h the diagonal of the Gauss-Newton
-        matrix on training rows, or uniform random numbers.
+        Scores of the dense network's weights: ``|w|``, ``h w**2 / 2`` with h the diagonal of the
+        Gauss-Newton matrix on training rows, or uniform random numbers.
     scope : {"global", "layer"}, default "global"
         Whether scores compete over all layers, or every layer keeps the same part.
     keep : {"equal_nonzeros", "width_ratio"}, default "equal_nonzeros"
@@ -83,47 +86,49 @@ def width_sweep(
     training : Training, optional
         ``Training()`` by default.
     repeats : int, default 5
-        At least 1; each has its own training rows (where the data draws them), labels' noise, initial weights
-        and order of minibatches.
+        At least 1; each has its own training rows (where the data draws them), labels' noise,
+        initial weights and order of minibatches.
     seed : int, default 0
         In [0, 2**64).
     device : str, optional
-        As torch names it; "cuda" where there is one, else "cpu", by default. On the CPU the table depends on
-        nothing but the arguments and torch's version; every cell computes with one thread.
+        As torch names it; "cuda" where there is one, else "cpu", by default. On the CPU the table
+        depends on nothing but the arguments and torch's version; every cell computes with one
+        thread.
     store : str or path, optional
-        A directory that keeps each (width, repeat) once it is finished. The same call goes on with it, also
-        with more widths or repeats.
+        A directory that keeps each (width, repeat) once it is finished. The same call goes on with
+        it, also with more widths or repeats.
     executor : concurrent.futures.Executor, optional
-        Runs the cells; the table is the same. Processes want one that spawns, and a model that pickles.
+        Runs the cells; the table is the same. Processes want one that spawns, and a model that
+        pickles.
     progress : bool or callable, default False
-        True shows a bar with width, repeat, stage, epoch and time left; a callable is given every `Step`.
-        With an executor both hear of finished cells only.
+        True shows a bar with width, repeat, stage, epoch and time left; a callable is given every
+        `Step`. With an executor both hear of finished cells only.
 
     Returns
     -------
     xarray.Dataset
-        dense_test_error (width, repeat), pruned_test_error and retrained_test_error (width, nonzeros,
-        repeat); the same with loss, and with train and, where there is one, validation. error is the part of
-        wrong classes, or the mean squared error of real targets. Also nonzero_weights (width, nonzeros), the
-        counts parameters and prunable (width), dense_epochs and retrained_epochs. NaN where a width has fewer
-        weights than asked for, where training diverged, and for retrain "none". Its attributes say all that
-        repeats the run.
+        dense_test_error (width, repeat), pruned_test_error and retrained_test_error (width,
+        nonzeros, repeat); the same with loss, and with train and, where there is one, validation.
+        error is the part of wrong classes, or the mean squared error of real targets. Also
+        nonzero_weights (width, nonzeros), the counts parameters and prunable (width), dense_epochs
+        and retrained_epochs. NaN where a width has fewer weights than asked for, where training
+        diverged, and for retrain "none". Its attributes say all that repeats the run.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of range, the model has no prunable weights, has a layer
-        that cannot be trained or pruned, cannot be copied, or does not fit the data, or the store holds
-        another sweep. All of it is asked before anything is trained.
+        If an argument is of the wrong type or out of range, the model has no prunable weights, has
+        a layer that cannot be trained or pruned, cannot be copied, or does not fit the data, or the
+        store holds another sweep. All of it is asked before anything is trained.
     KeyboardInterrupt
         After Ctrl-C; the store keeps every finished cell.
 
     Warns
     -----
     UserWarning
-        Where a width has fewer weights than asked for; where weights, outputs or a loss are not finite, with
-        the cells; where a cell of the store is damaged and run again; where a network in threads draws
-        random numbers that its first forward passes did not.
+        Where a width has fewer weights than asked for; where weights, outputs or a loss are not
+        finite, with the cells; where a cell of the store is damaged and run again; where a network
+        in threads draws random numbers that its first forward passes did not.
 
     References
     ----------
@@ -148,14 +153,21 @@ def width_sweep(
     if not isinstance(settings, Training):
         raise TypeError(f"training must be a Training, got {check.shown(training)}")
     if settings.select == "validation" and not data.validation:
-        raise ValueError('select "validation" needs data with a validation split, got validation = 0')
+        raise ValueError(
+            'select "validation" needs data with a validation split, got validation = 0'
+        )
     if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}")
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+        )
     if store is not None and not isinstance(store, (str, os.PathLike)):
         raise TypeError(f"store must be a path, got {type(store).__name__}")
     if not callable(progress):
         check.flag(progress, "progress")
-    ks, ss = tuple(check.increasing(widths, "widths")), tuple(check.increasing(nonzeros, "nonzeros"))
+    ks, ss = (
+        tuple(check.increasing(widths, "widths")),
+        tuple(check.increasing(nonzeros, "nonzeros")),
+    )
     check.choice(rule, "rule", pruning.RULES)
     check.choice(scope, "scope", pruning.SCOPES)
     check.choice(keep, "keep", KEEP)
@@ -163,7 +175,9 @@ def width_sweep(
     count, key = check.integer(repeats, "repeats", lowest=1, highest=10**6), check.seed(seed)
     where = _device(device)
     if not callable(model) or isinstance(model, nn.Module):
-        raise TypeError(f"model must be a callable that makes a network of a width, got {check.shown(model)}")
+        raise TypeError(
+            f"model must be a callable that makes a network of a width, got {check.shown(model)}"
+        )
     have, draws = {}, False
     for k in sorted({*ks, *ss}):
         network = _make(model, k, where)
@@ -189,7 +203,9 @@ def width_sweep(
 
 def _warn_of_divergence(task: Task, done: dict[tuple[int, int], dict[str, Any]]) -> None:
     stages = {cell: diverged(values, task, cell[0]) for cell, values in sorted(done.items())}
-    lost = [f"width {k}, repeat {r}: {', '.join(found)}" for (k, r), found in stages.items() if found]
+    lost = [
+        f"width {k}, repeat {r}: {', '.join(found)}" for (k, r), found in stages.items() if found
+    ]
     if lost:
         warnings.warn(
             "networks whose weights, outputs or loss are not finite give NaN: "
@@ -228,7 +244,9 @@ def _run(
     return done
 
 
-def _here(task: Task, cells: list[tuple[int, int]], bar: Progress) -> Iterator[tuple[tuple[int, int], Any]]:
+def _here(
+    task: Task, cells: list[tuple[int, int]], bar: Progress
+) -> Iterator[tuple[tuple[int, int], Any]]:
     for cell in cells:
         yield cell, run_cell(task, *cell, bar.tell(*cell))
 
@@ -269,14 +287,20 @@ def _device(device: Any) -> str:
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f"device must be a device of torch, got {check.shown(device)}: {error}") from None
+        raise ValueError(
+            f"device must be a device of torch, got {check.shown(device)}: {error}"
+        ) from None
     if found.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device must be there, got {check.shown(device)} where torch finds no CUDA")
+        raise ValueError(
+            f"device must be there, got {check.shown(device)} where torch finds no CUDA"
+        )
     try:
         float(torch.zeros((), device=found))
     except Exception as error:  # of kinds that differ from device to device
         line = " ".join(str(error).split())
-        raise ValueError(f"device must hold numbers, got {check.shown(device)}: {line[:100]}") from None
+        raise ValueError(
+            f"device must hold numbers, got {check.shown(device)}: {line[:100]}"
+        ) from None
     return str(found)
 
 
@@ -289,7 +313,9 @@ def _make(model: Factory, width: int, device: str) -> nn.Module:
                 f"model must return a torch.nn.Module, got {check.shown(network)} for width {width}"
             )
         if model(width) is network:
-            raise ValueError(f"model must make a new network in every call, got one twice for width {width}")
+            raise ValueError(
+                f"model must make a new network in every call, got one twice for width {width}"
+            )
     return network
 
 
@@ -299,9 +325,13 @@ def _counts(
     """The weights that each width keeps for each s; 0 where it has fewer, with a warning."""
     counts, short = {}, []
     for k in ks:
-        wanted = [have[s] if keep == "equal_nonzeros" else max(1, round(have[k] * s / k)) for s in ss]
+        wanted = [
+            have[s] if keep == "equal_nonzeros" else max(1, round(have[k] * s / k)) for s in ss
+        ]
         counts[k] = tuple(count if count <= have[k] else 0 for count in wanted)
-        short += [f"width {k} for s = {s}" for s, count in zip(ss, counts[k], strict=True) if count == 0]
+        short += [
+            f"width {k} for s = {s}" for s, count in zip(ss, counts[k], strict=True) if count == 0
+        ]
     if short:
         warnings.warn(
             f"nonzeros above what a width has give NaN: {', '.join(short[:8])}"
@@ -312,7 +342,8 @@ def _counts(
 
 
 def _entries(value: Any) -> npt.NDArray[Any]:
-    """A tensor's values in a row; bytes of those that numpy has no type for, text of what is no tensor."""
+    """A tensor's values in a row; bytes of those that numpy has no type for, text of what is no
+    tensor."""
     if not isinstance(value, torch.Tensor):
         return np.frombuffer(repr(value).encode(), np.uint8)
     flat = value.detach().cpu().reshape(-1)

@@ -57,8 +57,8 @@ def summarize(table: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Every variable over repeats as name, name_std and name_stderr, without the dimension repeat; the
-        others as they are. Standard deviations of one repeat are NaN.
+        Every variable over repeats as name, name_std and name_stderr, without the dimension repeat;
+        the others as they are. Standard deviations of one repeat are NaN.
 
     Raises
     ------
@@ -79,7 +79,9 @@ def summarize(table: xr.Dataset) -> xr.Dataset:
     found = {}
     for name, variable in table.data_vars.items():
         found[name] = (
-            variable.mean("repeat", skipna=False, keep_attrs=True) if "repeat" in variable.dims else variable
+            variable.mean("repeat", skipna=False, keep_attrs=True)
+            if "repeat" in variable.dims
+            else variable
         )
         if "repeat" in variable.dims:
             found[f"{name}_std"] = _deviation(variable)
@@ -87,11 +89,14 @@ def summarize(table: xr.Dataset) -> xr.Dataset:
     return table.drop_vars([*table.data_vars, "repeat"]).assign(found)
 
 
-def compare(table: xr.Dataset, *, stage: str = "retrained", quantity: str = "test_error") -> xr.Dataset:
+def compare(
+    table: xr.Dataset, *, stage: str = "retrained", quantity: str = "test_error"
+) -> xr.Dataset:
     """Compare pruned networks of every width with dense networks of width s, repeat by repeat.
 
-    ``difference = mean over repeats of (dense at width s) - (pruned from width k)``: positive where pruning
-    is better. Repeats share their training rows over all widths, so that differences are paired.
+    ``difference = mean over repeats of (dense at width s) - (pruned from width k)``: positive where
+    pruning is better. Repeats share their training rows over all widths, so that differences are
+    paired.
 
     Parameters
     ----------
@@ -137,16 +142,18 @@ def compare(table: xr.Dataset, *, stage: str = "retrained", quantity: str = "tes
     paired = direct.drop_vars("nonzeros").assign_coords(nonzeros=table.nonzeros) - table[pruned]
     error = _deviation(paired) / paired.sizes["repeat"] ** 0.5
     mean = paired.mean("repeat", skipna=False)
-    return xr.Dataset({"difference": mean, "stderr": error, "z": mean / error.where(error > 0)}).transpose(
-        "width", "nonzeros"
-    )
+    return xr.Dataset(
+        {"difference": mean, "stderr": error, "z": mean / error.where(error > 0)}
+    ).transpose("width", "nonzeros")
 
 
 def check_table(table: Any) -> None:
     import xarray as xr
 
     if not isinstance(table, xr.Dataset):
-        raise TypeError(f"table must be an xarray.Dataset of width_sweep, got {type(table).__name__}")
+        raise TypeError(
+            f"table must be an xarray.Dataset of width_sweep, got {type(table).__name__}"
+        )
     if table.attrs.get("kind") != "width_sweep":
         raise ValueError(f"table must be one of width_sweep, got kind {table.attrs.get('kind')!r}")
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .. import _validate as check
+from .. import _validation as check
 from .copies import clone
 from .data import Array
 from .descent import descend
@@ -36,13 +36,14 @@ class Training:
     Parameters
     ----------
     epochs : int, default 30
-        Passes over the training rows of the dense network, at least 1; of "gradient_descent", steps.
+        Passes over the training rows of the dense network, at least 1; of "gradient_descent",
+        steps.
     retrain_epochs : int, optional
         Of the pruned network; as many as epochs by default.
     optimizer : {"adam", "sgd", "gradient_descent"}, default "adam"
-        "sgd" has Nesterov momentum 0.9. "gradient_descent" takes all rows at once, with Nesterov's momentum,
-        restarts and the step 1/L of the loss's curvature L: for networks that are linear in what is trained,
-        in double precision, as `random_feature_network`.
+        "sgd" has Nesterov momentum 0.9. "gradient_descent" takes all rows at once, with Nesterov's
+        momentum, restarts and the step 1/L of the loss's curvature L: for networks that are linear
+        in what is trained, in double precision, as `random_feature_network`.
     learning_rate : float, default 1e-3
         Above 0; not used by "gradient_descent".
     cosine : bool, default False
@@ -51,17 +52,19 @@ class Training:
         Rows of a minibatch; not used by "gradient_descent".
     weight_decay : float, default 0.0
     loss : {"cross_entropy", "squared"}, default "cross_entropy"
-        "squared" is the mean over rows of the squares summed over outputs; class labels are one-hot rows.
+        "squared" is the mean over rows of the squares summed over outputs; class labels are one-hot
+        rows.
     augment, retrain_augment : {"none", "crop_flip"}, default "none"
         "crop_flip" shifts images by up to 4 pixels and mirrors half of them, anew in every epoch.
     stop_loss : float, default 0.0
-        Ends the training after an epoch whose mean loss is below it; of "gradient_descent", once the
-        gradient's norm is below this part of the first one's.
+        Ends the training after an epoch whose mean loss is below it; of "gradient_descent", once
+        the gradient's norm is below this part of the first one's.
     select : {"last", "validation"}, default "last"
-        "validation" returns the network of the epoch with the least validation error, ties to the least
-        validation loss; it needs a validation split. The test set is never used.
+        "validation" returns the network of the epoch with the least validation error, ties to the
+        least validation loss; it needs a validation split. The test set is never used.
     mixed_precision : bool, default False
-        Whether the forward passes of the training run in bfloat16 where that is safe (torch.autocast).
+        Whether the forward passes of the training run in bfloat16 where that is safe
+        (torch.autocast).
     hessian_rows : int, default 1000
         Training rows, the first ones, from which the rule "hessian" estimates curvatures.
 
@@ -146,7 +149,8 @@ class Fit:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """torch computes with one thread: sums do not depend on the machine, and cells do not share cores."""
+    """torch computes with one thread: sums do not depend on the machine, and cells do not share
+    cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -158,16 +162,20 @@ def one_thread() -> Iterator[None]:
 def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> dict[str, Tensors]:
     """All rows as tensors of the device. Bytes become numbers in [0, 1] there, batch by batch.
 
-    On a CPU they are the user's arrays where those can be written to: networks get copies, see `numbers`.
+    On a CPU they are the user's arrays where those can be written to: networks get copies, see
+    `numbers`.
     """
     return {
-        name: tuple(torch.from_numpy(np.require(a, requirements=["C", "W"])).to(device) for a in pair)
+        name: tuple(
+            torch.from_numpy(np.require(a, requirements=["C", "W"])).to(device) for a in pair
+        )
         for name, pair in parts.items()
     }
 
 
 def numbers(inputs: torch.Tensor, like: nn.Module, copy: bool = True) -> torch.Tensor:
-    """Inputs in the precision of the network's parameters; a copy, as forward passes may write to it."""
+    """Inputs in the precision of the network's parameters; a copy, as forward passes may write to
+    it."""
     kinds = (p.dtype for p in like.parameters() if p.is_floating_point())
     dtype = next(kinds, torch.get_default_dtype())
     return inputs.to(dtype) / 255 if inputs.dtype == torch.uint8 else inputs.to(dtype, copy=copy)
@@ -183,7 +191,9 @@ def loss_of(outputs: torch.Tensor, targets: torch.Tensor, loss: str) -> torch.Te
     outputs = at_least_single(outputs)
     if loss == "cross_entropy":
         return functional.cross_entropy(outputs, targets)
-    return ((outputs - _rows_of(targets, outputs.shape[1]).to(outputs.dtype)) ** 2).sum(dim=1).mean()
+    return (
+        ((outputs - _rows_of(targets, outputs.shape[1]).to(outputs.dtype)) ** 2).sum(dim=1).mean()
+    )
 
 
 def _rows_of(targets: torch.Tensor, outputs: int) -> torch.Tensor:
@@ -191,11 +201,13 @@ def _rows_of(targets: torch.Tensor, outputs: int) -> torch.Tensor:
     return functional.one_hot(targets, outputs) if targets.ndim == 1 else targets
 
 
-def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = MEASURED) -> tuple[float, float]:
+def measure(
+    model: nn.Module, rows: Tensors, loss: str, batch: int = MEASURED
+) -> tuple[float, float]:
     """Error (of regression, the mean squared error) and loss over rows, in evaluation mode.
 
-    Both are computed in double precision from the outputs, whatever the network's own, and are NaN where an
-    output or the loss is not finite: the largest of such outputs says nothing.
+    Both are computed in double precision from the outputs, whatever the network's own, and are NaN
+    where an output or the loss is not finite: the largest of such outputs says nothing.
     """
     inputs, targets = rows
     wrong = total = 0.0
@@ -209,7 +221,9 @@ def measure(model: nn.Module, rows: Tensors, loss: str, batch: int = MEASURED) -
             value = float(loss_of(outputs.double(), y, loss)) * len(y)
             total += value
             wrong += float((outputs.argmax(dim=1) != y).sum()) if y.ndim == 1 else value
-    return (wrong / len(inputs), total / len(inputs)) if math.isfinite(total) else (math.nan, math.nan)
+    return (
+        (wrong / len(inputs), total / len(inputs)) if math.isfinite(total) else (math.nan, math.nan)
+    )
 
 
 def is_finite(model: nn.Module) -> bool:
@@ -218,7 +232,8 @@ def is_finite(model: nn.Module) -> bool:
 
 
 def overflows(model: nn.Module, inputs: torch.Tensor, batch: int = MEASURED) -> bool:
-    """Whether a parameter, or what any layer makes of the inputs, is not finite; asked after an error."""
+    """Whether a parameter, or what any layer makes of the inputs, is not finite; asked after an
+    error."""
     if not is_finite(model):
         return True
     seen: list[bool] = []
@@ -275,7 +290,9 @@ def _or_worst(found: tuple[float, float]) -> tuple[float, float]:
     return (math.inf, math.inf) if math.isnan(found[0]) else found
 
 
-def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iterator[float]) -> float:
+def _epoch(
+    model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iterator[float]
+) -> float:
     """One pass over the rows in random order; returns the mean loss."""
     settings, count = fit.training, len(rows[0])
     model.train()
@@ -284,7 +301,10 @@ def _epoch(model: nn.Module, rows: Tensors, fit: Fit, optimizer: Any, rate: Iter
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)
     for first in batches(count, settings, model):
         part = slice(first, first + settings.batch)
-        x, y = numbers(inputs[part], model, copy=False), targets[part]  # inputs are a copy of this epoch
+        x, y = (
+            numbers(inputs[part], model, copy=False),
+            targets[part],
+        )  # inputs are a copy of this epoch
         if fit.augment == "crop_flip":
             x = crop_flip(x, fit.generator)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):
@@ -313,7 +333,9 @@ def _optimizer(model: nn.Module, settings: Training) -> Any:
     if settings.optimizer == "adam":
         fused = all(p.is_floating_point() for p in trained)
         return torch.optim.Adam(trained, settings.learning_rate, weight_decay=decay, fused=fused)
-    return torch.optim.SGD(trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    return torch.optim.SGD(
+        trained, settings.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay
+    )
 
 
 def largest(model: nn.Module) -> float:
@@ -323,7 +345,8 @@ def largest(model: nn.Module) -> float:
 
 
 def _rate(fit: Fit, steps: int, largest: float) -> Iterator[float]:
-    """The learning rate of every step; as the largest one descent diverges, but torch does not raise."""
+    """The learning rate of every step; as the largest one descent diverges, but torch does not
+    raise."""
     for step in itertools.count():
         part = min(step / (fit.epochs * steps), 1.0) if fit.training.cosine else 0.0
         yield min(fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part)), largest)

@@ -1,24 +1,26 @@
-"""Pruned least squares as scikit-learn estimators: at home in Pipeline, GridSearchCV, clone and pickle.
+"""Pruned least squares as scikit-learn estimators: at home in Pipeline, GridSearchCV, clone and
+pickle.
 
 `PrunedLeastSquares` and `PrunedLeastSquaresClassifier` train, prune and retrain once;
-`PrunedLeastSquaresCV` and `PrunedLeastSquaresClassifierCV` pick size, nonzeros, rule, retraining and ridge by
-cross-validation over nested paths; `RandomFeatures` makes the features. All compute in float64 on the
-processor: tensors of other libraries are read, NumPy arrays come back. Needs scikit-learn 1.6 or newer, which
-``pip install 'overprune[sklearn]'`` brings.
+`PrunedLeastSquaresCV` and `PrunedLeastSquaresClassifierCV` pick size, nonzeros, rule, retraining
+and ridge by cross-validation over nested paths; `RandomFeatures` makes the features. All compute in
+float64 on the processor: tensors of other libraries are read, NumPy arrays come back. Needs
+scikit-learn 1.6 or newer, which ``pip install 'overprune[sklearn]'`` brings.
 """
 
 try:
     from sklearn.utils.validation import validate_data  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "overprune.sklearn needs scikit-learn 1.6 or newer: pip install 'overprune[sklearn]'", name="sklearn"
+        "overprune.sklearn needs scikit-learn 1.6 or newer: pip install 'overprune[sklearn]'",
+        name="sklearn",
     ) from error
 
-from ._compact import CompactClassifier, CompactRegressor
-from ._display import ValidationCurve
-from ._estimators import PrunedLeastSquares, PrunedLeastSquaresClassifier
-from ._random_features import RandomFeatures
-from ._search import PrunedLeastSquaresClassifierCV, PrunedLeastSquaresCV
+from .compact import CompactClassifier, CompactRegressor
+from .display import ValidationCurve
+from .estimators import PrunedLeastSquares, PrunedLeastSquaresClassifier
+from .random_features import RandomFeatures
+from .search import PrunedLeastSquaresClassifierCV, PrunedLeastSquaresCV
 
 __all__ = [
     "CompactClassifier",

@@ -41,7 +41,8 @@ Eigen::MatrixXd as_columns(Index count, Index p, Index m, const Solve& solve) {
 /// @return (p) for a vector y, else (p, m)
 /// @throws std::invalid_argument for empty or non-finite input, mismatched shapes, negative ridge
 template <EigenDense X, EigenDense Y>
-eigen_detail::Model<Y> least_squares(const X& x, const Y& y, double ridge = 0.0, SolveInfo* info = nullptr) {
+eigen_detail::Model<Y> least_squares(const X& x, const Y& y, double ridge = 0.0,
+                                     SolveInfo* info = nullptr) {
   const eigen_detail::Held<X> held_x(x);
   const eigen_detail::Held<Y> held_y(y);
   auto theta = eigen_detail::sized<eigen_detail::Model<Y>>(x.cols(), y.cols());
@@ -60,7 +61,8 @@ eigen_detail::Model<Y> least_squares(const X& x, const Y& y, double ridge = 0.0,
 /// @throws std::invalid_argument as least_squares, and for sizes out of range
 template <EigenDense X, EigenDense Y>
 Eigen::MatrixXd least_squares_path(const X& x, const Y& y, const Indices& sizes, double ridge = 0.0,
-                                   SolveInfo* info = nullptr, const std::function<void()>& poll = {}) {
+                                   SolveInfo* info = nullptr,
+                                   const std::function<void()>& poll = {}) {
   const eigen_detail::Held<X> held_x(x);
   const eigen_detail::Held<Y> held_y(y);
   return eigen_detail::as_columns(Index(sizes.size()), x.cols(), y.cols(), [&](double* theta) {
@@ -87,7 +89,8 @@ Eigen::MatrixXd retrain_path(const X& x, const Y& y, const Indices& order, const
   });
 }
 
-/// Scores of the rule `magnitude`, the norms of the rows, or `hessian`, their squares times the curvature.
+/// Scores of the rule `magnitude`, the norms of the rows, or `hessian`, their squares times the
+/// curvature.
 /// @param rule       one of the two
 /// @param theta      (k) or (k, m)
 /// @param curvature  (k) Sigma_ii; read by `hessian` only
@@ -151,7 +154,8 @@ eigen_detail::Model<T> prune(const T& theta, const Indices& support) {
 /// @param support  (s) distinct indices in [0, p), at least one
 /// @param hessian  (p, p) symmetric and positive semidefinite
 /// @return as theta
-/// @throws std::invalid_argument for mismatched, non-finite or unsymmetric input or a support out of range
+/// @throws std::invalid_argument for mismatched, non-finite or unsymmetric input or a support out
+/// of range
 template <EigenDense T, EigenDense H>
 eigen_detail::Model<T> compensate(const T& theta, const Indices& support, const H& hessian) {
   const eigen_detail::Held<T> held_theta(theta);

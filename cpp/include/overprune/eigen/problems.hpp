@@ -21,7 +21,8 @@ namespace overprune {
 /// @throws std::invalid_argument for shapes that do not match or non-finite entries
 template <EigenDense A, EigenDense W, EigenDense B = Eigen::VectorXd>
 Eigen::MatrixXd random_features(const A& inputs, const W& weights,
-                                const ScalarFunction& activation = Activation::relu, const B& bias = B()) {
+                                const ScalarFunction& activation = Activation::relu,
+                                const B& bias = B()) {
   const eigen_detail::Held<A> held_inputs(inputs);
   const eigen_detail::Held<W> held_weights(weights);
   const eigen_detail::Held<B> held_bias(bias);
@@ -40,8 +41,8 @@ Eigen::MatrixXd random_features(const A& inputs, const W& weights,
 inline Eigen::MatrixXd standard_normal(StreamKey key, Index rows, Index cols = 1) {
   using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   if (rows < 0 || cols < 0)
-    throw std::invalid_argument("rows and cols must be at least 0, got (" + std::to_string(rows) + ", " +
-                                std::to_string(cols) + ")");
+    throw std::invalid_argument("rows and cols must be at least 0, got (" + std::to_string(rows) +
+                                ", " + std::to_string(cols) + ")");
   Rows values = eigen_detail::sized<Rows>(rows, cols);
   standard_normal(key, 0, rows * cols, values.data());
   return values;
@@ -52,9 +53,11 @@ inline Eigen::MatrixXd standard_normal(StreamKey key, Index rows, Index cols = 1
 /// @param covariance  a vector (p) of the variances of independent features, or (p, p)
 /// @param noise_std   standard deviation of the noise, at least 0
 /// @return a problem that holds copies
-/// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input
+/// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite
+/// input
 template <EigenDense B, EigenDense S>
-LinearGaussianProblem linear_gaussian_problem(const B& beta, const S& covariance, double noise_std) {
+LinearGaussianProblem linear_gaussian_problem(const B& beta, const S& covariance,
+                                              double noise_std) {
   const eigen_detail::Held<B> held_beta(beta);
   const eigen_detail::Held<S> held(covariance);
   if constexpr (S::IsVectorAtCompileTime)
@@ -68,9 +71,11 @@ LinearGaussianProblem linear_gaussian_problem(const B& beta, const S& covariance
 /// @param covariance        a vector (p) of the variances of independent features, or (p, p)
 /// @param noise_covariance  (m, m) symmetric and positive semidefinite
 /// @return a problem that holds copies
-/// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite input
+/// @throws std::invalid_argument for mismatched, non-finite, negative, unsymmetric or indefinite
+/// input
 template <EigenDense B, EigenDense S, EigenDense N>
-LinearGaussianProblem linear_gaussian_problem(const B& beta, const S& covariance, const N& noise_covariance) {
+LinearGaussianProblem linear_gaussian_problem(const B& beta, const S& covariance,
+                                              const N& noise_covariance) {
   const eigen_detail::Held<B> held_beta(beta);
   const eigen_detail::Held<S> held(covariance);
   const eigen_detail::Held<N> held_noise(noise_covariance);

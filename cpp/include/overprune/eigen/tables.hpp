@@ -34,13 +34,14 @@ inline Index position(const Indices& values, Index value, const char* name) {
 inline void check_table(const std::vector<double>& values, Index row) {
   if (row == 0 || Index(values.size()) % row != 0)
     throw std::invalid_argument("values must be an array over the grid, a multiple of " +
-                                std::to_string(row) + " numbers, got " + std::to_string(values.size()));
+                                std::to_string(row) + " numbers, got " +
+                                std::to_string(values.size()));
 }
 
 }  // namespace eigen_detail
 
-/// What `prune_path` found, by rule, size and nonzeros. Its functions throw std::invalid_argument for what is
-/// not in the grid, or more nonzeros than features.
+/// What `prune_path` found, by rule, size and nonzeros. Its functions throw std::invalid_argument
+/// for what is not in the grid, or more nonzeros than features.
 class PrunePath {
  public:
   /// @param grid   of the run
@@ -69,7 +70,8 @@ class PrunePath {
     const Indices chosen = support(rule, size, nonzeros);
     const Eigen::MatrixXd theta = dense(size);
     Eigen::MatrixXd kept = Eigen::MatrixXd::Zero(theta.rows(), theta.cols());
-    for (const Index feature : chosen) kept.row(Eigen::Index(feature)) = theta.row(Eigen::Index(feature));
+    for (const Index feature : chosen)
+      kept.row(Eigen::Index(feature)) = theta.row(Eigen::Index(feature));
     return kept;
   }
 
@@ -80,7 +82,8 @@ class PrunePath {
   /// @return (p, m), zero off the support
   /// @throws std::invalid_argument where the run was without retraining
   Eigen::MatrixXd retrained(Rule rule, Index size, Index nonzeros) const {
-    if (found_.retrained.empty()) throw std::invalid_argument("the grid was run without retraining");
+    if (found_.retrained.empty())
+      throw std::invalid_argument("the grid was run without retraining");
     const Index* order = ranking(rule, size, nonzeros);
     const Index point = cell(rule, size) * Index(grid_.nonzeros.size()) +
                         eigen_detail::position(grid_.nonzeros, nonzeros, "nonzeros");
@@ -100,8 +103,8 @@ class PrunePath {
   const Index* ranking(Rule rule, Index size, Index nonzeros) const {
     eigen_detail::position(grid_.nonzeros, nonzeros, "nonzeros");
     if (nonzeros > size)
-      throw std::invalid_argument("nonzeros must be at most the size " + std::to_string(size) + ", got " +
-                                  std::to_string(nonzeros));
+      throw std::invalid_argument("nonzeros must be at most the size " + std::to_string(size) +
+                                  ", got " + std::to_string(nonzeros));
     return found_.order.data() + cell(rule, size) * found_.most;
   }
 
@@ -126,8 +129,8 @@ PrunePath prune_path(const X& x, const Y& y, const Grid& grid, const RuleInputs&
 }
 
 /// Predicted risks of one rule as a table on the result's own memory.
-/// @param values  (R, K, S) `pruned_risk` or `retrained_risk` of a PredictResult, which must outlive the
-/// table
+/// @param values  (R, K, S) `pruned_risk` or `retrained_risk` of a PredictResult, which must
+/// outlive the table
 /// @param grid    of the prediction
 /// @param rule    one of the grid's
 /// @return (K, S)
@@ -135,8 +138,8 @@ PrunePath prune_path(const X& x, const Y& y, const Grid& grid, const RuleInputs&
 inline EigenTable predicted_table(const std::vector<double>& values, const Grid& grid, Rule rule) {
   const Index k = Index(grid.sizes.size()), s = Index(grid.nonzeros.size());
   eigen_detail::check_table(values, Index(grid.rules.size()) * k * s);
-  return {values.data() + eigen_detail::position(grid, rule) * k * s, Eigen::Index(k), Eigen::Index(s),
-          Eigen::OuterStride<>(Eigen::Index(s))};
+  return {values.data() + eigen_detail::position(grid, rule) * k * s, Eigen::Index(k),
+          Eigen::Index(s), Eigen::OuterStride<>(Eigen::Index(s))};
 }
 EigenTable predicted_table(std::vector<double>&&, const Grid&, Rule) = delete;
 
@@ -154,14 +157,17 @@ inline EigenTable trial_table(const std::vector<double>& values, const Grid& gri
 EigenTable trial_table(std::vector<double>&&, const Grid&) = delete;
 
 /// Simulated risks of one rule and size as a table on the result's own memory.
-/// @param values  (T, R, K, S) `pruned_risk` or `retrained_risk` of a SimulateResult, which must outlive the
+/// @param values  (T, R, K, S) `pruned_risk` or `retrained_risk` of a SimulateResult, which must
+/// outlive the
 ///                table
 /// @param grid    of the simulation
 /// @param rule    one of the grid's
 /// @param size    one of the grid's
 /// @return (T, S)
-/// @throws std::invalid_argument for a rule or size that is not in the grid, or an array of another length
-inline EigenTable trial_table(const std::vector<double>& values, const Grid& grid, Rule rule, Index size) {
+/// @throws std::invalid_argument for a rule or size that is not in the grid, or an array of another
+/// length
+inline EigenTable trial_table(const std::vector<double>& values, const Grid& grid, Rule rule,
+                              Index size) {
   const Index k = Index(grid.sizes.size()), s = Index(grid.nonzeros.size());
   const Index row = Index(grid.rules.size()) * k * s;
   eigen_detail::check_table(values, row);

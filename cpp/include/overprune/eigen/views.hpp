@@ -34,34 +34,38 @@ template <class T>
 concept EigenDirect = EigenDense<T> && (int(T::Flags) & int(Eigen::DirectAccessBit)) != 0;
 
 /// A strided matrix of Eigen's on memory of the library's.
-using EigenMap =
-    Eigen::Map<const Eigen::MatrixXd, Eigen::Unaligned, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
+using EigenMap = Eigen::Map<const Eigen::MatrixXd, Eigen::Unaligned,
+                            Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
 /// A table of risks: its rows follow one another at an outer stride.
-using EigenTable = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>,
-                              Eigen::Unaligned, Eigen::OuterStride<>>;
+using EigenTable =
+    Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>,
+               Eigen::Unaligned, Eigen::OuterStride<>>;
 
-/// A view of Eigen's memory for the library, for all that takes one: `RuleInputs`, `Spectrum`, `TestSet`.
-/// @param values  (rows, cols), whose memory must outlive the view; a temporary matrix does not compile
+/// A view of Eigen's memory for the library, for all that takes one: `RuleInputs`, `Spectrum`,
+/// `TestSet`.
+/// @param values  (rows, cols), whose memory must outlive the view; a temporary matrix does not
+/// compile
 /// @return (rows, cols)
 template <EigenDirect T>
 ConstMatrix matrix_view(const T& values) {
-  return {values.derived().data(), Index(values.rows()), Index(values.cols()), Index(values.rowStride()),
-          Index(values.colStride())};
+  return {values.derived().data(), Index(values.rows()), Index(values.cols()),
+          Index(values.rowStride()), Index(values.colStride())};
 }
 template <EigenDirect T>
   requires eigen_detail::kOwns<T>
 ConstMatrix matrix_view(const T&&) = delete;
 
 /// The same of a vector.
-/// @param values  (size) a column or a row, whose memory must outlive the view; a temporary matrix does not
-/// compile
+/// @param values  (size) a column or a row, whose memory must outlive the view; a temporary matrix
+/// does not compile
 /// @return (size)
 /// @throws std::invalid_argument for a matrix of several rows and columns
 template <EigenDirect T>
 ConstVector vector_view(const T& values) {
   if (values.rows() != 1 && values.cols() != 1 && values.size() > 0)
-    throw std::invalid_argument("values must be a vector, got shape (" + std::to_string(values.rows()) +
-                                ", " + std::to_string(values.cols()) + ")");
+    throw std::invalid_argument("values must be a vector, got shape (" +
+                                std::to_string(values.rows()) + ", " +
+                                std::to_string(values.cols()) + ")");
   return {values.derived().data(), Index(values.size()),
           Index(values.cols() == 1 ? values.rowStride() : values.colStride())};
 }
@@ -69,15 +73,16 @@ template <EigenDirect T>
   requires eigen_detail::kOwns<T>
 ConstVector vector_view(const T&&) = delete;
 
-/// A matrix of Eigen's on a view of the library's, such as `problem.beta()`; it must not outlive the memory.
+/// A matrix of Eigen's on a view of the library's, such as `problem.beta()`; it must not outlive
+/// the memory.
 /// @param values  (rows, cols), strides at least 0
 /// @return (rows, cols)
 /// @throws std::invalid_argument for a negative stride, which Eigen does not have
 inline EigenMap eigen_map(ConstMatrix values) {
   if (values.row_stride < 0 || values.col_stride < 0)
     throw std::invalid_argument("values must have strides of at least 0, got (" +
-                                std::to_string(values.row_stride) + ", " + std::to_string(values.col_stride) +
-                                ")");
+                                std::to_string(values.row_stride) + ", " +
+                                std::to_string(values.col_stride) + ")");
   const bool by_row = Eigen::MatrixXd::IsRowMajor;
   return {values.data, Eigen::Index(values.rows), Eigen::Index(values.cols),
           Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>(
@@ -96,8 +101,8 @@ class Held {
   ConstVector vector(const char* name) const {
     if (values_.rows() != 1 && values_.cols() != 1 && values_.size() > 0)
       throw std::invalid_argument(std::string(name) + " must be a vector, got shape (" +
-                                  std::to_string(values_.rows()) + ", " + std::to_string(values_.cols()) +
-                                  ")");
+                                  std::to_string(values_.rows()) + ", " +
+                                  std::to_string(values_.cols()) + ")");
     return vector_view(values_);
   }
 

@@ -1,0 +1,68 @@
+// Argument checks shared by the algorithms: every message names the argument, what was expected and
+// what came.
+#pragma once
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "overprune/pruning.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune::check {
+
+/// Throws std::invalid_argument made of `parts` in order.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::ostringstream message;
+  (message << ... << parts);
+  throw std::invalid_argument(message.str());
+}
+
+/// Extents of at least 0 that memory can hold, and data where there are elements. Every public
+/// function looks at its views in this way before it reads or writes them; `finite` does, too.
+void view(const char* name, ConstVector values);
+void view(const char* name, ConstMatrix values);
+/// Not null where there are so many numbers to read or to write.
+void pointer(const char* name, const void* data, Index count = 1);
+void at_least(const char* name, Index value, Index lowest);
+/// Finite, too.
+void nonnegative(const char* name, double value);
+void same(const char* name, Index expected, Index got);
+void finite(const char* name, ConstVector values);
+void finite(const char* name, ConstMatrix values);
+void not_negative(const char* name, ConstVector values);
+/// Symmetric up to rounding, compared with the diagonal entries of row and column.
+void symmetric(const char* name, ConstMatrix values);
+/// One of the rules.
+void rule(Rule value);
+/// Distinct integers in [0, size).
+void distinct(const char* name, const Indices& values, Index size);
+/// Strictly increasing integers in [lowest, highest], at least one of them.
+void increasing(const char* name, const Indices& values, Index lowest, Index highest);
+
+[[noreturn]] void unsolved();
+
+/// Throws where a model that was solved for overflowed, or anything on the way to it.
+template <class Coefficients>
+void solved(const Coefficients& theta) {
+  for (const double coefficient : theta)
+    if (!std::isfinite(coefficient)) unsolved();
+}
+
+/// Scores that cannot be ranked. Who ranks the scores of models it has fitted says whose numbers
+/// they are.
+struct NanScores : std::invalid_argument {
+  explicit NanScores(Index i)
+      : std::invalid_argument("scores must not be NaN, got NaN at index " + std::to_string(i)) {}
+};
+
+/// Where numbers of very different size overflowed on the way to a result.
+[[noreturn]] void out_of_range(const char* result, double size);
+
+/// The same for the models of a simulation.
+[[noreturn]] void unmeasured();
+
+}  // namespace overprune::check

@@ -1,0 +1,56 @@
+// Looking up from loops over large arrays.
+#pragma once
+
+#include <vector>
+
+#include "kernels/look.hpp"
+#include "overprune/types.hpp"
+
+namespace overprune {
+
+/// Calls look() once for every few million operations counted, so that cheap steps need not ask
+/// each time.
+class Pace {
+ public:
+  void operator()(Index operations) {
+    left_ -= operations;
+    if (left_ > 0) return;
+    left_ = kBetween;
+    look();
+  }
+
+ private:
+  static constexpr Index kBetween = Index{1} << 22;
+  Index left_ = kBetween;
+};
+
+/// Calls body(first, count) for the parts, one after the other, of so many items, looking up in
+/// between.
+template <class Body>
+void in_parts(Index count, const Body& body) {
+  constexpr Index most = Index{1} << 22;
+  for (Index first = 0; first < count; first += most) {
+    if (first > 0) look();
+    body(first, count - first < most ? count - first : most);
+  }
+}
+
+/// values.resize(count), looking up now and then: the first touch of a gigabyte may take seconds.
+template <class T>
+void resize_in_parts(std::vector<T>& values, Index count) {
+  const auto before = static_cast<Index>(values.size());
+  if (static_cast<std::size_t>(count) > values.capacity()) {
+    std::vector<T> larger;
+    larger.reserve(static_cast<std::size_t>(count));
+    in_parts(before, [&](Index first, Index some) {
+      larger.insert(larger.end(), values.begin() + first, values.begin() + first + some);
+    });
+    values.swap(larger);
+  }
+  if (count < before) values.resize(static_cast<std::size_t>(count));
+  in_parts(count - before, [&](Index first, Index some) {
+    values.resize(static_cast<std::size_t>(before + first + some));
+  });
+}
+
+}  // namespace overprune

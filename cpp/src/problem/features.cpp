@@ -1,0 +1,167 @@
+#include "overprune/features.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "base/check.hpp"
+#include "base/pace.hpp"
+#include "features.hpp"
+#include "kernels/table.hpp"
+#include "overprune/finite.hpp"
+#include "solve/path_solver.hpp"
+
+namespace overprune {
+namespace {
+
+constexpr const char* kNames[] = {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"};
+constexpr Index kColumns = 1024;  // columns per product: fewer, and packing the other factor shows
+constexpr Index kImages = 1 << 16;  // numbers that a caller's function gets at once
+
+/// X (m, n) = phi(X + 1 bias') for a function of the caller's.
+void call_on(const ScalarFunction& phi, const double* bias, Block x) {
+  Pace pace;
+  for (Index j = 0; bias && j < x.cols; ++j, pace(x.rows))
+    for (Index i = 0; i < x.rows; ++i) x(i, j) += bias[j];
+  if (x.ld == x.rows) {
+    phi(x.data, x.rows * x.cols);
+    return;
+  }
+  for (Index j = 0; j < x.cols; ++j) phi(x.col(j), x.rows);
+}
+
+/// The same for any function: of a named one in columns that take some milliseconds, looking up in
+/// between.
+void apply(const ScalarFunction& phi, const double* bias, Block x) {
+  if (!phi.named()) return call_on(phi, bias, x);
+  const Index width = std::clamp<Index>((Index{1} << 20) / std::max<Index>(x.rows, 1), 1, x.cols);
+  for (Index first = 0; first < x.cols; first += width) {
+    if (first > 0) look();
+    kernels::active().activate(static_cast<int>(phi.activation()), x.rows,
+                               std::min(width, x.cols - first), bias ? bias + first : nullptr,
+                               x.col(first), x.ld);
+  }
+}
+
+/// A matrix (rows, cols) as the kernels take it: column-major, or the transpose of what is.
+struct Factor {
+  const double* data;
+  Index ld;
+  bool transposed;
+};
+
+/// `matrix` itself where rows or columns lie side by side, else a copy.
+Factor factor(ConstMatrix matrix, Buffer& buffer) {
+  if (matrix.row_stride == 1 && matrix.col_stride >= matrix.rows)
+    return {matrix.data, matrix.col_stride, false};
+  if (matrix.col_stride == 1 && matrix.row_stride >= matrix.cols)
+    return {matrix.data, matrix.row_stride, true};
+  const Block copy = buffer.block(matrix.rows, matrix.cols);
+  copy_strided(matrix, 1.0, copy);
+  return {copy.data, copy.ld, false};
+}
+
+}  // namespace
+
+void check_function(const char* name, const ScalarFunction& function) {
+  if (!function.named()) return;
+  const auto number = static_cast<int>(function.activation());
+  if (!function.name().empty()) check::fail(name, " must have a callback, got none");
+  if (number < 0 || number >= static_cast<int>(std::size(kNames)))
+    check::fail(name, " must be one of identity, relu, sign, erf, cos, tanh, gelu; got number ",
+                number);
+}
+
+void ScalarFunction::operator()(double* values, Index count) const {
+  check_function("activation", *this);
+  check::at_least("count", count, 0);
+  check::pointer("values", values, count);
+  if (named()) {
+    kernels::active().activate(static_cast<int>(activation_), count, 1, nullptr, values, count);
+    return;
+  }
+  for (Index first = 0; first < count; first += kImages) {
+    const Index some = std::min(kImages, count - first);
+    callback_(values + first, some);
+    for (Index i = first; i < first + some; ++i)
+      if (!std::isfinite(values[i]))
+        check::fail(name_, " must return finite numbers, got ", values[i]);
+  }
+}
+
+Activation activation_from_name(const std::string& name) {
+  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i)
+    if (name == kNames[i]) return static_cast<Activation>(i);
+  check::fail("activation must be one of identity, relu, sign, erf, cos, tanh, gelu; got '", name,
+              "'");
+}
+
+const char* name_of(Activation activation) {
+  check_function("activation", activation);
+  return kNames[static_cast<int>(activation)];
+}
+
+void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,
+                   const double* bias, Block out, const Poll& poll) {
+  const auto& kernel = kernels::active();
+  const Index width =
+      std::min(kColumns, std::max(Index{128}, columns_per_poll(2 * inputs.rows * inputs.cols)));
+  for (Index first = 0; first < out.cols; first += width) {
+    poll_now(poll);
+    const Index count = std::min(width, out.cols - first);
+    kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld,
+                weights.data + first, weights.ld, 0.0, out.col(first), out.ld);
+    const double* shifts = bias ? bias + first : nullptr;
+    apply(activation, shifts, out.columns(first, count));
+  }
+}
+
+void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
+                     ConstVector bias, Matrix out) {
+  check_function("activation", activation);
+  check::view("inputs", inputs);
+  check::view("weights", weights);
+  check::view("bias", bias);
+  check::view("out", out);
+  check::same("weights (columns)", inputs.cols, weights.cols);
+  if (bias.size != 0) check::same("bias", weights.rows, bias.size);
+  check::same("out (rows)", inputs.rows, out.rows);
+  check::same("out (columns)", weights.rows, out.cols);
+  check::finite("inputs", inputs);
+  check::finite("weights", weights);
+  check::finite("bias", bias);
+  Buffer input_buffer, weight_buffer, out_buffer;
+  const Factor a = factor(inputs, input_buffer), r = factor(weights, weight_buffer);
+  std::vector<double> shifts(bias.size);
+  for (Index i = 0; i < bias.size; ++i) shifts[i] = bias(i);
+  // Row-major features are those of the transposed product, weights inputs', with a bias for every
+  // row.
+  const bool by_rows = out.col_stride == 1 && out.row_stride >= out.cols;
+  const bool by_columns = !by_rows && out.row_stride == 1 && out.col_stride >= out.rows;
+  const Index p = out.cols, n = out.rows, d = inputs.cols;
+  const Block x = by_rows      ? Block{out.data, p, n, out.row_stride}
+                  : by_columns ? Block{out.data, n, p, out.col_stride}
+                               : out_buffer.block(n, p);
+  const Factor &left = by_rows ? r : a, &right = by_rows ? a : r;
+  const auto& kernel = kernels::active();
+  for (Index first = 0; first < x.cols; first += kColumns) {
+    const Block part = x.columns(first, std::min(kColumns, x.cols - first));
+    kernel.gemm(left.transposed, !right.transposed, x.rows, part.cols, d, 1.0, left.data, left.ld,
+                right.data + first * (right.transposed ? right.ld : 1), right.ld, 0.0, part.data,
+                part.ld);
+    const double* column_bias = shifts.empty() || by_rows ? nullptr : shifts.data() + first;
+    if (by_rows && !shifts.empty())
+      for (Index j = 0; j < part.cols; ++j)
+        for (Index i = 0; i < part.rows; ++i) part(i, j) += shifts[i];
+    const auto check_finite = [&part] {
+      if (!all_finite({part.data, part.rows, part.cols, 1, part.ld}))
+        check::fail("inputs must have finite features: their products with the weights overflow");
+    };
+    if (!activation.named()) check_finite();  // a function of the caller's sees finite numbers only
+    apply(activation, column_bias, part);
+    if (activation.named()) check_finite();
+  }
+  if (!by_rows && !by_columns) copy_out(x, out);
+}
+
+}  // namespace overprune

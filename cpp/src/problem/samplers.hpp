@@ -1,0 +1,37 @@
+// The samplers of the three problems, and the risk of linear models under a Gaussian design.
+#pragma once
+
+#include "base/block.hpp"
+#include "overprune/problem.hpp"
+
+namespace overprune {
+
+/// Columns of a covariance that are multiplied at once in the risk.
+inline constexpr Index kRiskPanel = 128;
+
+/// R(theta) of a linear Gaussian problem, with the memory it needs kept between calls.
+class GaussianRisk {
+ public:
+  explicit GaussianRisk(const LinearGaussianProblem& problem);
+  /// @param models  with columns of theta that lie side by side (unit row stride)
+  void evaluate(const Models& models, double* risk);
+
+ private:
+  void add_up_signal();
+  double signal_outside(const Models& models);
+  void evaluate_diagonal(const Models& models, double* risk);
+  void evaluate_dense(const Models& models, double* risk);
+  void from_differences(const Models& models, const Indices& which, double* risk);
+
+  const LinearGaussianProblem& problem_;
+  std::vector<double> signal_, after_,
+      forms_;  // diagonal: each feature's Sigma_ii beta_i^2 and their tails, made at need
+  Indices heights_, open_;
+  Buffer differences_, images_, gathered_, targets_;
+};
+
+std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n, bool hold);
+std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n);
+std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n);
+
+}  // namespace overprune

@@ -1,0 +1,49 @@
+// Checked, column-major copies of a caller's X and y, scaled so that squares neither overflow nor
+// underflow.
+#pragma once
+
+#include <vector>
+
+#include "base/block.hpp"
+
+namespace overprune {
+
+/// A power of two that brings the largest entry near one, where squares might overflow or
+/// underflow; else 1.
+double safe_scale(ConstBlock values);
+/// Multiplies each column, the numbers of one target, by its own `safe_scale`.
+/// @return (values.cols) the factors
+std::vector<double> scale_columns(Block values);
+
+class ScaledData {
+ public:
+  /// @param x      (n, p)
+  /// @param y      (n, m)
+  /// @param ridge  that the problem will be solved with
+  /// @throws std::invalid_argument for empty, mismatched or non-finite input or a negative ridge
+  ScaledData(ConstMatrix x, ConstMatrix y, double ridge);
+  /// @param ridge   the smallest that the problem will be solved with
+  /// @param larger  the largest
+  /// @throws std::invalid_argument likewise, and where no scale suits X and both ridges
+  ScaledData(ConstMatrix x, ConstMatrix y, double ridge, double larger);
+
+  /// The scaled problem's ridge for one of the caller's.
+  double ridge(double value) const { return value * x_scale_ * x_scale_; }
+  /// A coefficient of the caller's problem for one of the scaled one; infinite where it overflows.
+  double unscaled(double coefficient, Index target) const {
+    return coefficient * unscale_[target] * unscale_rest_[target];
+  }
+  /// (m) what the scaled coefficients of each target count in beside those of the others; empty
+  /// where all count alike.
+  std::vector<double> target_units() const;
+
+ private:
+  Buffer design_buffer_, response_buffer_;
+  double x_scale_ = 1.0;
+  std::vector<double> y_scales_, unscale_, unscale_rest_;  // (m)
+
+ public:
+  Block design, response;
+};
+
+}  // namespace overprune

@@ -1,0 +1,67 @@
+// The engine under prune_path and simulate: fits a whole grid to one data set and hands each piece
+// to a sink.
+#pragma once
+
+#include <span>
+
+#include "base/block.hpp"
+#include "compensation.hpp"
+#include "design.hpp"
+#include "overprune/prune_path.hpp"
+#include "path_solver.hpp"
+#include "retraining.hpp"
+
+namespace overprune {
+
+/// Whether the retrained model of a support with all features is the dense one.
+inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.ridge; }
+
+/// Receives the models of a grid as they are found. All blocks live until the next call only.
+class GridSink {
+ public:
+  virtual ~GridSink() = default;
+  /// @param theta  (sizes.back(), K m): column i m + t is size i, target t, zero-padded
+  virtual void dense(ConstBlock theta) = 0;
+  /// One (size, rule). @param order (theta.rows) features by falling score
+  /// @param pruned, retrained  (c, A m) for the first A nonzeros, those that are at most the size;
+  /// rows in that
+  ///                           order, zero-padded; `retrained` is empty where the grid asks for
+  ///                           none
+  virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
+                      ConstBlock retrained) = 0;
+  /// After `pruned`, where the grid asks for it. @param compensated (c, A m) as `pruned`
+  virtual void compensated(Index size, Index rule, const Indices& order,
+                           ConstBlock compensated) = 0;
+};
+
+/// Keeps its memory from call to call; not for two threads at once.
+class GridFit {
+ public:
+  /// @param x  (n, p)   @param y (n, m)
+  /// @param units  (m) what each target's coefficients count in when features are scored; empty:
+  /// all alike
+  void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
+           GridSink& sink, SolveInfo* info, const Poll& poll, std::span<const double> units = {});
+
+ private:
+  void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,
+                 const RuleInputs& inputs, GridSink& sink, const Poll& poll);
+  void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs,
+                      const Poll& poll);
+  ConstMatrix in_units(ConstBlock theta);
+  /// The first `count` features by falling score.
+  void find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
+                  Index count, Indices& order);
+
+  PathSolver path_;
+  RetrainSolver retrainer_;
+  Compensator compensator_;
+  std::vector<double> root_curvature_, uniform_, scores_;
+  SelectionSpace selection_;
+  Indices order_, other_order_;
+  std::span<const double> units_;  // during a run
+  std::vector<char> done_;         // (rules, sizes) whether the sink has had the models
+  Buffer space_, common_, dense_, pruned_, retrained_, compensated_;
+};
+
+}  // namespace overprune

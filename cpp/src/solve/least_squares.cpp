@@ -1,0 +1,67 @@
+#include "overprune/least_squares.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "base/check.hpp"
+#include "path_solver.hpp"
+#include "problem/scaled_data.hpp"
+#include "retraining.hpp"
+
+namespace overprune {
+
+void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info) {
+  check::view("X", x);
+  check::view("y", y);
+  check::view("theta", theta);
+  check::at_least("X (columns)", x.cols, 1);
+  check::at_least("y (targets)", y.cols, 1);
+  check::same("theta", x.cols, theta.rows);
+  check::same("theta (targets)", y.cols, theta.cols);
+  std::vector<double> solution(x.cols * y.cols);
+  least_squares_path(x, y, {x.cols}, ridge, solution.data(), info);
+  for (Index i = 0; i < theta.rows; ++i)
+    for (Index t = 0; t < theta.cols; ++t) theta(i, t) = solution[i * theta.cols + t];
+}
+
+void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge,
+                        double* theta, SolveInfo* info, const Poll& poll) {
+  const Interruptible interruptible(poll);
+  const ScaledData data(x, y, ridge);
+  check::increasing("sizes", sizes, 1, x.cols);
+  const Index m = y.cols, most = sizes.back(), count = static_cast<Index>(sizes.size());
+  check::pointer("theta", theta, count * x.cols * m);
+  Buffer buffer;
+  const Block solutions = buffer.block(most, count * m);
+  PathSolver().solve(data.design.columns(0, most), data.response, sizes, data.ridge(ridge),
+                     solutions, info, poll);
+  std::fill_n(theta, count * x.cols * m, 0.0);
+  for (Index k = 0; k < count; ++k)
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < sizes[k]; ++i)
+        theta[(k * x.cols + i) * m + t] = data.unscaled(solutions(i, k * m + t), t);
+  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
+}
+
+void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros,
+                  double ridge, double* theta, const Poll& poll) {
+  const Interruptible interruptible(poll);
+  const ScaledData data(x, y, ridge);
+  check::increasing("nonzeros", nonzeros, 1, static_cast<Index>(order.size()));
+  check::distinct("order", order, x.cols);
+  const Index m = y.cols, most = nonzeros.back(), count = static_cast<Index>(nonzeros.size());
+  check::pointer("theta", theta, count * x.cols * m);
+  Buffer buffer;
+  const Block solutions = buffer.block(most, count * m);
+  RetrainSolver solver;
+  solver.start(data.design, data.response, most);
+  solver.solve(order.data(), nonzeros, data.ridge(ridge), solutions, poll);
+  std::fill_n(theta, count * x.cols * m, 0.0);
+  for (Index s = 0; s < count; ++s)
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < nonzeros[s]; ++i)
+        theta[(s * x.cols + order[i]) * m + t] = data.unscaled(solutions(i, s * m + t), t);
+  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
+}
+
+}  // namespace overprune

@@ -1,0 +1,165 @@
+// Minimum-norm least squares on the first k columns for many k: the solver behind
+// least_squares_path, with the memory it keeps between calls.
+#pragma once
+
+#include "base/block.hpp"
+#include "design.hpp"
+#include "overprune/least_squares.hpp"
+#include "rank.hpp"
+
+namespace overprune {
+
+/// A correction larger than this, relative to the solution, asks for a second one.
+inline constexpr double kLargeCorrection = 1e-8;
+/// A second correction larger than this times the first shows that the factor cannot be trusted.
+inline constexpr double kNoProgress = 0.1;
+
+/// One call's arguments, as all parts of the solver see them.
+struct PathProblem {
+  Design x;              ///< (n, p)
+  ConstBlock y;          ///< (n, m)
+  const Indices& sizes;  ///< (K) strictly increasing in [1, p]
+  double lambda;         ///< n * ridge
+  Block theta;  ///< (at least sizes.back(), K m): column i m + t is size i, target t, zero-padded
+  SolveInfo* info;  ///< may be null
+  const Poll& poll;
+  Buffer& space;  ///< for columns of X
+
+  Block solution(Index i) const { return theta.columns(i * y.cols, y.cols); }
+  void note(Index i, Index rank, double condition) const {
+    if (info) info->rank[i] = rank, info->condition[i] = condition;
+  }
+};
+
+/// Estimates the 2-norm condition number of a triangle from size to size: power iterations on a
+/// matrix with its singular values and on its inverse, begun where the size before left off.
+class ConditionEstimate {
+ public:
+  void restart() { large_.clear(); }
+  /// @param matrix    (r, c) with matrix' matrix + lambda I = L L', or the same of its transpose
+  /// @param triangle  (k, k) L, lower
+  double of(ConstBlock matrix, double lambda, ConstBlock triangle);
+
+ private:
+  std::vector<double> large_, small_,
+      image_;  // the directions that the largest and the smallest belong to
+};
+
+/// Size of a correction relative to what it corrects, of the target that it changes most: a larger
+/// target must not hide it.
+/// @param moved, size  (m) squared norms of the correction and of the solution
+double relative_step(std::span<const double> moved, std::span<const double> size);
+
+/// residual = y - X_k theta of the first k columns.
+void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block residual);
+
+/// b = (L L')^{-1} b for a lower triangle L (k, k).
+void solve_normal(ConstBlock triangle, Block b);
+
+/// Rows rounded up to whole tiles of the kernels.
+Index whole_tiles(Index rows);
+
+/// How many columns (64 to 512, a multiple of 64) of so many operations each to work through before
+/// looking for a wish to stop.
+Index columns_per_poll(Index flops_each);
+
+/// Size i by a pivoted QLP decomposition: the slow, rank-revealing way.
+class OrthogonalSolver {
+ public:
+  void solve(const PathProblem& problem, Index i);
+  Index solved() const { return solved_; }  ///< how often `solve` has been called
+
+ private:
+  void scale(Block matrix, bool by_column);
+  bool differ_in_size(const PathProblem& problem, double root);
+
+  Index solved_ = 0;
+  Indices kept_;               // columns that are not zero
+  std::vector<double> units_;  // of the columns of `matrix_`
+  Buffer matrix_, rhs_, solution_;
+};
+
+/// Sizes k <= n: one triangle whose leading blocks serve every size.
+class TallSolver {
+ public:
+  /// @param memory  for the triangle, until the call ends
+  void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback, Buffer& memory);
+
+ private:
+  Block factor(const PathProblem& problem, Index most, Buffer& memory);
+  void correct(const PathProblem& problem, Index i, ConstBlock triangle);
+
+  std::vector<double> norms_;  // of the columns, with the ridge
+  TriangleJudge judge_;
+  ConditionEstimate condition_;
+  Buffer triangle_, residual_, step_;
+};
+
+/// Sizes k > n: a lower triangle L with L L' = X_k X_k' + lambda I, carried from size to size;
+/// theta = X_k' a with the dual solution a = (L L')^{-1} y, corrected once with a residual taken
+/// from X itself.
+class WideSolver {
+ public:
+  /// @param memory  for the triangles, until the call ends
+  void solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback, Buffer& memory);
+  /// How many of `sizes` sizes, at a design (n, p), keep their triangles until they are solved
+  /// together.
+  static Index batch_of(Index n, Index p, Index sizes);
+  /// Whether the step from one size (0: the first) to the next is large enough for a Gram matrix.
+  static bool leaps(Index n, Index from, Index upto, Index batch);
+
+ private:
+  void start(const PathProblem& problem, Index batch, Buffer& memory);
+  void begin(const PathProblem& problem, Index slot);
+  bool leap(const PathProblem& problem, Index upto, Index slot);
+  void count_norms(ConstBlock columns);
+  void append(const PathProblem& problem, Index upto, Index slot);
+  bool looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor);
+  double largest_norm() const;
+  bool is_sound(ConstBlock triangle);
+  void factor(const PathProblem& problem, Index i, Index slot);
+  void form(const PathProblem& problem, Index i, Index count);
+  void correct(const PathProblem& problem, Index i, Index slot, Index count);
+  void finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback);
+
+  /// What is kept of a size until its batch is done.
+  struct Slot {
+    Block triangle;          // (n, n) L as it is at this size, zero above
+    bool sound = false;      // whether L may be trusted
+    double condition = 1.0;  // estimated where the caller wants to know
+    double step = 0.0;       // size of the last correction relative to theta
+  };
+
+  Block triangles_;                 // (n, batch n) of all slots, in whole tiles
+  Index newest_ = 0;                // slot of the triangle that has grown last
+  Index appended_ = 0;              // columns of X in it
+  std::vector<double> row_norm2_;   // (n) squared norms of the rows of X_k, plus lambda
+  std::vector<double> leap_norm2_;  // (n) the same at the end of a large step
+  std::vector<double> norms_;       // (n) their roots, when a triangle is looked at
+  double sound_norm_ = 0.0;         // largest row norm when the triangle was last found sound, or 0
+  std::vector<Slot> slots_;         // (batch)
+  Block duals_, residual_;          // (n, batch m) a, and the residuals y - X theta - lambda a
+  TriangleJudge judge_;
+  std::vector<double> moved_,
+      size_;  // (batch m) squared norms of a correction and of what it corrects
+  ConditionEstimate condition_;
+  Buffer dual_buffer_, columns_, residual_buffer_, step_;
+};
+
+class PathSolver {
+ public:
+  /// Fills `theta` (at least sizes.back(), K m); see PathProblem. Not for two threads at once.
+  void solve(const Design& x, ConstBlock y, const Indices& sizes, double ridge, Block theta,
+             SolveInfo* info, const Poll& poll);
+  /// How many sizes of all calls so far took the rank-revealing way.
+  Index redone() const { return orthogonal_.solved(); }
+
+ private:
+  Buffer triangles_;  // of the one, then of the other
+  Buffer space_;
+  TallSolver tall_;
+  WideSolver wide_;
+  OrthogonalSolver orthogonal_;
+};
+
+}  // namespace overprune

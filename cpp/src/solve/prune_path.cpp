@@ -1,0 +1,235 @@
+#include "overprune/prune_path.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.hpp"
+#include "grid_fit.hpp"
+#include "overprune/random.hpp"
+#include "problem/scaled_data.hpp"
+
+namespace overprune {
+
+void check_rules(const std::vector<Rule>& rules) {
+  if (rules.empty()) check::fail("rules must not be empty");
+  for (const Rule rule : rules) check::rule(rule);
+  for (std::size_t r = 0; r < rules.size(); ++r)
+    for (std::size_t q = 0; q < r; ++q)
+      if (rules[q] == rules[r])
+        check::fail("rules must be distinct, got ", name_of(rules[r]), " twice");
+}
+
+void check_grid(const Grid& grid, Index p) {
+  check::increasing("sizes", grid.sizes, 1, p);
+  check::increasing("nonzeros", grid.nonzeros, 1, p);
+  check_rules(grid.rules);
+  check::nonnegative("ridge", grid.ridge);
+  check::nonnegative("retrain_ridge", grid.retrain_ridge);
+}
+
+void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
+                  GridSink& sink, SolveInfo* info, const Poll& poll,
+                  std::span<const double> units) {
+  units_ = units;
+  const Index m = y.cols, sizes = static_cast<Index>(grid.sizes.size());
+  const Block dense = dense_.block(grid.sizes.back(), sizes * m);
+  path_.solve(x.first(grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
+  sink.dense(dense);
+  prepare_scores(x, grid, inputs, poll);
+  const auto fitting =
+      std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
+  if (fitting == grid.nonzeros.begin()) return;
+  if (grid.retrain) retrainer_.start(x, y, *(fitting - 1));
+  // Neighbouring sizes share most of a rule's support, and the retrainer what it knows of it.
+  done_.assign(grid.rules.size() * grid.sizes.size(), 0);
+  for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r)
+    for (Index i = 0; i < sizes; ++i) {
+      poll_now(poll);
+      if (!done_[r * sizes + i])
+        run_point(i, r, dense.columns(i * m, m).top(grid.sizes[i]), grid, inputs, sink, poll);
+    }
+}
+
+/// The models of one size and rule, and of the later rules that order the same support alike.
+void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,
+                        const RuleInputs& inputs, GridSink& sink, const Poll& poll) {
+  const Index k = theta.rows, m = theta.cols, sizes = static_cast<Index>(grid.sizes.size());
+  const Index active =
+      std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
+  if (active == 0) return;
+  const std::span<const Index> nonzeros(grid.nonzeros.data(), static_cast<std::size_t>(active));
+  const Index count = nonzeros.back();
+  find_order(grid.rules[rule], size, k, theta, inputs, count, order_);
+  const Block pruned = pruned_.block(count, active * m);
+  fill(pruned, 0.0);
+  for (Index a = 0; a < active; ++a)
+    for (Index t = 0; t < m; ++t)
+      for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order_[j], t);
+  Block retrained, compensated;
+  if (grid.retrain) {
+    retrained = retrained_.block(count, active * m);
+    fill(retrained, 0.0);
+    const bool whole = count == k && trains_alike(grid);
+    if (const Index own = active - whole; own > 0)
+      retrainer_.solve(order_.data(), nonzeros.first(own), grid.retrain_ridge,
+                       retrained.columns(0, own * m).top(nonzeros[own - 1]), poll);
+    if (whole) copy(pruned.columns((active - 1) * m, m), retrained.columns((active - 1) * m, m));
+  }
+  if (grid.compensate) {
+    compensated = pruned;  // independent features know nothing of each other
+    if (inputs.covariance.data) {
+      poll_now(poll);
+      compensated = compensated_.block(count, active * m);
+      compensator_.solve(inputs.covariance, theta, order_,
+                         Indices(nonzeros.begin(), nonzeros.end()), compensated);
+    }
+  }
+  for (Index r = rule; r < static_cast<Index>(grid.rules.size()); ++r) {
+    if (r > rule) {
+      if (done_[r * sizes + size]) continue;
+      find_order(grid.rules[r], size, k, theta, inputs, count, other_order_);
+      if (other_order_ != order_) continue;
+    }
+    done_[r * sizes + size] = 1;
+    sink.pruned(size, r, order_, pruned, retrained);
+    if (grid.compensate) sink.compensated(size, r, order_, compensated);
+  }
+}
+
+void GridFit::prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs,
+                             const Poll& poll) {
+  const Index most = grid.sizes.back();
+  scores_.resize(most);
+  // How many scores a selection collects depends on the data, and is at most this.
+  selection_.values.reserve(most + kSelectionMargin);
+  selection_.indices.reserve(most + kSelectionMargin);
+  selection_.sorted.reserve(most);
+  for (const Rule rule : grid.rules) {
+    if (rule == Rule::hessian) {
+      root_curvature_.resize(most);
+      if (inputs.curvature.size > 0)
+        for (Index j = 0; j < most; ++j) root_curvature_[j] = std::sqrt(inputs.curvature(j));
+      else
+        root_sample_curvature(x.first(most), space_, poll, root_curvature_.data());
+    } else if (rule == Rule::random) {
+      // One score a feature for all sizes: the support at size k is uniform among the first k
+      // whatever the grid.
+      uniform_.resize(most);
+      uniform({inputs.seed, inputs.stream, Purpose::scores}, 0, most, uniform_.data());
+    }
+  }
+}
+
+/// A model with all targets' coefficients in one unit.
+ConstMatrix GridFit::in_units(ConstBlock theta) {
+  if (!units_.empty()) {
+    const Block common = common_.block(theta.rows, theta.cols);
+    for (Index t = 0; t < theta.cols; ++t)
+      for (Index j = 0; j < theta.rows; ++j) common(j, t) = theta(j, t) * units_[t];
+    theta = common;
+  }
+  return {theta.data, theta.rows, theta.cols, 1, theta.ld};
+}
+
+void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
+                         Index count, Indices& order) {
+  ConstVector scores{scores_.data(), k, 1};
+  if (rule == Rule::random)
+    scores = {uniform_.data(), k, 1};
+  else if (rule == Rule::oracle)
+    scores = {&inputs.truth(size, 0), k, inputs.truth.col_stride};
+  else
+    return top_ranked_order(in_units(theta),
+                            {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, count,
+                            {scores_.data(), k, 1}, selection_, order);
+  top_k_order(scores, count, selection_, order);
+}
+
+namespace {
+
+/// Copies what the engine finds into a PrunePathResult.
+class StoringSink final : public GridSink {
+ public:
+  StoringSink(const Grid& grid, PrunePathResult& result) : grid_(grid), result_(result) {
+    const auto sizes = grid.sizes.size(), rules = grid.rules.size(),
+               nonzeros = grid.nonzeros.size();
+    result.dense.assign(sizes * result.p * result.m, 0.0);
+    result.order.assign(rules * sizes * result.most, -1);
+    if (grid.retrain)
+      result.retrained.assign(rules * sizes * nonzeros * result.most * result.m, 0.0);
+  }
+  void dense(ConstBlock theta) override {
+    for (Index i = 0; i < static_cast<Index>(grid_.sizes.size()); ++i)
+      for (Index j = 0; j < grid_.sizes[i]; ++j)
+        for (Index t = 0; t < result_.m; ++t)
+          result_.dense[(i * result_.p + j) * result_.m + t] = theta(j, i * result_.m + t);
+    check::solved(result_.dense);  // before they are ranked
+  }
+  void pruned(Index size, Index rule, const Indices& order, ConstBlock,
+              ConstBlock retrained) override {
+    const Index sizes = static_cast<Index>(grid_.sizes.size()),
+                nonzeros = static_cast<Index>(grid_.nonzeros.size());
+    const Index point = rule * sizes + size;
+    std::copy(order.begin(), order.end(), result_.order.begin() + point * result_.most);
+    for (Index c = 0; c < retrained.cols; ++c)
+      for (Index j = 0; j < retrained.rows; ++j)
+        result_.retrained[((point * nonzeros + c / result_.m) * result_.most + j) * result_.m +
+                          c % result_.m] = retrained(j, c);
+  }
+  void compensated(Index, Index, const Indices&, ConstBlock) override {}
+
+ private:
+  const Grid& grid_;
+  PrunePathResult& result_;
+};
+
+}  // namespace
+
+PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
+                           const Poll& poll) {
+  const Interruptible interruptible(poll);
+  check::view("X", x);
+  check::view("y", y);
+  check::view("covariance", inputs.covariance);
+  check::view("curvature", inputs.curvature);
+  check::view("truth", inputs.truth);
+  const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
+                        std::max(grid.ridge, grid.retrain_ridge));
+  check_grid(grid, x.cols);
+  if (grid.compensate)
+    check::fail(
+        "compensate must be false in prune_path, got true: compensate each pruned model by itself");
+  if (inputs.curvature.size != 0) check::same("curvature", x.cols, inputs.curvature.size);
+  check::finite("curvature", inputs.curvature);
+  check::not_negative("curvature", inputs.curvature);
+  if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end()) {
+    if (inputs.truth.rows != static_cast<Index>(grid.sizes.size()) ||
+        inputs.truth.cols < grid.sizes.back())
+      check::fail("truth must have, for the rule oracle, shape (", grid.sizes.size(), ", ", x.cols,
+                  "), got (", inputs.truth.rows, ", ", inputs.truth.cols, ")");
+    check::finite("truth", inputs.truth);
+  }
+  PrunePathResult result;
+  result.p = x.cols;
+  result.m = y.cols;
+  for (const Index s : grid.nonzeros)
+    if (s <= grid.sizes.back()) result.most = s;
+  StoringSink sink(grid, result);
+  Grid scaled = grid;
+  scaled.ridge = data.ridge(grid.ridge);
+  scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
+  try {
+    GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll,
+                  data.target_units());
+  } catch (const check::NanScores&) {
+    check::unsolved();
+  }
+  for (auto* models : {&result.dense, &result.retrained})
+    for (auto model = models->begin(); model != models->end(); model += result.m)
+      for (Index t = 0; t < result.m; ++t) model[t] = data.unscaled(model[t], t);
+  check::solved(result.dense);
+  check::solved(result.retrained);
+  return result;
+}
+
+}  // namespace overprune

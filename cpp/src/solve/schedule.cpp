@@ -1,0 +1,223 @@
+#include "overprune/schedule.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/workers.hpp"
+#include "design.hpp"
+#include "overprune/random.hpp"
+#include "path_solver.hpp"
+#include "retraining.hpp"
+
+namespace overprune {
+
+void check_schedule(const Schedule& schedule, Index p) {
+  if (schedule.size < 1 || schedule.size > p)
+    check::fail("size must lie in [1, ", p, "], got ", schedule.size);
+  const Indices rising(schedule.nonzeros.rbegin(), schedule.nonzeros.rend());
+  if (rising.empty()) check::fail("schedule must not be empty");
+  for (std::size_t i = 0; i < rising.size(); ++i) {
+    if (rising[i] < 1 || rising[i] > schedule.size)
+      check::fail("schedule must lie in [1, ", schedule.size, "], got ", rising[i]);
+    if (i > 0 && rising[i] <= rising[i - 1])
+      check::fail("schedule must be strictly decreasing, got ", rising[i], " before ",
+                  rising[i - 1]);
+  }
+  check_rules(schedule.rules);
+  check::nonnegative("ridge", schedule.ridge);
+  check::nonnegative("retrain_ridge", schedule.retrain_ridge);
+}
+
+namespace {
+
+class ScheduleRun {
+ public:
+  ScheduleRun(const Problem& problem, const Schedule& schedule, const Trials& trials)
+      : problem_(problem),
+        schedule_(schedule),
+        trials_(trials),
+        rounds_(static_cast<Index>(schedule.nonzeros.size()) + 1),
+        points_(static_cast<Index>(schedule.rules.size()) * rounds_) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    result_.dense_risk.assign(trials.count, nan);
+    result_.pruned_risk.assign(trials.count * points_, nan);
+    result_.retrained_risk = result_.pruned_risk;
+    if (!problem.has_classes()) return;
+    result_.dense_accuracy = result_.dense_risk;
+    result_.pruned_accuracy = result_.pruned_risk;
+    result_.retrained_accuracy = result_.pruned_risk;
+  }
+
+  SimulateScheduleResult finish(const std::function<void(Index)>& monitor) {
+    if (std::find(schedule_.rules.begin(), schedule_.rules.end(), Rule::oracle) !=
+        schedule_.rules.end()) {
+      truth_.resize(schedule_.size);
+      problem_.oracle_scores(schedule_.size, truth_.data());
+    }
+    try {
+      run_tasks(trials_.count, trials_.workers, [this] { return worker(); }, monitor);
+    } catch (const check::NanScores&) {
+      check::unmeasured();
+    }
+    for (const auto* risks : {&result_.dense_risk, &result_.pruned_risk, &result_.retrained_risk})
+      for (const double risk : *risks)
+        if (std::isnan(risk)) check::unmeasured();
+    return std::move(result_);
+  }
+
+ private:
+  /// One thread's sampler and solvers, kept from trial to trial.
+  struct Worker {
+    explicit Worker(std::unique_ptr<Sampler> source) : sampler(std::move(source)) {}
+    std::unique_ptr<Sampler> sampler;
+    PathSolver path;
+    RetrainSolver retrainer;
+    std::vector<double> root_curvature, scores;
+    Buffer space, dense, pruned, retrained;
+  };
+
+  /// A model as it is judged and scored: rows of theta belong to the features of `support`.
+  struct Fitted {
+    Indices support;
+    Block theta;  // (support, m)
+  };
+
+  Task worker() {
+    auto own = std::make_shared<Worker>(make_sampler(problem_, trials_.n, trials_.design_limit));
+    return [this, own](Index i, const Poll& poll) { run_trial(i, *own, poll); };
+  }
+
+  void run_trial(Index i, Worker& worker, const Poll& poll) {
+    const auto trial = static_cast<std::uint64_t>(trials_.first + i);
+    worker.sampler->draw(trials_.seed, trial, poll);
+    const ConstMatrix response = worker.sampler->response();
+    const Design x(*worker.sampler, schedule_.size);
+    const ConstBlock y{response.data, response.rows, response.cols, response.col_stride};
+    Fitted dense{{}, worker.dense.block(schedule_.size, y.cols)};
+    for (Index j = 0; j < schedule_.size; ++j) dense.support.push_back(j);
+    worker.path.solve(x, y, {schedule_.size}, schedule_.ridge, dense.theta, nullptr, poll);
+    judge(worker, nullptr, dense.theta, &result_.dense_risk[i],
+          accuracy(result_.dense_accuracy, i));
+    worker.retrainer.start(x, y, schedule_.nonzeros.front());
+    for (std::size_t r = 0; r < schedule_.rules.size(); ++r)
+      run_rounds(schedule_.rules[r], i, i * points_ + static_cast<Index>(r) * rounds_, x, y, dense,
+                 worker, poll);
+  }
+
+  /// @param first  where round 0 of this rule and trial goes in the results
+  void run_rounds(Rule rule, Index trial, Index first, const Design& x, ConstBlock y,
+                  const Fitted& dense, Worker& worker, const Poll& poll) {
+    copy_dense(trial, first, result_.pruned_risk, result_.pruned_accuracy);
+    copy_dense(trial, first, result_.retrained_risk, result_.retrained_accuracy);
+    prepare_scores(rule, trial, x, worker, poll);
+    Fitted current = dense;
+    for (Index t = 1; t < rounds_; ++t) {
+      poll_now(poll);
+      const Index s = schedule_.nonzeros[t - 1];
+      if (rule == Rule::magnitude || rule == Rule::hessian) score(rule, current, worker);
+      const Fitted pruned = prune_to(s, current, worker);
+      current = {pruned.support, worker.retrained.block(s, y.cols)};
+      const bool whole = s == schedule_.size;  // nothing is pruned
+      if (whole)
+        copy_dense(trial, first + t, result_.pruned_risk, result_.pruned_accuracy);
+      else
+        judge(worker, pruned.support.data(), pruned.theta, &result_.pruned_risk[first + t],
+              accuracy(result_.pruned_accuracy, first + t));
+      if (whole && schedule_.retrain_ridge == schedule_.ridge) {
+        copy(pruned.theta, current.theta);
+        copy_dense(trial, first + t, result_.retrained_risk, result_.retrained_accuracy);
+        continue;
+      }
+      worker.retrainer.solve(current.support.data(), {&s, 1}, schedule_.retrain_ridge,
+                             current.theta, poll);
+      judge(worker, current.support.data(), current.theta, &result_.retrained_risk[first + t],
+            accuracy(result_.retrained_accuracy, first + t));
+    }
+  }
+
+  /// Nothing is pruned: the dense model's figures, to the last bit.
+  void copy_dense(Index trial, Index at, std::vector<double>& risk,
+                  std::vector<double>& accuracies) {
+    risk[at] = result_.dense_risk[trial];
+    if (!accuracies.empty()) accuracies[at] = result_.dense_accuracy[trial];
+  }
+
+  /// What a rule needs once a trial: the scores themselves where they do not depend on the
+  /// coefficients.
+  void prepare_scores(Rule rule, Index trial, const Design& x, Worker& worker, const Poll& poll) {
+    worker.scores.resize(schedule_.size);
+    if (rule == Rule::oracle) {
+      worker.scores = truth_;
+    } else if (rule == Rule::random) {
+      const auto stream = static_cast<std::uint64_t>(trials_.first + trial);
+      uniform({trials_.seed, stream, Purpose::scores}, 0, schedule_.size, worker.scores.data());
+    } else if (rule == Rule::hessian) {
+      worker.root_curvature.resize(schedule_.size);
+      if (const auto* known = problem_.curvature(); known && !trials_.sample_curvature)
+        for (Index j = 0; j < schedule_.size; ++j)
+          worker.root_curvature[j] = std::sqrt((*known)[j]);
+      else
+        root_sample_curvature(x, worker.space, poll, worker.root_curvature.data());
+    }
+  }
+
+  /// Scores of the survivors, one a feature.
+  void score(Rule rule, const Fitted& model, Worker& worker) const {
+    const Index count = static_cast<Index>(model.support.size());
+    std::vector<double> curvature, scores(count);
+    if (rule == Rule::hessian)
+      for (const Index feature : model.support) curvature.push_back(worker.root_curvature[feature]);
+    const ConstBlock theta = model.theta;
+    rank_scores({theta.data, count, theta.cols, 1, theta.ld}, vector_view(curvature),
+                vector_view(scores));
+    for (Index i = 0; i < count; ++i) worker.scores[model.support[i]] = scores[i];
+  }
+
+  /// The s survivors of largest score, in falling order; of equal scores the first feature wins.
+  Fitted prune_to(Index s, const Fitted& model, Worker& worker) const {
+    std::vector<double> eligible(schedule_.size, -std::numeric_limits<double>::infinity());
+    Indices row(schedule_.size);
+    for (std::size_t i = 0; i < model.support.size(); ++i) {
+      eligible[model.support[i]] = worker.scores[model.support[i]];
+      row[model.support[i]] = static_cast<Index>(i);
+    }
+    Fitted pruned{top_k_order(vector_view(eligible), s), worker.pruned.block(s, model.theta.cols)};
+    for (Index c = 0; c < model.theta.cols; ++c)
+      for (Index i = 0; i < s; ++i) pruned.theta(i, c) = model.theta(row[pruned.support[i]], c);
+    return pruned;
+  }
+
+  static double* accuracy(std::vector<double>& values, Index at) {
+    return values.empty() ? nullptr : &values[at];
+  }
+
+  /// @param support  null: the first features
+  static void judge(Worker& worker, const Index* support, ConstBlock theta, double* risk,
+                    double* accuracy) {
+    worker.sampler->evaluate(
+        {support, theta.rows, {theta.data, theta.rows, theta.cols, 1, theta.ld}}, risk, accuracy);
+  }
+
+  const Problem& problem_;
+  const Schedule& schedule_;
+  const Trials& trials_;
+  Index rounds_, points_;
+  std::vector<double> truth_;  // (size), only for the oracle rule
+  SimulateScheduleResult result_;
+};
+
+}  // namespace
+
+SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
+                                         const Trials& trials,
+                                         const std::function<void(Index done)>& monitor) {
+  check_schedule(schedule, problem.features());
+  check_trials(trials);
+  return ScheduleRun(problem, schedule, trials).finish(monitor);
+}
+
+}  // namespace overprune

@@ -1,0 +1,204 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/table.hpp"
+#include "problem/covariance.hpp"
+#include "theory/rounds/rounds.hpp"
+
+namespace overprune::theory {
+namespace {
+
+/// As many features as samples: the risk is infinite, and later rounds, which depend on it only
+/// through the noise being far above the signal, follow a neighbour with this share of its samples
+/// left.
+constexpr double kNoShare = 1e-9;
+/// Equations with a smaller ratio of pivots are those of rounds that repeat one another up to
+/// rounding.
+constexpr double kRepeats = 1e-11;
+
+SmallMatrix product(bool transpose, const SmallMatrix& a, const SmallMatrix& b) {
+  SmallMatrix c(transpose ? a.cols() : a.rows(), b.cols());
+  multiply(transpose, a.block(), b.block(), 0.0, c.block());
+  return c;
+}
+
+SmallMatrix transposed(const SmallMatrix& a) {
+  SmallMatrix b(a.cols(), a.rows());
+  for (Index j = 0; j < a.cols(); ++j)
+    for (Index i = 0; i < a.rows(); ++i) b(j, i) = a(i, j);
+  return b;
+}
+
+SmallMatrix part(const SmallMatrix& from, Index row, Index col, Index rows, Index cols) {
+  SmallMatrix to(rows, cols);
+  for (Index j = 0; j < cols; ++j)
+    for (Index i = 0; i < rows; ++i) to(i, j) = from(row + i, col + j);
+  return to;
+}
+
+void put(const SmallMatrix& from, Index row, Index col, SmallMatrix& to) {
+  for (Index j = 0; j < from.cols(); ++j)
+    for (Index i = 0; i < from.rows(); ++i) to(row + i, col + j) = from(i, j);
+}
+
+/// R with R'R = the symmetric matrix, whose negative eigenvalues are rounding errors.
+SmallMatrix symmetric_root(SmallMatrix matrix) {
+  const Index m = matrix.rows();
+  std::vector<double> values(m);
+  if (m == 1) {
+    matrix(0, 0) = std::sqrt(std::max(matrix(0, 0), 0.0));
+    return matrix;
+  }
+  kernels::active().symmetric_eigen(m, matrix.block().data, m, values.data());
+  SmallMatrix root(m, m);
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < m; ++j)
+      for (Index v = 0; v < m; ++v)
+        root(i, j) += std::sqrt(std::max(values[v], 0.0)) * matrix(i, v) * matrix(j, v);
+  return root;
+}
+
+}  // namespace
+
+double SmallMatrix::trace() const {
+  double sum = 0.0;
+  for (Index i = 0; i < rows_; ++i) sum += (*this)(i, i);
+  return sum;
+}
+
+void SmallMatrix::add(double factor, const SmallMatrix& other) {
+  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += factor * other.values_[i];
+}
+
+void Forms::add(double factor, const Forms& other) {
+  first.add(factor, other.first);
+  second.add(factor, other.second);
+  first_trace += factor * other.first_trace;
+  second_trace += factor * other.second_trace;
+  pruned += factor * other.pruned;
+}
+
+Evolution::Evolution(double n, const SmallMatrix& noise, const SmallMatrix& signal,
+                     const SmallMatrix& error, double share, const SmallMatrix& overlap)
+    : n_(n), noise_(noise), signal_(signal) {
+  append(risk_of(error, share), overlap);
+}
+
+/// Omega_tt, symmetric: error / share; notes its trace, or that it diverges.
+SmallMatrix Evolution::risk_of(const SmallMatrix& error, double share) {
+  const Index m = targets();
+  const bool diverges = share < kNoShare && error.trace() > 0.0;
+  SmallMatrix own(m, m);
+  for (Index j = 0; j < m; ++j)
+    for (Index i = 0; i < m; ++i)
+      own(i, j) = 0.5 * (error(i, j) + error(j, i)) / std::max(share, kNoShare);
+  round_.risk = diverges ? std::numeric_limits<double>::infinity() : std::max(own.trace(), 0.0);
+  return own;
+}
+
+/// Takes Omega_tt, and Omega_lt from the rho of the round.
+void Evolution::append(SmallMatrix own, const SmallMatrix& overlap) {
+  const Index m = targets(), before = rounds_ * m;
+  SmallMatrix omega(before + m, before + m), overlaps(before + m, m);
+  put(omega_, 0, 0, omega);
+  put(overlap_, 0, 0, overlaps);
+  put(overlap, before, 0, overlaps);
+  SmallMatrix conditional = own;
+  if (before > 0) {
+    const SmallMatrix cross = product(false, omega_, round_.rho);
+    put(cross, 0, before, omega);
+    for (Index j = 0; j < m; ++j)
+      for (Index i = 0; i < before; ++i) omega(before + j, i) = cross(i, j);
+    conditional.add(-1.0, product(true, round_.rho, cross));
+  }
+  // What the noise of the draws made negative is no variance: Omega stays that of the residuals
+  // drawn.
+  own.add(-1.0, conditional);
+  round_.root = symmetric_root(std::move(conditional));
+  own.add(1.0, product(true, round_.root, round_.root));
+  put(own, before, before, omega);
+  omega_ = std::move(omega);
+  overlap_ = std::move(overlaps);
+  for (Index i = 0; i < m * m; ++i) round_.root.block().data[i] /= std::sqrt(n_);
+  ++rounds_;
+}
+
+/// The linear equations of (rho, c):
+///
+///     E e'Q (u + e rho - w c)        = (1 - b) Omega c + b Omega rho
+///     N + E (e - w)'Q (u + e rho - w c) - E (u_l - u)'u = Omega rho,
+///
+/// each row and unknown in units of its round's residual.
+void Evolution::solve(const Forms& forms, double b) {
+  const Index m = targets(), k = rounds_ * m;
+  const SmallMatrix& G = forms.first;
+  const Index u = 0, e = m, w = m + k;
+  SmallMatrix A(2 * k, 2 * k), right(2 * k, m), x(2 * k, m);
+  std::vector<double> unit(k);
+  for (Index i = 0; i < k; ++i) unit[i] = omega_(i, i) > 0.0 ? std::sqrt(omega_(i, i)) : 1.0;
+  for (Index i = 0; i < k; ++i) {
+    for (Index j = 0; j < k; ++j) {
+      const double scale = 1.0 / (unit[i] * unit[j]), omega = omega_(i, j);
+      A(i, j) = scale * (b * omega - G(e + i, e + j));
+      A(i, k + j) = scale * ((1.0 - b) * omega + G(e + i, w + j));
+      A(k + i, j) = scale * (omega - G(e + i, e + j) + G(w + i, e + j));
+      A(k + i, k + j) = scale * (G(e + i, w + j) - G(w + i, w + j));
+    }
+    for (Index j = 0; j < m; ++j) {
+      right(i, j) = G(e + i, u + j) / unit[i];
+      right(k + i, j) =
+          (noise_(i % m, j) + G(e + i, u + j) - G(w + i, u + j) - overlap_(i, j)) / unit[i];
+    }
+  }
+  // Rounds that repeat one another, or leave nothing unexplained, make the equations singular but
+  // consistent.
+  double condition = 1.0;
+  kernels::active().min_norm(2 * k, 2 * k, m, A.block().data, 2 * k, right.block().data, 2 * k,
+                             kRepeats, x.block().data, 2 * k, &condition);
+  round_.rho = part(x, 0, 0, k, m);
+  round_.c = part(x, k, 0, k, m);
+  for (Index j = 0; j < m; ++j)
+    for (Index i = 0; i < k; ++i) {
+      round_.rho(i, j) /= unit[i];
+      round_.c(i, j) /= unit[i];
+    }
+}
+
+void Evolution::advance(const Forms& forms) {
+  const Index m = targets(), k = rounds_ * m;
+  const bool full = forms.first_trace >= n_ && forms.second_trace >= n_;
+  const double b = full ? 1.0 - kNoShare : forms.first_trace / n_;
+  solve(forms, b);
+  // u_t = Q Z a but for its new noise.
+  SmallMatrix a(m + 2 * k, m);
+  for (Index j = 0; j < m; ++j) {
+    a(j, j) = 1.0;
+    for (Index i = 0; i < k; ++i) {
+      a(m + i, j) = round_.rho(i, j);
+      a(m + k + i, j) = -round_.c(i, j);
+    }
+  }
+  const double B = forms.second_trace / n_;
+  SmallMatrix overlap = transposed(product(false, part(forms.first, 0, 0, m, m + 2 * k), a));
+  SmallMatrix error = noise_;
+  error.add(1.0, signal_);
+  for (Index j = 0; j < m; ++j)
+    for (Index i = 0; i < m; ++i) error(i, j) -= overlap(i, j) + overlap(j, i);
+  error.add(1.0, product(true, a, product(false, forms.second, a)));
+  error.add(-B, product(true, round_.rho, product(false, omega_, round_.rho)));
+  overlap.add(-1.0, signal_);
+  append(risk_of(error, full ? 0.0 : 1.0 - B), overlap);
+}
+
+void Evolution::repeat() {
+  const Index m = targets(), before = (rounds_ - 1) * m;
+  SmallMatrix rho(before + m, m), c(before + m, m);
+  for (Index j = 0; j < m; ++j) rho(before + j, j) = 1.0;
+  put(round_.c, 0, 0, c);
+  round_.rho = std::move(rho);
+  round_.c = std::move(c);
+  append(part(omega_, before, before, m, m), part(overlap_, before, 0, m, m));
+}
+
+}  // namespace overprune::theory

@@ -1,0 +1,278 @@
+// Gaussian paths of single coordinates, for iterative pruning of independent features.
+//
+// A path is the sequence e_0, e_1, ... of one coordinate that survives. The latest field f = u + e
+// - sum c w is Gaussian given the path before it, so its survival and its truncated moments are
+// exact; only then is it drawn, from its law given survival, and the path's weight multiplied by
+// the probability of surviving. No path is lost, thresholds keep exactly the expected number, and a
+// schedule of one round needs no draws at all.
+//
+// Where the signal is far above the noise, coordinates that survive all rounds are left out of u
+// (see Remainder): of their fields what is beyond u is kept.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "base/pace.hpp"
+#include "theory/remainder.hpp"
+#include "theory/rounds/rounds.hpp"
+
+namespace overprune::theory {
+
+inline double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
+inline double density(double x) { return std::exp(-0.5 * x * x) * 0.3989422804014327; }
+
+/// x with P(h > x) = p for standard normal h, to about 1e-10: a rational starting point (Abramowitz
+/// and Stegun, 26.2.23) and one step of Halley's method.
+inline double upper_quantile(double p) {
+  if (p > 0.5) return -upper_quantile(1.0 - p);
+  const double t = std::sqrt(-2.0 * std::log(p));
+  const double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                           (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  const double step = (upper_tail(x) - p) / density(x);
+  return x + step / (1.0 - 0.5 * x * step);
+}
+
+/// Moments of a standard normal z where mean + deviation z lies outside [-T, T].
+struct Outside {
+  double below, above;  // probabilities of either side
+  double first, second;
+
+  Outside(double mean, double deviation, double T) {
+    const double low = (-T - mean) / deviation, high = (T - mean) / deviation;
+    below = upper_tail(-low);
+    above = upper_tail(high);
+    const double at_low = density(low), at_high = density(high);
+    first = at_high - at_low;
+    second = below + above + (std::isfinite(high) ? high * at_high - low * at_low : 0.0);
+  }
+  double probability() const { return below + above; }
+  /// z given that it survives, by a uniform number.
+  double draw(double uniform) const {
+    const double rank = uniform * probability();
+    return rank < below ? -upper_quantile(rank) : upper_quantile(probability() - rank);
+  }
+};
+
+/// The Gaussian paths of one set of draws, at one round of the schedule.
+class Paths {
+ public:
+  /// @param certain  (atoms) those that are left out of u
+  Paths(const ScheduleAtoms& atoms, const std::vector<char>& certain, const Indices& points,
+        Index rounds, Evolution evolution)
+      : atoms_(atoms),
+        certain_(certain),
+        points_(points),
+        rounds_(rounds),
+        evolution_(std::move(evolution)) {
+    Pace pace;
+    for (std::size_t a = 0; a < atoms.size(); ++a)
+      for (Index j = 0; j < points[a]; ++j, pace(4)) {
+        mean_.push_back(signal(a));
+        weight_.push_back(atoms.count[a] / static_cast<double>(points[a]));
+      }
+    memory_.assign(mean_.size(), 0.0);
+    past_.assign(mean_.size() * 2 * static_cast<std::size_t>(rounds), 0.0);
+    widen();
+  }
+
+  const Evolution& evolution() const { return evolution_; }
+
+  /// The t with sum P(|f| > t ratio) = s: Newton on a logarithmic scale, where the rarer of
+  /// survival and loss is nearly linear at either end, with bisection where Newton leaves the
+  /// bracket.
+  /// @param ratio  (atoms) threshold of |f| for t = 1
+  double threshold(const std::vector<double>& ratio, double s, const Poll& poll) const {
+    double total = 0.0, high = 0.0;
+    each_path([&](std::size_t i, std::size_t a, Index) {
+      total += weight_[i];
+      if (!certain_[a]) high = std::max(high, (std::abs(mean_[i]) + 9.0 * deviation_) / ratio[a]);
+    });
+    if (high == 0.0) return 0.0;
+    const bool rare = s <= 0.5 * total;
+    double low = high * 1e-30, t = high * 0.1, last = 0.0;
+    for (int iteration = 0; iteration < 200; ++iteration) {
+      poll_now(poll);
+      double number = 0.0, slope = 0.0;
+      each_path([&](std::size_t i, std::size_t a, Index) {
+        const double T = limit(ratio, t, a);
+        const double below = (-T - mean_[i]) / deviation_, above = (T - mean_[i]) / deviation_;
+        const double survives = upper_tail(-below) + upper_tail(above);
+        number += weight_[i] * (rare ? survives : 1.0 - survives);
+        slope += weight_[i] * T / deviation_ * (density(below) + density(above));
+      });
+      const double value = std::log(number / (rare ? s : total - s)) * (rare ? 1.0 : -1.0);
+      if (std::abs(value) < 1e-13) break;
+      (value > 0.0 ? low : high) = t;
+      const double step = value * number / slope, next = t * std::exp(step);
+      const bool newton =
+          next > low && next < high && !(std::abs(value) > 0.5 * last && last > 0.0);
+      last = newton ? std::abs(value) : 0.0;
+      t = newton ? next : std::sqrt(low) * std::sqrt(high);
+      if (high <= low * (1.0 + 4.0 * std::numeric_limits<double>::epsilon())) break;
+    }
+    return t;
+  }
+
+  /// Expected survivors of each atom.
+  std::vector<double> survivors(const std::vector<double>& ratio, double t) const {
+    std::vector<double> result(atoms_.size(), 0.0);
+    each_path([&](std::size_t i, std::size_t a, Index) {
+      result[a] += weight_[i] * Outside(mean_[i], deviation_, limit(ratio, t, a)).probability();
+    });
+    return result;
+  }
+
+  /// Atoms that were held to be certain and are not.
+  std::vector<char> lost(const std::vector<double>& ratio, double t) const {
+    std::vector<char> found(atoms_.size(), 0);
+    each_path([&](std::size_t i, std::size_t a, Index) {
+      const double field = std::abs(mean_[i] + left_out(a));
+      if (certain_[a] && !(field - kBeyond * deviation_ > t * ratio[a])) found[a] = 1;
+    });
+    return found;
+  }
+
+  /// The sums over the survivors of the next round, which regularises by tau.
+  /// @param field_tau  of the round that the field belongs to
+  Forms forms(const std::vector<double>& ratio, double t, double field_tau, double tau) const {
+    const Index r = evolution_.rounds(), columns = 1 + 2 * r;
+    Forms total(columns);
+    SmallMatrix own(columns, columns);
+    std::vector<double> constant(columns), sums(columns);
+    std::size_t i = 0;
+    Pace pace;
+    for (std::size_t a = 0; a < atoms_.size(); ++a) {
+      const double lam = atoms_.eigenvalue[a], u = signal(a), known = left_out(a);
+      const double g = lam / (lam + tau), gf = lam / (lam + field_tau),
+                   df = field_tau / (lam + field_tau);
+      own = SmallMatrix(columns, columns);
+      std::fill(sums.begin(), sums.end(), 0.0);
+      double number = 0.0;
+      total.pruned += atoms_.count[a] * u * u;
+      for (Index j = 0; j < points_[a]; ++j, ++i) {
+        pace(64);
+        const Outside z(mean_[i], deviation_, limit(ratio, t, a));
+        const double M0 = weight_[i] * z.probability(), M1 = weight_[i] * z.first * deviation_,
+                     M2 = weight_[i] * z.second * deviation_ * deviation_;
+        if (M0 == 0.0) continue;
+        number += M0;
+        // f = mean + y, and u_t = gf f for the survivors: (gf f - u)^2 less u^2. What is left out
+        // is shrunk, too.
+        const double mean = mean_[i], shrunk = gf * mean - df * known;
+        total.pruned +=
+            (shrunk - 2.0 * u) * shrunk * M0 + 2.0 * (shrunk - u) * gf * M1 + gf * gf * M2;
+        // Z = constant + y (0 ... 1 ... df): e_t = f + memory - u, w_t = memory + df f.
+        constant[0] = u;
+        for (Index l = 0; l + 1 < r; ++l) {
+          constant[1 + l] = e(i, l);
+          constant[1 + r + l] = w(i, l);
+        }
+        const Index last_e = r, last_w = 2 * r;
+        constant[last_e] = mean + memory_[i] - u;
+        constant[last_w] = memory_[i] + df * (mean + known);
+        for (Index q = 0; q < columns; ++q)
+          for (Index p = 0; p <= q; ++p) own(p, q) += M0 * constant[p] * constant[q];
+        for (Index p = 0; p < columns; ++p) {
+          own(std::min(p, last_e), std::max(p, last_e)) += M1 * constant[p];
+          own(std::min(p, last_w), std::max(p, last_w)) += M1 * df * constant[p];
+        }
+        own(last_e, last_e) += M1 * constant[last_e] + M2;
+        own(last_w, last_w) += M1 * df * constant[last_w] + M2 * df * df;
+        own(last_e, last_w) += M2 * df;
+        if (known == 0.0) continue;
+        for (Index p = 0; p < columns; ++p) sums[p] += M0 * constant[p];
+        sums[last_e] += M1;
+        sums[last_w] += M1 * df;
+      }
+      for (Index q = 0; q < columns; ++q)
+        for (Index p = 0; p < q; ++p) own(q, p) = own(p, q);
+      total.first.add(g, own);
+      total.second.add(g * g, own);
+      const double bias = -tau / (lam + tau) * known;  // Q u - u of a survivor
+      for (Index p = 0; p < columns && bias != 0.0; ++p) {
+        total.first(p, 0) += bias * sums[p];
+        total.second(p, 0) += bias * g * sums[p];
+        total.second(0, p) += bias * g * sums[p];
+      }
+      total.second(0, 0) += bias * bias * number;
+      total.first_trace += g * number;
+      total.second_trace += g * g * number;
+    }
+    return total;
+  }
+
+  /// Goes on to the next round: draws the fields of the survivors and their law in the next.
+  /// @param uniform  uniform(a, j, points) in (0, 1) of path j among those of atom a
+  template <class Uniform>
+  void advance(const std::vector<double>& ratio, double t, double field_tau, const Forms& forms,
+               const Uniform& uniform) {
+    const Index r = evolution_.rounds();
+    evolution_.advance(forms);
+    if (r == rounds_) return;
+    const Round& next = evolution_.latest();
+    each_path([&](std::size_t i, std::size_t a, Index j) {
+      const double u = signal(a);
+      const Outside z(mean_[i], deviation_, limit(ratio, t, a));
+      weight_[i] *= z.probability();
+      if (weight_[i] < 1e-300) {
+        weight_[i] = mean_[i] = memory_[i] = 0.0;
+        return;
+      }
+      const double field = mean_[i] + deviation_ * z.draw(uniform(a, j, points_[a]));
+      e(i, r - 1) = field + memory_[i] - u;
+      w(i, r - 1) =
+          memory_[i] + field_tau / (atoms_.eigenvalue[a] + field_tau) * (field + left_out(a));
+      double mean = u, memory = 0.0;
+      for (Index l = 0; l < r; ++l) {
+        mean += next.rho(l, 0) * e(i, l);
+        memory += next.c(l, 0) * w(i, l);
+      }
+      mean_[i] = mean - memory;
+      memory_[i] = memory;
+    });
+    widen();
+  }
+
+ private:
+  template <class Body>
+  void each_path(const Body& body) const {
+    std::size_t i = 0;
+    Pace pace;
+    for (std::size_t a = 0; a < points_.size(); ++a)
+      for (Index j = 0; j < points_[a]; ++j, ++i, pace(64)) body(i, a, j);
+  }
+
+  double signal(std::size_t a) const { return certain_[a] ? 0.0 : atoms_.signal[a]; }    // u'
+  double left_out(std::size_t a) const { return certain_[a] ? atoms_.signal[a] : 0.0; }  // u - u'
+  /// The smallest |f| of a survivor.
+  double limit(const std::vector<double>& ratio, double t, std::size_t a) const {
+    return certain_[a] ? 0.0 : t * ratio[a];
+  }
+
+  /// A law without noise gets a little, so that equal scores survive in equal shares.
+  void widen() {
+    double largest = 1e-150;
+    for (const double mean : mean_) largest = std::max(largest, 1e-10 * std::abs(mean));
+    deviation_ = std::max(evolution_.latest().root(0, 0), largest);
+  }
+
+  double& e(std::size_t i, Index l) { return past_[i * 2 * rounds_ + l]; }
+  double& w(std::size_t i, Index l) { return past_[i * 2 * rounds_ + rounds_ + l]; }
+  double e(std::size_t i, Index l) const { return past_[i * 2 * rounds_ + l]; }
+  double w(std::size_t i, Index l) const { return past_[i * 2 * rounds_ + rounds_ + l]; }
+
+  const ScheduleAtoms& atoms_;
+  const std::vector<char>& certain_;
+  Indices points_;  // (atoms) paths of each
+  Index rounds_;    // of pruning
+  Evolution evolution_;
+  double deviation_ = 1.0;                      // of f given the path
+  std::vector<double> mean_, memory_, weight_;  // of f less what is left out; sum c w; of the path
+  std::vector<double> past_;                    // e_0, e_1, ..., w_0, w_1, ...
+};
+
+}  // namespace overprune::theory

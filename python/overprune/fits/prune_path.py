@@ -1,0 +1,314 @@
+"""One data set, the whole grid: train on the first k features, prune to s, retrain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .. import _validation as check
+from .._provenance import describe
+from .._table import Grid
+from .._validation import FloatArray, IntArray
+from ..problems.problem import Problem
+from .least_squares import as_data
+from .pruning import as_curvature
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class PrunePath:
+    """Models of a whole grid fitted to one data set; what `prune_path` returns.
+
+    Attributes
+    ----------
+    dense : ndarray of shape (len(sizes), p) or (len(sizes), p, m)
+        The trained models, zero from feature k on.
+    rank : ndarray of int of shape (len(sizes),)
+        Numerical rank of ``X[:, :k]``: how many singular values are above ``max(n, k) * 2.2e-16``
+        of the largest, as in numpy. All models, dense and retrained, are solved by it. With ridge >
+        0 it is k.
+    condition : ndarray of shape (len(sizes),)
+        Estimate of the condition number of the factor each size was solved with.
+    sizes, nonzeros, rules
+        The grid.
+    """
+
+    def __init__(self, grid: Grid[int], single: bool, found: dict[str, Any]) -> None:
+        self._grid, self._single = grid, single
+        self._dense: FloatArray = found["dense"]
+        self._order: IntArray = found["order"]
+        self._retrained: FloatArray | None = found.get("retrained")
+        self.sizes, self.nonzeros, self.rules = grid.sizes, grid.nonzeros, grid.rules
+        self.dense = self._target_axis(self._dense)
+        self.rank = np.asarray(found["rank"], dtype=np.int64)
+        self.condition = np.asarray(found["condition"], dtype=np.float64)
+
+    def _target_axis(self, theta: FloatArray) -> FloatArray:
+        return theta[..., 0] if self._single else theta
+
+    def _point(self, rule: str, size: int, nonzeros: int) -> tuple[int, int, int]:
+        """Positions of a grid point; ValueError names the axis it is not on."""
+        r = _position("rule", rule, self.rules)
+        k = _position("size", size, self.sizes)
+        s = _position("nonzeros", nonzeros, self.nonzeros)
+        if nonzeros > size:
+            raise ValueError(f"nonzeros must be at most the size {size}, got {nonzeros}")
+        return r, k, s
+
+    def support(self, rule: str, size: int, nonzeros: int) -> IntArray:
+        """Indices of the features kept, ascending; ValueError for a point that is not on the grid."""
+        r, k, _ = self._point(rule, size, nonzeros)
+        return np.sort(self._order[r, k, :nonzeros])
+
+    def pruned(self, rule: str, size: int, nonzeros: int) -> FloatArray:
+        """The trained model with all but its support set to zero, (p,) or (p, m); errors as
+        `support`."""
+        keep = self.support(rule, size, nonzeros)
+        dense = self._dense[self.sizes.index(size)]
+        theta = np.zeros_like(dense)
+        theta[keep] = dense[keep]
+        return self._target_axis(theta)
+
+    def retrained(self, rule: str, size: int, nonzeros: int) -> FloatArray:
+        """The model trained again on the support, (p,) or (p, m); errors as `support`."""
+        if self._retrained is None:
+            raise ValueError("retrained needs a path made with retrain=True")
+        r, k, s = self._point(rule, size, nonzeros)
+        theta = np.zeros_like(self._dense[0])
+        theta[self._order[r, k, :nonzeros]] = self._retrained[r, k, s, :nonzeros]
+        return self._target_axis(theta)
+
+    def models(self, rule: str, size: int) -> tuple[IntArray, FloatArray, FloatArray | None]:
+        """All models of one rule and size, on the features that they use; ValueError as `support`.
+
+        Parameters
+        ----------
+        rule : str
+        size : int
+            A point of the grid.
+
+        Returns
+        -------
+        order : ndarray of int of shape (c,)
+            The features by falling score; c is the largest number of nonzeros that is at most the
+            size.
+        pruned : ndarray of shape (A, c) or (A, c, m)
+            Coefficients in that order, zero from the s-th on, for the A numbers of nonzeros up to
+            the size.
+        retrained : ndarray of the same shape, or None where the path was made with retrain=False
+
+        Examples
+        --------
+        >>> import overprune as op
+        >>> path = op.prune_path([[1.0, 0.0], [0.0, 2.0]], [1.0, 6.0], sizes=[2], nonzeros=[1, 2])
+        >>> path.models("magnitude", 2)[:2]
+        (array([1, 0]), array([[3., 0.],
+               [3., 1.]]))
+        """
+        r, k = _position("rule", rule, self.rules), _position("size", size, self.sizes)
+        counts = [s for s in self.nonzeros if s <= size]
+        most = counts[-1] if counts else 0
+        order = self._order[r, k, :most]
+        kept = np.arange(most) < np.array(counts, dtype=np.int64)[:, None]
+        pruned = self._target_axis(np.where(kept[..., None], self._dense[k, order], 0.0))
+        if self._retrained is None:
+            return order, pruned, None
+        return order, pruned, self._target_axis(self._retrained[r, k, : len(counts), :most])
+
+    def risk(self, problem: Problem, *, stream: int = 0) -> xr.Dataset:
+        """Measure all models by a problem's risk.
+
+        Parameters
+        ----------
+        problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+            With as many features as X has columns.
+        stream : int, default 0
+            For a DataProblem with random features: the trial whose features X was made with.
+
+        Returns
+        -------
+        xarray.Dataset
+            The table of `simulate` without its trial dimension.
+
+        Raises
+        ------
+        ValueError
+            If the problem has another number of features or targets.
+        """
+        if not isinstance(problem, Problem):
+            raise TypeError(
+                f"problem must be a problem of this package, got {type(problem).__name__}"
+            )
+        p, m = self._dense.shape[1:]
+        if (problem.p, problem.targets) != (p, m):
+            raise ValueError(
+                f"problem must have {p} features and {m} target(s) as the path has, "
+                f"got {problem.p} and {problem.targets}"
+            )
+        judge = problem.judge(stream)
+
+        def block(n: int, ridge: float) -> dict[str, FloatArray]:
+            measured = judge(self.dense)
+            quantities = {f"dense_{name}": values for name, values in measured.items()}
+            stages = {"pruned": self.pruned} | (
+                {} if self._retrained is None else {"retrained": self.retrained}
+            )
+            shape = (len(self.rules), len(self.sizes), len(self.nonzeros))
+            for stage, models in stages.items():
+                quantities |= {f"{stage}_{name}": np.full(shape, np.nan) for name in measured}
+                for r, k, s in np.ndindex(*shape):
+                    if self.nonzeros[s] > self.sizes[k]:
+                        continue
+                    found = judge(models(self.rules[r], self.sizes[k], self.nonzeros[s]))
+                    for name, value in found.items():
+                        quantities[f"{stage}_{name}"][r, k, s] = value
+            return quantities
+
+        attributes = {"stream": str(check.seed(stream, "stream")), **describe(problem)}
+        return self._grid.table("prune_path", block, attributes)
+
+
+def _position(name: str, value: Any, axis: tuple[Any, ...]) -> int:
+    kinds = (str,) if isinstance(axis[0], str) else (int, np.integer)
+    if not isinstance(value, kinds) or isinstance(value, bool) or value not in axis:
+        expected = ", ".join(str(v) for v in axis)
+        raise ValueError(f"{name} must be one of {expected}; got {check.shown(value)}")
+    return axis.index(value)
+
+
+def prune_path(
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    sizes: Sequence[int],
+    nonzeros: Sequence[int],
+    *,
+    rules: Sequence[str] = ("magnitude",),
+    retrain: bool = True,
+    ridge: float = 0.0,
+    retrain_ridge: float = 0.0,
+    curvature: npt.ArrayLike | None = None,
+    truth: npt.ArrayLike | None = None,
+    seed: int = 0,
+    stream: int = 0,
+) -> PrunePath:
+    """Train, prune and retrain over a whole grid on one data set, with all factors shared.
+
+    For every k of `sizes`: least squares on the first k columns; for every rule and s of
+    `nonzeros`: the s features with the largest scores, and least squares again on them. `simulate`
+    is: sample, prune_path, risk, for every trial.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, p)
+        As in `least_squares`: data frames and sparse matrices, too.
+    y : array_like of shape (n,) or (n, m)
+        With several targets a feature's size is the l2 norm of its row of theta.
+    sizes : sequence of int
+        Strictly increasing in [1, p].
+    nonzeros : sequence of int
+        Strictly increasing in [1, p]; points with nonzeros > size are left out.
+    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    retrain : bool, default True
+    ridge, retrain_ridge : float, default 0.0
+        Of the first and of the second training, as in `least_squares`.
+    curvature : array_like of shape (p,), optional
+        Sigma_ii for "hessian" (and "oracle"); by default ``(X * X).mean(axis=0)``.
+    truth : array_like of shape (p,), (p, m) or (len(sizes), p), optional
+        beta, for "oracle", whose scores are ``beta_i**2 Sigma_ii``; (p,) with several targets: the
+        norms of its rows; (len(sizes), p): row i is for size i.
+    seed, stream : int, default 0
+        In [0, 2**64), for "random": trial number `stream` of a simulation with that seed has the
+        same supports.
+
+    Returns
+    -------
+    PrunePath
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not real and finite, shapes do not match, the grid is out of range, a rule is
+        unknown, a curvature is negative or "oracle" is asked for without truth.
+
+    References
+    ----------
+    docs/theory.md, section 2.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([2.0, 0.1, 1.0, 0.0], op.spectra.isotropic(4), noise_std=0.1)
+    >>> X, y = problem.sample(20, seed=0)
+    >>> path = op.prune_path(X, y, sizes=[2, 4], nonzeros=[2])
+    >>> path.support("magnitude", 4, 2)
+    array([0, 2])
+    >>> path.risk(problem).retrained_risk.dims
+    ('rule', 'size', 'nonzeros')
+    """
+    design, response, single = as_data(X, y)
+    n, p = design.shape
+    ridge = check.nonnegative(ridge, "ridge")
+    grid = Grid.of(
+        p,
+        n,
+        sizes,
+        nonzeros,
+        rules=rules,
+        retrain=retrain,
+        ridge=ridge,
+        retrain_ridge=retrain_ridge,
+    )
+    weights = None if curvature is None else as_curvature(curvature, p)
+    scores = None
+    if "oracle" in grid.rules:
+        if truth is None:
+            raise ValueError('truth must be given for rule "oracle": the coefficients beta')
+        scores = _oracle_scores(truth, design, weights, len(grid.sizes), response.shape[1])
+    found = _core.prune_path(
+        design,
+        response,
+        grid.sizes,
+        grid.nonzeros,
+        grid.rules,
+        grid.retrain,
+        grid.ridge[0],
+        grid.retrain_ridge,
+        weights,
+        scores,
+        check.seed(seed),
+        check.seed(stream, "stream"),
+    )
+    return PrunePath(grid, single, found)
+
+
+def _oracle_scores(
+    truth: npt.ArrayLike, design: FloatArray, curvature: FloatArray | None, sizes: int, targets: int
+) -> FloatArray:
+    """|beta_i| sqrt(Sigma_ii), in the order of the oracle's scores, as (len(sizes), p)."""
+    p = design.shape[1]
+    beta = check.float_array(truth, "truth", ndim=(1, 2))
+    if beta.shape not in {(p,), (p, targets), (sizes, p)}:
+        raise ValueError(
+            f"truth must have shape ({p},), ({p}, {targets}) or ({sizes}, {p}), got {beta.shape}"
+        )
+    if beta.shape == (p, targets) == (sizes, p) and p > 1:
+        raise ValueError(
+            f"truth of shape ({p}, {p}) may mean one row for each feature or one for each size; "
+            "pass the l2 norms of its rows, of shape (p,), or another number of sizes"
+        )
+    norms = np.linalg.norm(beta, axis=1) if beta.shape == (p, targets) else abs(beta)
+    if curvature is None:
+        largest = abs(design).max() or 1.0  # squares of the ratio cannot overflow
+        roots = largest * np.sqrt(((design / largest) ** 2).mean(axis=0))
+    else:
+        roots = np.sqrt(curvature)
+    with np.errstate(over="ignore"):
+        scores = norms * roots
+    if not np.isfinite(scores).all():  # their order is what counts
+        scores = (norms / norms.max()) * (roots / roots.max())
+    return np.ascontiguousarray(np.broadcast_to(scores, (sizes, p)))

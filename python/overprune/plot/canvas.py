@@ -1,0 +1,51 @@
+"""pyplot that draws into files alone, whatever canvas MPLBACKEND and whatever style a matplotlibrc
+names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+
+@contextmanager
+def into_files() -> Iterator[Any]:
+    """`matplotlib.pyplot` with the canvas that needs no display; the one that there was comes back
+    after.
+
+    The figures have matplotlib's own style: a matplotlibrc may name a format or fonts that cannot
+    be had. matplotlib cannot even be imported where MPLBACKEND names a canvas that it does not
+    know, and pyplot makes no figure where it names one that is not installed: neither is asked for.
+    """
+    matplotlib = _quietly_imported()
+    earlier = matplotlib.get_backend() if "matplotlib.pyplot" in sys.modules else None
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    try:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            yield plt
+    finally:
+        if earlier is not None:
+            with suppress(ImportError, ValueError):
+                matplotlib.use(earlier)
+
+
+def _quietly_imported() -> Any:
+    """matplotlib, imported as if MPLBACKEND were not set; ImportError where its matplotlibrc is no
+    text."""
+    named = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    except UnicodeDecodeError as error:
+        raise ImportError(
+            "matplotlib cannot be imported: its matplotlibrc, in the working directory, MATPLOTLIBRC or "
+            f"~/.config/matplotlib, is not a text file in UTF-8, {error}"
+        ) from error
+    finally:
+        if named is not None:
+            os.environ["MPLBACKEND"] = named
+    return matplotlib

@@ -1,0 +1,67 @@
+"""What a simulation takes of the memory, and what there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._validation.memory import available, megabytes
+from .blocks import Work
+
+
+def room_of(limit: int | None) -> int | None:
+    """Bytes that a run may take: a limit, or where there is none what is available."""
+    return available() if limit is None else limit
+
+
+def within(work: Work, workers: int, limit: int | None) -> Work:
+    """`work`, with X drawn in blocks of columns where that many workers would not fit otherwise."""
+    room = room_of(limit)
+    if room is None or workers * max(work.memory(*cell)[1] for cell in work.cells()) <= room:
+        return work
+    return replace(work, design_limit=0)
+
+
+def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> int:
+    """How many workers, at most `workers`, fit into `limit` bytes (None: what is available) beside
+    `kept`.
+
+    Raises
+    ------
+    MemoryError
+        If not even one does.
+    """
+    room = room_of(limit)
+    if room is None:
+        return workers
+    needs = {cell: work.memory(*cell) for cell in work.cells()}
+    most = max(needs, key=lambda cell: needs[cell][1])
+    design, worker = needs[most]
+    held = f"X alone has {megabytes(design)}" if design else "X is drawn in blocks"
+    fitting = (room - kept) // worker
+    if fitting < 1:
+        source = "is free" if limit is None else "memory_limit allows"
+        raise MemoryError(
+            f"one trial at n = {work.grid.n[most[0]]}, p = {work.problem.p} takes {megabytes(worker)} "
+            f"({held}) and the results {megabytes(kept)}, more than the "
+            f"{megabytes(room)} that {source}; take fewer sizes, nonzeros, features or trials"
+        )
+    return int(min(workers, fitting))
+
+
+def describe(work: Work, workers: int) -> list[str]:
+    """A line for each n and ridge: X, one worker, their ratio, and all workers."""
+    lines = []
+    for n, ridge in work.cells():
+        design, total = work.memory(n, ridge)
+        drawn = "" if design else " drawn in blocks"
+        whole = 8 * work.grid.n[n] * work.problem.p
+        strength = work.grid.ridge[ridge]
+        head = f"n = {work.grid.n[n]}, p = {work.problem.p}" + (
+            f", ridge = {strength!r}" if strength else ""
+        )
+        lines.append(
+            f"memory at {head}: X {megabytes(whole)}{drawn}, a worker {megabytes(total)} "
+            f"({total / whole:.2f} X), {workers} {'worker' if workers == 1 else 'workers'} "
+            f"{megabytes(workers * total)}"
+        )
+    return lines

@@ -1,0 +1,180 @@
+"""How far a run is: what `overprune status` prints."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._provenance import facts_of, kind_of_problem
+from .._validation import paths as _paths
+from .store import in_use
+from .store_check import MOST_TRIALS, array_of, attributes_of, block_of, count_of, rules_of
+from .store_files import StoreDamageError, is_folder, short
+from .store_layout import ledger_layout
+from .store_tables import check_claim, check_codecs
+
+_LATEST = 2**53  # microseconds since 1970, the year 2255
+
+
+def report(directory: Path) -> list[str]:
+    """What is done, how long that took and what is left of the run in a directory, or of a lone
+    store.
+
+    Raises
+    ------
+    ValueError
+        If there is no store of a simulation, or a member of it is not what it has to be.
+    """
+    path, shown = find_store(directory), str(directory)
+    attributes, facts, members = attributes_of(path, shown)
+    _check(attributes, shown)
+    ledger = _ledger(path, shown, attributes, block_of(facts, shown), members)
+    trials = attributes["trials"]
+    done, seconds = ledger[..., 0], ledger[..., 2] / 1e6
+    total, finished = trials * ledger.shape[0] * ledger.shape[1], int(done.sum())
+    running = in_use(path, shown)
+    state = (
+        "finished"
+        if finished >= total
+        else "running"
+        if running
+        else "stopped; the same command goes on"
+    )
+    lines = [
+        f"{'run':<9}{_grid(attributes)}",
+        f"{'state':<9}{state}",
+        f"{'done':<9}{finished} of {total} trials ({finished / total:.0%}), "
+        f"{int((done > 0).sum())} of {_blocks(trials, facts['block']) * ledger[..., 0, 0].size} blocks",
+    ]
+    if finished:
+        each = float(seconds.sum()) / finished
+        lines.append(
+            f"{'took':<9}{_duration(seconds.sum())} of one core, {each * 1e3:.3g} ms a trial"
+        )
+        if finished < total:
+            lines.append(f"{'left':<9}about {_duration(each * (total - finished))} of one core")
+        lines.append(
+            f"{'began':<9}{_began(attributes)}, last block {_moment(ledger[..., 3].max() / 1e6)}"
+        )
+    return lines + _cells(attributes, done.sum(axis=-1), seconds.sum(axis=-1), trials)
+
+
+def find_store(directory: Path) -> Path:
+    """The store in the output of `overprune run`, or the directory itself."""
+    root = _paths.local(directory, "DIR")
+    for folders in (("risk.zarr", "simulate"), ("simulate",), ()):
+        path = root.joinpath(*folders)
+        if os.path.lexists(path / "ledger"):
+            for i in range(len(folders)):
+                if not is_folder(root.joinpath(*folders[: i + 1])):
+                    raise StoreDamageError(
+                        str(directory), f"{'/'.join(folders[: i + 1])} is a link"
+                    )
+            return path
+    raise ValueError(
+        f"DIR must be the output of a run or a store, got {directory}, which is neither"
+    )
+
+
+def _check(attributes: Mapping[str, Any], shown: str) -> None:
+    """Raises StoreDamageError where an attribute that is printed is missing or of another kind."""
+    try:
+        facts_of(attributes)
+        kind_of_problem(attributes)
+    except ValueError as error:
+        raise StoreDamageError(shown, f"{error} in .zattrs") from None
+    count_of(attributes.get("trials"), shown, "trials in .zattrs", 1, MOST_TRIALS)
+    if not rules_of(attributes):
+        raise StoreDamageError(
+            shown, f"rules in .zattrs must name rules, got {short(attributes.get('rules'))}"
+        )
+    for name in ("sizes", "nonzeros"):
+        if not isinstance(attributes.get(name), list) or not attributes[name]:
+            raise StoreDamageError(
+                shown, f"{name} in .zattrs must be a list, got {short(attributes.get(name))}"
+            )
+    for name in ("n", "ridge"):
+        values = attributes.get(name)
+        numbers = values if isinstance(values, list) else [values]
+        if not numbers or not all(type(value) in (int, float) for value in numbers):
+            raise StoreDamageError(
+                shown, f"{name} in .zattrs must hold numbers, got {short(values)}"
+            )
+    if not isinstance(attributes.get("seed"), str) or not attributes["seed"].isdecimal():
+        raise StoreDamageError(
+            shown, f"seed in .zattrs must be a number's digits, got {short(attributes.get('seed'))}"
+        )
+
+
+def _ledger(
+    path: Path, shown: str, attributes: Mapping[str, Any], block: int, members: Mapping[str, int]
+) -> np.ndarray[Any, Any]:
+    """All entries of the ledger, 0 where nothing is done or what is there cannot be right."""
+    import zarr
+
+    cells = [
+        len(value) if isinstance(value := attributes[name], list) else 1 for name in ("n", "ridge")
+    ]
+    check_codecs(path, shown, members)
+    _, shape, _ = array_of(path, "ledger/blocks", shown, ledger_layout(*cells))
+    check_claim(8 * int(np.prod(shape, dtype=object)), members, "ledger/blocks", shown)
+    if shape[2] * block < attributes["trials"]:
+        raise StoreDamageError(
+            shown, f"ledger/blocks/.zarray has {shape[2]} blocks of {block} trials"
+        )
+    try:
+        ledger = np.array(zarr.open_array(path / "ledger" / "blocks", mode="r", zarr_format=2)[:])
+    except Exception as error:  # whatever a codec makes of damaged bytes
+        raise StoreDamageError(shown, f"ledger/blocks cannot be read, {error}") from error
+    ledger[(ledger < 0).any(axis=-1) | (ledger[..., 0] > block) | (ledger[..., 3] > _LATEST)] = 0
+    return ledger
+
+
+def _blocks(trials: int, block: int) -> int:
+    return -(-trials // block)
+
+
+def _grid(attributes: dict[str, Any]) -> str:
+    problem = kind_of_problem(attributes)
+    lengths = {"sizes": len(attributes["sizes"]), "rules": len(rules_of(attributes))}
+    counts = [f"{n} {name if n != 1 else name.rstrip('s')}" for name, n in lengths.items()]
+    return f"{problem}, {', '.join(counts)}, {len(attributes['nonzeros'])} nonzeros, seed {attributes['seed']}"
+
+
+def _began(attributes: dict[str, Any]) -> str:
+    began = datetime.datetime.fromisoformat(facts_of(attributes)["time"])
+    return _moment(began.timestamp())
+
+
+def _moment(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds / 3600:.3g} h" if seconds < 172800 else f"{seconds / 86400:.3g} days"
+
+
+def _cells(attributes: dict[str, Any], done: Any, seconds: Any, trials: int) -> list[str]:
+    """A line for each n and ridge, where there are several."""
+    if done.size == 1:
+        return []
+    axes = [
+        value if isinstance(value, list) else [value]
+        for value in (attributes["n"], attributes["ridge"])
+    ]
+    lines = ["", f"{'n':>8}{'ridge':>12}{'trials':>16}{'time':>12}"]
+    for i, n in enumerate(axes[0]):
+        for j, ridge in enumerate(axes[1]):
+            share = f"{int(done[i, j])} of {trials}"
+            lines.append(f"{n:>8}{ridge:>12.6g}{share:>16}{_duration(float(seconds[i, j])):>12}")
+    return lines

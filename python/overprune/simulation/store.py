@@ -1,0 +1,440 @@
+"""The store of a simulation: a Zarr group that fills block by block and survives whatever stops the
+run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._validation import paths as _paths
+from .blocks import Block, Result, Work
+from .store_check import Found, examine, is_empty
+from .store_files import (
+    StoreDamageError,
+    StoreError,
+    StoreInUseError,
+    check_group,
+    consolidate,
+    is_file,
+    is_part,
+)
+from .store_layout import create, grow, sweep
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "Store",
+    "StoreDamageError",
+    "StoreError",
+    "StoreInUseError",
+    "in_use",
+    "refuse_if_in_use",
+]
+
+
+class Store:
+    """A Zarr group in which the blocks of one simulation are kept; locked while it is open.
+
+    Every variable of the table is an array whose chunks hold `block` trials of one n and one ridge.
+    The group `ledger` (n, ridge, block, entry) says of each block how many trials it has, the
+    checksum of all their values, how long they took and when they were finished. A block is written
+    first and entered then, each file under another name and renamed, so that a block counts only
+    once it is whole. What is there already is proved first: names, links, lengths and metadata of
+    all members.
+
+    Parameters
+    ----------
+    path : str or path
+        Of the group, a directory of this machine; made, with its parents, if it does not exist, in
+        place of an empty one, but not of the current one. It may be a link to a directory; nothing
+        in it may be one.
+    work : Work
+    attributes : mapping
+        Of the table; decide, with the grid, whether the store is the same run's.
+    trials : int
+        How many the store is to hold at least.
+    block : int
+        Trials of a chunk, where the store is new.
+
+    Raises
+    ------
+    ValueError
+        If `path` is the address of something or an empty current directory, if there is something
+        else, or another run: the message lists what differs.
+    StoreDamageError
+        If a member of the store is not what it has to be: the message names it.
+    StoreInUseError
+        If another run has the store open.
+    StoreError
+        If the store cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        work: Work,
+        attributes: Mapping[str, Any],
+        trials: int,
+        block: int,
+    ) -> None:
+        self.path = place_of(path)
+        self.shown = os.fspath(path)
+        self._parent = os.path.dirname(self.shown) or self.shown
+        self._work = work
+        self._attributes = {**work.grid.attributes("simulate"), **attributes}
+        self._lock: Any = None
+        self._group: Any = None
+        self._refusal: OSError | None = None  # why the store can be read only
+        with self._naming("opened"):
+            self._take_lock()
+            try:
+                self._open(trials, block)
+            except BaseException:
+                self.close()
+                raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets others open the store."""
+        if self._lock is not None:
+            # While the lock is held: who waits for it sees that the file has gone, and makes
+            # another.
+            with contextlib.suppress(OSError):
+                os.unlink(self._lock.lock_file)
+            self._lock.release()
+            self._lock = None
+
+    def pending(self, trials: int) -> Iterator[Block]:
+        """The blocks that the first `trials` trials still need."""
+        for n, ridge in self._work.cells():
+            for b in range(-(-trials // self.block)):
+                have = int(self._ledger[n, ridge, b, 0])
+                want = min(self.block, trials - b * self.block)
+                if have < want:
+                    with self._naming("written"):
+                        self._need_to_write()
+                    yield Block(n, ridge, self._first + b * self.block + have, want - have)
+
+    def write(self, block: Block, result: Result) -> None:
+        """Keeps a block that was pending."""
+        b, have = divmod(block.first - self._first, self.block)
+        begin, end = b * self.block, b * self.block + have + block.trials
+        with self._naming("written"):
+            values = dict(result.values)
+            if have:
+                earlier = self._read(block.n, block.ridge, begin, begin + have)
+                values = {
+                    name: np.concatenate([earlier[name], values[name]], axis=-1) for name in values
+                }
+            for name, array in values.items():
+                self._arrays[name][self._key(block.n, block.ridge, begin, end)] = array
+            spent = int(self._ledger[block.n, block.ridge, b, 2]) + round(result.seconds * 1e6)
+            entry = np.array(
+                [end - begin, _checksum(values), spent, time.time_ns() // 1000], dtype=np.int64
+            )
+            self._entries[block.n, block.ridge, b] = entry
+            self._ledger[block.n, block.ridge, b] = entry
+
+    def table(self, trials: int, *, lazy: bool = False) -> xr.Dataset:
+        """The table of the first `trials` trials, in memory; lazy: read from the store when it is
+        used."""
+        import xarray as xr
+
+        with self._naming("read"):
+            if lazy:
+                stored = xr.open_zarr(self.path, chunks=None, zarr_format=2, consolidated=False)
+                kept = {
+                    **self._attributes,
+                    "provenance": stored.attrs["provenance"],
+                    "trials": trials,
+                }
+                table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(kept)
+                return table
+            arrays = {
+                name: self._arrays[name][..., :trials].reshape(
+                    len(self._work.grid.n),
+                    len(self._work.grid.ridge),
+                    *self._work.shape(name),
+                    trials,
+                )
+                for name in self._work.names()
+            }
+            numbers = self._group["trial"][:trials]
+            kept = self._group.attrs.asdict()  # what an earlier call has found out, and its config
+            attributes = {
+                **kept,
+                **self._attributes,
+                "provenance": kept["provenance"],
+                "trials": trials,
+            }
+            return self._work.grid.dataset("simulate", arrays, attributes, numbers)
+
+    def _take_lock(self) -> None:
+        from filelock import FileLock, Timeout
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = _lock_file(self.path)
+        _check_lock(file, self.shown)
+        lock = FileLock(file, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            if os.path.lexists(file):
+                raise _in_use_error(self.shown) from None
+            # A lock is waited for, too, where its file cannot be made; making it tells why, or that
+            # it can.
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o644))
+            self._take_lock()
+            return
+        except OSError as error:
+            if not self.path.is_dir():
+                raise
+            self._refusal = error  # a finished run can be read all the same
+            return
+        self._lock = lock
+
+    def _open(self, trials: int, block: int) -> None:
+        import zarr
+
+        is_part_of_group = os.path.lexists(self.path.parent / ".zgroup")
+        if is_part_of_group:
+            check_group(self.path.parent, self._parent)
+        if self._refusal is None:
+            sweep(self.path)
+        found = None
+        if not os.path.lexists(self.path) or is_empty(self.path):
+            _refuse_current(self.path, self.shown)
+            create(self.path, self._work, self._attributes, trials, block)
+        else:
+            found = examine(self.path, self.shown, self._work, self._attributes)
+            self._remove([*found.partial, *found.spoilt])
+        mode: Any = "r+" if self._refusal is None else "r"
+        self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False, zarr_format=2)
+        self._first = int(self._group.attrs["first_trial"])
+        self.block = block if found is None else found.block
+        if found is not None:
+            self._lengthen(found, trials)
+        self._arrays = {name: self._group[name] for name in self._work.names()}
+        self._entries = self._group["ledger/blocks"]
+        self._ledger = self._read_ledger()
+        if found is not None:
+            self._mend_coordinates(int(self._group["trial"].shape[0]))
+            self._forget_damaged()
+            self._remove_unfinished(found)
+        if is_part_of_group and self._refusal is None:
+            consolidate(self.path.parent, self._parent)
+
+    def _lengthen(self, found: Found, trials: int) -> None:
+        """Makes all arrays long enough, and of one length, where an earlier call was killed doing
+        so."""
+        import zarr
+
+        if found.trials < trials or not found.is_even:
+            self._need_to_write()
+            grow(self._group, self._work, max(found.trials, trials), max(found.length, trials))
+        elif not found.is_consolidated and self._refusal is None:
+            zarr.consolidate_metadata(self._group.store, zarr_format=2)
+
+    def _remove(self, members: list[str]) -> None:
+        if members:
+            self._need_to_write()
+        for member in members:
+            (self.path / member).unlink(missing_ok=True)
+
+    def _remove_unfinished(self, found: Found) -> None:
+        """Chunks of which the ledger knows nothing: a run was killed before it had entered them."""
+        if self._refusal is not None:
+            return
+        for name in self._work.names():
+            for index in found.chunks[name]:
+                place = dict(zip(self._work.grid.outer_dims(), index, strict=False))
+                entry = self._ledger[place.get("n", 0), place.get("ridge", 0), index[-1]]
+                if entry[0] == 0:
+                    self._remove([f"{name}/{'.'.join(map(str, index))}"])
+
+    def _need_to_write(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _read_ledger(self) -> np.ndarray[Any, Any]:
+        """All entries; those that cannot be read, or cannot be right, count as none."""
+        stored = self._entries
+        try:
+            ledger = np.array(stored[:])
+        except Exception:  # whatever a codec makes of damaged bytes
+            ledger = np.zeros(stored.shape, dtype=np.int64)
+            for position in np.ndindex(*stored.shape[:-1]):
+                try:
+                    ledger[position] = stored[position]
+                except Exception:
+                    self._remove([f"ledger/blocks/{'.'.join(str(i) for i in (*position, 0))}"])
+        ledger[(ledger < 0).any(axis=-1) | (ledger[..., 0] > self.block)] = 0
+        return ledger
+
+    def _mend_coordinates(self, trials: int) -> None:
+        numbers = np.arange(self._first, self._first + trials)
+        for name, (_, values) in self._work.grid.coordinates(numbers).items():
+            expected, stored = np.array(values), self._group[name]
+            try:
+                is_right = np.array_equal(stored[:], expected)
+            except Exception:
+                is_right = False
+            if not is_right:
+                self._need_to_write()
+                for chunk in (self.path / name).glob("[0-9]*"):
+                    chunk.unlink()
+                stored[:] = expected
+
+    def _forget_damaged(self) -> None:
+        """Blocks that cannot be read, or not as they were written, are computed again."""
+        damaged = 0
+        for n, ridge, b in np.argwhere(self._ledger[..., 0] > 0):
+            begin = int(b) * self.block
+            try:
+                values = self._read(
+                    int(n), int(ridge), begin, begin + int(self._ledger[n, ridge, b, 0])
+                )
+                is_whole = _checksum(values) == self._ledger[n, ridge, b, 1]
+            except Exception:  # whatever a codec makes of it
+                is_whole = False
+            if is_whole:
+                continue
+            self._need_to_write()
+            damaged += 1
+            position = (
+                *((n,) if self._work.grid.n_is_sequence else ()),
+                *((ridge,) if self._work.grid.ridge_is_sequence else ()),
+            )
+            for name in self._work.names():
+                inner = [0] * len(self._work.shape(name))
+                chunk = ".".join(str(int(i)) for i in (*position, *inner, b))
+                (self.path / name / chunk).unlink(missing_ok=True)
+            self._ledger[n, ridge, b] = 0
+            self._entries[int(n), int(ridge), int(b)] = self._ledger[n, ridge, b]
+        if damaged:
+            blocks = "block is" if damaged == 1 else "blocks are"
+            warnings.warn(
+                f"store {self.shown} is damaged: {damaged} {blocks} not as written and computed again",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+
+    def _key(self, n: int, ridge: int, begin: int, end: int) -> tuple[Any, ...]:
+        """Where trials begin, ..., end - 1 of one n and one ridge lie in the variables' arrays."""
+        position = {"n": n, "ridge": ridge}
+        return (*(position[dim] for dim in self._work.grid.outer_dims()), ..., slice(begin, end))
+
+    def _read(self, n: int, ridge: int, begin: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
+        key = self._key(n, ridge, begin, end)
+        return {name: np.asarray(self._arrays[name][key]) for name in self._work.names()}
+
+    @contextmanager
+    def _naming(self, action: str) -> Iterator[None]:
+        """Errors of the file system as errors of this store."""
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            reason = error.strerror or str(error)
+            kept = (
+                "; what was finished is kept, and the same call goes on"
+                if action == "written"
+                else ""
+            )
+            raise StoreError(f"store {self.shown} cannot be {action}: {reason}{kept}") from error
+
+
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Where a store is or will be; ValueError for what can be the place of none."""
+    place = _paths.local(path, "store")
+    if is_part(place.name):
+        raise ValueError(
+            f"store must have a name that no store has while it is made, got {os.fspath(path)}"
+        )
+    named = Path(path).expanduser().absolute()
+    if named.is_symlink() and (named.parent / ".zgroup").exists():
+        raise StoreDamageError(
+            os.fspath(path), "it is a link in a Zarr group, which has folders of its own"
+        )
+    return place
+
+
+def _refuse_current(path: Path, shown: str) -> None:
+    """An empty directory is replaced by a new store, and would be lost to the processes that are in
+    it."""
+    with contextlib.suppress(OSError):
+        if path.samefile(os.curdir):
+            raise ValueError(
+                f"store must not be the current directory, which a new store would replace, got {shown}; "
+                "give the name of a directory in it"
+            )
+
+
+def in_use(path: Path, shown: str) -> bool:
+    """Whether a run has the store open."""
+    from filelock import FileLock, Timeout
+
+    file = _lock_file(path.resolve())
+    if not os.path.lexists(file):
+        return False
+    _check_lock(file, shown)
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def refuse_if_in_use(path: Path, shown: str) -> None:
+    """Raises StoreInUseError where a run has the store open."""
+    if in_use(path, shown):
+        raise _in_use_error(shown)
+
+
+def _in_use_error(shown: str) -> StoreInUseError:
+    return StoreInUseError(
+        f"store {shown} is in use by another run; wait for it, or give another store"
+    )
+
+
+def _lock_file(path: Path) -> Path:
+    """Beside the store, or beside the outermost group that it is part of: no group holds other
+    files."""
+    top = path
+    while (top.parent / ".zgroup").exists():
+        top = top.parent
+    return top.with_name(".".join([top.name, *path.relative_to(top).parts, "lock"]))
+
+
+def _check_lock(file: Path, shown: str) -> None:
+    """Raises StoreError where the name of the lock is taken: locking a file makes it empty."""
+    if os.path.lexists(file) and not (is_file(file) and file.stat().st_size == 0):
+        raise StoreError(
+            f"store {shown} cannot be locked: {file.name} beside it must be an empty file, which a run "
+            "makes and removes"
+        )
+
+
+def _checksum(values: Mapping[str, np.ndarray[Any, Any]]) -> int:
+    """Of all values by name: 48 bits, which a double holds, as xarray makes it one."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name in sorted(values):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(values[name], dtype="<f8").data)
+    return int.from_bytes(digest.digest(), "big")

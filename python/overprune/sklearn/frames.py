@@ -1,0 +1,51 @@
+"""Rows and columns of what a user gave: arrays, sparse arrays, lists, frames of pandas, polars or
+pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from .._validation import IntArray
+
+
+def column_names(X: Any) -> list[Any] | None:
+    """Of a frame; None for anything else."""
+    names = getattr(X, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
+    if names is None:
+        names = getattr(X, "columns", None)
+    return None if names is None else list(names)
+
+
+def columns_of(X: Any, names: Sequence[Any]) -> Any:
+    """Columns of a frame by their names, as a frame."""
+    return X.select(list(names)) if hasattr(X, "column_names") else X[list(names)]
+
+
+def as_given(value: Any, checked: Any) -> Any:
+    """`value` where its rows can be taken, as a splitter or a scorer should see them; else
+    `checked`."""
+    if sparse.issparse(value):
+        return value.tocsr()
+    is_known = isinstance(value, (np.ndarray, list, tuple)) or _library(value) in (
+        "pandas",
+        "polars",
+        "pyarrow",
+    )
+    return value if is_known or hasattr(value, "iloc") else checked
+
+
+def rows_of(value: Any, rows: IntArray) -> Any:
+    """Rows of what `as_given` returns, of the same type."""
+    if hasattr(value, "iloc"):
+        return value.iloc[rows]
+    if isinstance(value, (list, tuple)):
+        return [value[i] for i in rows]
+    return value.take(rows) if _library(value) == "pyarrow" else value[rows]
+
+
+def _library(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]

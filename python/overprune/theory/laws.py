@@ -1,0 +1,447 @@
+"""Laws of the models: which features survive pruning, draws of models, densities of coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .. import _validation as check
+from .._provenance import describe
+from .._validation import IntArray
+from .._version import __version__
+from ..problems.problem import LinearGaussianProblem, Problem
+from ..problems.spectrum import Spectrum
+from .predict import linear_gaussian
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def survival(
+    problem: Problem | Spectrum,
+    n: float,
+    size: float,
+    nonzeros: float | Sequence[float],
+    *,
+    rule: str = "magnitude",
+    ridge: float = 0.0,
+    draws: int = 4096,
+    seed: int = 0,
+    workers: int | None = None,
+) -> xr.Dataset:
+    """Compute the probability that each feature survives pruning, without any data.
+
+    ``P(feature i is among the s of largest score)``, in the limit of many samples and features, and
+    what share of the oracle's support survives. For independent features with one target
+    ``P(|theta_i| > t)``, theta_i of `coefficient_law` and t such that s features are expected to
+    survive.
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem, DataProblem or Spectrum
+        RandomFeatureProblem and DataProblem are replaced by their equivalent linear Gaussian
+        problem. Of a Spectrum, n, size and nonzeros are real numbers above 0 in the unit of its
+        weights.
+    n : int
+        Samples, at least 1.
+    size : int
+        In [1, p]: the first `size` features are trained.
+    nonzeros : int or sequence of int
+        Survivors, in [1, size]; a strictly increasing sequence adds the dimension nonzeros.
+    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    ridge : float, default 0.0
+        Of the training, at least 0.
+    draws : int, default 4096
+        Draws of the trained model, at least 1, used in antithetic pairs, for the rules magnitude
+        and hessian of correlated features or several targets; the rest is exact.
+    seed : int, default 0
+        In [0, 2**64): of the draws.
+    workers : int, optional
+        Threads for the draws, at least 1; by default one per core that this process may use. Does
+        not change the result.
+
+    Returns
+    -------
+    xarray.Dataset
+        probability (feature), which sums to nonzeros; threshold, that survivors exceed:
+        ``|theta_i|`` (the norm of the row, with several targets), times ``sqrt(Sigma_ii)`` for
+        "hessian", the oracle's own ``|beta_i| sqrt(Sigma_ii)`` for "oracle", NaN for "random";
+        overlap, the expected share of the survivors that the oracle would keep; oracle (feature),
+        whether it would keep the feature. Where draws were needed also probability_stderr,
+        threshold_stderr and overlap_stderr. Of a Spectrum probability (block) is that of a feature
+        of the block, 0 beyond the first `size`, and oracle is left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range.
+    KeyboardInterrupt
+        Within a second of Ctrl-C.
+
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
+
+    References
+    ----------
+    docs/theory.md, sections 4 and 5; Chang, Li, Oymak, Thrampoulidis (2021) for the law of theta.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> beta = np.repeat([1 / 6, 0.0], [40, 560])
+    >>> problem = op.LinearGaussianProblem(beta, op.spectra.isotropic(600), noise_std=0.3)
+    >>> table = op.survival(problem, n=300, size=600, nonzeros=[40, 80])
+    >>> print(table.probability.sel(feature=[0, 40]).values.round(3))
+    [[0.813 0.013]
+     [0.944 0.075]]
+    >>> print(table.overlap.values.round(3))
+    [0.813 0.51 ]
+    """
+    several = check.is_sequence(nonzeros)
+    if isinstance(problem, Spectrum):
+        return _survival_of_spectrum(problem, n, size, nonzeros, rule, ridge, several)
+    linear = linear_gaussian(problem)
+    samples = check.integer(n, "n", lowest=1)
+    features = check.integer(size, "size", lowest=1, highest=linear.p)
+    counts = check.increasing(nonzeros, "nonzeros", highest=features)
+    name = check.choice(rule, "rule", check.RULES)
+    strength = check.nonnegative(ridge, "ridge")
+    number = check.integer(draws, "draws", lowest=1, highest=2**31)
+    key, threads = check.seed(seed), check.workers(workers)
+    found = _core.survival(
+        linear._core, samples, features, counts, name, strength, number, key, threads
+    )
+    drawn = "probability_stderr" in found
+    found["oracle"] = found["oracle"].astype(bool)
+    settings = {"n": samples, "size": features, "rule": name, "ridge": strength}
+    settings |= {"draws": number if drawn else 0, "seed": str(key)}
+    variables = _survivals(found, "feature", several)
+    coordinates = {"nonzeros": counts if several else counts[0], "feature": np.arange(features)}
+    return _table("survival", problem, variables, coordinates, settings)
+
+
+def _survivals(found: dict[str, Any], last: str, several: bool) -> dict[str, Any]:
+    """Variables of the table from arrays whose first axis is nonzeros, kept where there are
+    several."""
+    variables = {}
+    for name, values in found.items():
+        dims = ("nonzeros", last)[: values.ndim]
+        kept = (dims, values) if several else (dims[1:], values[0])
+        variables[name] = (*kept, {"long_name": _LONG_NAMES[name]})
+    return variables
+
+
+def _survival_of_spectrum(
+    spectrum: Spectrum, n: Any, size: Any, nonzeros: Any, rule: Any, ridge: Any, several: bool
+) -> xr.Dataset:
+    samples = check.positive(n, "n")
+    total = check.positive(size, "size", highest=spectrum.p)
+    counts = check.increasing_reals(nonzeros, "nonzeros", highest=total)
+    name = check.choice(rule, "rule", check.RULES)
+    strength = check.nonnegative(ridge, "ridge")
+    rows = [
+        _core.grouped_survival(spectrum._core, samples, total, s, name, strength) for s in counts
+    ]
+    columns = zip(("probability", "threshold", "overlap"), zip(*rows, strict=True), strict=True)
+    found = {key: np.array(values) for key, values in columns}
+    if name == "random":
+        found["threshold"][:] = np.nan
+    variables = _survivals(found, "block", several)
+    settings = {"n": samples, "size": total, "rule": name, "ridge": strength, "draws": 0}
+    return _table(
+        "survival", spectrum, variables, {"nonzeros": counts if several else counts[0]}, settings
+    )
+
+
+def sample_coefficients(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    *,
+    rule: str = "magnitude",
+    retrain: bool = True,
+    ridge: float = 0.0,
+    retrain_ridge: float = 0.0,
+    draws: int = 64,
+    seed: int = 0,
+    workers: int | None = None,
+) -> xr.Dataset:
+    """Draw whole models - trained, pruned, retrained - from their law, without any data.
+
+    theta of `coefficient_law`; S, its s largest scores; and the model retrained on S given theta,
+    which remembers the noise of the first training. In the limit of many samples and features,
+    averages over the coefficients of a draw are those of a model trained on n samples.
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+        The last two are replaced by their equivalent linear Gaussian problem.
+    n : int
+        Samples, at least 1.
+    size : int
+        In [1, p]: the first `size` features are trained.
+    nonzeros : int
+        Survivors s, in [1, size].
+    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    retrain : bool, default True
+        Whether to draw the retrained model too.
+    ridge, retrain_ridge : float, default 0.0
+        Of the first and of the second training, at least 0.
+    draws : int, default 64
+        At least 1. Draws 2 i and 2 i + 1 have opposite noise in the first training.
+    seed : int, default 0
+        In [0, 2**64). A draw is a function of the seed and its number.
+    workers : int, optional
+        Threads, at least 1; by default one per core that this process may use. Does not change the
+        result.
+
+    Returns
+    -------
+    xarray.Dataset
+        dense (draw, feature): the trained coefficients; support (draw, survivor): the surviving
+        features, ascending; surviving and retrained (draw, survivor): their coefficients before and
+        after retraining. With several targets the coefficients have a last dimension target.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range, or coefficients have infinite variance:
+        without ridge at size == n, or after retraining at nonzeros == n.
+    KeyboardInterrupt
+        Within a second of Ctrl-C.
+
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
+
+    References
+    ----------
+    docs/theory.md, sections 6 and 9 (this project's own).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem(np.full(600, 0.04), op.spectra.isotropic(600), noise_std=0.3)
+    >>> models = op.sample_coefficients(problem, n=300, size=600, nonzeros=60, draws=8)
+    >>> dict(models.retrained.sizes)
+    {'draw': 8, 'survivor': 60}
+    >>> bool(abs(models.surviving).min() > abs(models.dense).median())
+    True
+    """
+    linear, settings, cores = _point(
+        problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge
+    )
+    number = check.integer(draws, "draws", lowest=1, highest=2**31)
+    key, threads = check.seed(seed), check.workers(workers)
+    found = _core.sample_models(linear._core, *cores, number, key, threads)
+    support: IntArray = found["support"]
+    found["surviving"] = np.take_along_axis(found["dense"], support[:, :, None], axis=1)
+    single = linear.targets == 1
+    variables: dict[str, Any] = {
+        "support": (("draw", "survivor"), support, {"long_name": "feature"})
+    }
+    for stage in ("dense", "surviving", "retrained"):
+        if stage not in found:
+            continue
+        dims = ("draw", "feature" if stage == "dense" else "survivor", "target")
+        text = {"long_name": _LONG_NAMES[stage]}
+        variables[stage] = (
+            (dims[:2], found[stage][..., 0], text) if single else (dims, found[stage], text)
+        )
+    coordinates = {"draw": np.arange(number), "feature": np.arange(settings["size"])}
+    attributes = {**settings, "draws": number, "seed": str(key)}
+    return _table("sample_coefficients", problem, variables, coordinates, attributes)
+
+
+def coefficient_density(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    edges: npt.ArrayLike,
+    *,
+    features: npt.ArrayLike | None = None,
+    rule: str = "magnitude",
+    retrain: bool = True,
+    ridge: float = 0.0,
+    retrain_ridge: float = 0.0,
+    draws: int = 1024,
+    seed: int = 0,
+    workers: int | None = None,
+) -> xr.Dataset:
+    """Compute the law of a coefficient taken at random: before pruning, among the survivors,
+    retrained.
+
+    The density in the cells of a histogram, ``P(edges[j] < theta_i <= edges[j + 1])`` over the
+    width of the cell, as ``numpy.histogram(..., density=True)`` estimates it where no coefficient
+    lies outside.
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+        The last two are replaced by their equivalent linear Gaussian problem.
+    n : int
+        Samples, at least 1.
+    size : int
+        In [1, p]: the first `size` features are trained.
+    nonzeros : int
+        Survivors s, in [1, size].
+    edges : array_like of shape (cells + 1,)
+        Strictly increasing, in the units of the coefficients.
+    features : array_like of int, optional
+        Distinct, in [0, size): which features are averaged over; all by default. A single one gives
+        the law of its own coefficient.
+    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    retrain : bool, default True
+        Whether to compute the law of the retrained coefficients too.
+    ridge, retrain_ridge : float, default 0.0
+        Of the first and of the second training, at least 0.
+    draws : int, default 1024
+        Draws of the trained model, at least 1, used in antithetic pairs: for the survivors, where
+        features are correlated or targets several and the rule is magnitude or hessian, and at most
+        128 of them for the retrained model.
+    seed : int, default 0
+        In [0, 2**64): of the draws.
+    workers : int, optional
+        Threads for the draws, at least 1; by default one per core that this process may use. Does
+        not change the result.
+
+    Returns
+    -------
+    xarray.Dataset
+        dense, surviving, retrained (cell), with coordinates cell (the middle) and width; with
+        several targets (target, cell). surviving is the law given survival: a mixture of truncated
+        Gaussians where features are independent and there is one target. NaN where none of
+        `features` survives.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range, or coefficients have infinite variance:
+        without ridge at size == n, or after retraining at nonzeros == n.
+    KeyboardInterrupt
+        Within a second of Ctrl-C.
+
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
+
+    References
+    ----------
+    docs/theory.md, sections 4 to 6 and 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem(np.full(600, 0.04), op.spectra.isotropic(600), noise_std=0.3)
+    >>> law = op.coefficient_density(problem, 300, 600, 60, np.linspace(-0.5, 0.5, 101))
+    >>> print(f"{float((law.surviving * law.width).sum()):.6f}")
+    1.000000
+    >>> float(law.surviving.sel(cell=0.005, method="nearest"))
+    0.0
+    """
+    linear, settings, cores = _point(
+        problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge
+    )
+    cuts = check.float_array(edges, "edges", ndim=1)
+    if cuts.size < 2 or not (np.diff(cuts) > 0).all():
+        raise ValueError(f"edges must be at least two strictly increasing numbers, got {cuts}")
+    chosen = np.arange(settings["size"])
+    if features is not None:
+        chosen = check.indices(features, "features", size=settings["size"])
+    number = check.integer(draws, "draws", lowest=1, highest=2**31)
+    key, threads = check.seed(seed), check.workers(workers)
+    found = _core.coefficient_density(
+        linear._core, *cores, cuts, chosen.tolist(), number, key, threads
+    )
+    single = linear.targets == 1
+    variables = {
+        stage: (
+            ("cell",) if single else ("target", "cell"),
+            density[0] if single else density,
+            {"long_name": f"density of the {_LONG_NAMES[stage]}"},
+        )
+        for stage, density in found.items()
+    }
+    coordinates = {"cell": (cuts[1:] + cuts[:-1]) / 2, "width": ("cell", np.diff(cuts))}
+    attributes = {**settings, "draws": number, "seed": str(key)}
+    return _table("coefficient_density", problem, variables, coordinates, attributes)
+
+
+_Point = tuple[int, int, int, str, bool, float, float]
+
+_LONG_NAMES = {
+    "probability": "probability of survival",
+    "threshold": "smallest score of a survivor",
+    "overlap": "share of the survivors in the oracle's support",
+    "oracle": "whether in the oracle's support",
+    "probability_stderr": "standard error of the probability of survival",
+    "threshold_stderr": "standard error of the threshold",
+    "overlap_stderr": "standard error of the overlap",
+    "dense": "trained coefficients",
+    "surviving": "surviving coefficients",
+    "retrained": "retrained coefficients",
+}
+
+
+def _point(
+    problem: Problem,
+    n: Any,
+    size: Any,
+    nonzeros: Any,
+    rule: Any,
+    retrain: Any,
+    ridge: Any,
+    retrain_ridge: Any,
+) -> tuple[LinearGaussianProblem, dict[str, Any], _Point]:
+    """Checked: the linear Gaussian problem, the settings as attributes, and as the core takes them."""
+    linear = linear_gaussian(problem)
+    samples = check.integer(n, "n", lowest=1)
+    features = check.integer(size, "size", lowest=1, highest=linear.p)
+    count = check.integer(nonzeros, "nonzeros", lowest=1, highest=features)
+    name = check.choice(rule, "rule", check.RULES)
+    again = check.flag(retrain, "retrain")
+    first, second = (
+        check.nonnegative(ridge, "ridge"),
+        check.nonnegative(retrain_ridge, "retrain_ridge"),
+    )
+    settings = {
+        "n": samples,
+        "size": features,
+        "nonzeros": count,
+        "rule": name,
+        "retrain": int(again),
+    }
+    settings |= {"ridge": first, "retrain_ridge": second}
+    return linear, settings, (samples, features, count, name, again, first, second)
+
+
+def _table(
+    kind: str,
+    problem: Problem | Spectrum,
+    variables: dict[str, Any],
+    coordinates: dict[str, Any],
+    attributes: dict[str, Any],
+) -> xr.Dataset:
+    import xarray as xr
+
+    seed = int(attributes["seed"]) if "seed" in attributes else None
+    facts = {
+        "kind": kind,
+        "overprune_version": __version__,
+        **attributes,
+        **describe(problem, seed),
+    }
+    return xr.Dataset(variables, coordinates, facts)

@@ -1,0 +1,236 @@
+"""Predicted risks: closed forms for independent features, draws of the coefficients' law for the
+rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from .. import _validation as check
+from .._provenance import describe
+from .._table import Grid
+from .._validation import FloatArray
+from ..problems.data_problem import DataProblem
+from ..problems.problem import LinearGaussianProblem, Problem, as_problem
+from ..problems.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_Block = Callable[[float, float], dict[str, FloatArray]]
+
+
+def predict(
+    problem: Problem | Spectrum,
+    n: float | Sequence[float],
+    sizes: Sequence[float],
+    nonzeros: Sequence[float],
+    *,
+    rules: Sequence[str] = ("magnitude",),
+    retrain: bool = True,
+    ridge: float | Sequence[float] = 0.0,
+    retrain_ridge: float = 0.0,
+    compensate: bool = False,
+    draws: int | str = 64,
+    rtol: float = 0.005,
+    seed: int = 0,
+    workers: int | None = None,
+) -> xr.Dataset:
+    """Predict the risk of dense, pruned and retrained models, without any data.
+
+    The limit, for many samples and features in fixed proportion, of the test risk ``R(theta) = E (y
+    - x'theta)**2`` (summed over targets) that `simulate` measures, in a table of the same form. The
+    retrained risk takes account of the support having been chosen with the data that it is trained
+    on again.
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem, DataProblem or Spectrum
+        Random features and data are predicted by their equivalent(): the linear Gaussian problem
+        with the same second moments. Of a Spectrum, n, sizes and nonzeros are real numbers above 0
+        in the unit of its weights.
+    n : int or increasing sequence of int
+        Samples, at least 1; a sequence adds the dimension n to the table.
+    sizes : sequence of int
+        Strictly increasing in [1, p]: the first k features are trained.
+    nonzeros : sequence of int
+        Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
+    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    retrain : bool, default True
+        Whether to train again on the support.
+    ridge : float or sequence of float, default 0.0
+        Of the first training, at least 0; a sequence adds the dimension ridge.
+    retrain_ridge : float, default 0.0
+        Of the second training, at least 0.
+    compensate : bool, default False
+        Whether to predict, too, pruned models whose survivors make up for the deleted features; see
+        `simulate`.
+    draws : int or "auto", default 64
+        Draws of the coefficients' law, used in antithetic pairs, for correlated features or several
+        targets; "auto" doubles them until every relative standard error is below rtol (at most
+        131,072). Independent features with one target need none: their risks are exact.
+    rtol : float, default 0.005
+        Positive; read by draws="auto".
+    seed : int, default 0
+        In [0, 2**64): of the draws.
+    workers : int, optional
+        Threads for the draws, at least 1; by default one per core that this process may use. Does
+        not change the result.
+
+    Returns
+    -------
+    xarray.Dataset
+        dense_risk (size); pruned_risk, retrained_risk (rule, size, nonzeros), in the units of y
+        squared; with compensate also compensated_risk. Infinite where the limit diverges: dense and
+        pruned at size == n without ridge, retrained at nonzeros == n without ridge. Where draws
+        were needed, the standard errors pruned_risk_stderr, retrained_risk_stderr (0 where a risk
+        is exact) and draws (size). For a DataProblem with class labels also dense_accuracy,
+        pruned_accuracy, retrained_accuracy on its test set, by at most 32 of the draws, and their
+        standard errors. Its attributes repeat the run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range.
+    KeyboardInterrupt
+        Within a second of Ctrl-C.
+
+    Warns
+    -----
+    UserWarning
+        For a DataProblem whose test set is small; see its equivalent().
+
+    References
+    ----------
+    Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (7) and (13);
+    retrained is this project's own, Eqs. (16)-(18), and for correlated features and several targets
+    sections 6 and 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> variances = op.spectra.spiked(1500, 150, 25.0)
+    >>> problem = op.LinearGaussianProblem(np.full(1500, 1500**-0.5), variances, noise_std=0.3)
+    >>> table = op.predict(problem, 450, [150, 1500], [150], rules=("magnitude", "hessian"))
+    >>> print(table.dense_risk.values.round(3))
+    [1.485 1.133]
+    >>> print(table.pruned_risk.sel(size=1500, nonzeros=150).values.round(3))
+    [2.474 1.344]
+    >>> print(table.retrained_risk.sel(size=1500, nonzeros=150).values.round(3))
+    [3.196 1.644]
+    >>> features = op.RandomFeatureProblem.draw(90, 10, noise_std=0.3, seed=0)
+    >>> table = op.predict(features, 30, [30, 90], [10])
+    >>> sorted(table.data_vars)
+    ['dense_risk', 'draws', 'pruned_risk', 'pruned_risk_stderr', 'retrained_risk', 'retrained_risk_stderr']
+    """
+    axes = {
+        "rules": rules,
+        "retrain": retrain,
+        "ridge": ridge,
+        "retrain_ridge": retrain_ridge,
+        "compensate": compensate,
+    }
+    grid: Grid[int] | Grid[float]
+    if isinstance(problem, Spectrum):
+        grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
+    else:
+        grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
+    count = number_of_draws(draws)
+    tolerance = check.positive(rtol, "rtol")
+    key = check.seed(seed)
+    threads = check.workers(workers)
+    features = grouped(problem)
+    block = (
+        _exact(features, grid)
+        if features is not None
+        else _drawn(problem, grid, (count, tolerance, key, threads))
+    )
+
+    attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
+    return grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem, key)})
+
+
+def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
+    """The problem itself, or its equivalent."""
+    if isinstance(problem, LinearGaussianProblem):
+        return problem
+    equivalent: LinearGaussianProblem = as_problem(problem).equivalent()  # type: ignore[attr-defined]
+    return equivalent
+
+
+def number_of_draws(value: Any, lowest: int = 1) -> int:
+    """At least that many; 0 for "auto"."""
+    if isinstance(value, str):
+        if value != "auto":
+            raise TypeError(f'draws must be an integer or "auto", got {check.shown(value)}')
+        return 0
+    return check.integer(value, "draws", lowest=lowest)
+
+
+def grouped(problem: Problem | Spectrum) -> Any:
+    """The core's atoms, where the theory needs no draws: independent features with one target; else
+    None."""
+    if isinstance(problem, Spectrum):
+        return problem._core
+    if (
+        isinstance(problem, LinearGaussianProblem)
+        and problem.covariance.ndim == 1
+        and problem.targets == 1
+    ):
+        return _core.GroupedFeatures(
+            problem.covariance, problem.beta.reshape(-1), problem.noise_std
+        )
+    return None
+
+
+def _exact(features: Any, grid: Grid[Any]) -> _Block:
+    def block(n: float, ridge: float) -> dict[str, FloatArray]:
+        risks: dict[str, FloatArray] = _core.predict(
+            features,
+            n,
+            grid.sizes,
+            grid.nonzeros,
+            grid.rules,
+            grid.retrain,
+            ridge,
+            grid.retrain_ridge,
+        )
+        if grid.compensate:  # the deleted features say nothing about the survivors
+            risks["compensated_risk"] = risks["pruned_risk"].copy()
+        return risks
+
+    return block
+
+
+def _drawn(problem: Any, grid: Grid[Any], options: tuple[int, float, int, int]) -> _Block:
+    # options: draws (0: as many as needed), rtol, seed, workers
+    n = [int(v) for v in grid.n]
+    found = _core.predict_drawn(
+        linear_gaussian(problem)._core,
+        n,
+        grid.ridge,
+        grid.sizes,
+        grid.nonzeros,
+        grid.rules,
+        grid.retrain,
+        grid.retrain_ridge,
+        grid.compensate,
+        *options,
+        *_test_set(problem),
+    )
+    tables: dict[tuple[float, float], dict[str, FloatArray]]
+    tables = dict(zip(product(n, grid.ridge), found, strict=True))
+    return lambda n, ridge: tables[n, ridge]
+
+
+def _test_set(problem: Problem) -> tuple[FloatArray | None, FloatArray | None]:
+    """Features and one-hot targets on which accuracies are predicted, where the problem has
+    classes."""
+    if not isinstance(problem, DataProblem) or problem.classes is None:
+        return None, None
+    return problem._test_features(0), np.asarray(problem.test_target_rows)

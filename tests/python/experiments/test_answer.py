@@ -1,0 +1,82 @@
+"""The answer in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from cli_tools import CONFIG
+from overprune.experiments import run as _demo
+
+
+def answer(direct: list[float], pruned: list[list[float]], predicted: bool = False) -> str:
+    """The sentence for tables of s = 1: values of direct training, and of pruning from k = 2, 3,
+    ..."""
+    sizes = [1, *range(2, 2 + len(pruned))]
+    trials = len(direct)
+    dense = np.array([direct, *([9.0] * trials for _ in pruned)])
+    cut = np.array([[np.nan] * trials, *pruned])[None, :, None]
+    dims = ("rule", "size", "nonzeros")
+    coords = {"rule": ["magnitude"], "size": sizes, "nonzeros": [1]}
+    attributes = {"n": 50, "ridge": 0.0}
+    simulated = xr.Dataset(
+        {"dense_risk": (("size", "trial"), dense), "pruned_risk": ((*dims, "trial"), cut)},
+        coords,
+        {"kind": "simulate", **attributes},
+    )
+    tables = {"simulate": simulated}
+    if predicted:
+        tables["predict"] = simulated.mean("trial").assign_attrs(kind="predict", **attributes)
+    return _demo.summary(tables).splitlines()[-1]
+
+
+def test_equal_risks_are_called_equal() -> None:
+    text = answer([0.75], [[0.75000001]])
+    assert text == (
+        "For s = 1 both do equally well, within the last digit shown: to train the 1 feature directly gives "
+        "test risk 0.75; to train k = 2 features, prune by magnitude without retraining gives 0.75."
+    )
+    assert "better" in answer([0.75], [[0.7498]])
+    assert "equally well, within the last digit shown" in answer([0.0], [[0.0]])
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_differences_below_one_standard_error_are_called_equal(predicted: bool) -> None:
+    # Each has the standard error 0.1, their difference 0.1414.
+    near, far = (
+        answer([1.0, 1.2], [[1.13, 1.33]], predicted),
+        answer([1.0, 1.2], [[1.15, 1.35]], predicted),
+    )
+    assert near.startswith(
+        "For s = 1 both do equally well, within one standard error: to train the 1 feature"
+    )
+    assert far.startswith("For s = 1 it is better to train the 1 feature directly: test risk 1.1")
+
+
+def test_the_answer_says_of_how_many_sizes_k_is_the_best() -> None:
+    pruned = [[0.5, 0.6], [0.4, 0.5], [0.6, 0.7]]
+    text = answer([1.0, 1.2], pruned)
+    assert text.startswith("For s = 1 it is better to train k = 3 features")
+    assert text.endswith(" (Best of 3 sizes, chosen by the simulated values quoted.)")
+    assert "Best of" not in answer([1.0, 1.2], pruned[:1])  # nothing was chosen
+    assert "Best of" not in answer([1.0, 1.2], pruned, predicted=True)  # chosen by the predictions
+
+
+def test_the_best_k_is_that_of_the_predictions(config: Path) -> None:
+    results = _demo.run(_demo.parse(CONFIG, "c", Path()))
+    tables = dict(results.tables)
+    moved = tables["simulate"].copy(deep=True)
+    moved["pruned_risk"].loc[{"size": 30}] = 1e-6  # the best of the simulated ones, by luck
+    row = next(
+        v for v in _demo.summary(tables).splitlines() if v.startswith("magnitude, pruned")
+    ).split()[2]
+    tables["simulate"] = moved
+    assert (
+        next(
+            v for v in _demo.summary(tables).splitlines() if v.startswith("magnitude, pr")
+        ).split()[2]
+        == row
+    )

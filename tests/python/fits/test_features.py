@@ -1,0 +1,100 @@
+"""Random features, elementwise."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.special
+
+import overprune as op
+import problems
+
+PHI = {
+    "identity": lambda z: z,
+    "relu": lambda z: np.maximum(z, 0),
+    "sign": np.sign,
+    "erf": scipy.special.erf,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "gelu": lambda z: z * scipy.special.ndtr(z),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 5), (65, 40, 130), (3, 200, 17)])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("activation", PHI)
+def test_against_numpy_and_scipy(activation, with_bias, shape):
+    n, d, p = shape
+    inputs, weights = problems.normal(n, d), problems.normal(p, d, seed=1)
+    bias = problems.normal(p, seed=2) if with_bias else None
+    expected = PHI[activation](inputs @ weights.T + (0.0 if bias is None else bias))
+    found = op.random_features(inputs, weights, activation, bias)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13 * d)
+
+
+@pytest.mark.parametrize("activation", PHI)
+def test_elementary_functions_over_their_whole_range(activation):
+    """One input, one weight of 1: phi itself, to a few units in the last place."""
+    z = np.concatenate(
+        [[0.0, -0.0], np.geomspace(1e-300, 1e5, 400), -np.geomspace(1e-300, 1e5, 400)]
+    )
+    found = op.random_features(z[:, None], [[1.0]], activation)[:, 0]
+    # gelu's far tail multiplies the rounding of its argument by z^2.
+    np.testing.assert_allclose(
+        found,
+        PHI[activation](z),
+        rtol=1e-12 if activation == "gelu" else 4e-15,
+        atol=1e-15 if activation == "cos" else 0,
+    )
+
+
+@pytest.mark.parametrize("activation", ["erf", "cos", "tanh", "gelu"])
+def test_elementary_functions_to_the_last_places(activation):
+    """Against 40 digits: a few units in the last place over the range that features have."""
+    exact = {
+        "erf": mpmath.erf,
+        "cos": mpmath.cos,
+        "tanh": mpmath.tanh,
+        "gelu": lambda z: z * mpmath.ncdf(z),
+    }[activation]
+    spread = np.geomspace(1e-12, 8, 150)
+    z = np.concatenate([problems.normal(200), 4 * problems.normal(100, seed=1), spread, -spread])
+    z = np.concatenate([z, np.linspace(0.98, 1.02, 41), [3e4, -7e5, np.pi / 2, 1001 * np.pi / 2]])
+    found = op.random_features(z[:, None], [[1.0]], activation)[:, 0]
+    with mpmath.workdps(40):
+        for value, at in zip(found.tolist(), z.tolist(), strict=True):
+            expected = exact(mpmath.mpf(at))
+            assert abs(value - expected) <= 1.5e-15 * abs(expected) + 1e-300, at
+
+
+def test_sign_of_zero_is_zero_and_relu_is_the_default():
+    zero = np.zeros((2, 3))
+    assert not op.random_features(zero, np.ones((4, 3)), "sign").any()
+    np.testing.assert_array_equal(op.random_features([[-1.0], [2.0]], [[1.0]]), [[0.0], [2.0]])
+
+
+def test_layouts_and_dtypes_do_not_matter():
+    inputs, weights = (
+        np.round(9 * problems.normal(12, 8)),
+        np.round(9 * problems.normal(6, 8, seed=1)),
+    )
+    expected = op.random_features(inputs, weights, "tanh")
+    np.testing.assert_array_equal(
+        op.random_features(np.asfortranarray(inputs), weights, "tanh"), expected
+    )
+    np.testing.assert_array_equal(
+        op.random_features(inputs.astype(np.int32), weights.tolist(), "tanh"), expected
+    )
+    wide = np.repeat(inputs, 2, axis=1)[:, ::2]
+    np.testing.assert_array_equal(
+        op.random_features(wide, weights[::-1], "tanh"), expected[:, ::-1]
+    )
+
+
+def test_rows_do_not_depend_on_each_other():
+    inputs, weights = problems.normal(50, 20), problems.normal(30, 20, seed=1)
+    whole = op.random_features(inputs, weights, "erf")
+    np.testing.assert_allclose(
+        op.random_features(inputs[7:9], weights, "erf"), whole[7:9], rtol=1e-12, atol=1e-14
+    )
