@@ -1,8 +1,8 @@
-#include "block.hpp"
+#include "base/block.hpp"
 
 #include <algorithm>
 
-#include "pace.hpp"
+#include "base/pace.hpp"
 
 namespace overprune {
 

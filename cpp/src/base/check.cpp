@@ -1,12 +1,12 @@
-#include "check.hpp"
+#include "base/check.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
+#include "base/pace.hpp"
 #include "overprune/finite.hpp"
-#include "pace.hpp"
 
 namespace overprune::check {
 namespace {

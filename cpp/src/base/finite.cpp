@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "check.hpp"
+#include "base/check.hpp"
+#include "base/pace.hpp"
 #include "kernels/table.hpp"
-#include "pace.hpp"
 
 namespace overprune {
 

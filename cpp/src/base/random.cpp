@@ -3,10 +3,10 @@
 #include <numeric>
 #include <utility>
 
-#include "check.hpp"
+#include "base/check.hpp"
+#include "base/pace.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/table.hpp"
-#include "pace.hpp"
 
 namespace overprune {
 namespace {

@@ -1,4 +1,4 @@
-#include "workers.hpp"
+#include "base/workers.hpp"
 
 #include <algorithm>
 #include <atomic>

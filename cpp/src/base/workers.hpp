@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "block.hpp"
+#include "base/block.hpp"
 
 namespace overprune {
 

@@ -1,4 +1,4 @@
-#include "covariance.hpp"
+#include "problem/covariance.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,8 @@
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
-#include "covariance_root.hpp"
 #include "kernels/table.hpp"
+#include "problem/covariance_root.hpp"
 
 namespace overprune {
 namespace {

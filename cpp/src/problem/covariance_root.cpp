@@ -1,4 +1,4 @@
-#include "covariance_root.hpp"
+#include "problem/covariance_root.hpp"
 
 #include <algorithm>
 #include <cmath>

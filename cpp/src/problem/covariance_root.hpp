@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/block.hpp"
-#include "covariance.hpp"
+#include "problem/covariance.hpp"
 
 namespace overprune {
 

@@ -5,12 +5,12 @@
 
 #include "base/block.hpp"
 #include "base/check.hpp"
-#include "covariance.hpp"
-#include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/features.hpp"
 #include "overprune/problem.hpp"
-#include "samplers.hpp"
+#include "problem/covariance.hpp"
+#include "problem/features.hpp"
+#include "problem/samplers.hpp"
 
 namespace overprune {
 namespace {

@@ -1,4 +1,4 @@
-#include "feature_rows.hpp"
+#include "problem/feature_rows.hpp"
 
 #include <cmath>
 

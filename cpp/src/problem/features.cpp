@@ -6,10 +6,9 @@
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
-#include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/finite.hpp"
-#include "solve/path_solver.hpp"
+#include "problem/features.hpp"
 
 namespace overprune {
 namespace {

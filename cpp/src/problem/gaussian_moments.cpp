@@ -1,4 +1,4 @@
-#include "gaussian_moments.hpp"
+#include "problem/gaussian_moments.hpp"
 
 #include <algorithm>
 #include <cmath>

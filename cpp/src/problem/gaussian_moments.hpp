@@ -8,8 +8,8 @@
 // v given u.
 #pragma once
 
-#include "feature_rows.hpp"
-#include "piecewise.hpp"
+#include "problem/feature_rows.hpp"
+#include "problem/piecewise.hpp"
 
 namespace overprune {
 

@@ -11,7 +11,7 @@
 
 #include "base/inner.hpp"
 #include "kernels/table.hpp"
-#include "samplers.hpp"
+#include "problem/samplers.hpp"
 
 namespace overprune {
 namespace {

@@ -6,10 +6,10 @@
 
 #include "base/block.hpp"
 #include "base/check.hpp"
-#include "feature_rows.hpp"
-#include "features.hpp"
-#include "gaussian_moments.hpp"
 #include "overprune/features.hpp"
+#include "problem/feature_rows.hpp"
+#include "problem/features.hpp"
+#include "problem/gaussian_moments.hpp"
 
 namespace overprune {
 namespace {

@@ -1,4 +1,4 @@
-#include "piecewise.hpp"
+#include "problem/piecewise.hpp"
 
 #include <algorithm>
 #include <cmath>

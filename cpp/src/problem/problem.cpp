@@ -7,12 +7,12 @@
 #include "base/block.hpp"
 #include "base/check.hpp"
 #include "base/pace.hpp"
-#include "covariance.hpp"
-#include "covariance_root.hpp"
-#include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/pruning.hpp"
-#include "samplers.hpp"
+#include "problem/covariance.hpp"
+#include "problem/covariance_root.hpp"
+#include "problem/features.hpp"
+#include "problem/samplers.hpp"
 
 namespace overprune {
 namespace {

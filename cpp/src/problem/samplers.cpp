@@ -1,14 +1,13 @@
-#include "samplers.hpp"
+#include "problem/samplers.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/check.hpp"
-#include "features.hpp"
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
-#include "solve/design.hpp"
-#include "solve/path_solver.hpp"
+#include "problem/design.hpp"
+#include "problem/features.hpp"
 
 namespace overprune {
 

@@ -1,4 +1,4 @@
-#include "scaled_data.hpp"
+#include "problem/scaled_data.hpp"
 
 #include <algorithm>
 #include <cmath>

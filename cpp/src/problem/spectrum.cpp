@@ -1,4 +1,4 @@
-#include "spectrum.hpp"
+#include "problem/spectrum.hpp"
 
 #include <bit>
 #include <cmath>

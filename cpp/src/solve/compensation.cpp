@@ -1,4 +1,4 @@
-#include "compensation.hpp"
+#include "solve/compensation.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -5,11 +5,11 @@
 #include <span>
 
 #include "base/block.hpp"
-#include "compensation.hpp"
-#include "design.hpp"
 #include "overprune/prune_path.hpp"
-#include "path_solver.hpp"
-#include "retraining.hpp"
+#include "problem/design.hpp"
+#include "solve/compensation.hpp"
+#include "solve/path_solver.hpp"
+#include "solve/retraining.hpp"
 
 namespace overprune {
 

@@ -4,9 +4,9 @@
 #include <span>
 
 #include "base/check.hpp"
-#include "path_solver.hpp"
 #include "problem/scaled_data.hpp"
-#include "retraining.hpp"
+#include "solve/path_solver.hpp"
+#include "solve/retraining.hpp"
 
 namespace overprune {
 

@@ -1,4 +1,4 @@
-#include "path_solver.hpp"
+#include "solve/path_solver.hpp"
 
 #include <algorithm>
 #include <cmath>

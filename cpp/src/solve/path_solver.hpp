@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/block.hpp"
-#include "design.hpp"
 #include "overprune/least_squares.hpp"
-#include "rank.hpp"
+#include "problem/design.hpp"
+#include "solve/rank.hpp"
 
 namespace overprune {
 

@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "base/check.hpp"
-#include "grid_fit.hpp"
 #include "overprune/random.hpp"
 #include "problem/scaled_data.hpp"
+#include "solve/grid_fit.hpp"
 
 namespace overprune {
 

@@ -1,4 +1,4 @@
-#include "rank.hpp"
+#include "solve/rank.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "retraining.hpp"
+#include "solve/retraining.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -5,8 +5,8 @@
 #include <span>
 
 #include "base/block.hpp"
-#include "design.hpp"
-#include "path_solver.hpp"
+#include "problem/design.hpp"
+#include "solve/path_solver.hpp"
 
 namespace overprune {
 

@@ -8,10 +8,10 @@
 
 #include "base/check.hpp"
 #include "base/workers.hpp"
-#include "design.hpp"
 #include "overprune/random.hpp"
-#include "path_solver.hpp"
-#include "retraining.hpp"
+#include "problem/design.hpp"
+#include "solve/path_solver.hpp"
+#include "solve/retraining.hpp"
 
 namespace overprune {
 

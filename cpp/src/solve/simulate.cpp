@@ -8,8 +8,8 @@
 
 #include "base/check.hpp"
 #include "base/workers.hpp"
-#include "design.hpp"
-#include "grid_fit.hpp"
+#include "problem/design.hpp"
+#include "solve/grid_fit.hpp"
 
 namespace overprune {
 namespace {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
-#include "retraining.hpp"
+#include "solve/retraining.hpp"
 
 namespace overprune {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "kernels/table.hpp"
-#include "path_solver.hpp"
+#include "solve/path_solver.hpp"
 
 namespace overprune {
 namespace {

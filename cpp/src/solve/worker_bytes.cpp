@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "design.hpp"
 #include "kernels/table.hpp"
 #include "overprune/simulate.hpp"
+#include "problem/design.hpp"
 #include "problem/samplers.hpp"
-#include "retraining.hpp"
+#include "solve/retraining.hpp"
 
 namespace overprune {
 namespace {

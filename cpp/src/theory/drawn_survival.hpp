@@ -1,7 +1,7 @@
 // Exact survival probabilities of independent features with one target.
 #pragma once
 
-#include "laws.hpp"
+#include "theory/laws.hpp"
 
 namespace overprune::theory {
 

@@ -1,4 +1,4 @@
-#include "laws.hpp"
+#include "theory/laws.hpp"
 
 #include <algorithm>
 #include <cmath>

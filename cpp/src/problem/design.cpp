@@ -1,4 +1,4 @@
-#include "design.hpp"
+#include "problem/design.hpp"
 
 #include <cmath>
 
