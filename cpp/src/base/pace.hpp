@@ -1,6 +1,7 @@
 // Looking up from loops over large arrays.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/look.hpp"
@@ -51,6 +52,13 @@ void resize_in_parts(std::vector<T>& values, Index count) {
   in_parts(count - before, [&](Index first, Index some) {
     values.resize(static_cast<std::size_t>(before + first + some));
   });
+}
+
+/// How many columns (64 to 512, a multiple of 64) of so many operations each to work through before
+/// looking for a wish to stop.
+inline Index columns_per_poll(Index flops_each) {
+  constexpr Index flops = 8'000'000'000;  // a few tenths of a second
+  return std::clamp<Index>(flops / flops_each / 64 * 64, 64, 512);
 }
 
 }  // namespace overprune

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.hpp"
+#include "base/pace.hpp"
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
 #include "problem/design.hpp"

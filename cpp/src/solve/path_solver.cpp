@@ -14,11 +14,6 @@ Index whole_tiles(Index rows) {
   return (rows + tile - 1) / tile * tile;
 }
 
-Index columns_per_poll(Index flops_each) {
-  constexpr Index flops = 8'000'000'000;  // a few tenths of a second
-  return std::clamp<Index>(flops / flops_each / 64 * 64, 64, 512);
-}
-
 namespace {
 
 /// Divides by the length and returns it.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/block.hpp"
+#include "base/pace.hpp"
 #include "overprune/least_squares.hpp"
 #include "problem/design.hpp"
 #include "solve/rank.hpp"
@@ -58,10 +59,6 @@ void solve_normal(ConstBlock triangle, Block b);
 
 /// Rows rounded up to whole tiles of the kernels.
 Index whole_tiles(Index rows);
-
-/// How many columns (64 to 512, a multiple of 64) of so many operations each to work through before
-/// looking for a wish to stop.
-Index columns_per_poll(Index flops_each);
 
 /// Size i by a pivoted QLP decomposition: the slow, rank-revealing way.
 class OrthogonalSolver {
