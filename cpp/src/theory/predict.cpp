@@ -7,7 +7,7 @@
 
 #include "base/check.hpp"
 #include "base/workers.hpp"
-#include "theory/coefficients.hpp"
+#include "theory/accuracy_study.hpp"
 
 namespace overprune {
 namespace {
