@@ -64,7 +64,8 @@ using SimulateMonitor = std::function<void(Index done, const SimulateResult& fou
 /// @param monitor  sees the results grow
 /// @return risks of every trial
 /// @throws std::invalid_argument for a grid or trials out of range, and where a risk overflows to
-/// NaN Source: docs/theory.md, sections 1 and 2.
+/// NaN
+/// Source: docs/theory.md, sections 1 and 2.
 SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
                         const SimulateMonitor& monitor = {});
 

@@ -27,7 +27,7 @@ namespace overprune {
 /// @param n            samples, >= 1
 /// @param ridge        >= 0, the coefficient in (1/2n) |y - X theta|^2 + (ridge/2) |theta|^2
 /// @throws std::invalid_argument for negative or non-finite numbers, n < 1, or sums that overflow
-/// Source: docs/theory.md, Eq. (5); Chang et al. 2021 (xi = 1/tau).
+/// Source: docs/theory.md, Eq. (8); Chang et al. 2021 (xi = 1/tau).
 double fixed_point(ConstVector eigenvalues, Index n, double ridge);
 
 /// Law of the coefficients: independent Gaussians, coordinate by coordinate.
@@ -48,7 +48,7 @@ struct CoefficientLaw {
 /// @param n            samples, >= 1
 /// @param ridge        >= 0
 /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or n < 1
-/// Source: docs/theory.md, Eq. (8); Chang et al. 2021.
+/// Source: docs/theory.md, Eq. (11); Chang et al. 2021.
 CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
                                double ridge);
 
@@ -72,7 +72,8 @@ struct PredictResult {
 /// @param grid         sizes, nonzeros, rules and ridges, as for `simulate`
 /// @param poll         called between grid points where not empty; what it throws ends the call
 /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad
-/// grid Source: docs/theory.md, Eqs. (7), (13) and (16)-(18); dense and pruned: Chang et al. 2021.
+/// grid
+/// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23); dense and pruned: Chang et al. 2021.
 PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
                       const Grid& grid, const std::function<void()>& poll = {});
 
@@ -85,7 +86,7 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
 /// @param poll      called between grid points where not empty; what it throws ends the call
 /// @return risks over the grid
 /// @throws std::invalid_argument for n or a grid out of range
-/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
+/// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23).
 PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                       const std::function<void()>& poll = {});
 
@@ -110,7 +111,7 @@ struct GroupedSurvival {
 /// @param rule      who is kept
 /// @param ridge     of the training, >= 0
 /// @throws std::invalid_argument for a number out of range
-/// Source: docs/theory.md, Eqs. (10)-(12).
+/// Source: docs/theory.md, Eqs. (13)-(15).
 GroupedSurvival survival(const GroupedFeatures& features, double n, double size, double nonzeros,
                          Rule rule, double ridge);
 

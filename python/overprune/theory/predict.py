@@ -106,8 +106,8 @@ def predict(
 
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (7) and (13);
-    retrained is this project's own, Eqs. (16)-(18), and for correlated features and several targets
+    Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (10) and (16);
+    retrained is this project's own, Eqs. (21)-(23), and for correlated features and several targets
     sections 6 and 9.
 
     Examples
