@@ -14,8 +14,23 @@
 #include <vector>
 
 #include "overprune/interrupt.hpp"
-#include "overprune/prune_path.hpp"
+#include "overprune/pruning.hpp"
+#include "overprune/risk_table.hpp"
 #include "overprune/types.hpp"
+
+/// A rule is its name in Python.
+template <>
+struct pybind11::detail::type_caster<overprune::Rule> {
+  PYBIND11_TYPE_CASTER(overprune::Rule, const_name("str"));
+  bool load(handle name, bool) {
+    if (!isinstance<str>(name)) return false;
+    value = overprune::rule_from_name(name.cast<std::string>());
+    return true;
+  }
+  static handle cast(overprune::Rule rule, return_value_policy, handle) {
+    return str(overprune::name_of(rule)).release();
+  }
+};
 
 namespace overprune::bindings {
 
@@ -112,13 +127,64 @@ class LongWork {
   py::gil_scoped_release release_;
 };
 
-/// A grid from its Python arguments.
-inline Grid make_grid(const Indices& sizes, const Indices& nonzeros,
-                      const std::vector<std::string>& rules, bool retrain, double ridge,
-                      double retrain_ridge, bool compensate = false) {
-  Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge, compensate};
-  for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
-  return grid;
+/// A struct of named fields, which are the keywords of its constructor in Python. What is not given
+/// has the default of the C++ struct.
+template <class T>
+class Fields {
+ public:
+  Fields(py::module_& module, const char* name) : type_(module, name) {
+    type_.def(py::init([](const py::kwargs& given) {
+      T made;
+      const py::object fields = py::cast(&made, py::return_value_policy::reference);
+      for (const auto& [name, value] : given) py::setattr(fields, name, value);
+      return made;
+    }));
+  }
+  template <class Value>
+  Fields& field(const char* name, Value T::* member) {
+    type_.def_readwrite(name, member);
+    return *this;
+  }
+
+ private:
+  py::class_<T> type_;
+};
+
+/// The fields of Grid and RealGrid.
+template <class T>
+void grid_fields(Fields<T>& grid) {
+  grid.field("sizes", &T::sizes)
+      .field("nonzeros", &T::nonzeros)
+      .field("rules", &T::rules)
+      .field("retrain", &T::retrain)
+      .field("ridge", &T::ridge)
+      .field("retrain_ridge", &T::retrain_ridge)
+      .field("compensate", &T::compensate);
 }
+
+/// Trials begin, ..., end - 1 of a table whose first dimensions are trials: a dict from the names
+/// of the arrays to the names of their dimensions and a copy of their numbers.
+inline py::dict to_dict(const RiskTable& table, Index begin, Index end) {
+  py::dict found;
+  for (std::size_t i = 0; i < table.names.size(); ++i) {
+    py::tuple names(table.dimensions[i].size());
+    std::vector<py::ssize_t> shape;
+    for (const Dimension& dimension : table.dimensions[i]) {
+      names[shape.size()] = py::str(dimension.name);
+      shape.push_back(dimension.length);
+    }
+    Index row = 1;
+    if (begin != end) {
+      row = static_cast<Index>(table.values[i].size()) / shape.front();
+      shape.front() = end - begin;
+    }
+    Array numbers = new_array(std::move(shape));
+    std::copy_n(table.values[i].begin() + begin * row, numbers.size(), numbers.mutable_data());
+    found[table.names[i].c_str()] = py::make_tuple(names, numbers);
+  }
+  return found;
+}
+/// The same for the whole of any table.
+inline py::dict to_dict(const RiskTable& table) { return to_dict(table, 0, 0); }
 
 }  // namespace overprune::bindings

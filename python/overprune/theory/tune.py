@@ -11,11 +11,12 @@ import numpy as np
 
 from .. import _core
 from .. import _validation as check
+from .._table import STAGES
 from .._validation import FloatArray
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from .predict import grouped, linear_gaussian, number_of_draws, predict
 
-STAGES = ("dense", "pruned", "retrained")
+_STAGES = tuple(stage for stage in STAGES if stage != "compensated")
 
 _PER_DECADE = 3  # of the grid that finds the bracket
 _PER_DECADE_OUTSIDE = {
@@ -158,7 +159,7 @@ def tune_ridge(
     as_problem(problem)
     rows = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=problem.p)
-    stage = check.choice(minimise, "minimise", STAGES)
+    stage = check.choice(minimise, "minimise", _STAGES)
     if nonzeros is None and stage != "dense":
         raise ValueError(f"nonzeros must be given to minimise the {stage} risk, got None")
     kept = (
