@@ -52,7 +52,7 @@ def predict_schedule(
         Features of the dense model, in [1, p].
     schedule : sequence of int
         Nonzeros s_1, s_2, ... after each round: strictly decreasing in [1, size].
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    rules : sequence of str, default ("magnitude",)
         As in `simulate_schedule`.
     ridge : float, default 0.0
         Of the dense training, at least 0.
