@@ -212,7 +212,7 @@ def test_no_absolute_path_leaks(wheel, plain):
 @installs.needs_archive
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
 def test_no_stray_weak_symbol():
-    script = ROOT / "tests" / "cpp" / "check_symbols.py"
+    script = ROOT / "tests" / "cpp" / "support" / "check_symbols.py"
     assert ": 0 stray weak symbols" in run(sys.executable, script, "nm", installs.ARCHIVE)
 
 
