@@ -10,11 +10,10 @@ import pickle
 import numpy as np
 import pytest
 from scipy import integrate
-from test_feature_problem import moments, problem_with
-from test_features import PHI
 
 import overprune as op
 import problems
+from feature_oracle import PHI, moments, problem_with
 from overprune._provenance import describe, problem_of
 from tables import assert_same
 

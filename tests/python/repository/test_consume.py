@@ -1,4 +1,5 @@
-"""C++ users find the package however it was installed, and their programs print what Python prints."""
+"""C++ users find the package however it was installed,
+and their programs print what Python prints."""
 
 import re
 import shutil

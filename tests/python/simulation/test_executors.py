@@ -144,7 +144,8 @@ def test_a_pool_that_loses_a_worker(many_blocks, tmp_path):
 
 
 def test_a_pool_that_loses_every_worker_gives_up(many_blocks, tmp_path):
-    """A block that kills its worker whenever it runs, as one that the memory does not hold would."""
+    """A block that kills its worker whenever it runs,
+    as one that the memory does not hold would."""
     problem = op.RandomFeatureProblem.draw(60, 10, noise_std=0.1, activation=deadly, seed=1)
     with (
         ProcessPoolExecutor(2) as executor,
