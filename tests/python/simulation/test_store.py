@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ import overprune as op
 import problems
 from overprune.simulation import simulate as _simulate
 from overprune.simulation import store as _store
+from processes import environment
 from tables import assert_same
 
 GRID = {"n": [10, 15], "sizes": [5, 12, 20], "nonzeros": [3, 8], "ridge": [0.0, 0.1], "seed": 5}
@@ -189,13 +189,8 @@ def test_a_store_of_another_kernel_level_is_refused(path):
     if not others:
         pytest.skip("one kernel level only")
     code = f"from test_store import run; run(trials=4, store={str(path)!r})"
-    environment = {**os.environ, "OVERPRUNE_KERNEL": others[0]}
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[1] / "support",
-        env=environment,
-        check=True,
-    )
+    variables = environment(OVERPRUNE_KERNEL=others[0])
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True)
     message = f'kernel_level is "{others[0]}" there, "{info["kernel_level"]}" here; OVERPRUNE_KERNEL={others[0]} '
     with pytest.raises(ValueError, match=message):
         run(trials=4, store=path)
