@@ -212,7 +212,7 @@ HOWS = (
 )
 
 
-@settings(max_examples=6 * strategies.settings.default.max_examples)
+@settings(max_examples=3 * strategies.settings.default.max_examples)
 @given(MEMBERS, st.sampled_from(HOWS), st.integers(0, 2**30), st.booleans())
 def test_any_damage_is_mended_or_refused(
     original, tmp_path_factory, expected, which, how, seed, more
