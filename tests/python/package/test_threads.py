@@ -13,7 +13,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ import xarray as xr
 import overprune as op
 import problems
 from overprune import _core
+from processes import environment
 
 GRID = {"n": 15, "sizes": [10, 25], "nonzeros": [5, 10]}
 LINEAR = ("diagonal", "correlated", "several targets")
@@ -272,13 +272,12 @@ def test_fork_after_use():
         assert digest() == expected
         print("done")
     """
-    here = Path(__file__).parents[1] / "support"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=here,
+        env=environment(),
         check=False,
     )
     assert done.stdout == "done\n", done.stderr
