@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "base/normal.hpp"
 #include "base/workers.hpp"
 #include "theory/drawn_survival.hpp"
 
@@ -11,13 +12,6 @@ namespace {
 
 constexpr double kFar = 9.0;  // standard deviations beyond which nothing is left
 constexpr Index kMostRetrained = 128;
-
-/// P(low < X <= high) for X ~ N(0, 1).
-double between(double low, double high) {
-  const double root = std::sqrt(0.5);
-  if (low > 0.0) return 0.5 * (std::erfc(low * root) - std::erfc(high * root));
-  return 0.5 * (std::erfc(-high * root) - std::erfc(-low * root));
-}
 
 /// The cells of a histogram; the last one holds its upper edge.
 class Cells {
@@ -34,7 +28,8 @@ class Cells {
       return;
     }
     const auto tail = [&](double low, double high) {
-      return low < high ? between((low - mean) / deviation, (high - mean) / deviation) : 0.0;
+      return low < high ? normal::between((low - mean) / deviation, (high - mean) / deviation)
+                        : 0.0;
     };
     for (Index c = first(mean - kFar * deviation);
          c < count() && edges_[c] < mean + kFar * deviation; ++c) {

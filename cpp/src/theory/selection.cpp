@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/normal.hpp"
 #include "base/pace.hpp"
 #include "base/root.hpp"
 #include "kernels/table.hpp"
@@ -14,33 +15,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-constexpr double kSqrtTwoPi = 2.5066282746310002;
-
-double density(double x) { return std::exp(-0.5 * x * x) / kSqrtTwoPi; }
-
-/// x with P(|h| > x) = kept = 1 - dropped.
-double half_normal_quantile(double kept, double dropped) {
-  const double root = std::sqrt(0.5);
-  if (dropped <= 0.5) {
-    const double d = dropped * dropped;
-    double x =
-        0.5 * kSqrtTwoPi * dropped * (1.0 + d * (0.2617993877991494 + d * 0.14393173084921979));
-    for (int i = 0; i < 2; ++i) {
-      const double step = (std::erf(x * root) - dropped) / (2.0 * density(x));
-      x -= step / (1.0 + 0.5 * x * step);
-    }
-    return x;
-  }
-  // Abramowitz and Stegun 26.2.23, then Newton for the logarithm.
-  const double t = std::sqrt(-2.0 * std::log(0.5 * kept));
-  double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-                     (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  for (int i = 0; i < 3 && kept > 1e-290; ++i) {
-    const double tail = std::erfc(x * root);
-    x += std::log(tail / kept) * tail / (2.0 * density(x));
-  }
-  return x;
-}
 
 Range range_of(std::size_t size, const double* count, const double* u, const double* r,
                double total) {
@@ -64,7 +38,7 @@ double solve_threshold(std::size_t size, const double* count, const double* u, c
   // P(|u + h| < T) <= 0.8 T
   const double low = std::min((total - s) / (0.8 * range.weighted), range.high);
   const bool rare = s <= 0.5 * total;
-  const double goal = half_normal_quantile(s / total, (total - s) / total);
+  const double goal = normal::outside_quantile(s / total, (total - s) / total);
   // Newton for the quantile of the half-normal distribution that leaves as many: linear in t where
   // u = 0 and r is the same everywhere. The error is counted for the rarer of the two events.
   const auto excess = [&](double t) -> Sample {
@@ -73,21 +47,11 @@ double solve_threshold(std::size_t size, const double* count, const double* u, c
     const double number = rare ? sums[0] : sums[1];
     if (!(number > 0.0)) return {rare ? -kInfinity : kInfinity, 0.0};
     const double value = rare ? std::log(number / s) : -std::log(number / (total - s));
-    const double sum = sums[0] + sums[1], at = half_normal_quantile(sums[0] / sum, sums[1] / sum);
-    return {value, t * (1.0 + (goal - at) * 2.0 * density(at) * sum / sums[2])};
+    const double sum = sums[0] + sums[1],
+                 at = normal::outside_quantile(sums[0] / sum, sums[1] / sum);
+    return {value, t * (1.0 + (goal - at) * 2.0 * normal::density(at) * sum / sums[2])};
   };
   return falling_root(excess, low, range.high, goal * range.start, 1e-14, 4.0 * kEpsilon);
-}
-
-/// E[z^2; |z| < t], without cancellation for small t.
-double inner_square(double t, double dropped, double excess) {
-  if (t >= 1.5) return dropped - excess;
-  double term = t * t * t / 3.0, sum = 0.0;
-  for (int j = 2; term > 1e-17 * sum; ++j) {
-    sum += term;
-    term *= t * t / (2 * j + 1);
-  }
-  return 2.0 * density(t) * sum;
 }
 
 /// Shares of the signal of a Gaussian atom whose coefficients survive beyond t standard deviations.
@@ -95,9 +59,9 @@ struct Beyond {
   double share, dropped, signal_kept, signal_dropped;
 };
 Beyond beyond(double t) {
-  const double share = std::erfc(t * std::sqrt(0.5)), dropped = std::erf(t * std::sqrt(0.5));
-  const double excess = t < 40.0 ? 2.0 * t * density(t) : 0.0;
-  return {share, dropped, share + excess, inner_square(t, dropped, excess)};
+  const double share = normal::outside(t), dropped = normal::inside(t);
+  const double excess = t < 40.0 ? 2.0 * t * normal::density(t) : 0.0;
+  return {share, dropped, share + excess, normal::inner_square(t, dropped, excess)};
 }
 
 /// Which coordinates a threshold on a known score keeps: fixed atoms wholly, those at the threshold
@@ -150,7 +114,7 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
   const auto beyond_count = [&](double threshold) {
     double number = 0.0;
     for (std::size_t i = 0; i < inverse.size(); ++i, pace(8))
-      number += spread_count[i] * std::erfc(threshold * inverse[i] * std::sqrt(0.5));
+      number += spread_count[i] * normal::outside(threshold * inverse[i]);
     return number;
   };
   // The first group that does not survive whole.
@@ -380,7 +344,7 @@ void Selection::add_gaussians(double t, Kept& kept) const {
     const double square = spread_[i] * spread_[i], noise = 1.0 / (1.0 + square),
                  signal = 1.0 / (1.0 + 1.0 / square);
     const double excess = kept.excess[i], dropped = kept.dropped[i];
-    const double inner = inner_square(t * r_[i], dropped, excess);
+    const double inner = normal::inner_square(t * r_[i], dropped, excess);
     kept.energy_kept[i] = kept.share[i] + signal * excess;
     kept.energy_dropped[i] = noise * dropped + signal * inner;
     kept.rest[i] = noise * inner + signal * dropped;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/normal.hpp"
 #include "kernels/table.hpp"
 #include "theory/selection.hpp"
 
@@ -14,9 +15,6 @@ namespace overprune::theory {
 namespace {
 
 constexpr double kFar = 40.0;  // standard deviations beyond which nothing happens
-
-double density(double x) { return std::exp(-0.5 * x * x) * 0.3989422804014327; }
-double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
 
 }  // namespace
 
@@ -59,8 +57,8 @@ double Selection::refine(double t, double s, Kept& kept) const {
     Number number{sums[0], sums[2] / threshold};
     for (const Index i : sharp) {
       const double alpha = r_[i] * (gap(m, i) + above);
-      number.kept += atoms_.count[i] * upper_tail(alpha);
-      number.slope += atoms_.count[i] * r_[i] * density(alpha);
+      number.kept += atoms_.count[i] * normal::upper_tail(alpha);
+      number.slope += atoms_.count[i] * r_[i] * normal::density_by_product(alpha);
     }
     return number;
   };
@@ -105,9 +103,9 @@ double Selection::refine(double t, double s, Kept& kept) const {
                               kept.share.data(), kept.dropped.data(), kept.drift.data(),
                               kept.excess.data(), kept.rest.data());
   for (const Index i : sharp) {
-    const double alpha = r_[i] * (gap(anchor, i) + above), near = density(alpha);
-    kept.share[i] = upper_tail(alpha);
-    kept.dropped[i] = upper_tail(-alpha);
+    const double alpha = r_[i] * (gap(anchor, i) + above), near = normal::density_by_product(alpha);
+    kept.share[i] = normal::upper_tail(alpha);
+    kept.dropped[i] = normal::upper_tail(-alpha);
     kept.drift[i] = near > 0.0 ? u_[i] * near : 0.0;
     kept.excess[i] = near > 0.0 ? alpha * near : 0.0;
     kept.rest[i] = kept.dropped[i] - kept.excess[i];

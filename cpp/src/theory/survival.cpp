@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "base/normal.hpp"
 #include "overprune/theory.hpp"
 #include "problem/piecewise.hpp"
 #include "theory/selection.hpp"
@@ -16,8 +17,6 @@ using theory::Atoms;
 using theory::Kept;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
 
 /// P(|g z + h| > T and |z| > start) for independent standard normals z and h.
 double both(double start, double g, double T) {
@@ -36,10 +35,10 @@ double both(double start, double g, double T) {
     for (std::size_t j = 0; j < rule.nodes.size(); ++j) {
       const double z = middle + half * rule.nodes[j];
       sum += 2.0 * half * rule.weights[j] * std::exp(-0.5 * z * z) *
-             (upper_tail(T - g * z) + upper_tail(T + g * z));
+             (normal::upper_tail(T - g * z) + normal::upper_tail(T + g * z));
     }
   }
-  return sum * 0.79788456080286536;  // 2 / sqrt(2 pi)
+  return sum * (2.0 / normal::kRootTwoPi);
 }
 
 }  // namespace

@@ -16,25 +16,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/normal.hpp"
 #include "base/pace.hpp"
 #include "theory/remainder.hpp"
 #include "theory/rounds/rounds.hpp"
 
 namespace overprune::theory {
-
-inline double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
-inline double density(double x) { return std::exp(-0.5 * x * x) * 0.3989422804014327; }
-
-/// x with P(h > x) = p for standard normal h, to about 1e-10: a rational starting point (Abramowitz
-/// and Stegun, 26.2.23) and one step of Halley's method.
-inline double upper_quantile(double p) {
-  if (p > 0.5) return -upper_quantile(1.0 - p);
-  const double t = std::sqrt(-2.0 * std::log(p));
-  const double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-                           (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  const double step = (upper_tail(x) - p) / density(x);
-  return x + step / (1.0 - 0.5 * x * step);
-}
 
 /// Moments of a standard normal z where mean + deviation z lies outside [-T, T].
 struct Outside {
@@ -43,9 +30,10 @@ struct Outside {
 
   Outside(double mean, double deviation, double T) {
     const double low = (-T - mean) / deviation, high = (T - mean) / deviation;
-    below = upper_tail(-low);
-    above = upper_tail(high);
-    const double at_low = density(low), at_high = density(high);
+    below = normal::upper_tail(-low);
+    above = normal::upper_tail(high);
+    const double at_low = normal::density_by_product(low),
+                 at_high = normal::density_by_product(high);
     first = at_high - at_low;
     second = below + above + (std::isfinite(high) ? high * at_high - low * at_low : 0.0);
   }
@@ -53,7 +41,8 @@ struct Outside {
   /// z given that it survives, by a uniform number.
   double draw(double uniform) const {
     const double rank = uniform * probability();
-    return rank < below ? -upper_quantile(rank) : upper_quantile(probability() - rank);
+    return rank < below ? -normal::upper_quantile(rank)
+                        : normal::upper_quantile(probability() - rank);
   }
 };
 
@@ -100,9 +89,10 @@ class Paths {
       each_path([&](std::size_t i, std::size_t a, Index) {
         const double T = limit(ratio, t, a);
         const double below = (-T - mean_[i]) / deviation_, above = (T - mean_[i]) / deviation_;
-        const double survives = upper_tail(-below) + upper_tail(above);
+        const double survives = normal::upper_tail(-below) + normal::upper_tail(above);
         number += weight_[i] * (rare ? survives : 1.0 - survives);
-        slope += weight_[i] * T / deviation_ * (density(below) + density(above));
+        slope += weight_[i] * T / deviation_ *
+                 (normal::density_by_product(below) + normal::density_by_product(above));
       });
       const double value = std::log(number / (rare ? s : total - s)) * (rare ? 1.0 : -1.0);
       if (std::abs(value) < 1e-13) break;
