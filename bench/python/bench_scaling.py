@@ -11,6 +11,7 @@ import timing  # noqa: F401, isort: skip  # first: it pins the threads
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import tempfile
@@ -180,8 +181,8 @@ def written(path: Path, size: int) -> float:
         curvature=None,
     )
     values = {
-        name: noise(400 * int(np.prod(run.work.shape(name)))).reshape(*run.work.shape(name), 400)
-        for name in run.work.names()
+        name: noise(400 * math.prod(lengths.values())).reshape(*lengths.values(), 400)
+        for name, lengths in run.work.layout().items()
     }
     with Store(path, run.work, run.attributes, 400, 400) as place:
         (block,) = place.pending(400)

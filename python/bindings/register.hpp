@@ -14,8 +14,23 @@
 #include <vector>
 
 #include "overprune/interrupt.hpp"
-#include "overprune/prune_path.hpp"
+#include "overprune/pruning.hpp"
+#include "overprune/risk_table.hpp"
 #include "overprune/types.hpp"
+
+/// A rule is its name in Python.
+template <>
+struct pybind11::detail::type_caster<overprune::Rule> {
+  PYBIND11_TYPE_CASTER(overprune::Rule, const_name("str"));
+  bool load(handle name, bool) {
+    if (!isinstance<str>(name)) return false;
+    value = overprune::rule_from_name(name.cast<std::string>());
+    return true;
+  }
+  static handle cast(overprune::Rule rule, return_value_policy, handle) {
+    return str(overprune::name_of(rule)).release();
+  }
+};
 
 namespace overprune::bindings {
 
@@ -38,6 +53,48 @@ void register_theory(py::module_& module);
 /// copied). pybind11 converts other dtypes; Python has already refused those that lose.
 using Array = py::array_t<double, py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
 
+/// Whether `value` is exactly a numpy array of aligned doubles.
+inline bool is_doubles(py::handle value) {
+  static PyObject* const float64 = py::dtype::of<double>().release().ptr();
+  const auto& numpy = py::detail::npy_api::get();
+  if (Py_TYPE(value.ptr()) != numpy.PyArray_Type_) return false;
+  const auto* array = py::detail::array_proxy(value.ptr());
+  return array->descr == float64 && (array->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+}
+
+}  // namespace overprune::bindings
+
+namespace pybind11::detail {
+
+/// Takes an array that needs no conversion as it is: looking for one costs numpy half a
+/// microsecond.
+template <>
+struct pyobject_caster<overprune::bindings::Array> {
+  using type = overprune::bindings::Array;
+  static constexpr auto name = handle_type_name<type>::name;
+  template <typename T>
+  using cast_op_type = movable_cast_op_type<T>;
+
+  bool load(handle source, bool convert) {
+    if (overprune::bindings::is_doubles(source))
+      value_ = reinterpret_borrow<type>(source);
+    else if (convert || type::check_(source))
+      value_ = type::ensure(source);
+    return static_cast<bool>(value_);
+  }
+  static handle cast(const handle& source, return_value_policy, handle) { return source.inc_ref(); }
+  operator type*() { return &value_; }
+  operator type&() { return value_; }
+  operator type&&() && { return std::move(value_); }
+
+ private:
+  type value_ = reinterpret_steal<type>(handle());
+};
+
+}  // namespace pybind11::detail
+
+namespace overprune::bindings {
+
 /// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore
 /// checked here.
 inline void check_ndim(const py::array& array, py::ssize_t ndim, const char* name) {
@@ -59,6 +116,12 @@ inline ConstVector as_vector(const Array& array, const char* name) {
 inline ConstMatrix as_matrix(const Array& array, const char* name) {
   check_ndim(array, 2, name);
   return {array.data(), array.shape(0), array.shape(1), stride(array, 0), stride(array, 1)};
+}
+
+/// The same, one dimension being one column.
+inline ConstMatrix as_columns(const Array& array, const char* name) {
+  if (array.ndim() != 1) return as_matrix(array, name);
+  return {array.data(), array.shape(0), 1, stride(array, 0), 0};
 }
 
 inline Vector as_mutable_vector(Array& array) {
@@ -112,13 +175,88 @@ class LongWork {
   py::gil_scoped_release release_;
 };
 
-/// A grid from its Python arguments.
-inline Grid make_grid(const Indices& sizes, const Indices& nonzeros,
-                      const std::vector<std::string>& rules, bool retrain, double ridge,
-                      double retrain_ridge, bool compensate = false) {
-  Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge, compensate};
-  for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
-  return grid;
+/// A struct of named fields, which are the keywords of its constructor in Python. What is not given
+/// has the default of the C++ struct.
+template <class T>
+class Fields {
+ public:
+  Fields(py::module_& module, const char* name) : type_(module, name) {
+    type_.def(py::init([](const py::kwargs& given) {
+      T made;
+      const py::object fields = py::cast(&made, py::return_value_policy::reference);
+      for (const auto& [name, value] : given) py::setattr(fields, name, value);
+      return made;
+    }));
+  }
+  template <class Value>
+  Fields& field(const char* name, Value T::* member) {
+    type_.def_readwrite(name, member);
+    return *this;
+  }
+
+ private:
+  py::class_<T> type_;
+};
+
+/// The fields of Grid and RealGrid.
+template <class T>
+void grid_fields(Fields<T>& grid) {
+  grid.field("sizes", &T::sizes)
+      .field("nonzeros", &T::nonzeros)
+      .field("rules", &T::rules)
+      .field("retrain", &T::retrain)
+      .field("ridge", &T::ridge)
+      .field("retrain_ridge", &T::retrain_ridge)
+      .field("compensate", &T::compensate);
 }
+
+/// LongWork where the work is worth it: handing the GIL over costs more than a few thousand numbers
+/// do.
+class ReleaseForMany {
+ public:
+  explicit ReleaseForMany(Index count) {
+    if (count > 10000) work_.emplace();
+  }
+
+  /// Calls body(first, end) for the parts of so many items, looking for Ctrl-C after each. The
+  /// parts are small: every item of an array of zeros may be the first of a huge page, which the
+  /// system clears only then.
+  template <class Body>
+  void in_parts(Index count, const Body& body) const {
+    constexpr Index most = 64;
+    for (Index first = 0; first < count; first += most) {
+      body(first, std::min(first + most, count));
+      if (work_) work_->look();
+    }
+  }
+
+ private:
+  std::optional<LongWork> work_;
+};
+
+/// Trials begin, ..., end - 1 of a table whose first dimensions are trials: a dict from the names
+/// of the arrays to the names of their dimensions and a copy of their numbers.
+inline py::dict to_dict(const RiskTable& table, Index begin, Index end) {
+  py::dict found;
+  for (std::size_t i = 0; i < table.names.size(); ++i) {
+    py::tuple names(table.dimensions[i].size());
+    std::vector<py::ssize_t> shape;
+    for (const Dimension& dimension : table.dimensions[i]) {
+      names[shape.size()] = py::str(dimension.name);
+      shape.push_back(dimension.length);
+    }
+    Index row = 1;
+    if (begin != end) {
+      row = static_cast<Index>(table.values[i].size()) / shape.front();
+      shape.front() = end - begin;
+    }
+    Array numbers = new_array(std::move(shape));
+    std::copy_n(table.values[i].begin() + begin * row, numbers.size(), numbers.mutable_data());
+    found[table.names[i].c_str()] = py::make_tuple(names, numbers);
+  }
+  return found;
+}
+/// The same for the whole of any table.
+inline py::dict to_dict(const RiskTable& table) { return to_dict(table, 0, 0); }
 
 }  // namespace overprune::bindings

@@ -1,9 +1,13 @@
-"""Fixtures that several files share."""
+"""Fixtures that several files share, and how the tests are spread over processes."""
 
 import os
 import signal
 import sysconfig
 from pathlib import Path
+
+# Before NumPy and PyTorch are imported: their threads would take the cores of other processes.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 import pytest
 
@@ -16,6 +20,22 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["PATH"] = os.pathsep.join(
     [sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)]
 )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process a core, eight at most; none for a few files or tests by name.
+
+    Every process imports and collects everything, which takes longer than most files do.
+    """
+    named = all(arg.partition("::")[0].endswith(".py") for arg in config.args)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return 0 if (named and len(config.args) < 4) or cores == 1 else min(cores or 1, 8)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

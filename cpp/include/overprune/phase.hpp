@@ -50,7 +50,7 @@ struct PhaseResult {
 /// call
 /// @return direct, oracle and best pruned risks of the points
 /// @throws std::invalid_argument for points or options out of range
-/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
+/// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23).
 PhaseResult phase(const std::vector<GroupedFeatures>& problems,
                   const std::vector<PhasePoint>& points, const PhaseOptions& options,
                   const std::function<void()>& poll = {});

@@ -3,7 +3,7 @@
 //     overprune::Grid grid{.sizes = {100, 400}, .nonzeros = {50}, .rules =
 //     {overprune::Rule::magnitude}}; const auto found = overprune::simulate(problem, grid, {.n =
 //     200, .count = 100, .seed = 1, .workers = 4});
-//     // found.pruned_risk: (100 trials, 1 rule, 2 sizes, 1 nonzeros)
+//     // found["pruned_risk"]: (100 trials, 1 rule, 2 sizes, 1 nonzeros)
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
+#include "overprune/risk_table.hpp"
 
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
@@ -39,22 +40,18 @@ struct Trials {
 /// @throws std::invalid_argument that names what is wrong
 void check_trials(const Trials& trials);
 
-/// Risks (and, for classes, accuracies) of every trial; NaN where nonzeros > size.
-struct SimulateResult {
-  std::vector<double> dense_risk;          ///< (T, K)
-  std::vector<double> pruned_risk;         ///< (T, R, K, S)
-  std::vector<double> retrained_risk;      ///< (T, R, K, S); empty without retraining
-  std::vector<double> compensated_risk;    ///< as pruned_risk; empty unless the grid asks for it
-  std::vector<double> dense_accuracy;      ///< as dense_risk; empty without classes
-  std::vector<double> pruned_accuracy;     ///< as pruned_risk; empty without classes
-  std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
-};
+/// The table that `simulate` fills, all of it NaN: the names and lengths of its arrays.
+/// @param problem  what is simulated
+/// @param grid     of the simulation
+/// @param trials   how many, at least 0
+/// @return arrays with the dimensions (trial, size) or (trial, rule, size, nonzeros)
+RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials);
 
 /// Called by the thread that called `simulate`, about twenty times a second and at the end: trials
 /// 0, ..., done - 1 of the call are finished, and their part of `found` is final (the rest is being
 /// written). May throw, which stops the workers within one size of their trial and leaves through
 /// `simulate`.
-using SimulateMonitor = std::function<void(Index done, const SimulateResult& found)>;
+using SimulateMonitor = std::function<void(Index done, const RiskTable& found)>;
 
 /// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number
 /// of workers nor the split of a range of trials into calls changes a bit.
@@ -62,19 +59,13 @@ using SimulateMonitor = std::function<void(Index done, const SimulateResult& fou
 /// @param grid     sizes, nonzeros, rules and ridges
 /// @param trials   which trials, and how
 /// @param monitor  sees the results grow
-/// @return risks of every trial
+/// @return risks and, for classes, accuracies of every trial, the trials first; NaN where nonzeros
+/// > size
 /// @throws std::invalid_argument for a grid or trials out of range, and where a risk overflows to
-/// NaN Source: docs/theory.md, sections 1 and 2.
-SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
-                        const SimulateMonitor& monitor = {});
-
-/// Results of blocks of trials as one, in the order given: for trials that threads, processes or
-/// machines of your own run, each with its `first` and `count`. Bit for bit what one call for all
-/// of them returns.
-/// @param blocks  (any number) of one problem, grid and n
-/// @return their trials, one after the other
-/// @throws std::invalid_argument for blocks of different grids
-SimulateResult join(const std::vector<SimulateResult>& blocks);
+/// NaN
+/// Source: docs/theory.md, sections 1 and 2.
+RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trials,
+                   const SimulateMonitor& monitor = {});
 
 /// What one worker of `simulate` keeps from trial to trial, in bytes.
 struct WorkerMemory {

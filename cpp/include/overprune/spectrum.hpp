@@ -37,6 +37,7 @@ struct RealGrid {
   bool retrain = true;         ///< whether the pruned models are also trained again
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
+  bool compensate = false;     ///< whether the survivors also make up for the deleted
 };
 
 /// A problem with independent features, equal ones counted: made once, after which a prediction

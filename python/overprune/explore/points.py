@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,9 +98,12 @@ class Points:
                 memory_limit=None,
                 curvature=None,
             )
+            began = time.perf_counter()
             parts.append(planned.in_threads(False, self._watch))
             done += count
-            block = max(1, int(threads * _SECONDS / planned.work.seconds_per_trial()))
+            # The last trials of a block leave threads idle; a block of one trial all but one.
+            seconds = (time.perf_counter() - began) * min(threads, count) / count
+            block = max(1, int(threads * _SECONDS / seconds))
             yield xr.concat(parts, "trial", combine_attrs="override", data_vars="all")
 
     def _watch(self, _: int) -> None:

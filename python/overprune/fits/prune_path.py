@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._provenance import describe
-from .._table import Grid
+from .._table import STAGES, Arrays, Grid
 from .._validation import FloatArray, IntArray
 from ..problems.problem import Problem
 from .least_squares import as_data
@@ -152,25 +152,32 @@ class PrunePath:
             )
         judge = problem.judge(stream)
 
-        def block(n: int, ridge: float) -> dict[str, FloatArray]:
-            measured = judge(self.dense)
-            quantities = {f"dense_{name}": values for name, values in measured.items()}
-            stages = {"pruned": self.pruned} | (
-                {} if self._retrained is None else {"retrained": self.retrained}
-            )
-            shape = (len(self.rules), len(self.sizes), len(self.nonzeros))
-            for stage, models in stages.items():
-                quantities |= {f"{stage}_{name}": np.full(shape, np.nan) for name in measured}
-                for r, k, s in np.ndindex(*shape):
-                    if self.nonzeros[s] > self.sizes[k]:
-                        continue
-                    found = judge(models(self.rules[r], self.sizes[k], self.nonzeros[s]))
-                    for name, value in found.items():
-                        quantities[f"{stage}_{name}"][r, k, s] = value
-            return quantities
+        def block(n: int, ridge: float) -> Arrays:
+            layout = self._grid.layout(problem._core)
+            found = {
+                name: (tuple(lengths), np.full(tuple(lengths.values()), np.nan))
+                for name, lengths in sorted(layout.items(), key=lambda item: _stage(item[0]))
+            }
+            for name, values in judge(self.dense).items():
+                found[f"dense_{name}"][1][:] = values
+            for r, k, s in np.ndindex(len(self.rules), len(self.sizes), len(self.nonzeros)):
+                point = self.rules[r], self.sizes[k], self.nonzeros[s]
+                if point[2] > point[1]:
+                    continue
+                models = {"pruned": self.pruned(*point)}
+                if self._retrained is not None:
+                    models["retrained"] = self.retrained(*point)
+                for stage, theta in models.items():
+                    for name, value in judge(theta).items():
+                        found[f"{stage}_{name}"][1][r, k, s] = value
+            return found
 
         attributes = {"stream": str(check.seed(stream, "stream")), **describe(problem)}
         return self._grid.table("prune_path", block, attributes)
+
+
+def _stage(name: str) -> int:
+    return STAGES.index(name.partition("_")[0])
 
 
 def _position(name: str, value: Any, axis: tuple[Any, ...]) -> int:
@@ -212,7 +219,8 @@ def prune_path(
         Strictly increasing in [1, p].
     nonzeros : sequence of int
         Strictly increasing in [1, p]; points with nonzeros > size are left out.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    rules : sequence of str, default ("magnitude",)
+        Pruning rules, as in `importance`.
     retrain : bool, default True
     ridge, retrain_ridge : float, default 0.0
         Of the first and of the second training, as in `least_squares`.
@@ -265,19 +273,15 @@ def prune_path(
     )
     weights = None if curvature is None else as_curvature(curvature, p)
     scores = None
-    if "oracle" in grid.rules:
+    needing = [rule for rule in grid.rules if _core.RULES[rule].needs_truth]
+    if needing:
         if truth is None:
-            raise ValueError('truth must be given for rule "oracle": the coefficients beta')
+            raise ValueError(f'truth must be given for rule "{needing[0]}": the coefficients beta')
         scores = _oracle_scores(truth, design, weights, len(grid.sizes), response.shape[1])
     found = _core.prune_path(
         design,
         response,
-        grid.sizes,
-        grid.nonzeros,
-        grid.rules,
-        grid.retrain,
-        grid.ridge[0],
-        grid.retrain_ridge,
+        grid.core(),
         weights,
         scores,
         check.seed(seed),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _validation as check
+from .._table import STAGES
 from .._validation import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import xarray as xr
 
-STAGES = ("dense", "pruned", "compensated", "retrained")
 QUANTITIES = ("risk", "accuracy", "error")
 STATISTICS = ("mean", "median")
 

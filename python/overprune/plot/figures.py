@@ -240,7 +240,8 @@ def coefficients(
         In [1, p]: the first `size` features are trained.
     nonzeros : int
         Survivors, in [1, size].
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
     retrain : bool, default True
         Whether to draw the retrained model too.
     ridge, retrain_ridge : float, default 0.0

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .curves import STAGES, Curve
+from .._table import STAGES
+from .curves import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

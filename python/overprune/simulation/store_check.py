@@ -124,7 +124,7 @@ def examine(path: Path, shown: str, work: Work, attributes: Mapping[str, Any]) -
     chunks, partial, spoilt = _sort_out(path, shown, members, found)
     for name in ("trial", "ledger/blocks"):
         check_claim(found[name].bytes, members, name, shown)
-    lengths = {found[name].shape[-1] for name in (*work.names(), "trial")}
+    lengths = {found[name].shape[-1] for name in (*work.layout(), "trial")}
     length = max(lengths)
     if length > found["trial"].shape[0]:  # growth was interrupted, and goes on
         check_claim(8 * length, members, "trial", shown)

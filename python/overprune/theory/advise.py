@@ -11,10 +11,10 @@ import numpy as np
 from .. import _validation as check
 from ..fits.pruning import top_k
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
-from ..simulation.schedule import predict_schedule
 from .advice import Advice, Choice, decisions, least
 from .phase import spread_sizes
 from .predict import grouped, linear_gaussian, number_of_draws, predict
+from .schedule import predict_schedule
 from .tune import Interval, natural_bounds, tune_ridge
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def advise(
     sizes : sequence of int, optional
         Strictly increasing in [1, p]: the sizes k to try, of which those above s count. By default
         some between s and p, and more around the best of them.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude", "hessian")
-        The rule oracle is listed, but not recommended.
+    rules : sequence of str, default ("magnitude", "hessian")
+        Pruning rules, as in `importance`. The rule oracle is listed, but not recommended.
     retrain : bool, default True
         Whether the pruned model may be trained again.
     ridge : "none", "tuned", float or sequence of them, default ("none", "tuned")

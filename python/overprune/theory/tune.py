@@ -11,11 +11,12 @@ import numpy as np
 
 from .. import _core
 from .. import _validation as check
+from .._table import STAGES
 from .._validation import FloatArray
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from .predict import grouped, linear_gaussian, number_of_draws, predict
 
-STAGES = ("dense", "pruned", "retrained")
+_STAGES = tuple(stage for stage in STAGES if stage != "compensated")
 
 _PER_DECADE = 3  # of the grid that finds the bracket
 _PER_DECADE_OUTSIDE = {
@@ -113,7 +114,8 @@ def tune_ridge(
     minimise : {"dense", "pruned", "retrained"}, default "dense"
         Whose risk. For "retrained" a large ridge is often best: it selects features by their
         correlation with the target.
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
     retrain_ridge : float, default 0.0
         Of the second training, at least 0; stays as it is.
     bounds : (float, float), optional
@@ -158,7 +160,7 @@ def tune_ridge(
     as_problem(problem)
     rows = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=problem.p)
-    stage = check.choice(minimise, "minimise", STAGES)
+    stage = check.choice(minimise, "minimise", _STAGES)
     if nonzeros is None and stage != "dense":
         raise ValueError(f"nonzeros must be given to minimise the {stage} risk, got None")
     kept = (

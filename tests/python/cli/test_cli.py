@@ -193,9 +193,8 @@ def test_info_of_a_config_prints_the_memory_of_a_worker(config: Path) -> None:
         f"memory at n = {n}, p = 60{ridge}" for n in (20, 30) for ridge in ("", ", ridge = 0.1")
     ]
     core = op.LinearGaussianProblem(np.full(60, 60**-0.5), np.ones(60), 0.3)._core
-    parts = op._core.worker_memory(
-        core, 20, [5, 10, 30, 60], [5, 10], ["magnitude", "oracle"], True, 0.0, 0.0, False
-    )
+    grid = op._core.Grid(sizes=[5, 10, 30, 60], nonzeros=[5, 10], rules=["magnitude", "oracle"])
+    parts = op._core.worker_memory(core, grid, 20)
     total = sum(parts)
     assert parts[0] == 8 * 20 * 60 < total
     assert lines[0].endswith(

@@ -187,7 +187,8 @@ def test_c6_no_canvas_is_needed(config: Path, command: str, backend: str) -> Non
     [b"text.usetex: True\nbackend: nonsense\nfont.size: 90\n", b"\xff\xfe font.family: x\n"],
 )
 def test_c6_any_matplotlibrc(config: Path, command: str, style: bytes) -> None:
-    """What it says is no figure's business; one that matplotlib cannot read is named in a sentence."""
+    """What it says is no figure's business; one that matplotlib cannot read is named in a
+    sentence."""
     config.write_text(CONFIG.replace("trials = 4", "trials = 2").replace("[5, 10]", "5"))
     file = config.parent / "matplotlibrc"
     file.write_bytes(style)

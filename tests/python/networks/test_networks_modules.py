@@ -1,4 +1,5 @@
-"""Every kind of module trains and is pruned, or is refused by its name before anything is trained."""
+"""Every kind of module trains and is pruned,
+or is refused by its name before anything is trained."""
 
 from __future__ import annotations
 

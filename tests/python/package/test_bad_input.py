@@ -23,7 +23,8 @@ def with_entry(array, value):
 
 
 def not_an_array_of_reals(good):
-    """Every kind of bad array, whatever it stands for: (value, exception, pieces of the message)."""
+    """Every kind of bad array, whatever it stands for:
+    (value, exception, pieces of the message)."""
     return {
         "nan": (with_entry(good, NAN), ValueError, ("must be finite", "got nan at index")),
         "inf": (with_entry(good, INF), ValueError, ("must be finite", "got inf at index")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import inspect
-import re
 
 import matplotlib
 import matplotlib.pyplot

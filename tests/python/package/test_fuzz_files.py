@@ -1,4 +1,5 @@
-"""Configs and files of data are data: nothing in them is executed, and one line says what is wrong."""
+"""Configs and files of data are data: nothing in them is executed,
+and one line says what is wrong."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def signatures(source):
                 bases = [ast.unparse(base) for base in node.bases if ast.unparse(base) != "object"]
                 found[prefix + node.name] = (tuple(bases), "class")
                 visit(node.body, f"{prefix}{node.name}.")
-            elif isinstance(node, ast.FunctionDef):
+            elif isinstance(node, ast.FunctionDef) and not is_setter(node):
                 arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                 types = [kind(argument) for argument in arguments if argument.arg != "self"]
                 found[prefix + node.name] = (tuple(types), ast.unparse(node.returns))
@@ -48,6 +48,11 @@ def signatures(source):
 
     visit(ast.parse(source).body, "")
     return found
+
+
+def is_setter(function):
+    """Of a field that is read and written, which the file says once, as `name: type`."""
+    return any(ast.unparse(decorator).endswith(".setter") for decorator in function.decorator_list)
 
 
 def kind(argument):

@@ -1,4 +1,5 @@
-"""B4: whether targets are labels or numbers is one rule: said by task=, or guessed with a warning."""
+"""B4: whether targets are labels or numbers is one rule:
+said by task=, or guessed with a warning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The benchmarks still run, and compare answers before they print anything. Nothing is timed here."""
+"""The benchmarks still run, and compare answers before they print anything.
+Nothing is timed here."""
 
 import subprocess
 import sys

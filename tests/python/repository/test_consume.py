@@ -1,4 +1,5 @@
-"""C++ users find the package however it was installed, and their programs print what Python prints."""
+"""C++ users find the package however it was installed,
+and their programs print what Python prints."""
 
 import re
 import shutil
@@ -212,7 +213,7 @@ def test_no_absolute_path_leaks(wheel, plain):
 @installs.needs_archive
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
 def test_no_stray_weak_symbol():
-    script = ROOT / "tests" / "cpp" / "check_symbols.py"
+    script = ROOT / "tests" / "cpp" / "support" / "check_symbols.py"
     assert ": 0 stray weak symbols" in run(sys.executable, script, "nm", installs.ARCHIVE)
 
 

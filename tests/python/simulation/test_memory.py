@@ -109,8 +109,8 @@ def test_blocks_are_short_enough_for_the_limit():
     options = {"trials": 10**6, "workers": 2}
     whole = planned(problem, **options)
     limited = planned(problem, **options, memory_limit=10**6)
-    assert limited._block_length(2) < whole._block_length(2)
-    under_way = 2 * (2 + 1) * limited._block_length(2) * limited.work.bytes_per_trial()
+    assert limited._block_length(2, 1e-4) < whole._block_length(2, 1e-4)
+    under_way = 2 * (2 + 1) * limited._block_length(2, 1e-4) * limited.work.bytes_per_trial()
     assert under_way <= 10**6 / 8
 
 

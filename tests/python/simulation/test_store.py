@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ import overprune as op
 import problems
 from overprune.simulation import simulate as _simulate
 from overprune.simulation import store as _store
+from processes import environment
 from tables import assert_same
 
 GRID = {"n": [10, 15], "sizes": [5, 12, 20], "nonzeros": [3, 8], "ridge": [0.0, 0.1], "seed": 5}
@@ -61,15 +61,20 @@ def interrupted_after(blocks):
             yield
 
 
-@pytest.fixture(params=["streamed", "blocks"])
+# Blocks are computed by all threads at once, or by one thread each; the files are the same.
+BOTH = pytest.mark.parametrize("path", ["streamed", "blocks"], indirect=True)
+
+
+@pytest.fixture
 def path(tmp_path, monkeypatch, request):
-    """Of a store whose blocks have few trials, computed by all threads at once, or by one thread
-    each."""
-    monkeypatch.setattr(_simulate, "_MANY", 0 if request.param == "streamed" else 10**9)
+    """Of a store whose blocks have few trials."""
+    way = getattr(request, "param", "blocks")
+    monkeypatch.setattr(_simulate, "_MANY", 0 if way == "streamed" else 10**9)
     monkeypatch.setattr(_simulate, "_SECONDS", 1e-4)
     return tmp_path / "run.zarr"
 
 
+@BOTH
 @pytest.mark.parametrize("name", problems.EVERY)
 def test_the_table_of_a_store_is_the_table(name, path):
     problem = problems.EVERY[name]()
@@ -78,6 +83,7 @@ def test_the_table_of_a_store_is_the_table(name, path):
         "rules": problems.rules_of(problem),
         "compensate": not isinstance(problem, op.DataProblem),
         "first_trial": 3,
+        "trials": 5,
     }
     expected = run(**settings)
     assert_same(run(store=path, **settings), expected)
@@ -86,6 +92,7 @@ def test_the_table_of_a_store_is_the_table(name, path):
         assert_same(stored.load(), expected)
 
 
+@BOTH
 @pytest.mark.parametrize("single", ["n", "ridge", "both"])
 def test_axes_of_one_value(single, path):
     one = {"n": {"n": 10}, "ridge": {"ridge": 0.0}, "both": {"n": 10, "ridge": 0.0}}[single]
@@ -95,6 +102,7 @@ def test_axes_of_one_value(single, path):
         assert_same(stored.load(), expected)
 
 
+@BOTH
 @pytest.mark.parametrize("blocks", [0, 1, 4, 7])
 def test_an_interrupted_run_goes_on(blocks, path):
     expected = run()
@@ -108,6 +116,7 @@ def test_an_interrupted_run_goes_on(blocks, path):
     assert_same(run(store=path), expected)
 
 
+@BOTH
 def test_only_what_is_missing_is_computed(path):
     with interrupted_after(5):
         run(store=path)
@@ -121,6 +130,7 @@ def test_only_what_is_missing_is_computed(path):
     assert contents(path) == after
 
 
+@BOTH
 def test_more_trials_are_added(path):
     run(trials=7, store=path, first_trial=2)
     with xr.open_zarr(path) as stored:
@@ -133,6 +143,7 @@ def test_more_trials_are_added(path):
         assert_same(stored.load(), run(trials=12, first_trial=2))
 
 
+@BOTH
 def test_workers_and_limits_change_nothing(path):
     expected = run()
     run(trials=11, store=path, workers=1)
@@ -189,13 +200,8 @@ def test_a_store_of_another_kernel_level_is_refused(path):
     if not others:
         pytest.skip("one kernel level only")
     code = f"from test_store import run; run(trials=4, store={str(path)!r})"
-    environment = {**os.environ, "OVERPRUNE_KERNEL": others[0]}
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[1] / "support",
-        env=environment,
-        check=True,
-    )
+    variables = environment(OVERPRUNE_KERNEL=others[0])
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True)
     message = f'kernel_level is "{others[0]}" there, "{info["kernel_level"]}" here; OVERPRUNE_KERNEL={others[0]} '
     with pytest.raises(ValueError, match=message):
         run(trials=4, store=path)
@@ -396,6 +402,7 @@ def _reproduce(path):
     return report(path)
 
 
+@BOTH
 def test_a_store_is_readable_while_it_fills(path, monkeypatch):
     """Every look at it, through xarray, shows a right part of the table."""
     monkeypatch.setattr(_simulate, "_SECONDS", 0.002)
@@ -416,6 +423,7 @@ def test_a_store_is_readable_while_it_fills(path, monkeypatch):
     assert len(set(looks)) > 2
 
 
+@BOTH
 def test_a_table_larger_than_the_memory_stays_in_the_store(path, monkeypatch):
     monkeypatch.undo()
     limit = 10**6
@@ -425,6 +433,7 @@ def test_a_table_larger_than_the_memory_stays_in_the_store(path, monkeypatch):
     assert_same(table.load(), run(trials=2000))
 
 
+@BOTH
 def test_no_thread_of_ours_outlives_a_call(path, tmp_path):
     def names():
         return {thread.name for thread in threading.enumerate()}

@@ -61,24 +61,22 @@ def run(problem, n, sizes, nonzeros, ridge, *, sample_curvature, **limit):
     results = []
     op._core.simulate(
         problem._core,
-        n,
-        sizes,
-        nonzeros,
-        RULES,
-        True,
-        ridge,
-        ridge,
-        True,
-        sample_curvature,
-        1,
+        op._core.Grid(
+            sizes=sizes,
+            nonzeros=nonzeros,
+            rules=RULES,
+            ridge=ridge,
+            retrain_ridge=ridge,
+            compensate=True,
+        ),
+        op._core.Trials(
+            n=n, first=1, seed=7, workers=2, sample_curvature=sample_curvature, **limit
+        ),
         [3],
-        7,
-        2,
         None,
         lambda _, found: results.append(found),
-        **limit,
     )
-    return results[0]
+    return {name: values for name, (_, values) in results[0].items()}
 
 
 @pytest.mark.parametrize("sample_curvature", [False, True])
@@ -129,9 +127,8 @@ def test_drawn_columns_give_the_least_squares_of_the_sample(ridge):
 
 
 def memory(problem, n, sizes, nonzeros, **limit):
-    return op._core.worker_memory(
-        problem._core, n, sizes, nonzeros, ["magnitude"], True, 0.0, 0.0, False, **limit
-    )
+    grid = op._core.Grid(sizes=sizes, nonzeros=nonzeros, rules=["magnitude"])
+    return op._core.worker_memory(problem._core, grid, n, **limit)
 
 
 def test_worker_memory_tells_the_memory_of_the_way_that_is_taken():

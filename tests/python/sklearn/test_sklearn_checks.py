@@ -14,8 +14,8 @@ pytest.importorskip("sklearn")
 
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import (
-    LassoCV,
     LinearRegression,
+    OrthogonalMatchingPursuitCV,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -82,7 +82,7 @@ def statuses(estimator):
     [
         (PrunedLeastSquares(), [Ridge(), LinearRegression()]),
         (PrunedLeastSquaresClassifier(), [RidgeClassifier()]),
-        (PrunedLeastSquaresCV(), [RidgeCV(), LassoCV()]),
+        (PrunedLeastSquaresCV(), [RidgeCV(), OrthogonalMatchingPursuitCV()]),
         (PrunedLeastSquaresClassifierCV(), [RidgeClassifierCV()]),
         (RandomFeatures(), [RBFSampler(), PolynomialFeatures()]),
     ],

@@ -52,7 +52,8 @@ def falling_root(function, low, high, goal):
 
 @dataclass
 class Moments:
-    """Sums of one group over survival: P(kept), E[u^2; kept], E[u v; kept], E[v^2; kept], E[u^2]."""
+    """Sums of one group over survival: P(kept), E[u^2; kept], E[u v; kept], E[v^2;
+    kept], E[u^2]."""
 
     share: mpf
     uu: mpf
@@ -93,7 +94,8 @@ def drawn(spread, sd, T):
 
 @dataclass
 class Exact:
-    """Groups of features: weight, eigenvalue, coefficient (or its spread), whether it is Gaussian."""
+    """Groups of features: weight, eigenvalue, coefficient (or its spread),
+    whether it is Gaussian."""
 
     weight: list
     lam: list

@@ -59,7 +59,8 @@ def perhaps_wrong(draw: st.DrawFn, good: st.SearchStrategy[Call]) -> Call:
 
 @st.composite
 def both(draw: st.DrawFn, good: st.SearchStrategy[Call]) -> list[Call]:
-    """The call, and the same with one argument replaced: most of the time goes into drawing them."""
+    """The call, and the same with one argument replaced:
+    most of the time goes into drawing them."""
     call = draw(good)
     return [call, _wrong(draw, call)] if call.arguments else [call]
 

@@ -122,7 +122,8 @@ def _pip(folder: Path, *arguments: str | Path, python: Path | None = None) -> No
 
 
 def _environment(folder: Path) -> tuple[Path, Path]:
-    """A new environment's Python and folder of packages; the other packages are this environment's."""
+    """A new environment's Python and folder of packages;
+    the other packages are this environment's."""
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
     packages = Path(

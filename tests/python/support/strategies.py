@@ -82,7 +82,8 @@ def covariances(draw: st.DrawFn, p: int) -> np.ndarray:
 
 @st.composite
 def disguised(draw: st.DrawFn, array: np.ndarray) -> Any:
-    """The same numbers - if a narrow dtype changes them, then the changed ones - in another dress."""
+    """The same numbers - if a narrow dtype changes them,
+    then the changed ones - in another dress."""
     if draw(st.integers(0, 3)) == 0:
         return array.tolist()
     if draw(st.booleans()):
@@ -129,7 +130,8 @@ def disguised(draw: st.DrawFn, array: np.ndarray) -> Any:
 
 
 def arrays(*shape: int, positive: bool = False) -> st.SearchStrategy[Any]:
-    """Numbers of that shape in any dress; at times one row or column repeated by a stride of zero."""
+    """Numbers of that shape in any dress; at times one row or column repeated by a stride of
+    zero."""
     plain = numbers(shape, positive=positive)
     repeated = numbers((1, *shape[1:]), positive=positive).map(lambda a: np.broadcast_to(a, shape))
     return st.one_of(*[plain.flatmap(disguised)] * 7, repeated)

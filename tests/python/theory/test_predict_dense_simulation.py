@@ -42,7 +42,8 @@ def covariance(kind, p, version):
 
 
 def problem(number):
-    """(problem, n, grid): six problems of each kind; sizes and nonzeros keep their distance from n."""
+    """(problem, n, grid): six problems of each kind;
+    sizes and nonzeros keep their distance from n."""
     kind, version = KINDS[number % 5], number // 5
     p, n = 300 + 36 * version, 140 + 12 * version
     signal = normal(p, seed=100 + number) / math.sqrt(p)

@@ -138,7 +138,8 @@ def test_one_round_is_predict(make, size, s, ridge, retrain_ridge):
 
 
 def plain_monte_carlo(lam, beta, noise, n, schedule, paths):
-    """The equations of docs/theory.md with an indicator for every path, no ridge, nonzeros below n."""
+    """The equations of docs/theory.md with an indicator for every path, no ridge,
+    nonzeros below n."""
     rng = np.random.default_rng(0)
     u = np.sqrt(lam) * beta
     p = len(u)

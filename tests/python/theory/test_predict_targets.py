@@ -6,14 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from test_predict_dense import as_dense, autoregressive, scaled
 
 import overprune as op
+from covariances import RULES, as_dense, autoregressive, scaled
 from dense_oracle import DenseOracle
 from problems import normal
 from tables import assert_same
 
-RULES = ("magnitude", "hessian", "oracle", "random")
 STAGES = ("pruned", "retrained")
 ROOT = normal(3, 3, seed=9) / 4
 NOISE = {

@@ -4,10 +4,8 @@ kernels."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -17,6 +15,7 @@ from scipy import integrate
 import overprune as op
 import sweep_theory
 from exact_theory import Exact, drawn, fixed, mpf
+from processes import environment
 
 
 @pytest.mark.parametrize("first", range(0, 200, 20))
@@ -54,8 +53,7 @@ def test_levels_agree():
     for level in op.build_info()["kernel_levels"]:
         run = subprocess.run(
             [sys.executable, "-c", LEVELS],
-            env={**os.environ, "OVERPRUNE_KERNEL": level},
-            cwd=Path(__file__).parents[1] / "support",
+            env=environment(OVERPRUNE_KERNEL=level),
             capture_output=True,
             text=True,
         )

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/table_layout.hpp"
 #include "theory/groups.hpp"
 #include "theory/rounds/pilot.hpp"
 #include "theory/rounds/rounds.hpp"
@@ -43,6 +44,7 @@ using theory::ScheduleMethod;
 constexpr Index kGroups = 16;
 /// Draws come in antithetic pairs.
 constexpr Index kLeastDraws = 2 * kGroups;
+static_assert(kLeastDraws == kLeastScheduleDraws);
 
 /// The figures of one rule.
 struct Estimate {
@@ -52,7 +54,7 @@ struct Estimate {
 
 class Prediction {
  public:
-  Prediction(const ScheduleDraws& draws, const std::function<void()>& monitor)
+  Prediction(const DrawOptions& draws, const std::function<void()>& monitor)
       : draws_(draws), poll_(monitor), monitor_([&monitor](Index) { poll_now(monitor); }) {}
 
   Estimate run(ScheduleMethod& method) const {
@@ -136,7 +138,7 @@ class Prediction {
     return largest;
   }
 
-  const ScheduleDraws& draws_;
+  const DrawOptions& draws_;
   Poll poll_;
   std::function<void(Index)> monitor_;
 };
@@ -156,25 +158,29 @@ std::unique_ptr<ScheduleMethod> method_for(const LinearGaussianProblem& problem,
 
 }  // namespace
 
-PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Index n,
-                                       const Schedule& schedule, const ScheduleDraws& draws,
-                                       const std::function<void()>& monitor) {
+RiskTable predict_schedule(const LinearGaussianProblem& problem, Index n, const Schedule& schedule,
+                           const DrawOptions& options, const std::function<void()>& monitor) {
   const Interruptible interruptible(monitor);
   check::at_least("n", n, 1);
   check_schedule(schedule, problem.features());
-  if (draws.draws != 0) check::at_least("draws", draws.draws, kLeastDraws);
-  if (!(draws.rtol > 0.0)) check::fail("rtol must be above 0, got ", draws.rtol);
-  check::at_least("workers", draws.workers, 1);
-  const Prediction prediction(draws, monitor);
+  if (options.draws != 0) check::at_least("draws", options.draws, kLeastDraws);
+  if (!(options.rtol > 0.0)) check::fail("rtol must be above 0, got ", options.rtol);
+  check::at_least("workers", options.workers, 1);
+  const Prediction prediction(options, monitor);
   std::shared_ptr<const theory::FirstStage> dense;
-  PredictScheduleResult result;
-  const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
-    to.insert(to.end(), from.begin(), from.end());
+  const Dimension rules{"rule", static_cast<Index>(schedule.rules.size())};
+  const Index rounds = static_cast<Index>(schedule.nonzeros.size()) + 1;
+  RiskTable result = make_table({kPredictedRounds, {}, {}, {rules, {"round", rounds}}});
+  Index done = 0;  // rules
+  const auto put = [&](const char* name, const std::vector<double>& figures) {
+    std::copy(figures.begin(), figures.end(), result[name].begin() + done * rounds);
+    for (const double figure : figures)
+      if (std::isnan(figure)) check::out_of_range("risk", static_cast<double>(schedule.size));
   };
   for (const Rule rule : schedule.rules) {
     poll_now(monitor);
     const auto method =
-        method_for(problem, static_cast<double>(n), schedule, rule, draws.seed, dense);
+        method_for(problem, static_cast<double>(n), schedule, rule, options.seed, dense);
     const Estimate found = [&] {
       try {
         return prediction.run(*method);
@@ -182,17 +188,13 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
         check::out_of_range("scores", static_cast<double>(schedule.size));
       }
     }();
-    result.dense_risk = found.mean.retrained[0];
-    append(result.pruned_risk, found.mean.pruned);
-    append(result.retrained_risk, found.mean.retrained);
-    append(result.pruned_risk_stderr, found.error.pruned);
-    append(result.retrained_risk_stderr, found.error.retrained);
-    result.draws.push_back(found.draws);
+    result["dense_risk"][0] = found.mean.retrained[0];
+    put("pruned_risk", found.mean.pruned);
+    put("retrained_risk", found.mean.retrained);
+    put("pruned_risk_stderr", found.error.pruned);
+    put("retrained_risk_stderr", found.error.retrained);
+    result["draws"][done++] = static_cast<double>(found.draws);
   }
-  for (const auto* risks : {&result.pruned_risk, &result.retrained_risk, &result.pruned_risk_stderr,
-                            &result.retrained_risk_stderr})
-    for (const double risk : *risks)
-      if (std::isnan(risk)) check::out_of_range("risk", static_cast<double>(schedule.size));
   return result;
 }
 
