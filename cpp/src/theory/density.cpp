@@ -6,6 +6,7 @@
 #include "base/normal.hpp"
 #include "base/workers.hpp"
 #include "theory/laws.hpp"
+#include "theory/rule_scores.hpp"
 #include "theory/survival.hpp"
 
 namespace overprune {
@@ -112,9 +113,9 @@ class Density {
 
   /// The law of the survivors where it has a closed form.
   bool survivors(CoefficientDensity& result) const {
-    if (point_.rule == Rule::random || s_ == point_.size) {
+    if (traits(point_.rule).needs_seed || s_ == point_.size) {
       result.surviving = result.dense;
-    } else if (point_.rule == Rule::oracle) {
+    } else if (traits(point_.rule).needs_truth) {
       Indices kept;
       for (const Index i : oracle_support())
         if (chosen_[i]) kept.push_back(i);
@@ -126,11 +127,11 @@ class Density {
         Indices able;  // a feature without variance never survives
         double total = 0.0;
         for (const Index i : features_) {
-          const double root = first_.basis.root_variances()[i];
-          if (root == 0.0) continue;
+          const double variance = first_.problem.variances()(i);
+          if (variance == 0.0) continue;
           able.push_back(i);
           total += probability[i];
-          if (point_.rule == Rule::hessian) above[i] /= root;
+          above[i] /= theory::score_weight(point_.rule, variance);
         }
         result.surviving = mixture(first_.law, able, above);
         for (double& value : result.surviving) value *= static_cast<double>(able.size()) / total;
@@ -144,7 +145,7 @@ class Density {
 
   /// The law of the retrained coefficients where the support is known.
   bool retrained(CoefficientDensity& result) const {
-    if (point_.rule != Rule::oracle && s_ != point_.size) return false;
+    if (!traits(point_.rule).needs_truth && s_ != point_.size) return false;
     Indices support = oracle_support(), rows;
     for (Index i = 0; i < s_; ++i)
       if (chosen_[support[i]]) rows.push_back(i);

@@ -159,7 +159,7 @@ namespace {
 /// Survival under the rules that do not look at the model.
 void write_known(const PruningPoint& point, const Indices& nonzeros, const Indices& order,
                  const std::vector<double>& scores, Survival& result) {
-  const bool oracle = point.rule == Rule::oracle;
+  const bool oracle = traits(point.rule).needs_truth;
   for (std::size_t s = 0; s < nonzeros.size(); ++s) {
     const double share = static_cast<double>(nonzeros[s]) / static_cast<double>(point.size);
     if (oracle) result.threshold[s] = scores[order[nonzeros[s] - 1]];
@@ -189,7 +189,7 @@ Survival survival(const LinearGaussianProblem& problem, const PruningPoint& poin
   const Indices order = top_k_order(vector_view(scores), nonzeros.back());
   for (Index s = 0; s < levels; ++s)
     for (Index j = 0; j < nonzeros[s]; ++j) result.oracle[s * k + order[j]] = 1;
-  if (point.rule == Rule::oracle || point.rule == Rule::random) {
+  if (!traits(point.rule).scores_coefficients) {
     write_known(point, nonzeros, order, scores, result);
   } else if (problem.diagonal() && problem.targets() == 1) {
     const auto write = [&](Index s, double threshold, const std::vector<double>& probability) {

@@ -68,11 +68,12 @@ Indices known_support(const WhiteBasis& basis, const MatrixLaw& law, Rule rule, 
     return all;
   }
   std::vector<double> scores(k);
-  if (rule == Rule::oracle)
+  if (traits(rule).needs_truth)
     basis.problem().oracle_scores(k, scores.data());
-  else if (rule != Rule::random && basis.diagonal() && s >= basis.rank())
+  else if (traits(rule).scores_coefficients && basis.diagonal() && s >= basis.rank())
     for (Index i = 0; i < k; ++i) scores[i] = basis.root_variances()[i] > 0.0 ? 1.0 : 0.0;
-  else if (rule != Rule::random && law.risk == 0.0)  // without noise the survivors are certain
+  else if (traits(rule).scores_coefficients &&
+           law.risk == 0.0)  // without noise the survivors are certain
     basis.score(rule, law.mean, vector_view(scores));
   else
     return {};

@@ -62,7 +62,7 @@ Indices ModelDraws::order(Rule rule, Index most) {
   const Index k = basis_.features();
   double* scores = scores_.get(k);
   ranked_ = scores;
-  if (rule == Rule::random) {
+  if (traits(rule).needs_seed) {
     uniform({seed_, 2 * pair_ + (sign_ < 0.0 ? 1 : 0), Purpose::scores}, 0, k, scores);
   } else {
     basis_.score(rule, theta_, {scores, k, 1});

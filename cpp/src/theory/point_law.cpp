@@ -87,7 +87,7 @@ void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& g
     while (points[at].rule != rule_ || points[at].s != s_) ++at;
     second_ = study.second_stage(at);
     ModelDraws draws(basis_, law, n, seed);
-    for (Index pair = 0; rule_ == Rule::random && pair < kSupports; ++pair) {
+    for (Index pair = 0; traits(rule_).needs_seed && pair < kSupports; ++pair) {
       draws.batch(pair, 1);
       draws.select(0, 1.0);
       supports.push_back(draws.order(rule_, s_));

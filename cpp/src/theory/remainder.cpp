@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "theory/rule_scores.hpp"
+
 namespace overprune::theory {
 
 Remainder::Remainder(const WhiteBasis& basis, const MatrixLaw& law, Indices kept)
@@ -71,7 +73,7 @@ std::vector<char> ScoreBounds::certain(double s) const {
 
 ScoreBounds score_bounds(const WhiteBasis& basis, const MatrixLaw& law, double n, Rule rule) {
   ScoreBounds bounds;
-  if (rule == Rule::random || !law.finite ||
+  if (!traits(rule).scores_coefficients || !law.finite ||
       !far_above(trace(basis.energy()), trace(basis.noise())))
     return bounds;
   const std::vector<double> square = law.solver.square_rows();
@@ -79,7 +81,7 @@ ScoreBounds score_bounds(const WhiteBasis& basis, const MatrixLaw& law, double n
     double size = 0.0;
     for (Index t = 0; t < basis.targets(); ++t) size = std::hypot(size, law.mean(i, t));
     const double spread = kBeyond * std::sqrt(square[i]) * std::sqrt(law.risk / n);
-    const double weight = rule == Rule::hessian ? basis.root_variances()[i] : 1.0;
+    const double weight = score_weight(rule, basis.problem().variances()(i));
     bounds.add(weight * (size - spread), weight * (size + spread), 1.0);
   }
   return bounds;

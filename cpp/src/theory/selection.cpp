@@ -9,6 +9,7 @@
 #include "base/pace.hpp"
 #include "base/root.hpp"
 #include "kernels/table.hpp"
+#include "theory/rule_scores.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -78,24 +79,41 @@ struct Cut {
   }
 };
 
-/// The s largest scores. @param order  atoms by falling score, among them ones not in `count`
-Cut cut(const std::vector<double>& count, const double* score, const char* gaussian,
-        const Indices& order, double silent, double s, double among) {
+/// Known scores in falling order: of equal ones the number, and how many are larger.
+struct Ranking {
   struct Group {
     double score, before, tied;
   };
-  const Index size = static_cast<Index>(count.size());
-  std::vector<Group> groups;
-  std::vector<double> spread_count, inverse;  // Gaussian atoms
-  double fixed = 0.0, gaussians = 0.0;
+  std::vector<Group> groups;           // of fixed atoms
+  double fixed = 0.0;                  // coordinates in the groups
+  std::vector<double> count, inverse;  // Gaussian atoms: coordinates, 1 / score
+  double gaussians = 0.0;              // coordinates in them
+
+  /// Expected number of Gaussian coordinates beyond a threshold.
+  double beyond(double threshold) const {
+    double number = 0.0;
+    Pace pace;
+    for (std::size_t i = 0; i < inverse.size(); ++i, pace(8))
+      number += count[i] * normal::outside(threshold * inverse[i]);
+    return number;
+  }
+};
+
+/// @param order   atoms by falling score, among them ones not in `count`
+/// @param silent  features without variance, whose score is 0
+Ranking rank(const std::vector<double>& count, const double* score, const char* gaussian,
+             const Indices& order, double silent, double s, double among) {
+  Ranking ranking;
+  std::vector<Ranking::Group>& groups = ranking.groups;
+  double& fixed = ranking.fixed;
   Pace pace;
   for (const Index a : order) {
     pace(2);
-    if (a >= size) continue;
+    if (a >= static_cast<Index>(count.size())) continue;
     if (gaussian && gaussian[a]) {
-      spread_count.push_back(count[a]);
-      inverse.push_back(1.0 / score[a]);
-      gaussians += count[a];
+      ranking.count.push_back(count[a]);
+      ranking.inverse.push_back(1.0 / score[a]);
+      ranking.gaussians += count[a];
       continue;
     }
     if (groups.empty() || score[a] < groups.back().score * (1.0 - among)) {
@@ -111,30 +129,31 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
     groups.back().tied += silent;
     fixed += silent;
   }
-  const auto beyond_count = [&](double threshold) {
-    double number = 0.0;
-    for (std::size_t i = 0; i < inverse.size(); ++i, pace(8))
-      number += spread_count[i] * normal::outside(threshold * inverse[i]);
-    return number;
-  };
+  return ranking;
+}
+
+/// The s largest scores of a ranking.
+Cut cut(const Ranking& ranking, double s, double among) {
   // The first group that does not survive whole.
-  const auto group = std::partition_point(groups.begin(), groups.end(), [&](const Group& g) {
-    return g.before + beyond_count(g.score) + g.tied < s;
-  });
-  if (group != groups.end()) {
-    const double kept = group->before + beyond_count(group->score);
+  const auto group = std::partition_point(
+      ranking.groups.begin(), ranking.groups.end(),
+      [&](const Ranking::Group& g) { return g.before + ranking.beyond(g.score) + g.tied < s; });
+  const bool found = group != ranking.groups.end();
+  if (found) {
+    const double kept = group->before + ranking.beyond(group->score);
     if (kept < s) return {group->score, s - kept, group->tied, among};
   }
-  const double more = s - (group != groups.end() ? group->before : fixed);
-  if (inverse.empty() || more >= gaussians) {  // all that are above the group, and none of it
-    if (group == groups.end()) return {0.0, 0.0, 0.0, among};
-    return {group->score, 0.0, group->tied, among};
+  const double more = s - (found ? group->before : ranking.fixed);
+  if (ranking.inverse.empty() || more >= ranking.gaussians) {
+    // All that are above the group, and none of it.
+    return found ? Cut{group->score, 0.0, group->tied, among} : Cut{0.0, 0.0, 0.0, among};
   }
+  const std::vector<double>&count = ranking.count, &inverse = ranking.inverse;
   const std::vector<double> zero(inverse.size(), 0.0);
   const Range range =
-      range_of(inverse.size(), spread_count.data(), zero.data(), inverse.data(), gaussians);
-  const double t = solve_threshold(inverse.size(), spread_count.data(), zero.data(), inverse.data(),
-                                   gaussians, more, range);
+      range_of(inverse.size(), count.data(), zero.data(), inverse.data(), ranking.gaussians);
+  const double t = solve_threshold(inverse.size(), count.data(), zero.data(), inverse.data(),
+                                   ranking.gaussians, more, range);
   return {t, 0.0, 0.0, among};
 }
 
@@ -202,8 +221,9 @@ void keep_share(const Atoms& atoms, double s, double k, Kept& kept) {
 
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept) {
   kept.reset(atoms);
-  const Cut found =
-      cut(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(), k - atoms.total, s, 0.0);
+  const Cut found = cut(rank(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(),
+                             k - atoms.total, s, 0.0),
+                        s, 0.0);
   apply(found, atoms, atoms.signal, kept);
   kept.total = std::min(s, atoms.total);
   kept.in_line = found.tied > 0.0;
@@ -241,7 +261,7 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
       k_(k),
       rule_(rule),
       scale_(std::sqrt(law.risk / n)) {
-  if (rule != Rule::magnitude && rule != Rule::hessian) return;
+  if (!traits(rule).scores_coefficients) return;
   u_.resize(atoms.size());
   r_.resize(atoms.size());
   const double inverse = 1.0 / scale_;
@@ -249,7 +269,7 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
   Pace pace;
   for (std::size_t i = 0; i < atoms.size(); ++i) {
     pace(2);
-    r_[i] = (rule == Rule::magnitude ? std::sqrt(atoms.eigenvalue[i]) : 1.0) / law.a[i];
+    r_[i] = white_weight(rule, atoms.eigenvalue[i]) / law.a[i];
     const double u = atoms.signal[i] == 0.0 ? 0.0 : atoms.signal[i] * inverse;
     if (atoms.gaussian && atoms.gaussian[i]) {
       spread_[i] = std::min(u, 1e300);
@@ -266,9 +286,9 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
 }
 
 void Selection::keep(double s, Kept& kept) const {
-  if (rule_ == Rule::oracle) {
+  if (traits(rule_).needs_truth) {
     keep_oracle(features_, atoms_, k_, std::min(s, k_), kept);
-  } else if (rule_ == Rule::random) {
+  } else if (traits(rule_).needs_seed) {
     keep_share(atoms_, std::min(s, k_), k_, kept);
   } else if (s >=
              atoms_.total *
@@ -285,15 +305,16 @@ void Selection::keep_largest(double s, Kept& kept) const {
     kept.reset(atoms_);
     std::vector<double> score(size);
     Pace pace;
-    for (std::size_t i = 0; i < size; ++i, pace(1))
-      score[i] = law_.a[i] * (rule_ == Rule::magnitude ? atoms_.coefficient[i] : atoms_.signal[i]);
+    for (std::size_t i = 0; i < size; ++i, pace(1)) score[i] = law_.a[i] * base_score(i);
     Indices order(size);
     std::iota(order.begin(), order.end(), Index{0});
     std::sort(order.begin(), order.end(), [&](Index a, Index b) {
       pace(4);
       return score[a] > score[b];
     });
-    const Cut found = cut(atoms_.count, score.data(), atoms_.gaussian, order, 0.0, s, 1e-12);
+    constexpr double among = 1e-12;
+    const Cut found =
+        cut(rank(atoms_.count, score.data(), atoms_.gaussian, order, 0.0, s, among), s, among);
     apply(found, atoms_, score.data(), kept);
     for (std::size_t i = 0; i < size; ++i) {
       if ((atoms_.gaussian && atoms_.gaussian[i]) || !found.at(score[i])) continue;
@@ -306,20 +327,12 @@ void Selection::keep_largest(double s, Kept& kept) const {
   }
   double t =
       solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s, range_);
-  kept.share.resize(size);
-  kept.dropped.resize(size);
-  kept.drift.resize(size);
-  kept.excess.resize(size);
-  kept.rest.resize(size);
-  look();
-  kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(),
-                              kept.share.data(), kept.dropped.data(), kept.drift.data(),
-                              kept.excess.data(), kept.rest.data());
+  truncate(t, kept);
   kept.selected = true;
   kept.in_line = false;
   kept.energy_kept.clear();
   kept.energy_dropped.clear();
-  if (largest_ > kSharp) t = refine(t, s, kept);
+  t = refine(t, s, kept);
   if (atoms_.gaussian) add_gaussians(t, kept);
   kept.threshold = t * scale_;
   kept.total = s;
@@ -330,6 +343,22 @@ void Selection::keep_largest(double s, Kept& kept) const {
     std::fill(kept.drift.begin(), kept.drift.end(), 0.0);
     std::fill(kept.excess.begin(), kept.excess.end(), 0.0);
   }
+}
+
+double Selection::base_score(std::size_t i) const {
+  const int q = traits(rule_).curvature_power;
+  return q == 0 ? atoms_.coefficient[i]
+                : atoms_.signal[i] * half_power(atoms_.eigenvalue[i], q - 1);
+}
+
+void Selection::truncate(double t, Kept& kept) const {
+  for (std::vector<double>* part :
+       {&kept.share, &kept.dropped, &kept.drift, &kept.excess, &kept.rest})
+    part->resize(atoms_.size());
+  look();
+  kernels::active().truncated(static_cast<kernels::Size>(atoms_.size()), t, r_.data(), u_.data(),
+                              kept.share.data(), kept.dropped.data(), kept.drift.data(),
+                              kept.excess.data(), kept.rest.data());
 }
 
 /// The mean over u: given v, u is Gaussian as well.

@@ -1,4 +1,5 @@
-// Which coordinates survive pruning, and what survival says about them.
+// Which coordinates of independent features survive pruning, and what survival says about them;
+// docs/theory.md, section 5.
 #pragma once
 
 #include <vector>
@@ -67,11 +68,13 @@ class Selection {
   /// The rules magnitude and hessian, s < atoms.total. Without noise in v the largest |E theta|
   /// survive, ties in equal shares; with infinite noise u plays no role.
   void keep_largest(double s, Kept& kept) const;
+  /// The threshold with s survivors among signals far above their noise, t but for rounding errors.
   double refine(double t, double s, Kept& kept) const;
+  /// Survival where the threshold is t.
+  void truncate(double t, Kept& kept) const;
+  /// Score of E theta_i before it shrinks by law.a.
+  double base_score(std::size_t i) const;
   void add_gaussians(double t, Kept& kept) const;
-
-  static constexpr double kSharp =
-      1e4;  // signals beyond this many deviations of their noise are refined
 
   const Features& features_;
   const Atoms& atoms_;

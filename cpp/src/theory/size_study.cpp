@@ -82,7 +82,7 @@ void SizeStudy::plan(const Poll& poll) {
   const Index m = basis_.targets();
   for (std::size_t r = 0; r < grid_.rules.size(); ++r) {
     const Rule rule = grid_.rules[r];
-    const bool independent = rule == Rule::random || !law_.finite;
+    const bool independent = traits(rule).needs_seed || !law_.finite;
     std::optional<ScoreBounds> bounds;
     for (Index i = 0; i < active_; ++i) {
       poll_now(poll);
@@ -104,7 +104,8 @@ Index SizeStudy::remainder_without(Indices kept) {
 
 /// Whether all of the point's risks are known without draws.
 bool SizeStudy::closed_form(Rule rule, Index s, Risks& risks) const {
-  if (s == basis_.features() || (rule != Rule::random && basis_.diagonal() && s >= basis_.rank())) {
+  if (s == basis_.features() ||
+      (!traits(rule).needs_seed && basis_.diagonal() && s >= basis_.rank())) {
     risks = {
         {law_.risk, 0.0}, {whole_, 0.0}, {law_.risk, 0.0}};  // at most features without variance go
     return true;
@@ -116,9 +117,9 @@ bool SizeStudy::closed_form(Rule rule, Index s, Risks& risks) const {
     return true;
   }
   if (!law_.finite) risks.pruned = risks.compensated = {kInfinity, 0.0};
-  if (law_.finite && rule == Rule::random)
+  if (law_.finite && traits(rule).needs_seed)
     risks.pruned = {expected_random(basis_, law_, n_, s), 0.0};
-  const bool known = rule == Rule::random || !law_.finite;  // the pruned risk
+  const bool known = traits(rule).needs_seed || !law_.finite;  // the pruned risk
   return known && !grid_.retrain && !compensates();
 }
 
@@ -226,7 +227,7 @@ void SizeStudy::visit_rule(Rule rule, const Indices& order, Workspace& space,
   for (const std::size_t i : open) {
     const Point& point = points_[i];
     const Remainder& remainder = remainders_[point.remainder];
-    if (law_.finite && rule != Rule::random)
+    if (law_.finite && traits(rule).scores_coefficients)
       results[i][0] +=
           kHalf * space.forms.excess_risk(
                       point.s, space.draws.kept(order, point.s, remainder.mean()), remainder);
@@ -305,7 +306,7 @@ bool SizeStudy::estimate() {
     if (point.done) continue;
     Risks& risks = risks_[point.rule_position * active_ + point.position];
     point.done = true;
-    if (law_.finite && point.rule != Rule::random) {
+    if (law_.finite && traits(point.rule).scores_coefficients) {
       risks.pruned = groups_[i].estimate([&](const auto& mean) { return floor + mean[0]; });
       point.done = enough(risks.pruned);
     }

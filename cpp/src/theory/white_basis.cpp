@@ -9,6 +9,7 @@
 #include "kernels/table.hpp"
 #include "problem/covariance.hpp"
 #include "problem/covariance_root.hpp"
+#include "theory/rule_scores.hpp"
 
 namespace overprune::theory {
 
@@ -227,8 +228,12 @@ std::vector<double> WhiteBasis::eigenvalues(const Indices& support) const {
 }
 
 void WhiteBasis::score(Rule rule, ConstBlock theta, Vector scores) const {
+  const int q = traits(rule).curvature_power;
+  std::vector<double> weights;
+  for (Index i = 0; q > 1 && i < features(); ++i)
+    weights.push_back(half_power(problem_.variances()(i), q));
   rank_scores({theta.data, theta.rows, theta.cols, 1, theta.ld},
-              rule == Rule::hessian ? vector_view(root_variances_) : ConstVector{}, scores);
+              q == 1 ? vector_view(root_variances_) : vector_view(weights), scores);
 }
 
 }  // namespace overprune::theory

@@ -14,6 +14,7 @@
 #include "theory/rounds/evolution.hpp"
 #include "theory/rounds/pilot.hpp"
 #include "theory/rounds/rounds.hpp"
+#include "theory/rule_scores.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -36,7 +37,7 @@ struct Draw {
 struct Workspace {
   CovarianceRoot solver;
   Buffer sigma, normals, noise, rotated, product, cross, z;
-  std::vector<double> scores, root_curvature;
+  std::vector<double> scores, weights;
 };
 
 class CorrelatedSchedule final : public ScheduleMethod {
@@ -301,7 +302,7 @@ class CorrelatedSchedule final : public ScheduleMethod {
     if (!remainder.whole()) score(draw.support, draw.theta, own);
     double most = 0.0;
     for (Index i = 0; i < before; ++i) {
-      if (rule_ != Rule::hessian) own.scores[i] *= first_->basis.root_variances()[draw.support[i]];
+      own.scores[i] *= white_weight(rule_, first_->problem.variances()(draw.support[i]));
       most = std::max(most, own.scores[i]);
     }
     const Index zeros = std::count_if(own.scores.begin(), own.scores.end(),
@@ -311,11 +312,10 @@ class CorrelatedSchedule final : public ScheduleMethod {
   }
 
   void score(const Indices& support, ConstBlock theta, Workspace& own) const {
-    std::vector<double>& root = own.root_curvature;
-    root.clear();
-    if (rule_ == Rule::hessian)
-      for (const Index i : support) root.push_back(first_->basis.root_variances()[i]);
-    rank_scores({theta.data, theta.rows, theta.cols, 1, theta.ld}, vector_view(root),
+    own.weights.clear();
+    for (const Index i : support)
+      own.weights.push_back(score_weight(rule_, first_->problem.variances()(i)));
+    rank_scores({theta.data, theta.rows, theta.cols, 1, theta.ld}, vector_view(own.weights),
                 vector_view(own.scores));
   }
 

@@ -20,12 +20,12 @@ class IndependentFixedSchedule final : public ScheduleMethod {
                            Rule rule)
       : schedule_(schedule), n_(n), atoms_(schedule_atoms(problem, schedule.size)) {
     std::vector<double> scores(schedule.size);
-    if (rule == Rule::oracle) problem.oracle_scores(schedule.size, scores.data());
+    if (traits(rule).needs_truth) problem.oracle_scores(schedule.size, scores.data());
     for (const Index s : schedule.nonzeros) {
       // One number of survivors for each atom; their order is that of the atoms' (variance,
       // |beta|).
       std::vector<double> survivors;
-      if (rule == Rule::random) {
+      if (traits(rule).needs_seed) {
         for (const double count : atoms_.count)
           survivors.push_back(count * static_cast<double>(s) / static_cast<double>(schedule.size));
       } else {
@@ -110,7 +110,7 @@ class CorrelatedFixedSchedule final : public ScheduleMethod {
         schedule_(schedule),
         seed_(seed),
         whole_(first_->basis, first_->law) {
-    if (rule != Rule::oracle) return;
+    if (!traits(rule).needs_truth) return;
     truth_.resize(schedule.size);
     // Of the problem as it was given, so that features of no use are in the order of the
     // simulation.

@@ -7,6 +7,7 @@
 
 #include "overprune/random.hpp"
 #include "theory/rounds/paths.hpp"
+#include "theory/rule_scores.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -166,7 +167,7 @@ class IndependentSchedule final : public ScheduleMethod {
   std::vector<double> threshold_ratios(double tau) const {
     std::vector<double> r;
     for (const double lam : atoms_.eigenvalue)
-      r.push_back((lam + tau) / (rule_ == Rule::magnitude ? std::sqrt(lam) : lam));
+      r.push_back((lam + tau) / half_power(lam, 1 + traits(rule_).curvature_power));
     return r;
   }
 

@@ -147,7 +147,7 @@ class Prediction {
 std::unique_ptr<ScheduleMethod> method_for(const LinearGaussianProblem& problem, double n,
                                            const Schedule& schedule, Rule rule, std::uint64_t seed,
                                            std::shared_ptr<const theory::FirstStage>& dense) {
-  const bool fixed = rule == Rule::oracle || rule == Rule::random;
+  const bool fixed = !traits(rule).scores_coefficients;
   if (problem.diagonal() && problem.targets() == 1)
     return fixed ? theory::independent_fixed_schedule(problem, n, schedule, rule)
                  : theory::independent_schedule(problem, n, schedule, rule, seed);
