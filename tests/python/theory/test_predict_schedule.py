@@ -137,6 +137,23 @@ def test_one_round_is_predict(make, size, s, ridge, retrain_ridge):
     np.testing.assert_allclose(table.dense_risk, grid.dense_risk[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("make", [correlated, several_targets])
+@pytest.mark.parametrize(("ridge", "retrain_ridge"), [(0.0, 0.0), (0.1, 0.05)])
+def test_one_round_is_predict_within_the_errors_of_draws(make, ridge, retrain_ridge):
+    problem = make()
+    p = problem.p
+    arguments = {"rules": RULES, "ridge": ridge, "retrain_ridge": retrain_ridge, "draws": 512}
+    grid = op.predict(problem, p // 2, [p], [p // 3], **arguments)
+    table = op.predict_schedule(problem, p // 2, p, [p // 3], **arguments)
+    np.testing.assert_allclose(table.dense_risk, grid.dense_risk[0], rtol=1e-10)
+    for variable in VARIABLES:
+        one, other = table[variable][:, 1], grid[variable][:, 0, 0]
+        error = np.hypot(table[variable + "_stderr"][:, 1], grid[variable + "_stderr"][:, 0, 0])
+        assert (np.abs(one - other) < 4 * error + 1e-9 * other).all()
+        # The oracle's support is known: no draws.
+        assert error[RULES.index("oracle")] == 0
+
+
 def plain_monte_carlo(lam, beta, noise, n, schedule, paths):
     """The equations of docs/theory.md with an indicator for every path, no ridge,
     nonzeros below n."""
