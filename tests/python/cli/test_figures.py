@@ -10,11 +10,12 @@ import matplotlib.pyplot as plt
 import pytest
 
 from cli_tools import call, content, fails
-from overprune.cli import figure_scripts as _figures
+from overprune.cli import figures as _figures
 
 SLOW = {"digits", "phase"}  # each takes about ten seconds: drawn once, in the documentation's test
 EXPECTED = (
-    "spiked power_law identity correlated random_features digits retraining phase coefficients ridge "
+    "spiked power_law identity correlated random_features digits retraining phase coefficients "
+    "ridge "
     "schedules compensated two_power_laws"
 )
 
