@@ -30,7 +30,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ----------
     n_components : int, default 100
         How many features, at least 1.
-    activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"
+    activation : str or callable, default "relu"
         phi, as in `overprune.random_features`.
     random_state : int, RandomState or None, default None
         An int in [0, 2**64) is the seed; anything else draws one.
