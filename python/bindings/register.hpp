@@ -38,6 +38,48 @@ void register_theory(py::module_& module);
 /// copied). pybind11 converts other dtypes; Python has already refused those that lose.
 using Array = py::array_t<double, py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
 
+/// Whether `value` is exactly a numpy array of aligned doubles.
+inline bool is_doubles(py::handle value) {
+  static PyObject* const float64 = py::dtype::of<double>().release().ptr();
+  const auto& numpy = py::detail::npy_api::get();
+  if (Py_TYPE(value.ptr()) != numpy.PyArray_Type_) return false;
+  const auto* array = py::detail::array_proxy(value.ptr());
+  return array->descr == float64 && (array->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+}
+
+}  // namespace overprune::bindings
+
+namespace pybind11::detail {
+
+/// Takes an array that needs no conversion as it is: looking for one costs numpy half a
+/// microsecond.
+template <>
+struct pyobject_caster<overprune::bindings::Array> {
+  using type = overprune::bindings::Array;
+  static constexpr auto name = handle_type_name<type>::name;
+  template <typename T>
+  using cast_op_type = movable_cast_op_type<T>;
+
+  bool load(handle source, bool convert) {
+    if (overprune::bindings::is_doubles(source))
+      value_ = reinterpret_borrow<type>(source);
+    else if (convert || type::check_(source))
+      value_ = type::ensure(source);
+    return static_cast<bool>(value_);
+  }
+  static handle cast(const handle& source, return_value_policy, handle) { return source.inc_ref(); }
+  operator type*() { return &value_; }
+  operator type&() { return value_; }
+  operator type&&() && { return std::move(value_); }
+
+ private:
+  type value_ = reinterpret_steal<type>(handle());
+};
+
+}  // namespace pybind11::detail
+
+namespace overprune::bindings {
+
 /// pybind11 would pass a 1-D array where a matrix is meant; the number of dimensions is therefore
 /// checked here.
 inline void check_ndim(const py::array& array, py::ssize_t ndim, const char* name) {
@@ -59,6 +101,12 @@ inline ConstVector as_vector(const Array& array, const char* name) {
 inline ConstMatrix as_matrix(const Array& array, const char* name) {
   check_ndim(array, 2, name);
   return {array.data(), array.shape(0), array.shape(1), stride(array, 0), stride(array, 1)};
+}
+
+/// The same, one dimension being one column.
+inline ConstMatrix as_columns(const Array& array, const char* name) {
+  if (array.ndim() != 1) return as_matrix(array, name);
+  return {array.data(), array.shape(0), 1, stride(array, 0), 0};
 }
 
 inline Vector as_mutable_vector(Array& array) {
@@ -110,6 +158,30 @@ class LongWork {
   std::function<void()> poll_ = interruptible();
   Interruptible scope_{poll_};
   py::gil_scoped_release release_;
+};
+
+/// LongWork where the work is worth it: handing the GIL over costs more than a few thousand numbers
+/// do.
+class ReleaseForMany {
+ public:
+  explicit ReleaseForMany(Index count) {
+    if (count > 10000) work_.emplace();
+  }
+
+  /// Calls body(first, end) for the parts of so many items, looking for Ctrl-C after each. The
+  /// parts are small: every item of an array of zeros may be the first of a huge page, which the
+  /// system clears only then.
+  template <class Body>
+  void in_parts(Index count, const Body& body) const {
+    constexpr Index most = 64;
+    for (Index first = 0; first < count; first += most) {
+      body(first, std::min(first + most, count));
+      if (work_) work_->look();
+    }
+  }
+
+ private:
+  std::optional<LongWork> work_;
 };
 
 /// A grid from its Python arguments.

@@ -1,12 +1,11 @@
 #include "overprune/pruning.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <utility>
 
-#include "quick.hpp"
+#include "register.hpp"
 
 namespace overprune::bindings {
 namespace {
@@ -22,52 +21,46 @@ py::array_t<Index> as_array(Indices indices) {
   return py::array_t<Index>(count, data, owner);
 }
 
-py::array_t<Index> largest(ConstVector scores, Index k) {
+py::array_t<Index> bind_top_k(const Array& scores, Index k) {
+  const ConstVector view = as_vector(scores, "scores");
   Indices chosen;
   {
-    const ReleaseForMany release(scores.size);
-    chosen = top_k(scores, k);
+    const ReleaseForMany release(view.size);
+    chosen = top_k(view, k);
   }
   return as_array(std::move(chosen));
 }
 
-/// The same for a plain array of one dimension and a k that fits; None where anything needs a
-/// closer look.
-py::object quick_top_k(const py::object& scores, const py::object& k) {
-  const auto count = plain_unsigned(k);
-  if (!count || !is_plain(scores)) return py::none();
-  const auto array = py::reinterpret_borrow<Array>(scores);
-  if (array.ndim() != 1 || *count < 1 || *count > static_cast<std::uint64_t>(array.shape(0)))
-    return py::none();
-  return largest(as_vector(array, "scores"), static_cast<Index>(*count));
-}
-
-/// A new array of zeros; numpy's own where it is large, for the system then gives memory that is
-/// zero already.
-Array zeros(const std::vector<py::ssize_t>& shape, Index count) {
-  if (count > 10000) return py::module_::import("numpy").attr("zeros")(py::cast(shape));
+/// A new array of zeros in the shape of another; numpy's own where it is large, for the system then
+/// gives memory that is zero already.
+Array zeros_like(const Array& array) {
+  const std::vector<py::ssize_t> shape(array.shape(), array.shape() + array.ndim());
+  if (array.size() > 10000) return py::module_::import("numpy").attr("zeros")(py::cast(shape));
   Array out = new_array(shape);
-  std::fill_n(out.mutable_data(), count, 0.0);
+  std::fill_n(out.mutable_data(), array.size(), 0.0);
   return out;
 }
 
-/// The rows of theta with the k largest ranks of `ranked` and a curvature, or of `ranked` alone.
-Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked,
-           ConstVector curvature, Index k) {
+/// The rows of theta with the k largest scores of `scored`, weighted by a power of the curvature.
+Array keep_largest(const Array& coefficients, const Array& scored, int power,
+                   const std::optional<Array>& weights, Index k) {
+  const ConstMatrix theta = as_columns(coefficients, "theta"),
+                    ranked = as_columns(scored, "scored");
+  const ConstVector curvature = weights ? as_vector(*weights, "curvature") : ConstVector{};
   const Index count = theta.rows * theta.cols;
-  Array out = zeros(shape, count);
+  Array out = zeros_like(coefficients);
   const Matrix kept = row_major(out.mutable_data(), theta.rows, theta.cols);
   const ReleaseForMany release(count);
   Indices support;
   if (ranked.cols == 1 && curvature.size == 0) {
     support = top_k_magnitude({ranked.data, ranked.rows, ranked.row_stride}, k);
   } else {
-    std::vector<double> ranks;  // first the roots, then the ranks
+    std::vector<double> ranks;  // first the weights, then the ranks
     ranks.reserve(theta.rows);
     release.in_parts(theta.rows, [&](Index first, Index end) {
       ranks.resize(end);
       for (Index i = first; i < std::min(end, curvature.size); ++i)
-        ranks[i] = std::sqrt(curvature(i));
+        ranks[i] = rank_weight(std::sqrt(curvature(i)), power);
     });
     const Vector both = vector_view(ranks);
     rank_scores(ranked, {both.data, curvature.size, 1}, both);
@@ -77,9 +70,10 @@ Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked
              ranks[i] <= std::numeric_limits<double>::max();
     });
     if (!in_range) {
-      std::vector<double> roots(curvature.size);
-      for (Index i = 0; i < curvature.size; ++i) roots[i] = std::sqrt(curvature(i));
-      if (rank_scores_beyond(ranked, vector_view(std::as_const(roots)), both))
+      std::vector<double> weights(curvature.size);
+      for (Index i = 0; i < curvature.size; ++i)
+        weights[i] = rank_weight(std::sqrt(curvature(i)), power);
+      if (rank_scores_beyond(ranked, vector_view(std::as_const(weights)), both))
         support = top_k(both, k);
     }
   }
@@ -90,103 +84,47 @@ Array keep(std::vector<py::ssize_t> shape, ConstMatrix theta, ConstMatrix ranked
   return out;
 }
 
-Array keep_largest(const Array& theta, const Array& ranked, const std::optional<Array>& curvature,
-                   Index k) {
-  const ConstMatrix coefficients = as_matrix(theta, "theta");
-  return keep({coefficients.rows, coefficients.cols}, coefficients, as_matrix(ranked, "ranked"),
-              curvature ? as_vector(*curvature, "curvature") : ConstVector{}, k);
-}
-
-/// Plain arguments of the rules `magnitude` and `hessian`.
-struct Plain {
-  ConstMatrix theta;
-  ConstVector curvature;  // empty for magnitude
-};
-
-std::optional<Plain> plain_rule(const py::object& theta, const py::object& rule,
-                                const py::object& curvature) {
-  if (!PyUnicode_CheckExact(rule.ptr())) return {};
-  const bool hessian = PyUnicode_CompareWithASCIIString(rule.ptr(), "hessian") == 0;
-  if (!hessian && PyUnicode_CompareWithASCIIString(rule.ptr(), "magnitude") != 0) return {};
-  const auto coefficients = plain_finite(theta);
-  if (!coefficients) return {};
-  if (!hessian) return Plain{*coefficients, {}};
-  const auto weights = plain_finite(curvature);
-  if (!weights || py::reinterpret_borrow<Array>(curvature).ndim() != 1 ||
-      weights->rows != coefficients->rows)
-    return {};
-  std::uint64_t signs = 0;  // any sign bit, also that of -0, is for the careful way
-  if (weights->row_stride == 1) {
-    const double* values = weights->data;  // without a stride the loop is vectorised
-    for (Index i = 0, p = weights->rows; i < p; ++i)
-      signs |= std::bit_cast<std::uint64_t>(values[i]);
-  } else {
-    for (Index i = 0; i < weights->rows; ++i)
-      signs |= std::bit_cast<std::uint64_t>((*weights)(i, 0));
-  }
-  if (signs >> 63 != 0) return {};
-  return Plain{*coefficients, {weights->data, weights->rows, weights->row_stride}};
-}
-
-/// importance and prune by those rules; None where anything needs a closer look.
-py::object quick_importance(const py::object& theta, const py::object& rule,
-                            const py::object& curvature) {
-  const auto plain = plain_rule(theta, rule, curvature);
-  if (!plain) return py::none();
-  Array scores = new_array({plain->theta.rows});
+Array bind_importance(const Array& theta, int curvature_power,
+                      const std::optional<Array>& curvature) {
+  const ConstMatrix coefficients = as_columns(theta, "theta");
+  const ConstVector weights = curvature ? as_vector(*curvature, "curvature") : ConstVector{};
+  Array scores = new_array({coefficients.rows});
   const Vector view = as_mutable_vector(scores);
   {
-    const ReleaseForMany release(plain->theta.rows * plain->theta.cols);
-    importance(plain->curvature.size > 0 ? Rule::hessian : Rule::magnitude, plain->theta,
-               plain->curvature, view);
+    const ReleaseForMany release(coefficients.rows * coefficients.cols);
+    importance(coefficients, curvature_power, weights, view);
   }
   return scores;
 }
 
-py::object quick_prune(const py::object& theta, const py::object& nonzeros, const py::object& rule,
-                       const py::object& curvature) {
-  const auto k = plain_unsigned(nonzeros);
-  const auto plain = plain_rule(theta, rule, curvature);
-  if (!k || !plain || *k < 1 || *k > static_cast<std::uint64_t>(plain->theta.rows))
-    return py::none();
-  std::vector<py::ssize_t> shape{plain->theta.rows};
-  if (py::reinterpret_borrow<Array>(theta).ndim() == 2) shape.push_back(plain->theta.cols);
-  return keep(std::move(shape), plain->theta, plain->theta, plain->curvature,
-              static_cast<Index>(*k));
+Array bind_compensate(const Array& theta, const Indices& support, const Array& hessian) {
+  const ConstMatrix coefficients = as_matrix(theta, "theta"),
+                    metric = as_matrix(hessian, "hessian");
+  Array out = new_array({coefficients.rows, coefficients.cols});
+  const Matrix view = as_mutable_matrix(out);
+  {
+    const LongWork work;
+    compensate(coefficients, support, metric, view);
+  }
+  return out;
 }
 
 }  // namespace
 
 void register_pruning(py::module_& module) {
-  module.def("importance", [](const Array& theta, const std::string& rule,
-                              const std::optional<Array>& curvature) {
-    const ConstMatrix coefficients = as_matrix(theta, "theta");
-    Array scores = new_array({coefficients.rows});
-    const Vector view = as_mutable_vector(scores);
-    const ConstVector weights = curvature ? as_vector(*curvature, "curvature") : ConstVector{};
-    {
-      const ReleaseForMany release(coefficients.rows * coefficients.cols);
-      importance(rule_from_name(rule), coefficients, weights, view);
-    }
-    return scores;
-  });
-  module.def("compensate", [](const Array& theta, const Indices& support, const Array& hessian) {
-    const ConstMatrix coefficients = as_matrix(theta, "theta"),
-                      metric = as_matrix(hessian, "hessian");
-    Array out = new_array({coefficients.rows, coefficients.cols});
-    const Matrix view = as_mutable_matrix(out);
-    {
-      const LongWork work;
-      compensate(coefficients, support, metric, view);
-    }
-    return out;
-  });
-  module.def("top_k",
-             [](const Array& scores, Index k) { return largest(as_vector(scores, "scores"), k); });
-  module.def("quick_top_k", &quick_top_k);
+  py::class_<RuleTraits>(module, "RuleTraits")
+      .def_readonly("name", &RuleTraits::name)
+      .def_readonly("scores_coefficients", &RuleTraits::scores_coefficients)
+      .def_readonly("curvature_power", &RuleTraits::curvature_power)
+      .def_readonly("needs_truth", &RuleTraits::needs_truth)
+      .def_readonly("needs_seed", &RuleTraits::needs_seed);
+  py::dict rules;
+  for (const RuleTraits& rule : kRules) rules[rule.name] = rule;
+  module.attr("RULES") = rules;
+  module.def("importance", &bind_importance);
+  module.def("compensate", &bind_compensate);
+  module.def("top_k", &bind_top_k);
   module.def("keep_largest", &keep_largest);
-  module.def("quick_importance", &quick_importance);
-  module.def("quick_prune", &quick_prune);
 }
 
 }  // namespace overprune::bindings

@@ -12,12 +12,12 @@ OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
 /// The activation of a name.
-/// @param name  identity, relu, sign, erf, cos, tanh or gelu
+/// @param name  of `kActivations`
 /// @return the activation
 /// @throws std::invalid_argument for an unknown name
 Activation activation_from_name(const std::string& name);
 /// The name of an activation.
-/// @param activation  one of the seven
+/// @param activation  of the enumeration
 /// @return what `activation_from_name` takes
 /// @throws std::invalid_argument for any other number
 const char* name_of(Activation activation);

@@ -18,34 +18,86 @@ enum class Rule : int {
   random,     ///< uniform, independent of the data
 };
 
+/// Everything that the library knows of a rule. Scores of coefficients, and of the truth, are
+/// |theta_i|^2 Sigma_ii^q; where q = 0 their square roots |theta_i|.
+struct RuleTraits {
+  const char* name;          ///< of the enumerator
+  bool scores_coefficients;  ///< whether the scores come from theta
+  int curvature_power;       ///< q
+  bool needs_truth;          ///< whether the scores come from beta
+  bool needs_seed;           ///< whether the scores are drawn
+};
+
+/// The traits of every rule, in the order of `Rule`: a new rule is one enumerator and one line
+/// here.
+inline constexpr RuleTraits kRules[] = {
+    {"magnitude", true, 0, false, false},
+    {"hessian", true, 1, false, false},
+    {"oracle", false, 1, true, false},
+    {"random", false, 0, false, true},
+};
+
+/// The traits of a rule.
+/// @param rule  of the enumeration, unchecked
+inline constexpr const RuleTraits& traits(Rule rule) { return kRules[static_cast<int>(rule)]; }
+/// Whether any of the rules has a trait.
+/// @param rules  (R) of the enumeration, unchecked
+/// @param trait  such as &RuleTraits::needs_truth
+inline bool any_of_rules(const std::vector<Rule>& rules, bool RuleTraits::* trait) {
+  for (const Rule rule : rules)
+    if (traits(rule).*trait) return true;
+  return false;
+}
+/// Whether any of the rules multiplies coefficients by the curvature.
+/// @param rules  (R) of the enumeration, unchecked
+inline bool any_weighs_coefficients(const std::vector<Rule>& rules) {
+  for (const Rule rule : rules)
+    if (traits(rule).scores_coefficients && traits(rule).curvature_power > 0) return true;
+  return false;
+}
+
 /// The rule of a name.
-/// @param name  magnitude, hessian, oracle or random
+/// @param name  of `kRules`
 /// @return the rule
 /// @throws std::invalid_argument for an unknown name
 Rule rule_from_name(const std::string& name);
 /// The name of a rule.
-/// @param rule  one of the four
+/// @param rule  of the enumeration
 /// @return what `rule_from_name` takes
 /// @throws std::invalid_argument for any other number
 const char* name_of(Rule rule);
 
-/// Scores of the rules `magnitude` and `hessian`: the norm of each row, or its square times the
-/// curvature.
-/// @param rule       one of the two
+/// Scores by the coefficients: |theta_i| where q = 0, else theta_i^2 Sigma_ii^q.
+/// @param rule       one whose traits say `scores_coefficients`; its `curvature_power` is q
 /// @param theta      (k, m) coefficients of k features for m targets
-/// @param curvature  (k) Sigma_ii, at least 0, which is the caller's to see to; read by `hessian`
-/// only
+/// @param curvature  (k) Sigma_ii, at least 0, unchecked; not read where q = 0
 /// @param scores     (k) receives the scores
 /// @throws std::invalid_argument for other rules or lengths that do not match
 void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores);
-
-/// Square roots of the same scores, |theta_i| or |theta_i| sqrt(Sigma_ii): the same order, but no
-/// square that overflows or underflows.
-/// @param theta           (k, m)
-/// @param root_curvature  (k) sqrt(Sigma_ii), or empty for `magnitude`
-/// @param scores          (k) receives them
+/// The same scores of any coefficients, such as the truth.
+/// @param theta            (k, m)
+/// @param curvature_power  q, at least 0
+/// @param curvature        (k) Sigma_ii, at least 0, unchecked; not read where q = 0
+/// @param scores           (k) receives the scores
 /// @throws std::invalid_argument for lengths that do not match
-void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores);
+void importance(ConstMatrix theta, int curvature_power, ConstVector curvature, Vector scores);
+
+/// The weight Sigma_ii^(q/2) of |theta_i| in the order of the scores.
+/// @param root_curvature   sqrt(Sigma_ii)
+/// @param curvature_power  q, at least 1
+inline constexpr double rank_weight(double root_curvature, int curvature_power) {
+  double weight = root_curvature;
+  for (int q = 1; q < curvature_power; ++q) weight *= root_curvature;
+  return weight;
+}
+
+/// Square roots of the scores, |theta_i| Sigma_ii^(q/2): the same order, but no square overflows or
+/// underflows.
+/// @param theta    (k, m)
+/// @param weights  (k) those of `rank_weight`, or empty where q = 0
+/// @param scores   (k) receives them
+/// @throws std::invalid_argument for lengths that do not match
+void rank_scores(ConstMatrix theta, ConstVector weights, Vector scores);
 
 /// A selection of scores collects them with room for so many more: the kernel writes whole
 /// registers.
@@ -89,24 +141,24 @@ void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& or
 
 /// top_k_order by `rank_scores`, and in the order of the exact products where these overflow or
 /// underflow.
-/// @param theta           (p, m)
-/// @param root_curvature  (p) sqrt(Sigma_ii), or empty for `magnitude`
-/// @param k               0 <= k <= p
-/// @param scores          (p) working memory
-/// @param space           working memory
-/// @param order           of any length before, (k) after
+/// @param theta    (p, m)
+/// @param weights  (p) those of `rank_weight`, or empty where q = 0
+/// @param k        0 <= k <= p
+/// @param scores   (p) working memory
+/// @param space    working memory
+/// @param order    of any length before, (k) after
 /// @throws std::invalid_argument where a score is NaN, k is out of range or lengths do not match
-void top_ranked_order(ConstMatrix theta, ConstVector root_curvature, Index k, Vector scores,
+void top_ranked_order(ConstMatrix theta, ConstVector weights, Index k, Vector scores,
                       SelectionSpace& space, Indices& order);
 
-/// What ranks where products of `rank_scores` overflow or underflow: their positions in the exact
-/// order.
-/// @param theta           (k, m)
-/// @param root_curvature  (k) sqrt(Sigma_ii), or empty for `magnitude`
-/// @param scores          (k) those of `rank_scores`; receives positions, but for what is not
-/// finite in itself
-/// @return whether any product leaves the numbers with all digits; else scores stay as they are
-bool rank_scores_beyond(ConstMatrix theta, ConstVector root_curvature, Vector scores);
+/// Positions in the exact order of the scores, for products of `rank_scores` that overflow or
+/// underflow.
+/// @param theta    (k, m)
+/// @param weights  (k) those of `rank_weight`, or empty where q = 0
+/// @param scores   (k) those of `rank_scores`; receives positions, except where a factor itself is
+/// not finite
+/// @return whether any product leaves the normal numbers; else the scores stay as they are
+bool rank_scores_beyond(ConstMatrix theta, ConstVector weights, Vector scores);
 
 /// top_k of the scores |theta_i|, without an array of them.
 /// @param theta  (p)

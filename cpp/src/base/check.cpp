@@ -21,6 +21,12 @@ bool too_far(Index count, Index stride, Index others) {
   return step > static_cast<std::size_t>((kMost - others) / (count - 1));
 }
 
+std::string listed(std::span<const char* const> names) {
+  std::string list;
+  for (const char* name : names) list.append(list.empty() ? "" : ", ").append(name);
+  return list;
+}
+
 }  // namespace
 
 void pointer(const char* name, const void* data, Index count) {
@@ -46,7 +52,16 @@ void view(const char* name, ConstMatrix values) {
   pointer(name, values.data, rows * cols);
 }
 
-void rule(Rule value) { name_of(value); }
+int position(const char* what, const std::string& name, std::span<const char* const> names) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (name == names[i]) return static_cast<int>(i);
+  fail(what, " must be one of ", listed(names), "; got '", name, "'");
+}
+
+void position(const char* what, int number, std::span<const char* const> names) {
+  if (number < 0 || number >= static_cast<int>(names.size()))
+    fail(what, " must be one of ", listed(names), "; got number ", number);
+}
 
 void at_least(const char* name, Index value, Index lowest) {
   if (value < lowest) fail(name, " must be at least ", lowest, ", got ", value);

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cmath>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
 namespace overprune::check {
@@ -36,8 +36,10 @@ void finite(const char* name, ConstMatrix values);
 void not_negative(const char* name, ConstVector values);
 /// Symmetric up to rounding, compared with the diagonal entries of row and column.
 void symmetric(const char* name, ConstMatrix values);
-/// One of the rules.
-void rule(Rule value);
+/// The number of a name among `names`; `what` is what errors call it.
+int position(const char* what, const std::string& name, std::span<const char* const> names);
+/// A number that has a name.
+void position(const char* what, int number, std::span<const char* const> names);
 /// Distinct integers in [0, size).
 void distinct(const char* name, const Indices& values, Index size);
 /// Strictly increasing integers in [lowest, highest], at least one of them.

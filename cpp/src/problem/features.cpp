@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
@@ -13,7 +12,6 @@
 namespace overprune {
 namespace {
 
-constexpr const char* kNames[] = {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"};
 constexpr Index kColumns = 1024;  // columns per product: fewer, and packing the other factor shows
 constexpr Index kImages = 1 << 16;  // numbers that a caller's function gets at once
 
@@ -64,11 +62,8 @@ Factor factor(ConstMatrix matrix, Buffer& buffer) {
 
 void check_function(const char* name, const ScalarFunction& function) {
   if (!function.named()) return;
-  const auto number = static_cast<int>(function.activation());
   if (!function.name().empty()) check::fail(name, " must have a callback, got none");
-  if (number < 0 || number >= static_cast<int>(std::size(kNames)))
-    check::fail(name, " must be one of identity, relu, sign, erf, cos, tanh, gelu; got number ",
-                number);
+  check::position(name, static_cast<int>(function.activation()), kActivations);
 }
 
 void ScalarFunction::operator()(double* values, Index count) const {
@@ -89,15 +84,12 @@ void ScalarFunction::operator()(double* values, Index count) const {
 }
 
 Activation activation_from_name(const std::string& name) {
-  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i)
-    if (name == kNames[i]) return static_cast<Activation>(i);
-  check::fail("activation must be one of identity, relu, sign, erf, cos, tanh, gelu; got '", name,
-              "'");
+  return static_cast<Activation>(check::position("activation", name, kActivations));
 }
 
 const char* name_of(Activation activation) {
   check_function("activation", activation);
-  return kNames[static_cast<int>(activation)];
+  return kActivations[static_cast<int>(activation)];
 }
 
 void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <optional>
 
 #include "base/block.hpp"
 #include "base/check.hpp"
@@ -92,51 +93,51 @@ double erf_moment(const FeatureRows& r, Index i, Index j) {
                       {in_a * in_b * rows.cosine, sine});
 }
 
-/// E[x_i x_j] of an activation that has a closed form, else null.
-using Moment = double (*)(const FeatureRows&, Index, Index);
-Moment closed_moment(const ScalarFunction& activation) {
-  if (!activation.named()) return nullptr;
+double identity_slope(const FeatureRows&, Index) { return 1.0; }
+double relu_slope(const FeatureRows& r, Index i) { return cdf(r.scaled_bias(i)); }
+double sign_slope(const FeatureRows& r, Index i) {
+  return 2.0 * density(r.scaled_bias(i)) / r.norm[i];
+}
+double cos_slope(const FeatureRows& r, Index i) {
+  return -std::sin(r.bias[i]) * std::exp(-0.5 * (r.norm[i] * r.norm[i]));
+}
+double erf_slope(const FeatureRows& r, Index i) {
+  const double square = r.norm[i] * r.norm[i];
+  return 2.0 / std::sqrt(pi * (1.0 + 2.0 * square)) *
+         std::exp(-r.bias[i] * r.bias[i] / (1.0 + 2.0 * square));
+}
+
+/// The moments of an activation in closed form.
+struct ClosedForm {
+  double (*moment)(const FeatureRows&, Index, Index);  ///< E[x_i x_j]
+  double (*slope)(const FeatureRows&, Index);          ///< E[u_i x_i] / |r_i|; times r_i: E[a x_i]
+};
+
+/// None where the moments are found by quadrature.
+std::optional<ClosedForm> closed_form(const ScalarFunction& activation) {
+  if (!activation.named()) return {};
   switch (activation.activation()) {
     case Activation::identity:
-      return identity_moment;
+      return ClosedForm{identity_moment, identity_slope};
     case Activation::relu:
-      return relu_moment;
+      return ClosedForm{relu_moment, relu_slope};
     case Activation::sign:
-      return sign_moment;
+      return ClosedForm{sign_moment, sign_slope};
     case Activation::cos:
-      return cos_moment;
+      return ClosedForm{cos_moment, cos_slope};
     case Activation::erf:
-      return erf_moment;
-    case Activation::tanh:
-    case Activation::gelu:
-      break;
-  }
-  return nullptr;
-}
-
-/// E[u_i x_i] / |r_i| for those activations: E[a x_i] is r_i times it.
-double closed_slope(Activation activation, const FeatureRows& r, Index i) {
-  const double square = r.norm[i] * r.norm[i];
-  switch (activation) {
-    case Activation::relu:
-      return cdf(r.scaled_bias(i));
-    case Activation::sign:
-      return 2.0 * density(r.scaled_bias(i)) / r.norm[i];
-    case Activation::cos:
-      return -std::sin(r.bias[i]) * std::exp(-0.5 * square);
-    case Activation::erf:
-      return 2.0 / std::sqrt(pi * (1.0 + 2.0 * square)) *
-             std::exp(-r.bias[i] * r.bias[i] / (1.0 + 2.0 * square));
+      return ClosedForm{erf_moment, erf_slope};
     default:
-      return 1.0;
+      return {};
   }
 }
 
-void fill_closed(const FeatureRows& rows, Moment moment, Matrix covariance, const Poll& poll) {
+void fill_closed(const FeatureRows& rows, const ClosedForm& form, Matrix covariance,
+                 const Poll& poll) {
   for (Index j = 0; j < rows.count(); ++j) {
     poll_now(poll);
     for (Index i = j; i < rows.count(); ++i)
-      covariance(i, j) = covariance(j, i) = moment(rows, i, j);
+      covariance(i, j) = covariance(j, i) = form.moment(rows, i, j);
   }
 }
 
@@ -160,7 +161,7 @@ PiecewisePolynomial pieces_of_link(const ScalarFunction& link, double scale, con
 }  // namespace
 
 bool has_closed_moments(const ScalarFunction& activation) {
-  return closed_moment(activation) != nullptr;
+  return closed_form(activation).has_value();
 }
 
 double feature_moments(ConstMatrix weights, const ScalarFunction& activation, ConstVector bias,
@@ -185,14 +186,14 @@ double feature_moments(ConstMatrix weights, const ScalarFunction& activation, Co
   check::finite("bias", bias);
   check::finite("teacher", teacher);
   const FeatureRows rows(weights, bias, teacher);
-  const Moment moment = closed_moment(activation);
+  const auto closed = closed_form(activation);
   const bool linear = link.is(Activation::identity);
   std::unique_ptr<const PiecewisePolynomial> pieces;
-  if (moment == nullptr || !linear)
+  if (!closed || !linear)
     pieces = std::make_unique<const PiecewisePolynomial>(pieces_of(activation, rows, poll));
 
-  if (moment != nullptr)
-    fill_closed(rows, moment, covariance, poll);
+  if (closed)
+    fill_closed(rows, *closed, covariance, poll);
   else
     quadrature_covariance(rows, *pieces, covariance, poll);
   if (!linear) {
@@ -201,12 +202,12 @@ double feature_moments(ConstMatrix weights, const ScalarFunction& activation, Co
     return mean_square({g, rows.teacher_norm, 0.0});
   }
   std::vector<double> slopes(p);
-  if (moment != nullptr)
-    for (Index i = 0; i < p; ++i) slopes[i] = closed_slope(activation.activation(), rows, i);
+  if (closed)
+    for (Index i = 0; i < p; ++i) slopes[i] = closed->slope(rows, i);
   else
     quadrature_slopes(rows, *pieces, slopes.data(), poll);
   for (Index i = 0; i < p; ++i)
-    cross(i) = slopes[i] * rows.along[i] / (moment != nullptr ? 1.0 : rows.norm[i]);
+    cross(i) = slopes[i] * rows.along[i] / (closed ? 1.0 : rows.norm[i]);
   return rows.teacher_norm * rows.teacher_norm;
 }
 

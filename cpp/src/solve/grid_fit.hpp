@@ -49,6 +49,7 @@ class GridFit {
   void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs,
                       const Poll& poll);
   ConstMatrix in_units(ConstBlock theta);
+  ConstVector weights(int curvature_power, Index k);
   /// The first `count` features by falling score.
   void find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
                   Index count, Indices& order);
@@ -56,7 +57,7 @@ class GridFit {
   PathSolver path_;
   RetrainSolver retrainer_;
   Compensator compensator_;
-  std::vector<double> root_curvature_, uniform_, scores_;
+  std::vector<double> root_curvature_, weights_, uniform_, scores_;
   SelectionSpace selection_;
   Indices order_, other_order_;
   std::span<const double> units_;  // during a run

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.hpp"
 #include "overprune/random.hpp"
@@ -12,7 +13,7 @@ namespace overprune {
 
 void check_rules(const std::vector<Rule>& rules) {
   if (rules.empty()) check::fail("rules must not be empty");
-  for (const Rule rule : rules) check::rule(rule);
+  for (const Rule rule : rules) name_of(rule);  // refuses other numbers
   for (std::size_t r = 0; r < rules.size(); ++r)
     for (std::size_t q = 0; q < r; ++q)
       if (rules[q] == rules[r])
@@ -104,19 +105,18 @@ void GridFit::prepare_scores(const Design& x, const Grid& grid, const RuleInputs
   selection_.values.reserve(most + kSelectionMargin);
   selection_.indices.reserve(most + kSelectionMargin);
   selection_.sorted.reserve(most);
-  for (const Rule rule : grid.rules) {
-    if (rule == Rule::hessian) {
-      root_curvature_.resize(most);
-      if (inputs.curvature.size > 0)
-        for (Index j = 0; j < most; ++j) root_curvature_[j] = std::sqrt(inputs.curvature(j));
-      else
-        root_sample_curvature(x.first(most), space_, poll, root_curvature_.data());
-    } else if (rule == Rule::random) {
-      // One score a feature for all sizes: the support at size k is uniform among the first k
-      // whatever the grid.
-      uniform_.resize(most);
-      uniform({inputs.seed, inputs.stream, Purpose::scores}, 0, most, uniform_.data());
-    }
+  if (any_weighs_coefficients(grid.rules)) {
+    root_curvature_.resize(most);
+    if (inputs.curvature.size > 0)
+      for (Index j = 0; j < most; ++j) root_curvature_[j] = std::sqrt(inputs.curvature(j));
+    else
+      root_sample_curvature(x.first(most), space_, poll, root_curvature_.data());
+  }
+  if (any_of_rules(grid.rules, &RuleTraits::needs_seed)) {
+    // One score a feature serves all sizes: the support at size k is uniform among the first k
+    // whatever the grid.
+    uniform_.resize(most);
+    uniform({inputs.seed, inputs.stream, Purpose::scores}, 0, most, uniform_.data());
   }
 }
 
@@ -131,17 +131,22 @@ ConstMatrix GridFit::in_units(ConstBlock theta) {
   return {theta.data, theta.rows, theta.cols, 1, theta.ld};
 }
 
+/// The weights of k coefficients' scores; none where the power of the curvature is 0.
+ConstVector GridFit::weights(int curvature_power, Index k) {
+  if (curvature_power <= 1) return {root_curvature_.data(), curvature_power * k, 1};
+  weights_.resize(k);
+  for (Index j = 0; j < k; ++j) weights_[j] = rank_weight(root_curvature_[j], curvature_power);
+  return vector_view(std::as_const(weights_));
+}
+
 void GridFit::find_order(Rule rule, Index size, Index k, ConstBlock theta, const RuleInputs& inputs,
                          Index count, Indices& order) {
-  ConstVector scores{scores_.data(), k, 1};
-  if (rule == Rule::random)
-    scores = {uniform_.data(), k, 1};
-  else if (rule == Rule::oracle)
-    scores = {&inputs.truth(size, 0), k, inputs.truth.col_stride};
-  else
-    return top_ranked_order(in_units(theta),
-                            {root_curvature_.data(), rule == Rule::hessian ? k : 0, 1}, count,
+  if (traits(rule).scores_coefficients)
+    return top_ranked_order(in_units(theta), weights(traits(rule).curvature_power, k), count,
                             {scores_.data(), k, 1}, selection_, order);
+  const ConstVector scores = traits(rule).needs_seed
+                                 ? ConstVector{uniform_.data(), k, 1}
+                                 : ConstVector{&inputs.truth(size, 0), k, inputs.truth.col_stride};
   top_k_order(scores, count, selection_, order);
 }
 
@@ -202,7 +207,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   if (inputs.curvature.size != 0) check::same("curvature", x.cols, inputs.curvature.size);
   check::finite("curvature", inputs.curvature);
   check::not_negative("curvature", inputs.curvature);
-  if (std::find(grid.rules.begin(), grid.rules.end(), Rule::oracle) != grid.rules.end()) {
+  if (any_of_rules(grid.rules, &RuleTraits::needs_truth)) {
     if (inputs.truth.rows != static_cast<Index>(grid.sizes.size()) ||
         inputs.truth.cols < grid.sizes.back())
       check::fail("truth must have, for the rule oracle, shape (", grid.sizes.size(), ", ", x.cols,

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <compare>
 #include <functional>
-#include <iterator>
 #include <limits>
 
 #include "base/check.hpp"
@@ -14,9 +13,13 @@
 namespace overprune {
 namespace {
 
-constexpr const char* kNames[] = {"magnitude", "hessian", "oracle", "random"};
-
 constexpr Index kStretch = Index{1} << 23;  // scores that are read before looking up
+
+std::vector<const char*> rule_names() {
+  std::vector<const char*> names;
+  for (const RuleTraits& rule : kRules) names.push_back(rule.name);
+  return names;
+}
 
 /// The k-th largest of count values, which are reordered; k >= 1.
 double kth_largest(double* values, Index count, Index k) {
@@ -212,28 +215,35 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
 }  // namespace
 
 Rule rule_from_name(const std::string& name) {
-  for (int i = 0; i < static_cast<int>(std::size(kNames)); ++i)
-    if (name == kNames[i]) return static_cast<Rule>(i);
-  check::fail("rule must be one of magnitude, hessian, oracle, random; got '", name, "'");
+  return static_cast<Rule>(check::position("rule", name, rule_names()));
 }
 
 const char* name_of(Rule rule) {
-  const auto number = static_cast<int>(rule);
-  if (number < 0 || number >= static_cast<int>(std::size(kNames)))
-    check::fail("rule must be one of magnitude, hessian, oracle, random; got number ", number);
-  return kNames[number];
+  check::position("rule", static_cast<int>(rule), rule_names());
+  return traits(rule).name;
 }
 
 void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores) {
-  if (rule != Rule::magnitude && rule != Rule::hessian)
-    check::fail("importance scores magnitude and hessian from theta, got rule ", name_of(rule));
-  const bool hessian = rule == Rule::hessian;
+  if (const char* name = name_of(rule); !traits(rule).scores_coefficients)
+    check::fail("importance must have a rule that scores coefficients, got ", name);
+  importance(theta, traits(rule).curvature_power, curvature, scores);
+}
+
+void importance(ConstMatrix theta, int curvature_power, ConstVector curvature, Vector scores) {
+  check::at_least("curvature_power", curvature_power, 0);
   check::view("theta", theta);
   check::view("curvature", curvature);
   check::view("scores", scores);
   check::same("scores", theta.rows, scores.size);
-  if (!hessian) return rank_scores(theta, {}, scores);
+  if (curvature_power == 0) return rank_scores(theta, {}, scores);
   check::same("curvature", theta.rows, curvature.size);
+  std::vector<double> powers;
+  if (curvature_power > 1) {
+    powers.reserve(theta.rows);
+    for (Index i = 0; i < theta.rows; ++i)
+      powers.push_back(rank_weight(curvature(i), curvature_power));
+    curvature = {powers.data(), theta.rows, 1};
+  }
   if (theta.cols == 1) {
     // In this order a square that overflows meets no weight of 0.
     each(theta, curvature, scores,
@@ -247,27 +257,27 @@ void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scor
   }
 }
 
-void rank_scores(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
+void rank_scores(ConstMatrix theta, ConstVector weights, Vector scores) {
   check::view("theta", theta);
-  check::view("root_curvature", root_curvature);
+  check::view("weights", weights);
   check::view("scores", scores);
   check::same("scores", theta.rows, scores.size);
-  if (root_curvature.size != 0) check::same("root_curvature", theta.rows, root_curvature.size);
+  if (weights.size != 0) check::same("weights", theta.rows, weights.size);
   if (theta.cols == 1) {
     const ConstVector column{theta.data, theta.rows, theta.row_stride};
-    if (root_curvature.size == 0)
+    if (weights.size == 0)
       each(theta, column, scores, [](double value, double) { return std::abs(value); });
     else
-      each(theta, root_curvature, scores,
-           [](double value, double root) { return std::abs(value) * root; });
+      each(theta, weights, scores,
+           [](double value, double weight) { return std::abs(value) * weight; });
     return;
   }
   Pace pace;
   for (Index i = 0; i < theta.rows; ++i, pace(2 * theta.cols))
-    scores(i) = row_norm(theta, i) * (root_curvature.size > 0 ? root_curvature(i) : 1.0);
+    scores(i) = row_norm(theta, i) * (weights.size > 0 ? weights(i) : 1.0);
 }
 
-bool rank_scores_beyond(ConstMatrix theta, ConstVector root_curvature, Vector scores) {
+bool rank_scores_beyond(ConstMatrix theta, ConstVector weights, Vector scores) {
   constexpr double least = std::numeric_limits<double>::min(),
                    most = std::numeric_limits<double>::max();
   std::vector<Wide> sizes(theta.rows);
@@ -275,15 +285,15 @@ bool rank_scores_beyond(ConstMatrix theta, ConstVector root_curvature, Vector sc
   bool beyond = false;
   Pace pace;
   for (Index i = 0; i < theta.rows; ++i, pace(8 * theta.cols)) {
-    const double root = root_curvature.size > 0 ? root_curvature(i) : 1.0;
+    const double weight = weights.size > 0 ? weights(i) : 1.0;
     double largest = 0.0, sum = 0.0;
     for (Index j = 0; j < theta.cols; ++j) largest = std::max(largest, std::abs(theta(i, j)));
     for (Index j = 0; j < theta.cols; ++j)
       sum += largest > 0.0 ? (theta(i, j) / largest) * (theta(i, j) / largest) : theta(i, j);
-    if (!std::isfinite(sum) || !std::isfinite(root)) continue;  // scores that no scale changes
-    const double product = largest * std::sqrt(sum) * root;
-    beyond = beyond || !(product <= most) || (product < least && largest > 0.0 && root > 0.0);
-    sizes[i] = Wide{1, 0.5}.times(largest).times(std::sqrt(sum)).times(root);
+    if (!std::isfinite(sum) || !std::isfinite(weight)) continue;  // scores that no scale changes
+    const double product = largest * std::sqrt(sum) * weight;
+    beyond = beyond || !(product <= most) || (product < least && largest > 0.0 && weight > 0.0);
+    sizes[i] = Wide{1, 0.5}.times(largest).times(std::sqrt(sum)).times(weight);
     order.push_back(i);
   }
   if (!beyond) return false;
@@ -301,12 +311,12 @@ bool rank_scores_beyond(ConstMatrix theta, ConstVector root_curvature, Vector sc
   return true;
 }
 
-void top_ranked_order(ConstMatrix theta, ConstVector root_curvature, Index k, Vector scores,
+void top_ranked_order(ConstMatrix theta, ConstVector weights, Index k, Vector scores,
                       SelectionSpace& space, Indices& order) {
-  rank_scores(theta, root_curvature, scores);
+  rank_scores(theta, weights, scores);
   top_k_order(scores, k, space, order);
   if (k > 0 && is_beyond(scores(order.front()), scores(order.back())) &&
-      rank_scores_beyond(theta, root_curvature, scores))
+      rank_scores_beyond(theta, weights, scores))
     top_k_order(scores, k, space, order);
 }
 

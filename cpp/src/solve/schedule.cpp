@@ -53,8 +53,7 @@ class ScheduleRun {
   }
 
   SimulateScheduleResult finish(const std::function<void(Index)>& monitor) {
-    if (std::find(schedule_.rules.begin(), schedule_.rules.end(), Rule::oracle) !=
-        schedule_.rules.end()) {
+    if (any_of_rules(schedule_.rules, &RuleTraits::needs_truth)) {
       truth_.resize(schedule_.size);
       problem_.oracle_scores(schedule_.size, truth_.data());
     }
@@ -118,7 +117,7 @@ class ScheduleRun {
     for (Index t = 1; t < rounds_; ++t) {
       poll_now(poll);
       const Index s = schedule_.nonzeros[t - 1];
-      if (rule == Rule::magnitude || rule == Rule::hessian) score(rule, current, worker);
+      if (traits(rule).scores_coefficients) score(rule, current, worker);
       const Fitted pruned = prune_to(s, current, worker);
       current = {pruned.support, worker.retrained.block(s, y.cols)};
       const bool whole = s == schedule_.size;  // nothing is pruned
@@ -150,12 +149,12 @@ class ScheduleRun {
   /// coefficients.
   void prepare_scores(Rule rule, Index trial, const Design& x, Worker& worker, const Poll& poll) {
     worker.scores.resize(schedule_.size);
-    if (rule == Rule::oracle) {
+    if (traits(rule).needs_truth) {
       worker.scores = truth_;
-    } else if (rule == Rule::random) {
+    } else if (traits(rule).needs_seed) {
       const auto stream = static_cast<std::uint64_t>(trials_.first + trial);
       uniform({trials_.seed, stream, Purpose::scores}, 0, schedule_.size, worker.scores.data());
-    } else if (rule == Rule::hessian) {
+    } else if (traits(rule).curvature_power > 0) {
       worker.root_curvature.resize(schedule_.size);
       if (const auto* known = problem_.curvature(); known && !trials_.sample_curvature)
         for (Index j = 0; j < schedule_.size; ++j)
@@ -168,11 +167,12 @@ class ScheduleRun {
   /// Scores of the survivors, one a feature.
   void score(Rule rule, const Fitted& model, Worker& worker) const {
     const Index count = static_cast<Index>(model.support.size());
-    std::vector<double> curvature, scores(count);
-    if (rule == Rule::hessian)
-      for (const Index feature : model.support) curvature.push_back(worker.root_curvature[feature]);
+    std::vector<double> weights, scores(count);
+    if (const int power = traits(rule).curvature_power; power > 0)
+      for (const Index feature : model.support)
+        weights.push_back(rank_weight(worker.root_curvature[feature], power));
     const ConstBlock theta = model.theta;
-    rank_scores({theta.data, count, theta.cols, 1, theta.ld}, vector_view(curvature),
+    rank_scores({theta.data, count, theta.cols, 1, theta.ld}, vector_view(weights),
                 vector_view(scores));
     for (Index i = 0; i < count; ++i) worker.scores[model.support[i]] = scores[i];
   }

@@ -128,8 +128,7 @@ class Run {
 
   /// The oracle's scores depend on the problem alone: once for all trials.
   void prepare_truth() {
-    if (std::find(grid_.rules.begin(), grid_.rules.end(), Rule::oracle) == grid_.rules.end())
-      return;
+    if (!any_of_rules(grid_.rules, &RuleTraits::needs_truth)) return;
     const Index p = problem_.features();
     truth_.assign(grid_.sizes.size() * p, 0.0);
     for (std::size_t i = 0; i < grid_.sizes.size(); ++i)

@@ -103,11 +103,9 @@ class Account {
   }
 
   Index selection() const {
-    const auto has = [this](Rule rule) {
-      return std::find(grid_.rules.begin(), grid_.rules.end(), rule) != grid_.rules.end() ? 1 : 0;
-    };
-    return largest_ * (1 + has(Rule::hessian) + has(Rule::random)) + 3 * largest_ +
-           2 * kSelectionMargin + count_;
+    const Index scores = 1 + any_weighs_coefficients(grid_.rules) +
+                         any_of_rules(grid_.rules, &RuleTraits::needs_seed);
+    return largest_ * (scores + 3) + 2 * kSelectionMargin + count_;
   }
 
   Index path(const Indices& sizes, Index p) {

@@ -24,9 +24,12 @@ IntArray = npt.NDArray[np.int64]
 
 # More than any machine holds, and small enough for the core's arithmetic.
 _LARGEST = 2**48
+_FLOAT64 = np.dtype(np.float64)
 
-RULES = ("magnitude", "hessian", "oracle", "random")
-ACTIVATIONS = ("identity", "relu", "sign", "erf", "cos", "tanh", "gelu")
+RULES = tuple(_core.RULES)
+# Those that can score an estimator or a data set, whose truth nobody knows.
+RULES_OF_DATA = tuple(rule for rule, traits in _core.RULES.items() if not traits.needs_truth)
+ACTIVATIONS = _core.ACTIVATIONS
 
 
 def shown(value: Any) -> str:
@@ -152,20 +155,32 @@ def _place(value: Any, where: tuple[int, ...]) -> str:
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether `value` holds several values: an array with dimensions, or a list, tuple or range."""
+    if type(value) is int:
+        return False
     if hasattr(value, "ndim"):
         return bool(value.ndim > 0)
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _fits(
-    lengths: tuple[int, ...], ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None
+    array: FloatArray, ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None
 ) -> bool:
-    if not (len(lengths) == ndim if isinstance(ndim, int) else len(lengths) in ndim):
+    if array.ndim not in ndim if isinstance(ndim, tuple) else array.ndim != ndim:
         return False
-    for expected, length in zip(shape or (), lengths, strict=False):
+    for expected, length in zip(shape or (), array.shape, strict=False):
         if expected is not None and expected != length:
             return False
     return True
+
+
+def is_plain(value: Any, ndim: int) -> TypeGuard[FloatArray]:
+    """Whether `value` is exactly a non-empty float64 array of that many dimensions."""
+    return (
+        type(value) is np.ndarray
+        and value.dtype is _FLOAT64
+        and value.ndim == ndim
+        and value.size > 0
+    )
 
 
 def float_array(
@@ -179,7 +194,7 @@ def float_array(
 
     `shape` gives the expected lengths of the leading dimensions; None leaves one open.
     """
-    if _core.finite_doubles(value) and _fits(value.shape, ndim, shape):
+    if _core.finite_doubles(value) and _fits(value, ndim, shape):
         checked: FloatArray = value
         return checked
     array = real_array(value, name)
@@ -226,6 +241,8 @@ def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -
 
 def seed(value: Any, name: str = "seed") -> int:
     """A seed or stream: an int in [0, 2**64)."""
+    if type(value) is int and 0 <= value < 2**64:
+        return value
     return integer(value, name, lowest=0, highest=2**64 - 1)
 
 
@@ -342,6 +359,11 @@ def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {shown(value)}")
     return value
+
+
+def traits(rule: Any) -> _core.RuleTraits:
+    """What the core knows of a pruning rule, by its name."""
+    return _core.RULES[choice(rule, "rule", RULES)]
 
 
 def rules(values: Any, name: str = "rules") -> tuple[str, ...]:

@@ -26,9 +26,10 @@ def random_features(
         Rows a, in an array, a data frame or a sparse matrix, as in `least_squares`.
     weights : array_like of shape (p, d)
         Rows r_i of R.
-    activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"
-        phi; ``sign(0) = 0``, ``gelu(z) = z P(N(0, 1) < z)``. A callable maps float64 arrays of one
-        dimension to arrays of the same shape, element by element.
+    activation : str or callable, default "relu"
+        phi: "identity", "relu", "sign" (``sign(0) = 0``), "erf", "cos", "tanh" or "gelu"
+        (``z P(N(0, 1) < z)``). A callable maps float64 arrays of one dimension to arrays of the
+        same shape, element by element.
     bias : array_like of shape (p,), optional
         Added before phi; none by default.
 
@@ -54,9 +55,6 @@ def random_features(
     >>> op.random_features([[1.0, -2.0]], [[1.0, 0.0], [0.0, 1.0]], lambda z: z**2)
     array([[1., 4.]])
     """
-    quick = _core.quick_features(inputs, weights, activation, bias)
-    if quick is not None:
-        return quick
     a = check.float_array(inputs, "inputs", ndim=2)
     r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
     phi = core_function(activation, "activation", probe=False)

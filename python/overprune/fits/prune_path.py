@@ -212,7 +212,8 @@ def prune_path(
         Strictly increasing in [1, p].
     nonzeros : sequence of int
         Strictly increasing in [1, p]; points with nonzeros > size are left out.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    rules : sequence of str, default ("magnitude",)
+        Pruning rules, as in `importance`.
     retrain : bool, default True
     ridge, retrain_ridge : float, default 0.0
         Of the first and of the second training, as in `least_squares`.
@@ -265,9 +266,10 @@ def prune_path(
     )
     weights = None if curvature is None else as_curvature(curvature, p)
     scores = None
-    if "oracle" in grid.rules:
+    needing = [rule for rule in grid.rules if _core.RULES[rule].needs_truth]
+    if needing:
         if truth is None:
-            raise ValueError('truth must be given for rule "oracle": the coefficients beta')
+            raise ValueError(f'truth must be given for rule "{needing[0]}": the coefficients beta')
         scores = _oracle_scores(truth, design, weights, len(grid.sizes), response.shape[1])
     found = _core.prune_path(
         design,

@@ -60,51 +60,47 @@ def importance(
     >>> op.importance([1.0, -3.0], "hessian", curvature=[10.0, 1.0])
     array([10.,  9.])
     """
-    quick = _core.quick_importance(theta, rule, curvature)
-    if quick is not None:
-        return quick
-    _, rows, weights = _subject(theta, rule, curvature, truth)
-    if rule == "random":
-        return _random_scores(len(rows), seed)
-    return _core.importance(rows, "magnitude" if weights is None else "hessian", weights)
+    traits = check.traits(rule)
+    coefficients, judged, weights = _subject(theta, traits, curvature, truth)
+    if traits.needs_seed:
+        return _random_scores(len(coefficients), traits, seed)
+    return _core.importance(judged, traits.curvature_power, weights)
 
 
 def _subject(
-    theta: npt.ArrayLike, rule: str, curvature: npt.ArrayLike | None, truth: npt.ArrayLike | None
+    theta: npt.ArrayLike,
+    traits: _core.RuleTraits,
+    curvature: npt.ArrayLike | None,
+    truth: npt.ArrayLike | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-    """The coefficients, the rows (p, m) that a rule looks at, and their curvature (p,) where it has
-    any."""
-    check.choice(rule, "rule", check.RULES)
-    coefficients = check.float_array(theta, "theta", ndim=(1, 2))
-    p = coefficients.shape[0]
-    judged = coefficients
-    if rule == "oracle":
+    """The coefficients, what the rule scores, and the curvature (p,) where the rule reads it."""
+    coefficients = judged = check.float_array(theta, "theta", ndim=(1, 2))
+    if traits.needs_truth:
         if truth is None:
             raise ValueError(
-                'truth must be given for rule "oracle": the coefficients beta of the problem'
+                f'truth must be given for rule "{traits.name}": the coefficients beta of the problem'
             )
         judged = check.float_array(truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape)
-        curvature = np.ones(p) if curvature is None else curvature
-    rows = judged if judged.ndim == 2 else judged[:, None]
-    if rule not in ("hessian", "oracle"):
-        return coefficients, rows, None
+        curvature = np.ones(len(judged)) if curvature is None else curvature
+    if traits.curvature_power == 0:
+        return coefficients, judged, None
     if curvature is None:
         raise ValueError(
-            'curvature must be given for rule "hessian": Sigma_ii, or (X * X).mean(axis=0)'
+            f'curvature must be given for rule "{traits.name}": Sigma_ii, or (X * X).mean(axis=0)'
         )
-    return coefficients, rows, as_curvature(curvature, p)
+    return coefficients, judged, as_curvature(curvature, len(judged))
 
 
-def _random_scores(p: int, seed: int | None) -> FloatArray:
+def _random_scores(p: int, traits: _core.RuleTraits, seed: int | None) -> FloatArray:
     if seed is None:
-        raise ValueError('seed must be given for rule "random"')
+        raise ValueError(f'seed must be given for rule "{traits.name}"')
     return _core.uniform(p, check.seed(seed), 0, _core.PURPOSE_SCORES)
 
 
 def as_curvature(value: Any, p: int) -> FloatArray:
     """Sigma_ii (p,), none negative."""
     weights = check.float_array(value, "curvature", ndim=1, shape=(p,))
-    if weights.min() < 0:
+    if _core.any_negative(weights):
         where = int(weights.argmin())
         raise ValueError(f"curvature must not be negative, got {weights[where]} at index {where}")
     return weights
@@ -138,9 +134,12 @@ def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
     >>> op.top_k([3.0, 5.0, 3.0, 1.0], 2)
     array([0, 1])
     """
-    quick = _core.quick_top_k(scores, k)
-    if quick is not None:
-        return quick
+    values = scores if check.is_plain(scores, ndim=1) else _ranked(scores)
+    return _core.top_k(values, check.integer(k, "k", lowest=1, highest=values.size))
+
+
+def _ranked(scores: npt.ArrayLike) -> FloatArray:
+    """Numbers of any type as doubles in the same order, ties included."""
     array = check.real_array(scores, "scores")
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
@@ -151,13 +150,7 @@ def top_k(scores: npt.ArrayLike, k: int) -> IntArray:
             array = array.astype(np.float64)
     if array.dtype.kind in "iu" and abs(array.astype(np.float64)).max() >= 2**53:
         array = np.unique(array, return_inverse=True)[1]  # as doubles such integers may tie
-    values = array.astype(np.float64, copy=False)
-    if np.isnan(values).any():
-        raise ValueError(
-            f"scores must not be NaN, got NaN at index {int(np.isnan(values).argmax())}"
-        )
-    indices: IntArray = _core.top_k(values, check.integer(k, "k", lowest=1, highest=values.size))
-    return indices
+    return array.astype(np.float64, copy=False)
 
 
 def prune(
@@ -179,8 +172,8 @@ def prune(
         Coefficients of p features; with m targets a feature's size is the l2 norm of its row.
     nonzeros : int
         How many coordinates (rows, with several targets) to keep, in [1, p].
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
-        How features are scored.
+    rule : str, default "magnitude"
+        How features are scored, as in `importance`.
     curvature : array_like of shape (p,), optional
         Sigma_ii, not negative; needed by "hessian", and used by "oracle" (1 where it is not given).
     truth : array_like of the shape of theta, optional
@@ -207,16 +200,13 @@ def prune(
     >>> op.prune([1.0, -3.0, 2.0], 2)
     array([ 0., -3.,  2.])
     """
-    quick = _core.quick_prune(theta, nonzeros, rule, curvature)
-    if quick is not None:
-        return quick
-    coefficients, rows, weights = _subject(theta, rule, curvature, truth)
-    keep = check.integer(nonzeros, "nonzeros", lowest=1, highest=rows.shape[0])
-    if rule == "random":
-        rows = _random_scores(len(rows), seed)[:, None]
-    columns = coefficients if coefficients.ndim == 2 else coefficients[:, None]
+    traits = check.traits(rule)
+    coefficients, judged, weights = _subject(theta, traits, curvature, truth)
+    keep = check.integer(nonzeros, "nonzeros", lowest=1, highest=len(coefficients))
+    if traits.needs_seed:
+        judged = _random_scores(len(coefficients), traits, seed)
     # In the order of `importance`, but without its squares, which may overflow or underflow.
-    return _core.keep_largest(columns, rows, weights, keep).reshape(coefficients.shape)
+    return _core.keep_largest(coefficients, judged, traits.curvature_power, weights, keep)
 
 
 def compensate(theta: npt.ArrayLike, support: npt.ArrayLike, hessian: npt.ArrayLike) -> FloatArray:

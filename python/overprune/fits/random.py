@@ -47,12 +47,10 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
-    quick = _core.quick_normals(shape, seed, stream)
-    if quick is not None:
-        return quick
-    lengths = list(shape) if check.is_sequence(shape) else [shape]
-    sizes = [check.integer(length, "shape", lowest=1) for length in lengths]
-    values: FloatArray = _core.standard_normal(
-        math.prod(sizes), check.seed(seed), check.seed(stream, "stream"), _core.PURPOSE_USER
-    )
+    key, number = check.seed(seed), check.seed(stream, "stream")
+    if not check.is_sequence(shape):
+        count = check.integer(shape, "shape", lowest=1)
+        return _core.standard_normal(count, key, number, _core.PURPOSE_USER)
+    sizes = [check.integer(length, "shape", lowest=1) for length in shape]
+    values = _core.standard_normal(math.prod(sizes), key, number, _core.PURPOSE_USER)
     return values.reshape(sizes)

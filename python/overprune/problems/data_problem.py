@@ -46,7 +46,7 @@ class DataProblem(Problem):
     features : int, optional
         Number p of random features of the inputs, drawn anew in every trial with rows ``N(0,
         I/d)``; by default the inputs' own d columns are the features.
-    activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"
+    activation : str or callable, default "relu"
         Of the random features, as in `random_features`; "cos" gets phases uniform on [0, 2 pi).
     seed : int, default 0
         Of the random features: trial t uses the ones drawn from (seed, t), whatever the seed of the
@@ -155,11 +155,13 @@ class DataProblem(Problem):
     ) -> None:
         for n in rows:
             check.integer(n, "n", lowest=1, highest=self._most_rows())
-        if "oracle" in rules:
-            raise ValueError(
-                'rules must not hold "oracle" for a DataProblem, whose true coefficients are unknown; '
-                "use magnitude, hessian or random"
-            )
+        for rule in rules:
+            if rule not in check.RULES_OF_DATA:
+                *others, last = check.RULES_OF_DATA
+                raise ValueError(
+                    f'rules must not hold "{rule}" for a DataProblem, whose true coefficients are '
+                    f"unknown; use {', '.join(others)} or {last}"
+                )
         if compensate:
             raise ValueError(
                 "compensate must be False for a DataProblem, whose population covariance is unknown; with "

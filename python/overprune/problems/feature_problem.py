@@ -29,10 +29,9 @@ class RandomFeatureProblem(Problem):
     teacher : array_like of shape (d,)
     noise_std : float, default 0.0
         Standard deviation of the noise, finite and at least 0.
-    activation : {"identity", "relu", "sign", "erf", "cos", "tanh", "gelu"} or callable, default "relu"
-        phi. A callable maps float64 arrays of one dimension to arrays of the same shape, element by
-        element; it must be piecewise smooth and defined on the whole line. Several threads may call
-        it.
+    activation : str or callable, default "relu"
+        phi, as in `random_features`. A callable must be piecewise smooth and defined on the whole
+        line. Several threads may call it.
     bias : array_like of shape (p,), optional
         None by default.
     link : callable or str, optional

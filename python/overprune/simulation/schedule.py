@@ -123,9 +123,10 @@ def simulate_schedule(
         Features of the dense model, in [1, p].
     schedule : sequence of int
         Nonzeros s_1, s_2, ... after each round: strictly decreasing in [1, size].
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
-        "oracle" and "random" score once, at `size`, so their supports are nested: oracle by the
-        truth of the problem restricted to the first `size` features, random uniformly.
+    rules : sequence of str, default ("magnitude",)
+        Pruning rules, as in `importance`. "oracle" and "random" score once, at `size`, so their
+        supports are nested: oracle by the truth of the problem restricted to the first `size`
+        features, random uniformly.
     ridge : float, default 0.0
         Of the dense training, at least 0.
     retrain_ridge : float, default 0.0
@@ -245,7 +246,7 @@ def predict_schedule(
         Features of the dense model, in [1, p].
     schedule : sequence of int
         Nonzeros s_1, s_2, ... after each round: strictly decreasing in [1, size].
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    rules : sequence of str, default ("magnitude",)
         As in `simulate_schedule`.
     ridge : float, default 0.0
         Of the dense training, at least 0.

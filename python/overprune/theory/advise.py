@@ -60,8 +60,8 @@ def advise(
     sizes : sequence of int, optional
         Strictly increasing in [1, p]: the sizes k to try, of which those above s count. By default
         some between s and p, and more around the best of them.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude", "hessian")
-        The rule oracle is listed, but not recommended.
+    rules : sequence of str, default ("magnitude", "hessian")
+        Pruning rules, as in `importance`. The rule oracle is listed, but not recommended.
     retrain : bool, default True
         Whether the pruned model may be trained again.
     ridge : "none", "tuned", float or sequence of them, default ("none", "tuned")

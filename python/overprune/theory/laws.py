@@ -52,7 +52,8 @@ def survival(
         In [1, p]: the first `size` features are trained.
     nonzeros : int or sequence of int
         Survivors, in [1, size]; a strictly increasing sequence adds the dimension nonzeros.
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
     ridge : float, default 0.0
         Of the training, at least 0.
     draws : int, default 4096
@@ -190,7 +191,8 @@ def sample_coefficients(
         In [1, p]: the first `size` features are trained.
     nonzeros : int
         Survivors s, in [1, size].
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
     retrain : bool, default True
         Whether to draw the retrained model too.
     ridge, retrain_ridge : float, default 0.0
@@ -301,7 +303,8 @@ def coefficient_density(
     features : array_like of int, optional
         Distinct, in [0, size): which features are averaged over; all by default. A single one gives
         the law of its own coefficient.
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
     retrain : bool, default True
         Whether to compute the law of the retrained coefficients too.
     ridge, retrain_ridge : float, default 0.0

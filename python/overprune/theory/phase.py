@@ -73,7 +73,8 @@ def phase(
     sizes : int or sequence, default 40
         Dense models to prune: how many between s and p, evenly spaced by their square roots; or the
         sizes, of which those above s count. p is always among them.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude", "hessian")
+    rules : sequence of str, default ("magnitude", "hessian")
+        Pruning rules, as in `importance`.
     retrain : bool, default True
         Whether the pruned model may be trained again.
     ridge : float or sequence of float, default 0.0

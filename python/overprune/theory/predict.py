@@ -59,7 +59,8 @@ def predict(
         Strictly increasing in [1, p]: the first k features are trained.
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
-    rules : sequence of {"magnitude", "hessian", "oracle", "random"}, default ("magnitude",)
+    rules : sequence of str, default ("magnitude",)
+        Pruning rules, as in `importance`.
     retrain : bool, default True
         Whether to train again on the support.
     ridge : float or sequence of float, default 0.0

@@ -113,7 +113,8 @@ def tune_ridge(
     minimise : {"dense", "pruned", "retrained"}, default "dense"
         Whose risk. For "retrained" a large ridge is often best: it selects features by their
         correlation with the target.
-    rule : {"magnitude", "hessian", "oracle", "random"}, default "magnitude"
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
     retrain_ridge : float, default 0.0
         Of the second training, at least 0; stays as it is.
     bounds : (float, float), optional
