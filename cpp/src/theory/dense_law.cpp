@@ -73,6 +73,11 @@ double solve_tau(std::size_t size, const double* eigenvalue, const double* weigh
   return std::isfinite(largest + tau) ? tau : kNaN;
 }
 
+double common_tau(const std::vector<double>& values, double supports, double n, double ridge) {
+  return solve_tau(values, std::vector<double>(values.size(), 1.0 / supports),
+                   static_cast<double>(values.size()) / supports, n, ridge);
+}
+
 double spare_fraction(double over, double n, double ridge, double tau) {
   return tau > 0.0 ? ridge / tau : -over / n;
 }

@@ -5,7 +5,8 @@
 #include "base/check.hpp"
 #include "base/normal.hpp"
 #include "base/workers.hpp"
-#include "theory/drawn_survival.hpp"
+#include "theory/laws.hpp"
+#include "theory/survival.hpp"
 
 namespace overprune {
 namespace {
@@ -103,13 +104,19 @@ class Density {
     return mass;
   }
 
+  Indices oracle_support() const {
+    std::vector<double> scores(point_.size);
+    first_.problem.oracle_scores(point_.size, scores.data());
+    return top_k(vector_view(scores), s_);
+  }
+
   /// The law of the survivors where it has a closed form.
   bool survivors(CoefficientDensity& result) const {
     if (point_.rule == Rule::random || s_ == point_.size) {
       result.surviving = result.dense;
     } else if (point_.rule == Rule::oracle) {
       Indices kept;
-      for (const Index i : first_.oracle_support(s_))
+      for (const Index i : oracle_support())
         if (chosen_[i]) kept.push_back(i);
       result.surviving = mixture(first_.law, kept);
     } else if (first_.basis.diagonal() && m_ == 1 && first_.law.risk > 0.0 &&
@@ -128,7 +135,7 @@ class Density {
         result.surviving = mixture(first_.law, able, above);
         for (double& value : result.surviving) value *= static_cast<double>(able.size()) / total;
       };
-      theory::independent_survival(first_, point_, {s_}, truncate);
+      theory::independent_survival(first_, point_.rule, point_.ridge, {s_}, truncate);
     } else {
       return false;
     }
@@ -138,12 +145,12 @@ class Density {
   /// The law of the retrained coefficients where the support is known.
   bool retrained(CoefficientDensity& result) const {
     if (point_.rule != Rule::oracle && s_ != point_.size) return false;
-    Indices support = first_.oracle_support(s_), rows;
+    Indices support = oracle_support(), rows;
     for (Index i = 0; i < s_; ++i)
       if (chosen_[support[i]]) rows.push_back(i);
-    const LinearGaussianProblem part = first_.problem.restrict(support);
-    const theory::WhiteBasis basis(part, theory::may_shrink(part, first_.n, point_.retrain_ridge));
-    result.retrained = mixture({basis, first_.n, point_.retrain_ridge}, rows);
+    const double ridge = point_.retrain_ridge;
+    const theory::FirstStage second(first_.problem.restrict(support), first_.n, ridge, ridge);
+    result.retrained = mixture(second.law, rows);
     return true;
   }
 
@@ -226,7 +233,7 @@ CoefficientDensity coefficient_density(const LinearGaussianProblem& problem,
       check::fail("edges must be strictly increasing, got ", edges(i - 1), " before ", edges(i));
   if (features.empty()) check::fail("features must not be empty");
   check::distinct("features", features, point.size);
-  const theory::FirstStage first(problem, point);
+  const theory::FirstStage first = theory::first_stage(problem, point);
   const Cells cells(edges);
   return Density(first, point, nonzeros, retrain, cells, features, options).find(poll);
 }

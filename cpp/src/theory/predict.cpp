@@ -8,7 +8,7 @@
 #include "base/check.hpp"
 #include "base/table_layout.hpp"
 #include "base/workers.hpp"
-#include "theory/coefficients.hpp"
+#include "theory/accuracy_study.hpp"
 
 namespace overprune {
 namespace {

@@ -9,6 +9,7 @@
 #include "overprune/theory.hpp"
 #include "problem/piecewise.hpp"
 #include "theory/selection.hpp"
+#include "theory/survival.hpp"
 
 namespace overprune {
 namespace {
@@ -114,4 +115,25 @@ GroupedSurvival survival(const GroupedFeatures& grouped, double n, double size, 
   return result;
 }
 
+namespace theory {
+
+void independent_survival(const FirstStage& first, Rule rule, double ridge, const Indices& nonzeros,
+                          const SurvivalVisit& visit) {
+  const LinearGaussianProblem& problem = first.problem;
+  const Index k = problem.features();
+  const GroupedFeatures features(problem.variances(),
+                                 {problem.beta().data, k, problem.beta().row_stride},
+                                 problem.noise_std());
+  for (std::size_t s = 0; s < nonzeros.size(); ++s) {
+    GroupedSurvival found = overprune::survival(features, first.n, static_cast<double>(k),
+                                                static_cast<double>(nonzeros[s]), rule, ridge);
+    // Of features without variance, which have coefficient 0, the first ones survive.
+    Index left = nonzeros[s] - first.basis.rank();
+    for (Index i = 0; i < k; ++i)
+      if (problem.variances()(i) == 0.0) found.probability[i] = left-- > 0 ? 1.0 : 0.0;
+    visit(static_cast<Index>(s), found.threshold, found.probability);
+  }
+}
+
+}  // namespace theory
 }  // namespace overprune

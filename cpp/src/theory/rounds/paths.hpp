@@ -19,6 +19,7 @@
 #include "base/normal.hpp"
 #include "base/pace.hpp"
 #include "theory/remainder.hpp"
+#include "theory/rounds/evolution.hpp"
 #include "theory/rounds/rounds.hpp"
 
 namespace overprune::theory {
@@ -131,7 +132,7 @@ class Paths {
   Forms forms(const std::vector<double>& ratio, double t, double field_tau, double tau) const {
     const Index r = evolution_.rounds(), columns = 1 + 2 * r;
     Forms total(columns);
-    SmallMatrix own(columns, columns);
+    OwnedMatrix own(columns, columns);
     std::vector<double> constant(columns), sums(columns);
     std::size_t i = 0;
     Pace pace;
@@ -139,7 +140,7 @@ class Paths {
       const double lam = atoms_.eigenvalue[a], u = signal(a), known = left_out(a);
       const double g = lam / (lam + tau), gf = lam / (lam + field_tau),
                    df = field_tau / (lam + field_tau);
-      own = SmallMatrix(columns, columns);
+      fill(own, 0.0);
       std::fill(sums.begin(), sums.end(), 0.0);
       double number = 0.0;
       total.pruned += atoms_.count[a] * u * u;

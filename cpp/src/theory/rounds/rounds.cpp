@@ -3,12 +3,12 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/table_layout.hpp"
 #include "theory/groups.hpp"
+#include "theory/rounds/pilot.hpp"
 #include "theory/rounds/rounds.hpp"
 
 namespace overprune {
@@ -51,21 +51,6 @@ struct Estimate {
   Rounds mean, error;
   Index draws = 0;
 };
-
-/// Mean and standard error of one figure over the groups.
-std::pair<double, double> spread(const std::vector<Rounds>& groups,
-                                 std::vector<double> Rounds::* figures, std::size_t t) {
-  const double count = static_cast<double>(groups.size());
-  std::vector<double> values;
-  for (const Rounds& group : groups) values.push_back((group.*figures)[t]);
-  const double unit = theory::unit_of(values);
-  for (double& value : values) value /= unit;
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  if (std::isinf(mean)) return {mean, 0.0};
-  double squares = 0.0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {unit * mean, unit * std::sqrt(squares / (count * (count - 1.0)))};
-}
 
 class Prediction {
  public:
@@ -124,10 +109,14 @@ class Prediction {
         },
         monitor_);
     Estimate found{groups[0], groups[0], draws};
-    const auto figures = {&Rounds::pruned, &Rounds::retrained};
-    for (const auto member : figures)
-      for (std::size_t t = 0; t < groups[0].pruned.size(); ++t)
-        std::tie((found.mean.*member)[t], (found.error.*member)[t]) = spread(groups, member, t);
+    for (const auto member : {&Rounds::pruned, &Rounds::retrained})
+      for (std::size_t t = 0; t < groups[0].pruned.size(); ++t) {
+        std::vector<double> values;
+        for (const Rounds& group : groups) values.push_back((group.*member)[t]);
+        const theory::Estimate figure = theory::mean_of(std::move(values));
+        (found.mean.*member)[t] = figure.value;
+        (found.error.*member)[t] = figure.error;
+      }
     return found;
   }
 
@@ -157,14 +146,14 @@ class Prediction {
 /// The way to the figures of one rule; the dense model is shared by the rules that need it.
 std::unique_ptr<ScheduleMethod> method_for(const LinearGaussianProblem& problem, double n,
                                            const Schedule& schedule, Rule rule, std::uint64_t seed,
-                                           std::shared_ptr<const theory::DenseModel>& model) {
+                                           std::shared_ptr<const theory::FirstStage>& dense) {
   const bool fixed = rule == Rule::oracle || rule == Rule::random;
   if (problem.diagonal() && problem.targets() == 1)
-    return fixed ? theory::scalar_fixed_schedule(problem, n, schedule, rule)
-                 : theory::scalar_schedule(problem, n, schedule, rule, seed);
-  if (!model) model = theory::dense_model(problem, n, schedule);
-  return fixed ? theory::dense_fixed_schedule(model, problem, schedule, rule, seed)
-               : theory::dense_schedule(model, schedule, rule, seed);
+    return fixed ? theory::independent_fixed_schedule(problem, n, schedule, rule)
+                 : theory::independent_schedule(problem, n, schedule, rule, seed);
+  if (!dense) dense = theory::dense_training(problem, n, schedule);
+  return fixed ? theory::correlated_fixed_schedule(dense, problem, schedule, rule, seed)
+               : theory::correlated_schedule(dense, schedule, rule, seed);
 }
 
 }  // namespace
@@ -178,7 +167,7 @@ RiskTable predict_schedule(const LinearGaussianProblem& problem, Index n, const 
   if (!(options.rtol > 0.0)) check::fail("rtol must be above 0, got ", options.rtol);
   check::at_least("workers", options.workers, 1);
   const Prediction prediction(options, monitor);
-  std::shared_ptr<const theory::DenseModel> model;
+  std::shared_ptr<const theory::FirstStage> dense;
   const Dimension rules{"rule", static_cast<Index>(schedule.rules.size())};
   const Index rounds = static_cast<Index>(schedule.nonzeros.size()) + 1;
   RiskTable result = make_table({kPredictedRounds, {}, {}, {rules, {"round", rounds}}});
@@ -191,7 +180,7 @@ RiskTable predict_schedule(const LinearGaussianProblem& problem, Index n, const 
   for (const Rule rule : schedule.rules) {
     poll_now(monitor);
     const auto method =
-        method_for(problem, static_cast<double>(n), schedule, rule, options.seed, model);
+        method_for(problem, static_cast<double>(n), schedule, rule, options.seed, dense);
     const Estimate found = [&] {
       try {
         return prediction.run(*method);

@@ -1,7 +1,6 @@
-// How the second training remembers the first.
+// How the second training remembers the first, from means over draws; docs/theory.md, sections 6
+// and 9. Evolution is the same for any number of rounds.
 #pragma once
-
-#include <vector>
 
 #include "theory/remainder.hpp"
 
@@ -20,9 +19,11 @@ struct SecondStage {
   double tau = 0.0;
   double risk = 0.0;      ///< tr Omega2
   double rounding = 0.0;  ///< its rounding error, about
-  std::vector<double> rho,
-      C;  ///< (m, m) column-major; empty where the support does not depend on the noise
-  std::vector<double> omega;  ///< (m, m) Omega2
+  OwnedMatrix rho, C;     ///< (m, m); empty where the support does not depend on the noise
+  OwnedMatrix omega;      ///< (m, m) Omega2; empty where infinite
+
+  /// P = [I; rho; -C] (c, m), or I alone (c = m): the mean error is Q A P - u'.
+  OwnedMatrix mixing(Index c, Index m) const;
 };
 SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, const Remainder& remainder,
                          double n, const FormMeans& means);

@@ -1,10 +1,8 @@
+#include "theory/rounds/evolution.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "kernels/table.hpp"
-#include "problem/covariance.hpp"
-#include "theory/rounds/rounds.hpp"
 
 namespace overprune::theory {
 namespace {
@@ -17,41 +15,28 @@ constexpr double kNoShare = 1e-9;
 /// rounding.
 constexpr double kRepeats = 1e-11;
 
-SmallMatrix product(bool transpose, const SmallMatrix& a, const SmallMatrix& b) {
-  SmallMatrix c(transpose ? a.cols() : a.rows(), b.cols());
-  multiply(transpose, a.block(), b.block(), 0.0, c.block());
-  return c;
-}
-
-SmallMatrix transposed(const SmallMatrix& a) {
-  SmallMatrix b(a.cols(), a.rows());
-  for (Index j = 0; j < a.cols(); ++j)
-    for (Index i = 0; i < a.rows(); ++i) b(j, i) = a(i, j);
-  return b;
-}
-
-SmallMatrix part(const SmallMatrix& from, Index row, Index col, Index rows, Index cols) {
-  SmallMatrix to(rows, cols);
+OwnedMatrix part(const OwnedMatrix& from, Index row, Index col, Index rows, Index cols) {
+  OwnedMatrix to(rows, cols);
   for (Index j = 0; j < cols; ++j)
     for (Index i = 0; i < rows; ++i) to(i, j) = from(row + i, col + j);
   return to;
 }
 
-void put(const SmallMatrix& from, Index row, Index col, SmallMatrix& to) {
+void put(const OwnedMatrix& from, Index row, Index col, OwnedMatrix& to) {
   for (Index j = 0; j < from.cols(); ++j)
     for (Index i = 0; i < from.rows(); ++i) to(row + i, col + j) = from(i, j);
 }
 
 /// R with R'R = the symmetric matrix, whose negative eigenvalues are rounding errors.
-SmallMatrix symmetric_root(SmallMatrix matrix) {
+OwnedMatrix symmetric_root(OwnedMatrix matrix) {
   const Index m = matrix.rows();
   std::vector<double> values(m);
   if (m == 1) {
     matrix(0, 0) = std::sqrt(std::max(matrix(0, 0), 0.0));
     return matrix;
   }
-  kernels::active().symmetric_eigen(m, matrix.block().data, m, values.data());
-  SmallMatrix root(m, m);
+  kernels::active().symmetric_eigen(m, matrix.begin(), m, values.data());
+  OwnedMatrix root(m, m);
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < m; ++j)
       for (Index v = 0; v < m; ++v)
@@ -61,16 +46,6 @@ SmallMatrix symmetric_root(SmallMatrix matrix) {
 
 }  // namespace
 
-double SmallMatrix::trace() const {
-  double sum = 0.0;
-  for (Index i = 0; i < rows_; ++i) sum += (*this)(i, i);
-  return sum;
-}
-
-void SmallMatrix::add(double factor, const SmallMatrix& other) {
-  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] += factor * other.values_[i];
-}
-
 void Forms::add(double factor, const Forms& other) {
   first.add(factor, other.first);
   second.add(factor, other.second);
@@ -79,48 +54,48 @@ void Forms::add(double factor, const Forms& other) {
   pruned += factor * other.pruned;
 }
 
-Evolution::Evolution(double n, const SmallMatrix& noise, const SmallMatrix& signal,
-                     const SmallMatrix& error, double share, const SmallMatrix& overlap)
-    : n_(n), noise_(noise), signal_(signal) {
+Evolution::Evolution(double n, OwnedMatrix noise, OwnedMatrix signal, const OwnedMatrix& error,
+                     double share, const OwnedMatrix& overlap)
+    : n_(n), noise_(std::move(noise)), signal_(std::move(signal)) {
   append(risk_of(error, share), overlap);
 }
 
 /// Omega_tt, symmetric: error / share; notes its trace, or that it diverges.
-SmallMatrix Evolution::risk_of(const SmallMatrix& error, double share) {
+OwnedMatrix Evolution::risk_of(const OwnedMatrix& error, double share) {
   const Index m = targets();
-  const bool diverges = share < kNoShare && error.trace() > 0.0;
-  SmallMatrix own(m, m);
+  const bool diverges = share < kNoShare && trace(error) > 0.0;
+  OwnedMatrix own(m, m);
   for (Index j = 0; j < m; ++j)
     for (Index i = 0; i < m; ++i)
       own(i, j) = 0.5 * (error(i, j) + error(j, i)) / std::max(share, kNoShare);
-  round_.risk = diverges ? std::numeric_limits<double>::infinity() : std::max(own.trace(), 0.0);
+  round_.risk = diverges ? std::numeric_limits<double>::infinity() : std::max(trace(own), 0.0);
   return own;
 }
 
 /// Takes Omega_tt, and Omega_lt from the rho of the round.
-void Evolution::append(SmallMatrix own, const SmallMatrix& overlap) {
+void Evolution::append(OwnedMatrix own, const OwnedMatrix& overlap) {
   const Index m = targets(), before = rounds_ * m;
-  SmallMatrix omega(before + m, before + m), overlaps(before + m, m);
+  OwnedMatrix omega(before + m, before + m), overlaps(before + m, m);
   put(omega_, 0, 0, omega);
   put(overlap_, 0, 0, overlaps);
   put(overlap, before, 0, overlaps);
-  SmallMatrix conditional = own;
+  OwnedMatrix conditional = own;
   if (before > 0) {
-    const SmallMatrix cross = product(false, omega_, round_.rho);
+    const OwnedMatrix cross = product(omega_, round_.rho);
     put(cross, 0, before, omega);
     for (Index j = 0; j < m; ++j)
       for (Index i = 0; i < before; ++i) omega(before + j, i) = cross(i, j);
-    conditional.add(-1.0, product(true, round_.rho, cross));
+    conditional.add(-1.0, product(transposed(round_.rho), cross));
   }
   // What the noise of the draws made negative is no variance: Omega stays that of the residuals
   // drawn.
   own.add(-1.0, conditional);
   round_.root = symmetric_root(std::move(conditional));
-  own.add(1.0, product(true, round_.root, round_.root));
+  own.add(1.0, product(transposed(round_.root), round_.root));
   put(own, before, before, omega);
   omega_ = std::move(omega);
   overlap_ = std::move(overlaps);
-  for (Index i = 0; i < m * m; ++i) round_.root.block().data[i] /= std::sqrt(n_);
+  for (double& entry : round_.root) entry /= std::sqrt(n_);
   ++rounds_;
 }
 
@@ -132,9 +107,9 @@ void Evolution::append(SmallMatrix own, const SmallMatrix& overlap) {
 /// each row and unknown in units of its round's residual.
 void Evolution::solve(const Forms& forms, double b) {
   const Index m = targets(), k = rounds_ * m;
-  const SmallMatrix& G = forms.first;
+  const OwnedMatrix& G = forms.first;
   const Index u = 0, e = m, w = m + k;
-  SmallMatrix A(2 * k, 2 * k), right(2 * k, m), x(2 * k, m);
+  OwnedMatrix A(2 * k, 2 * k), right(2 * k, m), x(2 * k, m);
   std::vector<double> unit(k);
   for (Index i = 0; i < k; ++i) unit[i] = omega_(i, i) > 0.0 ? std::sqrt(omega_(i, i)) : 1.0;
   for (Index i = 0; i < k; ++i) {
@@ -154,8 +129,8 @@ void Evolution::solve(const Forms& forms, double b) {
   // Rounds that repeat one another, or leave nothing unexplained, make the equations singular but
   // consistent.
   double condition = 1.0;
-  kernels::active().min_norm(2 * k, 2 * k, m, A.block().data, 2 * k, right.block().data, 2 * k,
-                             kRepeats, x.block().data, 2 * k, &condition);
+  kernels::active().min_norm(2 * k, 2 * k, m, A.begin(), 2 * k, right.begin(), 2 * k, kRepeats,
+                             x.begin(), 2 * k, &condition);
   round_.rho = part(x, 0, 0, k, m);
   round_.c = part(x, k, 0, k, m);
   for (Index j = 0; j < m; ++j)
@@ -171,7 +146,7 @@ void Evolution::advance(const Forms& forms) {
   const double b = full ? 1.0 - kNoShare : forms.first_trace / n_;
   solve(forms, b);
   // u_t = Q Z a but for its new noise.
-  SmallMatrix a(m + 2 * k, m);
+  OwnedMatrix a(m + 2 * k, m);
   for (Index j = 0; j < m; ++j) {
     a(j, j) = 1.0;
     for (Index i = 0; i < k; ++i) {
@@ -180,20 +155,22 @@ void Evolution::advance(const Forms& forms) {
     }
   }
   const double B = forms.second_trace / n_;
-  SmallMatrix overlap = transposed(product(false, part(forms.first, 0, 0, m, m + 2 * k), a));
-  SmallMatrix error = noise_;
+  const OwnedMatrix linear = product(part(forms.first, 0, 0, m, m + 2 * k), a);
+  OwnedMatrix error = noise_, overlap(m, m);
   error.add(1.0, signal_);
   for (Index j = 0; j < m; ++j)
-    for (Index i = 0; i < m; ++i) error(i, j) -= overlap(i, j) + overlap(j, i);
-  error.add(1.0, product(true, a, product(false, forms.second, a)));
-  error.add(-B, product(true, round_.rho, product(false, omega_, round_.rho)));
-  overlap.add(-1.0, signal_);
+    for (Index i = 0; i < m; ++i) {
+      error(i, j) -= linear(i, j) + linear(j, i);
+      overlap(i, j) = linear(j, i) - signal_(i, j);
+    }
+  error.add(1.0, product(transposed(a), product(forms.second, a)));
+  error.add(-B, product(transposed(round_.rho), product(omega_, round_.rho)));
   append(risk_of(error, full ? 0.0 : 1.0 - B), overlap);
 }
 
 void Evolution::repeat() {
   const Index m = targets(), before = (rounds_ - 1) * m;
-  SmallMatrix rho(before + m, m), c(before + m, m);
+  OwnedMatrix rho(before + m, m), c(before + m, m);
   for (Index j = 0; j < m; ++j) rho(before + j, j) = 1.0;
   put(round_.c, 0, 0, c);
   round_.rho = std::move(rho);

@@ -1,4 +1,4 @@
-// Iterative pruning of independent features, by Gaussian paths of single coordinates.
+// Pruning in rounds of independent features, by Gaussian paths of single coordinates.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,10 +11,10 @@
 namespace overprune::theory {
 namespace {
 
-class ScalarSchedule final : public ScheduleMethod {
+class IndependentSchedule final : public ScheduleMethod {
  public:
-  ScalarSchedule(const LinearGaussianProblem& problem, double n, const Schedule& schedule,
-                 Rule rule, std::uint64_t seed)
+  IndependentSchedule(const LinearGaussianProblem& problem, double n, const Schedule& schedule,
+                      Rule rule, std::uint64_t seed)
       : schedule_(schedule),
         n_(n),
         rule_(rule),
@@ -50,8 +50,7 @@ class ScalarSchedule final : public ScheduleMethod {
 
  private:
   /// @param certain  atoms held to survive all rounds; those that do not are taken out, and then
-  /// there are no
-  ///                 risks
+  /// there are no risks
   Rounds run(Index first, Index count, const Poll& poll, const DenseLaw& law,
              std::vector<char>& certain) const {
     Paths paths(atoms_, certain, points(count), active_, start(law.tau, certain));
@@ -92,12 +91,11 @@ class ScalarSchedule final : public ScheduleMethod {
       return std::vector<char>(atoms_.size(), 0);
     const std::vector<double> ratio = threshold_ratios(law.tau);
     const double spread = kBeyond * std::sqrt(law.risk / n_);
-    std::vector<double> least, most;
-    for (std::size_t a = 0; a < atoms_.size(); ++a) {
-      least.push_back((atoms_.signal[a] - spread) / ratio[a]);
-      most.push_back((atoms_.signal[a] + spread) / ratio[a]);
-    }
-    return certain(least, most, atoms_.count, static_cast<double>(schedule_.nonzeros.back()));
+    ScoreBounds bounds;
+    for (std::size_t a = 0; a < atoms_.size(); ++a)
+      bounds.add((atoms_.signal[a] - spread) / ratio[a], (atoms_.signal[a] + spread) / ratio[a],
+                 atoms_.count[a]);
+    return bounds.certain(static_cast<double>(schedule_.nonzeros.back()));
   }
 
   static bool lose(const std::vector<char>& lost, std::vector<char>& certain) {
@@ -114,7 +112,7 @@ class ScalarSchedule final : public ScheduleMethod {
   /// powers of a generalised golden ratio (Roberts' sequence) in those after it.
   class Lattice {
    public:
-    Lattice(const ScalarSchedule& own, Index first, Index round)
+    Lattice(const IndependentSchedule& own, Index first, Index round)
         : round_(round), shift_(own.atoms_.size()) {
       if (own.exact()) return;
       const Index atoms = static_cast<Index>(shift_.size());
@@ -153,8 +151,8 @@ class ScalarSchedule final : public ScheduleMethod {
       error += d * d * square;
       share += atoms_.count[i] / n_ * a * d;
     }
-    return {n_,    SmallMatrix(atoms_.noise), SmallMatrix(signal), SmallMatrix(error),
-            share, SmallMatrix(overlap)};
+    return {n_,    OwnedMatrix(atoms_.noise), OwnedMatrix(signal), OwnedMatrix(error),
+            share, OwnedMatrix(overlap)};
   }
 
   /// Paths of each atom: so many for every coordinate in it, since that is what its sums vary with.
@@ -183,10 +181,10 @@ class ScalarSchedule final : public ScheduleMethod {
 
 }  // namespace
 
-std::unique_ptr<ScheduleMethod> scalar_schedule(const LinearGaussianProblem& problem, double n,
-                                                const Schedule& schedule, Rule rule,
-                                                std::uint64_t seed) {
-  return std::make_unique<ScalarSchedule>(problem, n, schedule, rule, seed);
+std::unique_ptr<ScheduleMethod> independent_schedule(const LinearGaussianProblem& problem, double n,
+                                                     const Schedule& schedule, Rule rule,
+                                                     std::uint64_t seed) {
+  return std::make_unique<IndependentSchedule>(problem, n, schedule, rule, seed);
 }
 
 }  // namespace overprune::theory

@@ -1,7 +1,6 @@
-// Draws of whole models - dense, pruned, retrained - from their law.
+// The law of whole models - dense, pruned, retrained - at one point of the grid, and draws of them;
+// docs/theory.md, sections 6 and 9.
 #pragma once
-
-#include <memory>
 
 #include "theory/size_study.hpp"
 
@@ -33,7 +32,7 @@ class PointLaw {
 
  private:
   void find_second_stage(const SizeStudy& study, double n, const Grid& grid, std::uint64_t seed);
-  void find_residual(ConstBlock omega, double n);
+  void find_residual(const OwnedMatrix& omega, double n);
   /// Right-hand side F_S (u + e rho - w C) and Sigma_SS, of which `factor` is a root.
   void prepare(ModelDraws& draws);
 
@@ -43,41 +42,10 @@ class PointLaw {
   bool retrain_, fixed_ = false;
   Indices support_;
   SecondStage second_;
-  Block mixing_, residual_, root_, retrained_, sigma_, right_, factor_;  // mixing: (c, m) P
+  OwnedMatrix mixing_, residual_, root_;      // (c, m) P; (m, m); (m, m) root root' = residual
+  Block retrained_, sigma_, right_, factor_;  // (s, m); (s, s); (s, m); (s, s)
   std::vector<double> spread_;
-  Buffer mixing_buffer_, residual_buffer_, root_buffer_, retrained_buffer_, sigma_buffer_,
-      right_buffer_, fresh_, solved_;
-};
-
-/// Accuracies of one size on a test set, by draws of its models.
-class AccuracyStudy {
- public:
-  AccuracyStudy(const WhiteBasis& basis, const SizeStudy& study, double n, const Grid& grid,
-                const DrawOptions& options)
-      : basis_(basis), study_(study), n_(n), grid_(grid), options_(options) {}
-  void run(Index workers, const Poll& poll);
-
-  Estimate dense() const { return estimate(0); }
-  /// @param rule, nonzeros  positions in the grid
-  Estimate pruned(Index rule, Index nonzeros) const {
-    return estimate(1 + 2 * point(rule, nonzeros));
-  }
-  Estimate retrained(Index rule, Index nonzeros) const {
-    return estimate(2 + 2 * point(rule, nonzeros));
-  }
-
- private:
-  Index point(Index rule, Index nonzeros) const { return rule * active_ + nonzeros; }
-  Estimate estimate(Index quantity) const;
-
-  const WhiteBasis& basis_;
-  const SizeStudy& study_;
-  double n_;
-  const Grid& grid_;
-  const DrawOptions& options_;
-  Index active_ = 0;
-  std::vector<std::vector<double>>
-      means_;  // per pair: dense, then pruned and retrained of each point
+  Buffer retrained_buffer_, sigma_buffer_, right_buffer_, fresh_, solved_;
 };
 
 }  // namespace overprune::theory

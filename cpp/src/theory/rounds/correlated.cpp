@@ -1,22 +1,21 @@
-// Iterative pruning of correlated features: draws of all coordinates at once.
+// Pruning in rounds of correlated features: draws of all coordinates at once.
 //
 // Everything is kept in the features' own coordinates: for x in the white ones the column F x, F F'
 // = Sigma, and of that only the rows of the survivors. There <Q x, y> = (F x)_S' (Sigma_SS +
 // tau)^{-1} (F y)_S. Where the signal is far above the noise, features that all draws keep in all
 // rounds are left out of u, and theta is less what they have: see Remainder and SupportForms.
-#include "theory/rounds/dense_model.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "base/check.hpp"
-#include "kernels/table.hpp"
 #include "overprune/random.hpp"
 #include "problem/covariance_root.hpp"
+#include "theory/remainder.hpp"
+#include "theory/rounds/evolution.hpp"
+#include "theory/rounds/pilot.hpp"
+#include "theory/rounds/rounds.hpp"
 
 namespace overprune::theory {
-
 namespace {
 
 /// One draw: the survivors, and the columns that the rounds have left on their rows.
@@ -38,17 +37,13 @@ struct Workspace {
   CovarianceRoot solver;
   Buffer sigma, normals, noise, rotated, product, cross, z;
   std::vector<double> scores, root_curvature;
-  Buffer whole;
 };
 
-class DenseSchedule final : public ScheduleMethod {
+class CorrelatedSchedule final : public ScheduleMethod {
  public:
-  DenseSchedule(std::shared_ptr<const DenseModel> model, const Schedule& schedule, Rule rule,
-                std::uint64_t seed)
-      : model_(std::move(model)), schedule_(schedule), rule_(rule), seed_(seed) {
-    const ConstVector variances = model_->problem->variances();
-    for (Index i = 0; i < features(); ++i) root_variance_.push_back(std::sqrt(variances(i)));
-  }
+  CorrelatedSchedule(std::shared_ptr<const FirstStage> first, const Schedule& schedule, Rule rule,
+                     std::uint64_t seed)
+      : first_(std::move(first)), schedule_(schedule), rule_(rule), seed_(seed) {}
 
   Index first_draws() const override { return 128; }
   Index most_draws() const override {
@@ -80,16 +75,16 @@ class DenseSchedule final : public ScheduleMethod {
 
  private:
   bool needs_tau(Index s) const {
-    return schedule_.retrain_ridge > 0.0 || static_cast<double>(s) > model_->n;
+    return schedule_.retrain_ridge > 0.0 || static_cast<double>(s) > first_->n;
   }
 
   /// @param pilot  null, or receives the regularisation of each round, found on the way
   Rounds run(Index first, Index count, const ForEach& for_each, const Poll& poll,
              std::vector<Regularisation>* pilot) const {
-    Indices kept =
-        certain_survivors(model_->basis, model_->law, model_->n, rule_, schedule_.nonzeros.back());
+    Indices kept = certain_survivors(score_bounds(first_->basis, first_->law, first_->n, rule_),
+                                     schedule_.nonzeros.back());
     while (true) {
-      const Remainder remainder(model_->basis, model_->law, kept);
+      const Remainder remainder(first_->basis, first_->law, kept);
       Rounds risks = run(first, count, for_each, poll, pilot, remainder, kept);
       if (kept.size() == remainder.kept().size()) return risks;
     }
@@ -99,16 +94,10 @@ class DenseSchedule final : public ScheduleMethod {
   /// no risks
   Rounds run(Index first, Index count, const ForEach& for_each, const Poll& poll,
              std::vector<Regularisation>* pilot, const Remainder& remainder, Indices& kept) const {
-    const Index m = targets();
-    SmallMatrix signal(m, m), shift(m, m), overlap(m, m);
-    copy(remainder.energy(), signal.block());
-    copy(remainder.shift(), shift.block());
-    overlap.add(-1.0, shift);
-    Evolution evolution(model_->n, model_->noise, signal, model_->error, model_->law.share,
-                        overlap);
-    Rounds risks{{model_->law.risk}, {model_->law.risk}};
+    Evolution evolution = start(remainder);
+    Rounds risks{{first_->law.risk}, {first_->law.risk}};
     std::vector<Draw> draws(count);
-    double tau = model_->law.tau;
+    double tau = first_->law.tau;
     for (std::size_t t = 0; t < schedule_.nonzeros.size(); ++t) {
       const Index s = schedule_.nonzeros[t];
       if (s == features() && schedule_.ridge == schedule_.retrain_ridge) {  // nothing is pruned
@@ -116,66 +105,101 @@ class DenseSchedule final : public ScheduleMethod {
         risks.retrained.push_back(risks.retrained.back());
         continue;
       }
-      std::vector<std::vector<double>> values(pilot && needs_tau(s) ? kPilotSupports : 0);
-      std::vector<Forms> forms(count, Forms(targets() * (1 + 2 * evolution.rounds())));
-      for_each(count, [&]() -> Task {
-        auto own = std::make_shared<Workspace>();
-        return [&, own](Index i, const Poll&) {
-          if (evolution.rounds() == 1)
-            train(draws[i], first + i, evolution.latest(), remainder, *own);
-          else
-            retrain(draws[i], evolution, *own);
-          forms[i].pruned = prune(draws[i], s, evolution.rounds(), remainder, *own);
-          if (i < static_cast<Index>(values.size()))
-            values[i] = model_->eigenvalues(draws[i].support);
-        };
-      });
+      std::vector<Forms> forms = prune_all(first, s, for_each, evolution, remainder, draws);
       if (lose(draws, kept)) return {};
-      if (!values.empty())
-        (*pilot)[t] = common_regularisation(values, model_->n, schedule_.retrain_ridge);
+      if (pilot && needs_tau(s)) (*pilot)[t] = regularisation(draws, for_each);
       const Regularisation next = pilot ? (*pilot)[t] : regularisations_[t];
       const double last_tau = std::exchange(tau, next.tau);
-      const bool last = t + 1 == schedule_.nonzeros.size();
-      for_each(count, [&]() -> Task {
-        auto own = std::make_shared<Workspace>();
-        return [&, own](Index i, const Poll&) {
-          if (!last) draw_noise(draws[i], first + i, evolution.rounds(), *own);
-          solve(draws[i], tau, last, remainder, forms[i], *own);
-        };
-      });
-      Forms mean(targets() * (1 + 2 * evolution.rounds()));
-      for (const Forms& one : forms) mean.add(1.0 / static_cast<double>(count), one);
-      if (tau > 0.0) {
-        mean.first_trace = next.first_trace;
-        mean.second_trace = next.second_trace;
-      }
-      const bool same_tau = std::abs(tau - last_tau) <= 1e-9 * tau;
-      const bool same_model =
-          same_tau &&
-          std::all_of(draws.begin(), draws.end(), [](const Draw& draw) { return draw.same_model; });
-      const bool same_span =
-          tau == 0.0 && last_tau == 0.0 &&
-          std::all_of(draws.begin(), draws.end(), [](const Draw& draw) { return draw.same_span; });
-      const double before = risks.retrained.back();
-      risks.pruned.push_back(
-          same_model || std::isinf(before) ? before : evolution.noise_floor() + mean.pruned);
-      if (same_model || same_span)
-        evolution.repeat();
-      else
-        evolution.advance(mean);
-      risks.retrained.push_back(evolution.latest().risk);
+      solve_all(first, tau, t + 1 == schedule_.nonzeros.size(), for_each, evolution, remainder,
+                draws, forms);
+      advance(mean_of(forms, next), draws, last_tau, tau, evolution, risks);
       poll_now(poll);
     }
     return risks;
   }
 
-  Index features() const { return model_->features(); }
-  Index targets() const { return model_->targets(); }
+  Evolution start(const Remainder& remainder) const {
+    OwnedMatrix overlap(targets(), targets());
+    overlap.add(-1.0, remainder.shift());
+    return {first_->n,         first_->basis.noise(), OwnedMatrix(remainder.energy()),
+            first_->law.error, first_->law.share,     overlap};
+  }
+
+  /// Trains every draw for the latest round and prunes it to s.
+  std::vector<Forms> prune_all(Index first, Index s, const ForEach& for_each,
+                               const Evolution& evolution, const Remainder& remainder,
+                               std::vector<Draw>& draws) const {
+    const Index count = static_cast<Index>(draws.size()), rounds = evolution.rounds();
+    std::vector<Forms> forms(count, Forms(targets() * (1 + 2 * rounds)));
+    for_each(count, [&]() -> Task {
+      auto own = std::make_shared<Workspace>();
+      return [&, own](Index i, const Poll&) {
+        if (rounds == 1)
+          train(draws[i], first + i, evolution.latest(), remainder, *own);
+        else
+          retrain(draws[i], evolution);
+        forms[i].pruned = prune(draws[i], s, rounds, remainder, *own);
+      };
+    });
+    return forms;
+  }
+
+  /// Solves the equations of the next round in every draw.
+  void solve_all(Index first, double tau, bool last, const ForEach& for_each,
+                 const Evolution& evolution, const Remainder& remainder, std::vector<Draw>& draws,
+                 std::vector<Forms>& forms) const {
+    for_each(static_cast<Index>(draws.size()), [&]() -> Task {
+      auto own = std::make_shared<Workspace>();
+      return [&, own](Index i, const Poll&) {
+        if (!last) draw_noise(draws[i], first + i, evolution.rounds(), *own);
+        solve(draws[i], tau, last, remainder, forms[i], *own);
+      };
+    });
+  }
+
+  /// That of the first few supports.
+  Regularisation regularisation(const std::vector<Draw>& draws, const ForEach& for_each) const {
+    std::vector<std::vector<double>> values(kPilotSupports);
+    for_each(kPilotSupports, [&]() -> Task {
+      return [&](Index i, const Poll&) { values[i] = first_->basis.eigenvalues(draws[i].support); };
+    });
+    return common_regularisation(values, first_->n, schedule_.retrain_ridge);
+  }
+
+  static Forms mean_of(const std::vector<Forms>& forms, const Regularisation& next) {
+    Forms mean(forms.front().first.rows());
+    for (const Forms& one : forms) mean.add(1.0 / static_cast<double>(forms.size()), one);
+    if (next.tau > 0.0) {
+      mean.first_trace = next.first_trace;
+      mean.second_trace = next.second_trace;
+    }
+    return mean;
+  }
+
+  void advance(const Forms& mean, const std::vector<Draw>& draws, double last_tau, double tau,
+               Evolution& evolution, Rounds& risks) const {
+    const auto all = [&](bool Draw::* same) {
+      return std::all_of(draws.begin(), draws.end(), [&](const Draw& draw) { return draw.*same; });
+    };
+    const bool same_model = std::abs(tau - last_tau) <= 1e-9 * tau && all(&Draw::same_model);
+    const bool same_span = tau == 0.0 && last_tau == 0.0 && all(&Draw::same_span);
+    const double before = risks.retrained.back();
+    risks.pruned.push_back(
+        same_model || std::isinf(before) ? before : trace(first_->basis.noise()) + mean.pruned);
+    if (same_model || same_span)
+      evolution.repeat();
+    else
+      evolution.advance(mean);
+    risks.retrained.push_back(evolution.latest().risk);
+  }
+
+  Index features() const { return first_->basis.features(); }
+  Index targets() const { return first_->basis.targets(); }
 
   /// h (r, m) of a round, with columns of length sqrt(r), every second draw the negative of the one
   /// before.
   Block normals_of(Index draw, Index round, Workspace& own) const {
-    const Index r = model_->basis.rank(), m = targets();
+    const Index r = first_->basis.rank(), m = targets();
     const Block h = own.normals.block(r, m);
     standard_normal({seed_, static_cast<std::uint64_t>(draw / 2), Purpose::paths},
                     static_cast<std::uint64_t>(round * features() * m), r * m, h.data);
@@ -183,7 +207,7 @@ class DenseSchedule final : public ScheduleMethod {
       const double scale = std::sqrt(static_cast<double>(r) / norm2(h.columns(t, 1)));
       for (Index i = 0; i < r; ++i) h(i, t) *= draw % 2 == 0 ? scale : -scale;
     }
-    return model_->basis.coordinates(h, own.rotated);
+    return first_->basis.coordinates(h, own.rotated);
   }
 
   /// Takes features out of `kept` that are not in all supports; whether there are any.
@@ -201,7 +225,7 @@ class DenseSchedule final : public ScheduleMethod {
     const Index k = features(), m = targets();
     const Block h = normals_of(number, 0, own);
     draw.support.resize(k);
-    draw.rank = model_->basis.rank();
+    draw.rank = first_->basis.rank();
     for (Index i = 0; i < k; ++i) draw.support[i] = i;
     draw.z = draw.memory.block(k, m);
     copy(remainder.cross(), draw.z);
@@ -209,87 +233,51 @@ class DenseSchedule final : public ScheduleMethod {
     draw.e = model.columns(0, m);
     draw.theta = model.columns(m, m);
     const Block e = own.product.block(draw.rank, m);
-    multiply(false, h, round.root.block(), 0.0, e);
-    model_->basis.root().apply(e, draw.e);
-    model_->law.solver.apply(e, draw.theta);
+    multiply(h, round.root, e);
+    first_->basis.root().apply(e, draw.e);
+    first_->law.solver.apply(e, draw.theta);
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < k; ++i) draw.theta(i, t) += remainder.mean()(i, t);
   }
 
   /// The retrained model of one draw, whose equations are solved.
-  void retrain(Draw& draw, const Evolution& evolution, Workspace&) const {
+  void retrain(Draw& draw, const Evolution& evolution) const {
     const Index s = draw.z.rows, m = targets(), k = (evolution.rounds() - 1) * m;
     const Round& round = evolution.latest();
     const Block model = draw.model.block(s, 2 * m);
     draw.e = model.columns(0, m);
     draw.theta = model.columns(m, m);
-    multiply(false, draw.z.columns(m, k), round.rho.block(), 0.0, draw.e);
-    multiply(false, draw.noise, round.root.block(), 1.0, draw.e);
+    multiply(draw.z.columns(m, k), round.rho, draw.e);
+    multiply(draw.noise, round.root, draw.e, 1.0, 1.0);
     copy(draw.y.columns(0, m), draw.theta);
-    multiply(false, draw.y.columns(m, k), round.rho.block(), 1.0, draw.theta);
-    SmallMatrix minus(k, m);
+    multiply(draw.y.columns(m, k), round.rho, draw.theta, 1.0, 1.0);
+    OwnedMatrix minus(k, m);
     minus.add(-1.0, round.c);
-    multiply(false, draw.y.columns(m + k, k), minus.block(), 1.0, draw.theta);
-    multiply(false, draw.y.columns(m + 2 * k, m), round.root.block(), 1.0, draw.theta);
+    multiply(draw.y.columns(m + k, k), minus, draw.theta, 1.0, 1.0);
+    multiply(draw.y.columns(m + 2 * k, m), round.root, draw.theta, 1.0, 1.0);
   }
 
   /// Keeps the s largest scores and the rows that belong to them; returns the excess risk of the
   /// pruned model.
   double prune(Draw& draw, Index s, Index rounds, const Remainder& remainder,
                Workspace& own) const {
-    const Index before = static_cast<Index>(draw.support.size()), m = targets(),
-                old = (rounds - 1) * m;
-    std::vector<double>& root = own.root_curvature;
-    root.clear();
-    if (rule_ == Rule::hessian)
-      for (const Index i : draw.support) root.push_back(root_variance_[i]);
-    own.scores.resize(before);
-    Block theta = draw.theta;
-    if (!remainder.whole()) {
-      theta = own.whole.block(before, m);
-      for (Index t = 0; t < m; ++t)
-        for (Index i = 0; i < before; ++i)
-          theta(i, t) = draw.theta(i, t) + remainder.beta()(draw.support[i], t);
-    }
-    rank_scores({theta.data, before, m, 1, theta.ld}, vector_view(root), vector_view(own.scores));
-    const Indices rows = top_k(vector_view(own.scores), s);
-    // Coefficients that are zero to rounding: in units in which the features have variance 1, and
-    // beside what is not left out.
-    double largest = 0.0;
-    std::vector<double> sizes = own.scores;
-    if (!remainder.whole())
-      rank_scores({draw.theta.data, before, m, 1, draw.theta.ld}, vector_view(root),
-                  vector_view(sizes));
-    for (Index i = 0; i < before; ++i) {
-      if (rule_ != Rule::hessian) sizes[i] *= root_variance_[draw.support[i]];
-      largest = std::max(largest, sizes[i]);
-    }
-    const Index zeros = std::count_if(sizes.begin(), sizes.end(),
-                                      [&](double size) { return size <= 1e-14 * largest; });
-    draw.same_model = before - s <= zeros;
+    const Index before = static_cast<Index>(draw.support.size()), m = targets();
+    const Indices rows = largest(draw, s, remainder, own);
     Indices support;
     for (const Index i : rows) support.push_back(draw.support[i]);
     // w = u + e - Sigma theta on the survivors.
     const Block cross = own.cross.block(s, before), explained = own.product.block(s, m);
-    model_->gather(support, draw.support, cross);
-    multiply(false, cross, draw.theta, 0.0, explained);
+    first_->basis.gather(support, draw.support, cross);
+    multiply(cross, draw.theta, explained);
     const Block z = own.z.block(s, m + 2 * rounds * m);
-    for (Index i = 0; i < s; ++i) {
-      for (Index c = 0; c < m + old; ++c) z(i, c) = draw.z(rows[i], c);
-      for (Index t = 0; t < m; ++t) {
-        z(i, m + old + t) = draw.e(rows[i], t);
-        z(i, m + 2 * old + m + t) = draw.z(rows[i], t) + draw.e(rows[i], t) - explained(i, t);
-      }
-      for (Index c = 0; c < old; ++c) z(i, 2 * m + old + c) = draw.z(rows[i], m + old + c);
-    }
+    append_round(draw, rows, explained, z);
     // |F'theta_S - u'|^2 = theta_S'Sigma_SS theta_S - 2 theta_S'(F u')_S + u'^2, target by target.
     const Block sigma = own.sigma.block(s, s), kept = own.rotated.block(s, m);
     for (Index j = 0; j < s; ++j) std::copy_n(cross.col(rows[j]), s, sigma.col(j));
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < s; ++i) kept(i, t) = draw.theta(rows[i], t);
-    multiply(false, sigma, kept, 0.0, explained);
-    double excess = 0.0;
-    for (Index t = 0; t < m; ++t) excess += remainder.energy()(t, t);
+    multiply(sigma, kept, explained);
+    double excess = trace(remainder.energy());
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < s; ++i) excess += kept(i, t) * (explained(i, t) - 2.0 * z(i, t));
     draw.z = draw.memory.block(s, z.cols);
@@ -298,10 +286,58 @@ class DenseSchedule final : public ScheduleMethod {
     return std::max(excess, 0.0);
   }
 
+  /// The rows of the s largest scores, ascending. Notes whether the others' coefficients are zero.
+  Indices largest(Draw& draw, Index s, const Remainder& remainder, Workspace& own) const {
+    const Index before = static_cast<Index>(draw.support.size()), m = targets();
+    OwnedMatrix whole(draw.theta);
+    for (Index t = 0; t < m && !remainder.whole(); ++t)
+      for (Index i = 0; i < before; ++i)
+        whole(i, t) = draw.theta(i, t) + remainder.beta()(draw.support[i], t);
+    own.scores.resize(before);
+    score(draw.support, whole, own);
+    const Indices rows = top_k(vector_view(own.scores), s);
+    // Zero to rounding: in units in which the features have variance 1, and beside what is not left
+    // out.
+    if (!remainder.whole()) score(draw.support, draw.theta, own);
+    double most = 0.0;
+    for (Index i = 0; i < before; ++i) {
+      if (rule_ != Rule::hessian) own.scores[i] *= first_->basis.root_variances()[draw.support[i]];
+      most = std::max(most, own.scores[i]);
+    }
+    const Index zeros = std::count_if(own.scores.begin(), own.scores.end(),
+                                      [&](double size) { return size <= 1e-14 * most; });
+    draw.same_model = before - s <= zeros;
+    return rows;
+  }
+
+  void score(const Indices& support, ConstBlock theta, Workspace& own) const {
+    std::vector<double>& root = own.root_curvature;
+    root.clear();
+    if (rule_ == Rule::hessian)
+      for (const Index i : support) root.push_back(first_->basis.root_variances()[i]);
+    rank_scores({theta.data, theta.rows, theta.cols, 1, theta.ld}, vector_view(root),
+                vector_view(own.scores));
+  }
+
+  /// z = [u' | e_0 ... | w_0 ...] on these rows, with the e and w = u' + e - explained of the
+  /// latest round.
+  void append_round(const Draw& draw, const Indices& rows, ConstBlock explained, Block z) const {
+    const Index m = targets(), old = (draw.z.cols - m) / 2;  // old: columns of the rounds before
+    for (Index i = 0; i < z.rows; ++i) {
+      const Index row = rows[i];
+      for (Index c = 0; c < m + old; ++c) z(i, c) = draw.z(row, c);
+      for (Index t = 0; t < m; ++t) {
+        z(i, m + old + t) = draw.e(row, t);
+        z(i, m + 2 * old + m + t) = draw.z(row, t) + draw.e(row, t) - explained(i, t);
+      }
+      for (Index c = 0; c < old; ++c) z(i, 2 * m + old + c) = draw.z(row, m + old + c);
+    }
+  }
+
   /// F h of the coming round on the survivors' rows.
   void draw_noise(Draw& draw, Index number, Index round, Workspace& own) const {
     const Block noise = own.noise.block(features(), targets());
-    model_->basis.root().apply(normals_of(number, round, own), noise);
+    first_->basis.root().apply(normals_of(number, round, own), noise);
     const Index s = static_cast<Index>(draw.support.size()), m = targets();
     draw.noise = own.product.block(s, m);
     for (Index t = 0; t < m; ++t)
@@ -312,7 +348,7 @@ class DenseSchedule final : public ScheduleMethod {
              Workspace& own) const {
     const Index s = static_cast<Index>(draw.support.size()), m = targets(), columns = draw.z.cols;
     const Block sigma = own.sigma.block(s, s);
-    model_->gather(draw.support, draw.support, sigma);
+    first_->basis.gather(draw.support, draw.support, sigma);
     for (Index i = 0; i < s; ++i) sigma(i, i) += tau;
     own.solver.factor(sigma);
     draw.same_span = own.solver.rank() == std::exchange(draw.rank, own.solver.rank());
@@ -320,8 +356,7 @@ class DenseSchedule final : public ScheduleMethod {
     const Block all = draw.solution.block(s, columns + 2 * m);
     draw.y = all.columns(0, columns + (last ? 0 : m));
     copy(draw.z, draw.y.columns(0, columns));
-    for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < s; ++i) draw.y(i, t) = remainder.right_side(draw.support[i], t, tau);
+    remainder.shrink(draw.support, tau, draw.y.columns(0, m));
     if (!last) {
       copy(draw.noise, draw.y.columns(columns, m));
       copy(draw.noise, all.columns(columns + m, m));
@@ -329,14 +364,12 @@ class DenseSchedule final : public ScheduleMethod {
     }
     own.solver.solve(draw.y);
     const ConstBlock y = draw.y.columns(0, columns);
-    multiply(true, draw.z, y, 0.0, forms.first.block());
+    multiply(transposed(draw.z), y, forms.first);
     forms.second = forms.first;
     forms.first_trace = forms.second_trace = static_cast<double>(own.solver.rank());
     if (tau == 0.0) return;
     // Q^2 = Q - tau F'(Sigma_SS + tau)^{-2} F.
-    SmallMatrix squares(columns, columns);
-    multiply(true, y, y, 0.0, squares.block());
-    forms.second.add(-tau, squares);
+    forms.second.add(-tau, product(transposed(y), y));
     if (remainder.whole()) return;
     for (Index c = 0; c < columns; ++c)
       for (Index t = 0; t < m; ++t)
@@ -344,20 +377,19 @@ class DenseSchedule final : public ScheduleMethod {
           forms.second(t, c) -= tau * remainder.beta()(draw.support[i], t) * y(i, c);
   }
 
-  std::shared_ptr<const DenseModel> model_;
+  std::shared_ptr<const FirstStage> first_;
   const Schedule& schedule_;
   Rule rule_;
   std::uint64_t seed_;
-  std::vector<double> root_variance_;            // (k)
   std::vector<Regularisation> regularisations_;  // (T)
 };
 
 }  // namespace
 
-std::unique_ptr<ScheduleMethod> dense_schedule(std::shared_ptr<const DenseModel> model,
-                                               const Schedule& schedule, Rule rule,
-                                               std::uint64_t seed) {
-  return std::make_unique<DenseSchedule>(std::move(model), schedule, rule, seed);
+std::unique_ptr<ScheduleMethod> correlated_schedule(std::shared_ptr<const FirstStage> first,
+                                                    const Schedule& schedule, Rule rule,
+                                                    std::uint64_t seed) {
+  return std::make_unique<CorrelatedSchedule>(std::move(first), schedule, rule, seed);
 }
 
 }  // namespace overprune::theory
