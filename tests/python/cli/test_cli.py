@@ -15,6 +15,8 @@ from cli_tools import CONFIG, OURS, call, content, fails
 from overprune.experiments import run as _demo
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 
 def test_run_writes_the_tables_the_figure_and_the_config(config: Path) -> None:
     result = call("run", config, "--output", "out")
