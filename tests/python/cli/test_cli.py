@@ -16,6 +16,8 @@ from overprune.experiments import answer as _answer
 from overprune.experiments import run as _demo
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 
 def test_run_writes_the_tables_the_figure_and_the_config(config: Path) -> None:
     result = call("run", config, "--output", "out")

@@ -17,6 +17,8 @@ from overprune.experiments import run as _demo
 from overprune.experiments.output import OutputDirectory
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 
 def never(*_: object, **__: object) -> None:
     raise AssertionError("computed before the output directory was checked")

@@ -23,6 +23,8 @@ from overprune.explore.curves import measured, picture
 from overprune.explore.points import Points, Report
 from overprune.explore.state import RULES, SIGNALS, SPECTRA, State, of_config
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 ROOT = Path(__file__).parents[3]
 SMALL = State().with_(p=60, n=20, nonzeros=10, spikes=10, rules=RULES, trials=6)
 STATES = (
