@@ -4,6 +4,7 @@ import os
 import signal
 import sysconfig
 from pathlib import Path
+from typing import BinaryIO
 
 # Before NumPy and PyTorch are imported: their threads would take the cores of other processes.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -12,6 +13,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import pytest
 
 from cli_tools import CONFIG
+
+PNG = b"\x89PNG\r\n\x1a\n"
 
 # A shell that runs the tests in the background has them ignore SIGINT, which several of them send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -36,6 +39,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that no process is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are composed, but their files hold no picture: to paint one takes two seconds."""
+
+    def savefig(figure: object, target: str | Path | BinaryIO, **options: object) -> None:
+        if isinstance(target, str | Path):
+            Path(target).write_bytes(PNG)
+        else:
+            target.write(PNG)
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
 
 
 @pytest.fixture

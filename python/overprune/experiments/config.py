@@ -1,4 +1,4 @@
-"""CONFIG.toml of `overprune run`: its fields, checked, and the problem and the run they stand for."""
+"""CONFIG.toml of `overprune run`: its fields, checked, and the problem that it describes."""
 
 from __future__ import annotations
 
@@ -155,7 +155,8 @@ class Data(_Table):
             )
         if self.dataset != "npz" and self.path is not None:
             raise ValueError(
-                f'path is for dataset = "npz" only, got {check.shown(self.path)} with "{self.dataset}"'
+                f'path is for dataset = "npz" only, got {check.shown(self.path)} with '
+                f'"{self.dataset}"'
             )
         return self
 
@@ -270,7 +271,7 @@ def load(path: str | os.PathLike[str]) -> Experiment:
 
 
 def parse(text: str, name: str, folder: Path) -> Experiment:
-    """Checks the text of a config; `name` begins the messages, and paths are relative to `folder`."""
+    """Checks a config's text; `name` begins messages, and paths are relative to `folder`."""
     check_structure(text, name)
     try:
         raw = tomllib.loads(text)
@@ -350,8 +351,7 @@ def _data(table: Data, folder: Path) -> Problem:
 
 @contextmanager
 def naming(experiment: Experiment, table: str) -> Iterator[None]:
-    """Puts the names of config and table before the arguments that messages of the package begin
-    with."""
+    """Errors of the package, which begin with an argument, as errors of that field."""
     fields = type(getattr(experiment.config, table)).model_fields
     try:
         yield

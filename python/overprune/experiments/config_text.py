@@ -140,8 +140,7 @@ def _expected(field: Any, error: Any) -> str:
 def _locate(
     location: tuple[int | str, ...], extra: bool, root: type[BaseModel]
 ) -> tuple[str, type[BaseModel] | None, Any]:
-    """Dotted path, innermost table and field of an error's location, which also has the tags of
-    unions."""
+    """Dotted path, innermost table and field of an error's location, which has union tags."""
     path, field = "", None
     models = [root]
     for part in location:

@@ -160,8 +160,8 @@ def _problem(attributes: dict[str, Any]) -> Any:
     found = describe(problem)["problem_hash"]
     if found != kept:
         raise ValueError(
-            f"the problem has the hash {kept[:12]}..., the config now makes {found[:12]}...: the data have "
-            "changed, or lie elsewhere than under the current directory"
+            f"the problem has the hash {kept[:12]}..., the config now makes {found[:12]}...: the "
+            "data have changed, or lie elsewhere than under the current directory"
         )
     return problem
 
@@ -193,8 +193,7 @@ def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
 
 
 def _check_layout(table: xr.Dataset, again: xr.Dataset) -> None:
-    """Raises ValueError where a table has other variables or coordinates than it is made with
-    again."""
+    """Raises ValueError where variables or coordinates differ from those made again."""
     for name in (*table.variables, *again.variables):
         there, made = (t.variables.get(name) for t in (table, again))
         if there is None or made is None or _layout(there) != _layout(made):
@@ -228,8 +227,7 @@ def _made(attributes: dict[str, Any]) -> str:
 
 
 def _difference(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[float, float, int]:
-    """Largest difference, largest value, and how many values are NaN or infinite in one of the two
-    alone."""
+    """Largest difference, largest value, and how many values only one of the two has."""
     both = np.isfinite(old) & np.isfinite(new)
     same = both | (old == new) | (np.isnan(old) & np.isnan(new))
     if not both.any():

@@ -23,9 +23,8 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
     """
     import webbrowser
 
-    import typer
-
     from ..experiments.config import load
+    from ..experiments.console import tell
     from .state import State, of_config
 
     try:
@@ -38,7 +37,7 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
 
     def ready(address: str, is_everywhere: bool) -> None:
         where = "and every address of this machine " if is_everywhere else ""
-        typer.echo(f"Serving {address} {where}- Ctrl-C ends it")
+        tell(f"Serving {address} {where}- Ctrl-C ends it")
         if browser:
             webbrowser.open(address)
 

@@ -76,7 +76,10 @@ class Doors:
     def refusal(self, request: HTTPServerRequest) -> str:
         """Why a request is refused, in a sentence; empty where it is answered."""
         if not self.opens(request.headers.get("Host", "")):
-            return "The host of this address is not where overprune explore serves: open the one it has printed."
+            return (
+                "The host of this address is not where overprune explore serves: open the one it "
+                "has printed."
+            )
         origin = request.headers.get("Origin", request.headers.get("Sec-Websocket-Origin"))
         if origin is not None and not self._is_own(origin):
             return (

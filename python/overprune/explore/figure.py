@@ -40,8 +40,7 @@ _KEYS: list[Key] = [("dense", None), *itertools.product(("pruned", "retrained"),
 
 
 class RiskFigure:
-    """Risk over size: a line for every stage and rule, lines for what they are compared with, and
-    points."""
+    """Risk over size: lines for every stage and rule, reference lines, simulated points."""
 
     def __init__(self) -> None:
         self.figure = figure(
@@ -126,7 +125,7 @@ class RiskFigure:
         self.draw_points([])
 
     def draw_points(self, curves: Sequence[Curve]) -> None:
-        """Replaces the simulated points; a point above the picture is a triangle at its upper edge."""
+        """Replaces the simulated points; those above the picture are triangles at its edge."""
         found = {(c.stage, c.rule): c for c in curves}
         for key, (scatter, source) in self.points.items():
             curve = found.get(key)
@@ -217,7 +216,10 @@ def legend(found: Picture, trials: int) -> str:
 
 def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> str:
     if dash is None:
-        sample = f'<circle cx="15" cy="7" r="{radius}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+        sample = (
+            f'<circle cx="15" cy="7" r="{radius}" fill="none" stroke="{colour}" '
+            'stroke-width="1.6"/>'
+        )
     else:
         dashes = " ".join(map(str, dash))
         sample = (

@@ -142,7 +142,7 @@ class Page:
         future.add_done_callback(lambda _: self._loop.add_callback(arrive))
 
     def _arrive(self, future: Future[Picture]) -> None:
-        """The picture is there; where the controls have moved meanwhile, the next one is asked for."""
+        """Shows the picture; asks for the next one where the controls have moved meanwhile."""
         if future is not self._awaited or future.cancelled():
             return
         self._awaited = None

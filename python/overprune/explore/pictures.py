@@ -1,4 +1,4 @@
-"""Pictures computed in threads, a few at once: the page of one visitor does not wait for another's."""
+"""Pictures computed in threads, a few at once: no visitor waits for another's."""
 
 from __future__ import annotations
 

@@ -93,8 +93,7 @@ def serve(
 def make_server(
     state: State, notes: Sequence[str], host: str, port: int | None
 ) -> tuple[Server, int]:
-    """A server on this thread's loop that has its port, and which it is; `serve` has the
-    parameters."""
+    """A server on this thread's loop and the port that it has; parameters as in `serve`."""
     number = _port(host, port)
     try:
         sockets, number = bind_sockets(host, number)
@@ -137,8 +136,7 @@ class _Visit:
 
 @dataclass
 class Visits(Handler):  # type: ignore[misc]  # Bokeh's types are not read
-    """Makes a page for each visitor, once its picture is there or has taken long; none waits for
-    another."""
+    """Makes a page for each visitor once its picture is there or has taken long."""
 
     state: State
     notes: Sequence[str]

@@ -1,4 +1,4 @@
-"""What the sliders say: one problem and one run, as a config, as a query of an address, and back."""
+"""The sliders' values: one problem and one run, as a config, as an address, and back."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class State(BaseModel):
 
     @classmethod
     def fitting(cls, values: Mapping[str, Any]) -> Self:
-        """The state of these values, its counts cut to p; ValueError names the first that is wrong."""
+        """The state of these values, counts cut to p; ValueError names the first wrong one."""
         try:
             state = cls.model_validate(dict(values))
         except ValidationError as error:
@@ -93,8 +93,7 @@ class State(BaseModel):
         return self.fitting({**self.model_dump(), **changes})
 
     def query(self) -> str:
-        """What follows the "?" in the page's address: p, and the values that are not the default
-        ones."""
+        """The query of the page's address: p, and the values that differ from the defaults."""
         from urllib.parse import urlencode
 
         fresh = type(self)()
@@ -201,7 +200,8 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         )
     if isinstance(problem.beta, _config.ValuesBeta):
         raise ConfigError(
-            f"{name}: problem.beta.kind must be one of {', '.join(SIGNALS)} to explore, got 'values'"
+            f"{name}: problem.beta.kind must be one of {', '.join(SIGNALS)} to explore, got "
+            "'values'"
         )
     notes: list[str] = []
 
@@ -230,7 +230,8 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         raise ConfigError(f"{name}: to explore, {error}") from None
     if state.p < problem.p:
         raise ConfigError(
-            f"{name}: problem.p must be at most {state.p} to explore correlated features, got {problem.p}"
+            f"{name}: problem.p must be at most {state.p} to explore correlated features, got "
+            f"{problem.p}"
         )
     notes += [
         f"run.{field} is left out" for field in ("compensate", "curvature") if getattr(run, field)

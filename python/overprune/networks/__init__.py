@@ -14,8 +14,9 @@ except ImportError:
     ) from None
 
 from .bridge import predict_sweep, single_index
-from .data import NetworkData, cifar10, cifar100, digits, from_arrays, mnist, mnist5000
+from .data import NetworkData, from_arrays
 from .figures import plot
+from .loaders import cifar10, cifar100, digits, mnist, mnist5000
 from .models import (
     count_parameters,
     count_prunable,

@@ -1,4 +1,4 @@
-"""From networks to the linear theory: what `predict` says of networks whose first layer is frozen."""
+"""From networks to the linear theory: `predict` for networks with a frozen first layer."""
 
 from __future__ import annotations
 
@@ -135,7 +135,9 @@ def predict_sweep(
     >>> from overprune import networks
     >>> data = networks.single_index(30, 10, test_rows=2000)
     >>> model = functools.partial(networks.random_feature_network, inputs=10)
-    >>> descent = networks.Training(optimizer="gradient_descent", loss="squared", epochs=999, stop_loss=1e-6)
+    >>> descent = networks.Training(
+    ...     optimizer="gradient_descent", loss="squared", epochs=999, stop_loss=1e-6
+    ... )
     >>> table = networks.width_sweep(model, data, [10, 80], [10], training=descent, repeats=2)
     >>> predicted = networks.predict_sweep(table, model, data)
     >>> dict(predicted.retrained_test_error.sizes)

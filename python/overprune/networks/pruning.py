@@ -1,4 +1,4 @@
-"""Which weights go: scores by rule, masks that every use of a weight sees, counts that are checked."""
+"""Scores by rule, masks that every use of a weight sees, and checked counts."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class _Shift(nn.Module):
 
 @contextmanager
 def _shifts(model: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
-    """The parameters to differentiate in, by layer: weights, or shifts of those that are computed."""
+    """The parameters to differentiate in, by layer: weights, or shifts of computed ones."""
     found: dict[str, nn.Parameter] = {}
     shifted: list[Any] = []
     try:

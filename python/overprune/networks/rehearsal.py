@@ -46,8 +46,7 @@ def rehearse(
     scope: str,
     device: str,
 ) -> bool:
-    """Makes every step of a cell with a copy; returns whether forward passes draw from a global
-    generator."""
+    """Makes every step of a cell with a copy; returns whether forward passes draw globally."""
     place = torch.device(device)
     rows = to_device({"rows": _two_rows(data)}, place)["rows"]
     with _blamed(made, "be one that copy.deepcopy copies", width):
@@ -129,8 +128,8 @@ def _check_settings(
         )
     if settings.weight_decay > largest(network):
         raise ValueError(
-            f"weight_decay must be a number of the weights' precision, at most {largest(network):.4g}, "
-            f"got {settings.weight_decay}"
+            "weight_decay must be a number of the weights' precision, at most "
+            f"{largest(network):.4g}, got {settings.weight_decay}"
         )
 
 
@@ -144,13 +143,13 @@ def _check_parameters(network: nn.Module, before: dict[str, nn.Parameter]) -> No
     for name in {**before, **after}:
         if before.get(name) is not after.get(name):
             raise ValueError(
-                f"model must have its parameters from the beginning, but a forward pass makes {name!r}: "
-                "run the network on a row once in the function that makes it"
+                "model must have its parameters from the beginning, but a forward pass makes "
+                f"{name!r}: run the network on a row once in the function that makes it"
             )
 
 
 def _check_copy(network: nn.Module, made: nn.Module, inputs: torch.Tensor, width: int) -> None:
-    """Refuses a copy whose outputs depend on the parameters of the network that it was copied from."""
+    """Refuses a copy whose outputs depend on the parameters of the original network."""
     foreign = {
         name: parameter for name, parameter in made.named_parameters() if parameter.requires_grad
     }
@@ -162,8 +161,9 @@ def _check_copy(network: nn.Module, made: nn.Module, inputs: torch.Tensor, width
     used = [name for name, slope in zip(foreign, slopes, strict=True) if slope is not None]
     if used:
         raise ValueError(
-            f"model must be one that copy.deepcopy copies, but a copy uses {used[0]!r} of the network "
-            "itself: a function or hook in it must take layers from the module that it is called with"
+            f"model must be one that copy.deepcopy copies, but a copy uses {used[0]!r} of the "
+            "network itself: a function or hook in it must take layers from the module that it "
+            "is called with"
         )
 
 
@@ -197,8 +197,8 @@ def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
         ]
         call = mixing[0] if mixing else together[-1]
         raise ValueError(
-            f"model must treat rows one by one under rule hessian, but what {named(call.name, call.layer)} "
-            "makes of a row depends on the others"
+            "model must treat rows one by one under rule hessian, but what "
+            f"{named(call.name, call.layer)} makes of a row depends on the others"
         )
 
 
@@ -229,8 +229,7 @@ def _calls(network: nn.Module, inputs: torch.Tensor) -> list[_Call]:
 
 
 def _agree(together: torch.Tensor | None, alone: torch.Tensor | None, row: int) -> bool:
-    """Whether a row among others is what it is alone, but for rounding; what is not finite says
-    nothing."""
+    """Whether a row's output is the same alone and among others; only finite values count."""
     if together is None or alone is None or not (together.ndim and alone.ndim):
         return True
     if together.shape[1:] != alone.shape[1:] or len(together) <= row or not len(alone):
@@ -250,7 +249,7 @@ def _steps(
     rule: str,
     scope: str,
 ) -> None:
-    """Training, scores, deleting half of the weights, training again, and whether they stay at 0."""
+    """Trains, scores, deletes half of the weights, trains again: they must stay at 0."""
     generator = torch.Generator().manual_seed(0)
     once = dataclasses.replace(
         settings, epochs=1, retrain_epochs=1, learning_rate=1e-8, stop_loss=0.0
@@ -293,7 +292,7 @@ def _batch_sizes(network: nn.Module, data: NetworkData, settings: Training, most
 
 @contextmanager
 def _blamed(network: nn.Module, what: str, width: int) -> Iterator[None]:
-    """Whatever the user's network raises, as one sentence that names the innermost layer at work."""
+    """What the user's network raises, as a sentence that names the innermost layer at work."""
     try:
         yield
     except Exception as error:

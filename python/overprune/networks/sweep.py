@@ -145,29 +145,10 @@ def width_sweep(
     >>> dict(table.retrained_test_error.sizes), table.nonzero_weights.values.ravel().tolist()
     ({'width': 2, 'nonzeros': 1, 'repeat': 2}, [148, 148])
     """
-    if not isinstance(data, NetworkData):
-        raise TypeError(
-            f"data must be a NetworkData, as digits() or from_arrays() make it; got {check.shown(data)}"
-        )
     settings = Training() if training is None else training
-    if not isinstance(settings, Training):
-        raise TypeError(f"training must be a Training, got {check.shown(training)}")
-    if settings.select == "validation" and not data.validation:
-        raise ValueError(
-            'select "validation" needs data with a validation split, got validation = 0'
-        )
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
-        )
-    if store is not None and not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"store must be a path, got {type(store).__name__}")
-    if not callable(progress):
-        check.flag(progress, "progress")
-    ks, ss = (
-        tuple(check.increasing(widths, "widths")),
-        tuple(check.increasing(nonzeros, "nonzeros")),
-    )
+    _check_kinds(data, settings, executor, store, progress)
+    ks = tuple(check.increasing(widths, "widths"))
+    ss = tuple(check.increasing(nonzeros, "nonzeros"))
     check.choice(rule, "rule", pruning.RULES)
     check.choice(scope, "scope", pruning.SCOPES)
     check.choice(keep, "keep", KEEP)
@@ -199,6 +180,28 @@ def width_sweep(
     done = _run(task, cells, identity, store, executor, progress)
     _warn_of_divergence(task, done)
     return table_of(done, ks, ss, count, identity)
+
+
+def _check_kinds(data: Any, settings: Any, executor: Any, store: Any, progress: Any) -> None:
+    if not isinstance(data, NetworkData):
+        raise TypeError(
+            "data must be a NetworkData, as digits() or from_arrays() make it; got "
+            f"{check.shown(data)}"
+        )
+    if not isinstance(settings, Training):
+        raise TypeError(f"training must be a Training, got {check.shown(settings)}")
+    if settings.select == "validation" and not data.validation:
+        raise ValueError(
+            'select "validation" needs data with a validation split, got validation = 0'
+        )
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+        )
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, got {type(store).__name__}")
+    if not callable(progress):
+        check.flag(progress, "progress")
 
 
 def _warn_of_divergence(task: Task, done: dict[tuple[int, int], dict[str, Any]]) -> None:
@@ -275,8 +278,8 @@ def _elsewhere(
     if task.beside and generators.moved():
         generators.restore()
         warnings.warn(
-            "the table may not repeat: the network draws random numbers of a global generator in some "
-            "forward passes, though not in its first ones; run it without an executor",
+            "the table may not repeat: the network draws random numbers of a global generator in "
+            "some forward passes, though not in its first ones; run it without an executor",
             stacklevel=4,
         )
 
@@ -342,8 +345,7 @@ def _counts(
 
 
 def _entries(value: Any) -> npt.NDArray[Any]:
-    """A tensor's values in a row; bytes of those that numpy has no type for, text of what is no
-    tensor."""
+    """A tensor's values as an array: bytes where numpy lacks the type, text of others."""
     if not isinstance(value, torch.Tensor):
         return np.frombuffer(repr(value).encode(), np.uint8)
     flat = value.detach().cpu().reshape(-1)

@@ -1,4 +1,4 @@
-"""The labelled table of a sweep, its summary over repeats, and the comparison that it is made for."""
+"""The labelled table of a sweep, its summary over repeats, and its comparison."""
 
 from __future__ import annotations
 

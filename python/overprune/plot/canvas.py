@@ -1,5 +1,4 @@
-"""pyplot that draws into files alone, whatever canvas MPLBACKEND and whatever style a matplotlibrc
-names."""
+"""pyplot that draws into files, whatever MPLBACKEND and a matplotlibrc say."""
 
 from __future__ import annotations
 
@@ -35,15 +34,14 @@ def into_files() -> Iterator[Any]:
 
 
 def _quietly_imported() -> Any:
-    """matplotlib, imported as if MPLBACKEND were not set; ImportError where its matplotlibrc is no
-    text."""
+    """matplotlib, imported as if MPLBACKEND were not set."""
     named = os.environ.pop("MPLBACKEND", None)
     try:
         import matplotlib
     except UnicodeDecodeError as error:
         raise ImportError(
-            "matplotlib cannot be imported: its matplotlibrc, in the working directory, MATPLOTLIBRC or "
-            f"~/.config/matplotlib, is not a text file in UTF-8, {error}"
+            "matplotlib cannot be imported: its matplotlibrc, in the working directory, "
+            f"MATPLOTLIBRC or ~/.config/matplotlib, is not a text file in UTF-8, {error}"
         ) from error
     finally:
         if named is not None:

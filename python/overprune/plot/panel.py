@@ -53,8 +53,7 @@ def limits_of(
     quantity: str,
     logy: LogScale,
 ) -> Limits:
-    """Limits by the points away from k = n, so that neither the peak nor one stray value rules the
-    scale."""
+    """Limits by the points away from k = n: neither the peak nor one value sets the scale."""
     x = np.concatenate([c.size for c in curves])
     y = np.concatenate([c.centre for c in curves])
     usable = np.isfinite(y) & ((y > 0) | (logy is not True))

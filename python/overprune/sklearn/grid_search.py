@@ -185,7 +185,8 @@ class PrunedSearch(PrunedLinearModel):
         for i, rows in enumerate(splits):
             if weights is not None and not all(weights[part].any() for part in rows):
                 raise ValueError(
-                    f"sample_weight must not be zero in all rows of training or test, as it is in fold {i}"
+                    "sample_weight must not be zero in all rows of training or test, as it is "
+                    f"in fold {i}"
                 )
         return splits
 
@@ -217,7 +218,7 @@ class PrunedSearch(PrunedLinearModel):
         return {**parameters, "random_state": seed}
 
     def _candidate(self, parameters: dict[str, Any], seed: int, attributes: dict[str, Any]) -> Any:
-        """A model for a scorer, which `_fill` makes a fitted one; `attributes` are its fold's own."""
+        """A model for a scorer, which `_fill` fits; `attributes` are its fold's own."""
         model = self._estimator(**self._shared_parameters(seed), **parameters)
         for name in ("n_features_in_", "feature_names_in_", "classes_", "_binarizer"):
             if hasattr(self, name):

@@ -42,7 +42,7 @@ class PrunedLinearModel(BaseEstimator):
         n_features: int,
         single: bool,
     ) -> None:
-        """Keeps theta (k, m) of a training, zero-padded; `single`: of one target, in one dimension."""
+        """Keeps theta (k, m) of a training, zero-padded; in one dimension where `single`."""
         size, targets = theta.shape
         coef = np.zeros((targets, n_features))
         coef[:, :size] = theta.T
@@ -69,8 +69,7 @@ class PrunedLinearModel(BaseEstimator):
         return rows[0] if np.ndim(self.intercept_) == 0 else rows
 
     def sparsify(self) -> Any:
-        """Keep `coef_` as a sparse array (CSR) from now on, and return the estimator; see
-        `densify`."""
+        """Keep `coef_` as a sparse array (CSR) and return the estimator; see `densify`."""
         self.coef_ = self.sparse_coef_
         return self
 
@@ -137,14 +136,13 @@ class PrunedRegression(Regression, PrunedLinearModel):
         return bool(y.ndim == 1 or y.shape[1] == 1)
 
     def compact(self) -> CompactRegressor:
-        """Return a fitted model that holds nothing but the surviving features; see
-        `CompactRegressor`."""
+        """Return a fitted model of the surviving features alone; see `CompactRegressor`."""
         model: CompactRegressor = CompactRegressor._of(**self._survivors())
         return model
 
 
 class PrunedClassification(Classification, PrunedLinearModel):
-    """Class labels: one-vs-rest, with targets +1 and -1, as scikit-learn's RidgeClassifier has it."""
+    """Class labels: one-vs-rest with targets +1 and -1, as scikit-learn's RidgeClassifier."""
 
     def _targets(
         self, X: Any, y: Any, sample_weight: Any
@@ -204,14 +202,16 @@ class PrunedClassification(Classification, PrunedLinearModel):
             of_classes = np.where(weights > 0.0, of_classes, 0.0)
         if not of_classes.min() >= 0.0 or not np.isfinite(of_classes).all():
             raise ValueError(
-                f"class_weight must be finite and not negative, got {check.shown(self.class_weight)}"
+                "class_weight must be finite and not negative, got "
+                f"{check.shown(self.class_weight)}"
             )
         product = (
             in_range(of_classes) if weights is None else in_range(weights) * in_range(of_classes)
         )
         if not product.any():
             raise ValueError(
-                f"class_weight must leave weight to at least one training row, got {self.class_weight!r}"
+                "class_weight must leave weight to at least one training row, got "
+                f"{self.class_weight!r}"
             )
         return product
 
@@ -220,8 +220,7 @@ class PrunedClassification(Classification, PrunedLinearModel):
         return False
 
     def compact(self) -> CompactClassifier:
-        """Return a fitted model that holds nothing but the surviving features; see
-        `CompactClassifier`."""
+        """Return a fitted model of the surviving features alone; see `CompactClassifier`."""
         model: CompactClassifier = CompactClassifier._of(
             **self._survivors(), binarizer=self._binarizer
         )

@@ -61,8 +61,7 @@ def linear(X: Any, coef: Any, intercept: Any, offsets: Offsets | None) -> FloatA
 
 
 def products(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``a * b`` and its rounding error, after Dekker (1971); where halves would overflow, without
-    it."""
+    """``a * b`` and its rounding error, after Dekker (1971); 0 where halves would overflow."""
     high = np.asarray(a * b)
     with np.errstate(over="ignore", invalid="ignore"):
         (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)

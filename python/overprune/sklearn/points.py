@@ -21,8 +21,7 @@ def default_sizes(p: int) -> list[int]:
 
 
 def default_nonzeros(p: int, n: int) -> list[int]:
-    """Up to 10 numbers, evenly spaced on a logarithmic axis from 1 to p, or to n / 2 where p is
-    above n."""
+    """Up to 10 integers, evenly spaced in the logarithm from 1 to p, or n / 2 if p > n."""
     return _spaced(1, p if p <= n else max(1, n // 2), 10)
 
 
@@ -32,8 +31,7 @@ def _spaced(lowest: int, highest: int, count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class SearchGrid:
-    """Axes of a search, in the order in which scikit-learn's ParameterGrid runs over the
-    parameters."""
+    """Axes of a search, in the order of scikit-learn's ParameterGrid."""
 
     sizes: list[int]
     nonzeros: list[int]
@@ -56,7 +54,8 @@ class SearchGrid:
         )
         if grid.nonzeros[0] > grid.sizes[-1]:
             raise ValueError(
-                f"nonzeros must begin at or below the largest size {grid.sizes[-1]}, got {grid.nonzeros}"
+                f"nonzeros must begin at or below the largest size {grid.sizes[-1]}, got "
+                f"{grid.nonzeros}"
             )
         return grid
 
@@ -116,12 +115,13 @@ class SearchGrid:
 
 
 def _up_to(nonzeros: list[int], p: int) -> list[int]:
-    """Those there are features for; as many as there are features, where there are too few for any."""
+    """The counts that there are features for; where there are too few for any, all features."""
     if nonzeros[-1] <= p:
         return nonzeros
     smaller = [s for s in nonzeros if s <= p] or [p]
     warnings.warn(
-        f"nonzeros must be at most the number of features of X, {p}; got {nonzeros}: {smaller} is tried",
+        f"nonzeros must be at most the number of features of X, {p}; got {nonzeros}: {smaller} "
+        "is tried",
         UserWarning,
         stacklevel=4,
     )
@@ -129,8 +129,7 @@ def _up_to(nonzeros: list[int], p: int) -> list[int]:
 
 
 def _ranks(means: FloatArray) -> Any:
-    """1 for the best; equal scores share the smallest of their ranks, and NaN is no better than the
-    worst."""
+    """Ranks from 1, the best; equal scores share the smallest, and NaN is like the worst."""
     known = means[~np.isnan(means)]
     worst = known.min() - 1.0 if known.size else 0.0
     return rankdata(-np.where(np.isnan(means), worst, means), method="min").astype(np.int32)

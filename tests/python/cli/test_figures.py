@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from cli_tools import call, content, fails
-from overprune.cli import figure_scripts as _figures
+from overprune.cli import figures as _figures
 
 # Less of what takes ten seconds and more; `python -m sphinx` draws all of it (CONTRIBUTING.md).
 LESS = {

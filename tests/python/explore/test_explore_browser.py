@@ -225,7 +225,8 @@ def test_it_fits_the_window(page, width, height):
 def test_a_config_is_where_it_begins(window, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
-        '[problem]\nkind = "linear_gaussian"\np = 40\n[run]\nn = [15, 30]\nsizes = [5, 40]\nnonzeros = 5\n'
+        '[problem]\nkind = "linear_gaussian"\np = 40\n[run]\nn = [15, 30]\nsizes = [5, '
+        "40]\nnonzeros = 5\n"
     )
     with served(str(path)) as (address, process):
         window.go(address)

@@ -45,8 +45,7 @@ def found():
 
 
 def status_after(found, changes):
-    """What a page says after properties of its models have changed,
-    as the websocket changes them."""
+    """What a page says after its models' properties have changed, as by the websocket."""
 
     async def visit():
         begun = Future()

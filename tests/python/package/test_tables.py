@@ -14,6 +14,8 @@ import problems
 from cli_tools import call
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 pytest.importorskip("scipy")
 
 

@@ -19,6 +19,8 @@ from cli_tools import call, fails
 from overprune._provenance import describe, problem_of
 from overprune.experiments import config as _config
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 ROWS = 400
 X = problems.normal(ROWS, 4)
 RANDOM = np.random.default_rng(4)

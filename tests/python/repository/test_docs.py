@@ -17,7 +17,7 @@ import pytest
 import overprune as op
 from cli_tools import call
 from overprune import datasets
-from overprune.cli import figure_scripts as _figures
+from overprune.cli import figures as _figures
 from overprune.experiments import config as _config
 
 matplotlib.use("agg")

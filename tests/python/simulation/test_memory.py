@@ -11,6 +11,8 @@ from overprune.simulation import memory as _memory
 from overprune.simulation.simulate import plan
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 GRID = {"n": 50, "sizes": [20, 40, 60], "nonzeros": [10], "seed": 2}
 
 

@@ -1,4 +1,4 @@
-"""Histograms of simulated coefficients against their law: the drawing of `plot.coefficients`."""
+"""Histograms of simulated coefficients, with their law as lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _validation as check
 from .._validation import FloatArray
 from ..fits.prune_path import prune_path
-from ..problems.problem import Problem
+from ..problems.problem import Problem, as_problem
 from ..theory.laws import coefficient_density, survival
 from ..theory.predict import linear_gaussian
 from .panel import COLOURS
@@ -20,6 +21,93 @@ if TYPE_CHECKING:
 
 _CELLS, _DRAWN_CELLS = 200, 100  # of the law's line: a closed form, and where draws are counted
 _SHOWN = 0.999  # share of the coefficients that the axis must hold
+
+
+def coefficients(
+    problem: Problem,
+    n: int,
+    size: int,
+    nonzeros: int,
+    *,
+    rule: str = "magnitude",
+    retrain: bool = True,
+    ridge: float = 0.0,
+    retrain_ridge: float = 0.0,
+    target: int = 0,
+    trials: int = 10,
+    draws: int = 2048,
+    seed: int = 0,
+    bins: int = 40,
+) -> Figure:
+    """Draws the coefficients of simulated models as histograms, and their law as lines.
+
+    A panel for each stage: all coefficients of the dense model, those that survive pruning, and the
+    same after retraining. The lines are `coefficient_density`, for which no data are drawn; dotted
+    lines show the threshold of `survival` where it is one for all features.
+
+    Parameters
+    ----------
+    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+    n : int
+        Samples, at least 1.
+    size : int
+        In [1, p]: the first `size` features are trained.
+    nonzeros : int
+        Survivors, in [1, size].
+    rule : str, default "magnitude"
+        A pruning rule, as in `importance`.
+    retrain : bool, default True
+        Whether to draw the retrained model too.
+    ridge, retrain_ridge : float, default 0.0
+        Of the first and of the second training, at least 0.
+    target : int, default 0
+        Which target's coefficients to draw, in [0, m).
+    trials : int, default 10
+        Simulated models, at least 1; their coefficients are pooled.
+    draws : int, default 2048
+        Draws of the law where it has no closed form, at least 1; see `coefficient_density`.
+    seed : int, default 0
+        In [0, 2**64): of the simulation and the draws.
+    bins : int, default 40
+        Of the histogram, at least 1.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of range, or coefficients have infinite variance:
+        without ridge at size == n, or after retraining at nonzeros == n.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> problem = op.LinearGaussianProblem([0.5] * 40, op.spectra.isotropic(40), noise_std=0.3)
+    >>> figure = op.plot.coefficients(problem, n=20, size=40, nonzeros=10)
+    >>> [axes.get_title() for axes in figure.axes]
+    ['dense: all 40', 'pruned: the 10 survivors', 'retrained survivors']
+    """
+    as_problem(problem)
+    features = check.integer(size, "size", lowest=1, highest=problem.p)
+    setting = Setting(
+        check.integer(n, "n", lowest=1),
+        features,
+        check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
+        check.choice(rule, "rule", check.RULES),
+        check.flag(retrain, "retrain"),
+        check.nonnegative(ridge, "ridge"),
+        check.nonnegative(retrain_ridge, "retrain_ridge"),
+        check.seed(seed),
+    )
+    problem.check_run([setting.n], [setting.rule])
+    which = check.integer(target, "target", lowest=0, highest=problem.targets - 1)
+    count = check.integer(trials, "trials", lowest=1, highest=2**31)
+    number = check.integer(draws, "draws", lowest=1, highest=2**31)
+    cells = check.integer(bins, "bins", lowest=1, highest=10_000)
+    values = simulated(problem, setting, count, which)
+    return draw_stages(problem, setting, values, which, number, cells)
 
 
 @dataclass(frozen=True)
@@ -105,7 +193,7 @@ def _of_target(theta: FloatArray, target: int) -> FloatArray:
 def draw_stages(
     problem: Problem, at: Setting, values: dict[str, FloatArray], target: int, draws: int, bins: int
 ) -> Figure:
-    """One panel a stage: the histogram as bars, the law as a line, the threshold as dotted lines."""
+    """One panel a stage: histogram as bars, law as a line, threshold as dotted lines."""
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

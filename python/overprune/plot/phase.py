@@ -1,4 +1,4 @@
-"""The drawing of a phase diagram."""
+"""Phase diagrams: where training large and pruning wins."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _validation as check
 from .panel import plain_ticks
 
 if TYPE_CHECKING:
@@ -25,7 +26,79 @@ _SMALLEST = math.log(1.1)  # the colours reach at least 10 % either way
 _LARGEST = math.log(20.0)
 
 
-def draw_phase(
+def phase(
+    table: xr.Dataset,
+    *,
+    versus: str = "direct",
+    limit: float | None = None,
+    regions: bool = True,
+    colourbar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws a phase diagram: where training large and pruning beats training s features directly.
+
+    The colour is the ratio of the two risks on a logarithmic scale, blue where pruning wins and red
+    where it loses; a black line marks where they are equal. Dotted lines part the regions of the
+    best rule and stage.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        Result of `overprune.phase`.
+    versus : {"direct", "oracle"}, default "direct"
+        Training the first s features, or the best s, which nobody knows.
+    limit : float, optional
+        Ratio at which the colours end (so do they at 1 / limit), above 1; by default one that most
+        of the plane lies within.
+    regions : bool, default True
+        Whether to mark and name the best rule and stage.
+    colourbar : bool, default True
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is said above; the message names it.
+
+    Examples
+    --------
+    >>> import overprune as op
+    >>> spectrum = op.Spectrum([25.0, 1.0], [0.1, 0.9], [1.0, 1.0], noise_std=0.3)
+    >>> values = [0.1, 0.2, 0.3, 0.5]
+    >>> table = op.phase(spectrum, ("n_over_p", values), ("nonzeros_over_p", values))
+    >>> op.plot.phase(table).get_xlabel()
+    'n / p (samples for each feature)'
+    """
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    if not isinstance(table, xr.Dataset) or table.attrs.get("kind") != "phase":
+        came = (
+            f"one of {table.attrs.get('kind')}"
+            if isinstance(table, xr.Dataset)
+            else check.shown(table)
+        )
+        raise TypeError(f"table must be a result of overprune.phase, got {came}")
+    check.choice(versus, "versus", ("direct", "oracle"))
+    if limit is not None and check.nonnegative(limit, "limit") <= 1.0:
+        raise ValueError(f"limit must be above 1, got {limit}")
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
+    named, barred = check.flag(regions, "regions"), check.flag(colourbar, "colourbar")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
+    _draw_phase(ax, table, versus, limit, named, barred)
+    return ax
+
+
+def _draw_phase(
     ax: Axes, table: xr.Dataset, versus: str, limit: float | None, regions: bool, colourbar: bool
 ) -> None:
     from matplotlib.colors import TwoSlopeNorm
@@ -108,8 +181,7 @@ def _limit(ratio: Any) -> float:
 
 
 def _ticks(top: float) -> list[float]:
-    """Round ratios for the colour bar, from the coarsest scale with two of them on either side of
-    1."""
+    """Round ratios for the colour bar: the coarsest scale with two on either side of 1."""
     inside = [math.exp(-top), 1.0, math.exp(top)]
     for ticks in (
         (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0),
@@ -168,7 +240,7 @@ def _draw_regions(ax: Axes, x: Any, y: Any, table: xr.Dataset) -> None:
 
 
 def _middle(inside: Any) -> tuple[int, int]:
-    """The cell of a region that is farthest from its border: what is left after peeling off layers."""
+    """The cell of a region that is farthest from its border, found by peeling off layers."""
     core = inside
     while True:
         padded = np.pad(core, 1)

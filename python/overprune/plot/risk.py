@@ -1,4 +1,4 @@
-"""Figures of the tables of `simulate` and `predict`, and of the coefficients and their law."""
+"""Test risk against size: one panel (`risk`) or one for each rule or nonzeros (`risk_grid`)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from .. import _validation as check
-from ..problems.problem import Problem, as_problem
 from .curves import QUANTITIES, Curve, Selection, collect, direct_training, sample_sizes
-from .histogram import Setting, draw_stages, simulated
 from .panel import MARKERS, Limits, LogScale, distinct, draw, draw_marks, legend_entries, limits_of
-from .phase_panel import draw_phase
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["coefficients", "phase", "risk", "risk_grid"]
-
 _Y_LABELS = {"risk": "test risk", "accuracy": "test accuracy", "error": "test error (1 − accuracy)"}
-_BELOW: dict[str, Any] = dict(loc="outside lower center", ncols=3, frameon=False, fontsize="small")  # noqa: C408
+_BELOW: dict[str, Any] = {
+    **{"loc": "outside lower center", "ncols": 3},
+    **{"frameon": False, "fontsize": "small"},
+}
 _INSIDE: dict[str, Any] = {"loc": "best", "fontsize": "small", "framealpha": 0.85}
 
 
@@ -209,165 +207,6 @@ def risk_grid(
     return figure
 
 
-def coefficients(
-    problem: Problem,
-    n: int,
-    size: int,
-    nonzeros: int,
-    *,
-    rule: str = "magnitude",
-    retrain: bool = True,
-    ridge: float = 0.0,
-    retrain_ridge: float = 0.0,
-    target: int = 0,
-    trials: int = 10,
-    draws: int = 2048,
-    seed: int = 0,
-    bins: int = 40,
-) -> Figure:
-    """Draws the coefficients of simulated models as histograms, and their law as lines.
-
-    A panel for each stage: all coefficients of the dense model, those that survive pruning, and the
-    same after retraining. The lines are `coefficient_density`, for which no data are drawn; dotted
-    lines show the threshold of `survival` where it is one for all features.
-
-    Parameters
-    ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-    n : int
-        Samples, at least 1.
-    size : int
-        In [1, p]: the first `size` features are trained.
-    nonzeros : int
-        Survivors, in [1, size].
-    rule : str, default "magnitude"
-        A pruning rule, as in `importance`.
-    retrain : bool, default True
-        Whether to draw the retrained model too.
-    ridge, retrain_ridge : float, default 0.0
-        Of the first and of the second training, at least 0.
-    target : int, default 0
-        Which target's coefficients to draw, in [0, m).
-    trials : int, default 10
-        Simulated models, at least 1; their coefficients are pooled.
-    draws : int, default 2048
-        Draws of the law where it has no closed form, at least 1; see `coefficient_density`.
-    seed : int, default 0
-        In [0, 2**64): of the simulation and the draws.
-    bins : int, default 40
-        Of the histogram, at least 1.
-
-    Returns
-    -------
-    matplotlib Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong type or out of range, or coefficients have infinite variance:
-        without ridge at size == n, or after retraining at nonzeros == n.
-
-    Examples
-    --------
-    >>> import overprune as op
-    >>> problem = op.LinearGaussianProblem([0.5] * 40, op.spectra.isotropic(40), noise_std=0.3)
-    >>> figure = op.plot.coefficients(problem, n=20, size=40, nonzeros=10)
-    >>> [axes.get_title() for axes in figure.axes]
-    ['dense: all 40', 'pruned: the 10 survivors', 'retrained survivors']
-    """
-    as_problem(problem)
-    features = check.integer(size, "size", lowest=1, highest=problem.p)
-    setting = Setting(
-        check.integer(n, "n", lowest=1),
-        features,
-        check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
-        check.choice(rule, "rule", check.RULES),
-        check.flag(retrain, "retrain"),
-        check.nonnegative(ridge, "ridge"),
-        check.nonnegative(retrain_ridge, "retrain_ridge"),
-        check.seed(seed),
-    )
-    problem.check_run([setting.n], [setting.rule])
-    which = check.integer(target, "target", lowest=0, highest=problem.targets - 1)
-    count = check.integer(trials, "trials", lowest=1, highest=2**31)
-    number = check.integer(draws, "draws", lowest=1, highest=2**31)
-    cells = check.integer(bins, "bins", lowest=1, highest=10_000)
-    values = simulated(problem, setting, count, which)
-    return draw_stages(problem, setting, values, which, number, cells)
-
-
-def phase(
-    table: xr.Dataset,
-    *,
-    versus: str = "direct",
-    limit: float | None = None,
-    regions: bool = True,
-    colourbar: bool = True,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draws a phase diagram: where training large and pruning beats training s features directly.
-
-    The colour is the ratio of the two risks on a logarithmic scale, blue where pruning wins and red
-    where it loses; a black line marks where they are equal. Dotted lines part the regions of the
-    best rule and stage.
-
-    Parameters
-    ----------
-    table : xarray.Dataset
-        Result of `overprune.phase`.
-    versus : {"direct", "oracle"}, default "direct"
-        Training the first s features, or the best s, which nobody knows.
-    limit : float, optional
-        Ratio at which the colours end (so do they at 1 / limit), above 1; by default one that most
-        of the plane lies within.
-    regions : bool, default True
-        Whether to mark and name the best rule and stage.
-    colourbar : bool, default True
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure if not given.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not what is said above; the message names it.
-
-    Examples
-    --------
-    >>> import overprune as op
-    >>> spectrum = op.Spectrum([25.0, 1.0], [0.1, 0.9], [1.0, 1.0], noise_std=0.3)
-    >>> values = [0.1, 0.2, 0.3, 0.5]
-    >>> table = op.phase(spectrum, ("n_over_p", values), ("nonzeros_over_p", values))
-    >>> op.plot.phase(table).get_xlabel()
-    'n / p (samples for each feature)'
-    """
-    import xarray as xr
-    from matplotlib.axes import Axes
-
-    if not isinstance(table, xr.Dataset) or table.attrs.get("kind") != "phase":
-        came = (
-            f"one of {table.attrs.get('kind')}"
-            if isinstance(table, xr.Dataset)
-            else check.shown(table)
-        )
-        raise TypeError(f"table must be a result of overprune.phase, got {came}")
-    check.choice(versus, "versus", ("direct", "oracle"))
-    if limit is not None and check.nonnegative(limit, "limit") <= 1.0:
-        raise ValueError(f"limit must be above 1, got {limit}")
-    if ax is not None and not isinstance(ax, Axes):
-        raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
-    named, barred = check.flag(regions, "regions"), check.flag(colourbar, "colourbar")
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
-    draw_phase(ax, table, versus, limit, named, barred)
-    return ax
-
-
 def _draw_row(
     axes: Sequence[Axes],
     tables: Sequence[xr.Dataset],
@@ -375,8 +214,7 @@ def _draw_row(
     logy: LogScale,
     logx: bool,
 ) -> tuple[list[list[Curve]], dict[int, float]]:
-    """Draws panels that share a vertical axis; returns their curves and the levels of direct
-    training."""
+    """Draws panels that share a vertical axis; returns curves and levels of direct training."""
     drawn = [collect(tables, cell, "risk_grid") for cell in cells]
     directs = [
         direct_training(tables, cell, curves) for cell, curves in zip(cells, drawn, strict=True)
@@ -384,9 +222,7 @@ def _draw_row(
     marks, quantity = sample_sizes(tables, cells[0]), cells[0].quantity
     pairs = list(zip(drawn, directs, strict=True))
     each = [limits_of(c, direct, marks, quantity, logy) for c, direct in pairs]
-    if any(
-        limits.log for limits in each
-    ):  # then all: the linear panel's limit of 0 has no logarithm
+    if any(limits.log for limits in each):  # then all: a linear panel's limit of 0 has no logarithm
         each = [limits_of(c, direct, marks, quantity, True) for c, direct in pairs]
     limits = reduce(Limits.union, each)
     for ax, pair in zip(axes, pairs, strict=True):
