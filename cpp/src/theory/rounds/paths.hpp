@@ -155,8 +155,9 @@ class Paths {
       const double value = std::log(number / (rare ? s : total - s)) * (rare ? 1.0 : -1.0);
       return {value, t * std::exp(value * number / slope)};
     };
-    constexpr double rounding = 4.0 * std::numeric_limits<double>::epsilon();
-    return falling_root(excess, high * 1e-30, high, high * 0.1, 1e-13, rounding);
+    constexpr double rounding = 4.0 * std::numeric_limits<double>::epsilon(),
+                     far = std::numeric_limits<double>::infinity();  // long steps do no harm here
+    return falling_root(excess, high * 1e-30, high, high * 0.1, 1e-13, rounding, far);
   }
 
   /// Expected survivors of each atom.
