@@ -41,6 +41,34 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitizers(session: nox.Session) -> None:
+    """The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer, then ThreadSanitizer."""
+    session.install("cmake>=3.26", "ninja>=1.11", "cmeel-eigen>=3.4.1,<4")
+    where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    session.env["CMAKE_PREFIX_PATH"] = session.run("python", "-c", where, silent=True).strip()
+    for preset in session.posargs or ("sanitize", "thread-sanitize"):
+        session.run("cmake", "--preset", preset)
+        session.run("cmake", "--build", "--preset", preset)
+        session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Random calls of every public function, far more than the tests make."""
+    session.install(".[test]")
+    arguments = session.posargs or ("--calls", "200000")
+    session.run("python", "tests/python/support/fuzz.py", *arguments)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """A run that fills a store is killed fifty times."""
+    session.install(".[test]")
+    test = "tests/python/simulation/test_faults.py"
+    session.run("python", "-m", "pytest", test, "-k", "kills", env={"OVERPRUNE_KILLS": "50"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """The hooks of pre-commit on all files, the changelog's gate with them."""
     session.install("pre-commit", *PROJECT["dependencies"])
