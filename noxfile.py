@@ -1,7 +1,7 @@
 """What there is to do with a checkout, each in an environment of its own: `nox --list`, `nox -s
 lint`.
 
-Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/experiments/test_config.py`. In an
+Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/theory`. In an
 environment that has everything already, `nox --no-venv -s lint` installs nothing.
 """
 

@@ -27,9 +27,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 TESTS = ("-x", "-q", "-m", "not slow")
 NEEDED = (
-    "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "CHANGELOG.md", "cmake/overprune.pc.in",
+    "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "CHANGELOG.md",
+    "cmake/overprune.pc.in",
     "cpp/include/overprune/eigen.hpp", "python/overprune/py.typed", "python/bindings/exports.map",
-    "examples/cpp/CMakeLists.txt", "tests/cpp/CMakeLists.txt", "tests/golden/random.json", "docs/theory.md",
+    "examples/cpp/CMakeLists.txt", "tests/cpp/CMakeLists.txt", "tests/golden/random.json",
+    "docs/theory.md",
     "bench/cpp/CMakeLists.txt",
 )  # fmt: skip
 JUNK = re.compile(

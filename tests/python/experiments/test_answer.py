@@ -36,7 +36,8 @@ def answer(direct: list[float], pruned: list[list[float]], predicted: bool = Fal
 def test_equal_risks_are_called_equal() -> None:
     text = answer([0.75], [[0.75000001]])
     assert text == (
-        "For s = 1 both do equally well, within the last digit shown: to train the 1 feature directly gives "
+        "For s = 1 both do equally well, within the last digit shown: to train the 1 feature "
+        "directly gives "
         "test risk 0.75; to train k = 2 features, prune by magnitude without retraining gives 0.75."
     )
     assert "better" in answer([0.75], [[0.7498]])

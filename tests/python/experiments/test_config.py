@@ -96,7 +96,8 @@ def test_data_from_a_file_beside_the_config(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "mine.npz", inputs=op.standard_normal((50, 7), seed=0), targets=np.arange(50) % 2
     )
-    text = f'{DATA}dataset = "npz"\npath = "mine.npz"\ntest_size = 10\n{RUN.replace("[10, 30, 60]", "[5, 7]")}'
+    text = f'{DATA}dataset = "npz"\npath = "mine.npz"\ntest_size = 10\n'
+    text += RUN.replace("[10, 30, 60]", "[5, 7]")
     assert _config.build_problem(parse(text, tmp_path)).p == 7
     featured = text.replace("test_size = 10", "test_size = 10\nfeatures = 9")
     assert _config.build_problem(parse(featured, tmp_path)).p == 9
@@ -137,7 +138,8 @@ def test_the_examples_are_valid() -> None:
 
 def test_every_row_in_the_pool_and_in_the_test_set(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", inputs=np.eye(30), targets=np.arange(30.0))
-    text = f'{DATA}dataset = "npz"\npath = "mine.npz"\ntest_size = "all"\n{RUN.replace("[10, 30, 60]", "[5]")}'
+    text = f'{DATA}dataset = "npz"\npath = "mine.npz"\ntest_size = "all"\n'
+    text += RUN.replace("[10, 30, 60]", "[5]")
     problem = _config.build_problem(parse(text, tmp_path))
     assert isinstance(problem, op.DataProblem)
     assert problem.inputs.shape == problem.test_inputs.shape == (30, 30)
@@ -182,7 +184,8 @@ def test_the_demo_is_the_spiked_example() -> None:
         (PROBLEM + "noise_std = '1'\n", f"problem.noise_std: {NOT_NEGATIVE}, got '1'"),
         (
             PROBLEM + "spectrum = 3\n",
-            "problem.spectrum: expected a table with kind = isotropic, spiked, power_law or ar, got 3",
+            "problem.spectrum: expected a table with kind = isotropic, spiked, power_law or ar, "
+            "got 3",
         ),
         (
             PROBLEM + 'spectrum = {kind = "x"}\n',
@@ -194,7 +197,8 @@ def test_the_demo_is_the_spiked_example() -> None:
         ),
         (
             PROBLEM + 'spectrum = {kind = "spiked", spike = 3, value = 2}\n',
-            "problem.spectrum.spike: unknown key (did you mean spikes?); allowed: kind, spikes, value",
+            "problem.spectrum.spike: unknown key (did you mean spikes?); allowed: kind, spikes, "
+            "value",
         ),
         (
             PROBLEM + 'spectrum = {kind = "spiked", spikes = 61, value = 2}\n',
@@ -235,7 +239,8 @@ def test_the_demo_is_the_spiked_example() -> None:
         ),
         (
             DATA + 'dataset = "mnist"\nactivation = "swish"\n',
-            "problem.activation: expected one of identity, relu, sign, erf, cos, tanh, gelu, got 'swish'",
+            "problem.activation: expected one of identity, relu, sign, erf, cos, tanh, gelu, got "
+            "'swish'",
         ),
         (
             DATA + 'dataset = "mnist"\nseed = -1\n',

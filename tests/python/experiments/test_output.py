@@ -168,7 +168,8 @@ def test_ctrl_c_keeps_what_was_finished(config: Path) -> None:
             time.sleep(0.05)
         assert call("status", "out").stdout.splitlines()[1] == "state    running"
         assert fails("run", config, "-o", "out", code=1) == (
-            "store out/risk.zarr/simulate is in use by another run; wait for it, or give another store"
+            "store out/risk.zarr/simulate is in use by another run; wait for it, or give another "
+            "store"
         )
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)

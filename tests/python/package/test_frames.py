@@ -152,7 +152,8 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "NA of integers": (
         _with("Int64", 5, "count", pd.NA),
         ValueError,
-        "X must have no missing values, got one in column 'count' at row 5; fill it or drop the row",
+        "X must have no missing values, got one in column 'count' at row 5; fill it or drop the "
+        "row",
     ),
     "NaN": (
         _with(float, 3, "real", np.nan),
@@ -172,13 +173,15 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "numbers and names": (
         FRAME.assign(count=[*range(11), "a"]),
         TypeError,
-        "X must be an array of real numbers, got column 'count' of dtype object; drop it or encode it by "
+        "X must be an array of real numbers, got column 'count' of dtype object; drop it or "
+        "encode it by "
         "numbers",
     ),
     "None among numbers": (
         FRAME.assign(count=np.array([*range(11), None], dtype=object)),
         ValueError,
-        "X must have no missing values, got one in column 'count' at row 11; fill it or drop the row",
+        "X must have no missing values, got one in column 'count' at row 11; fill it or drop the "
+        "row",
     ),
     "None in an array of objects": (
         np.array([[1, 2], [decimal.Decimal(3), None]], dtype=object),
@@ -260,12 +263,14 @@ REFUSED: dict[str, tuple[Any, type[Exception], str]] = {
     "another device": (
         Stubborn(),
         TypeError,
-        "X must be an array, got a Stubborn that no array can be made of: lies on another \\x1b[31mdevice",
+        "X must be an array, got a Stubborn that no array can be made of: lies on another "
+        "\\x1b[31mdevice",
     ),
     "more than fits": (
         sparse.csr_array((10**9, 10**7)),
         ValueError,
-        "X must fit into the memory as a dense array, got a csr_array of shape (1000000000, 10000000), which",
+        "X must fit into the memory as a dense array, got a csr_array of shape (1000000000, "
+        "10000000), which",
     ),
 }
 

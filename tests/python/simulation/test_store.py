@@ -202,7 +202,10 @@ def test_a_store_of_another_kernel_level_is_refused(path):
     code = f"from test_store import run; run(trials=4, store={str(path)!r})"
     variables = environment(OVERPRUNE_KERNEL=others[0])
     subprocess.run([sys.executable, "-c", code], env=variables, check=True)
-    message = f'kernel_level is "{others[0]}" there, "{info["kernel_level"]}" here; OVERPRUNE_KERNEL={others[0]} '
+    message = (
+        f'kernel_level is "{others[0]}" there, "{info["kernel_level"]}" here; '
+        f"OVERPRUNE_KERNEL={others[0]} "
+    )
     with pytest.raises(ValueError, match=message):
         run(trials=4, store=path)
 
