@@ -345,21 +345,6 @@ def test_images_are_pooled_by_means(monkeypatch):
     assert np.array_equal(whole.targets, halves.targets)
 
 
-def test_overprune_does_not_import_torch():
-    code = "import sys, overprune; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
-def test_without_torch_the_error_says_what_to_install():
-    code = "import sys; sys.modules['torch'] = None\nimport overprune.networks"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (
-        "overprune.networks needs the package torch: pip install 'overprune[networks]'"
-        in done.stderr
-    )
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
