@@ -79,7 +79,8 @@ def store(trials: int, runs: int) -> None:
             flush=True,
         )
     print(
-        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a trial"
+        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a "
+        f"trial"
     )
 
 

@@ -56,7 +56,8 @@ def tables():
 
 
 NAMES = (
-    "simulate", "one of each", "labels", "predict", "spectrum", "rounds", "predicted rounds", "path", "phase",
+    "simulate", "one of each", "labels", "predict", "spectrum", "rounds", "predicted rounds",
+    "path", "phase",
     "survival", "models", "density", "advise",
 )  # fmt: skip
 
@@ -160,8 +161,10 @@ def test_a_store_of_before_goes_on(tmp_path):
         array = zarr.open_array(path / name, mode="r", zarr_format=2)
         values, facts, attributes = array[...], array.metadata, dict(array.attrs)
         zarr.create_array(
-            path / name, shape=values.shape, chunks=facts.chunks, dtype=values.dtype, filters=[CRC32()],
-            compressors=[Zstd(level=1)], fill_value=facts.fill_value, attributes=attributes, zarr_format=2,
+            path / name, shape=values.shape, chunks=facts.chunks, dtype=values.dtype,
+            filters=[CRC32()],
+            compressors=[Zstd(level=1)], fill_value=facts.fill_value, attributes=attributes,
+            zarr_format=2,
             overwrite=True,
         )[...] = values  # fmt: skip
     attributes = json.loads((path / ".zattrs").read_text())

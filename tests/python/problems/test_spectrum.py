@@ -267,7 +267,8 @@ def test_description_pickle_and_provenance():
     energy = np.sum(spectrum.weights * spectrum.eigenvalues * spectrum.signal**2)
     assert spectrum.null_risk == pytest.approx(0.25 + energy, rel=1e-14)
     assert repr(spectrum) == (
-        "Spectrum(eigenvalues=<(5,)>, weights=<(5,)>, signal=<(5,)>, noise_std=0.5, gaussian=<(5,)>)"
+        "Spectrum(eigenvalues=<(5,)>, weights=<(5,)>, signal=<(5,)>, noise_std=0.5, "
+        "gaussian=<(5,)>)"
     )
     twin = pickle.loads(pickle.dumps(spectrum))
     table = op.predict(spectrum, 0.5, [0.5, 1.0], 0.2)

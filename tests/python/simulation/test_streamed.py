@@ -167,7 +167,8 @@ LARGE = """
     import overprune as op
     p = 10**6
     problem = op.LinearGaussianProblem(np.full(p, 1e-3), op.spectra.isotropic(p), noise_std=0.3)
-    grid = {"n": 200, "sizes": [1000, p], "nonzeros": [100, 1000], "rules": ["magnitude", "hessian"]}
+    rules = ["magnitude", "hessian"]
+    grid = {"n": 200, "sizes": [1000, p], "nonzeros": [100, 1000], "rules": rules}
 """
 
 
@@ -181,7 +182,8 @@ def test_a_million_features_take_less_memory_than_their_design():
     code = """
         table = op.simulate(problem, trials=1, workers=1, **grid)
         print(float(table.dense_risk[1, 0]))
-        print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+        lines = open("/proc/self/status")
+        print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
     """
     with start(code) as process:
         out, _ = process.communicate(timeout=120)

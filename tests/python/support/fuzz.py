@@ -1,4 +1,4 @@
-"""Fuzzing at length: `python tests/python/support/fuzz.py --calls 200000` calls every public function at
+"""Fuzzing at length: `fuzz.py --calls 200000` calls every public function at
 random.
 
 Prints how many calls each function had and how many of them succeeded, at least every half minute.

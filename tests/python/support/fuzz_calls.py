@@ -23,7 +23,8 @@ SECONDS_OF_A_HANG = 60
 
 # What good arguments may be refused for.
 REFUSALS = re.compile(
-    r"infinite variance|no zero row|1e-?150|less different size|finite risk of theta|finite square|overflow"
+    r"infinite variance|no zero row|1e-?150|less different size|finite risk of theta|finite "
+    r"square|overflow"
     r"|positive semidefinite|must be finite, got inf|in double precision|at z = -?(nan|inf)"
     r"|one row for each feature"
 )
@@ -115,7 +116,7 @@ def sound_variable(variable: xr.DataArray, infinite: bool, name: str) -> None:
     ):
         return  # a density of survivors is NaN where none of the features survives
     if name.startswith("threshold") or {"risk", "size", "ratio", "ridge"} & {name}:
-        return  # documented: no threshold of the rule random; no large model at a point of a phase diagram
+        return  # documented: no threshold of random; no large model at a point of a diagram
     values = variable
     if {"size", "nonzeros"} <= set(variable.dims):
         fits = variable.nonzeros <= variable["size"]

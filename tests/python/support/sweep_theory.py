@@ -1,6 +1,6 @@
 """Random problems with extreme parameters: the core against the theory in 100 digits.
 
-python tests/python/support/sweep_theory.py [--problems 10000] [--seed 0]; the first 100 are part of the
+python tests/python/support/sweep_theory.py [--problems 10000] [--seed 0]; the first 100 are in the
 test-suite. Up to five groups, eigenvalues over 16 decades or none, weights from 2^-28 to 2^26, all
 rules, fixed and Gaussian coefficients, ridge in neither, one or both stages, n within 2^-40 of the
 size or of nonzeros.
