@@ -65,9 +65,8 @@ class Grid(Generic[Number]):
         kept = check.increasing_reals(nonzeros, "nonzeros", highest=total)
         return _grid(samples, trained, kept, check.is_sequence(n), **rest)
 
-    def core(self, ridge: float | None = None) -> Any:
+    def core(self, ridge: float | None = None, kind: type[Any] = _core.Grid) -> Any:
         """The grid of the core, at the first ridge or another one."""
-        kind = _core.Grid if isinstance(self.sizes[0], int) else _core.RealGrid
         return kind(
             sizes=self.sizes,
             nonzeros=self.nonzeros,
