@@ -67,9 +67,8 @@ class Setting:
         self.cv = KFold(5)
         rows = n - n // 5
         sizes = np.unique(np.linspace(n // 6, p, count).astype(int))
-        self.sizes = [
-            int(k) for k in sizes if abs(k - rows + 1) > 1
-        ]  # not at the interpolation threshold
+        # not at the interpolation threshold
+        self.sizes = [int(k) for k in sizes if abs(k - rows + 1) > 1]
         self.nonzeros, self.n, self.p = nonzeros, n, p
         points = f"{len(self.sizes)} sizes x {len(nonzeros)} nonzeros x 2 rules"
         self.name = f"{points} x 5 folds, n = {n}, p = {p}"

@@ -47,7 +47,8 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees what the engine holds; blocks still under way are stopped where that is possible."""
+        """Frees what the engine holds; blocks still under way are stopped where that is possible.
+        """
         ...
 
 
@@ -257,9 +258,8 @@ def run_remote(token: str, payload: bytes | None, block: Block) -> Result | None
         if work is None:
             if payload is None:
                 return None
-            work = _works[token] = pickle.loads(
-                payload
-            )  # from the process that calls, as all it submits
+            # from the process that calls, as all it submits
+            work = _works[token] = pickle.loads(payload)
             while len(_works) > _KEPT:
                 _works.popitem(last=False)
     return work.run(block)

@@ -93,12 +93,13 @@ def test_sizes_as_a_range() -> None:
 
     assert sizes("{ start = 10, stop = 60, count = 6 }") == [10, 20, 30, 40, 50, 60]
     assert sizes('{ start = 1, stop = 100, count = 3, spacing = "log" }') == [1, 10, 100]
+    # rounded, once each
     assert sizes('{ start = 1, stop = 4, count = 9, spacing = "log" }') == [
         1,
         2,
         3,
         4,
-    ]  # rounded, once each
+    ]
 
 
 def test_the_examples_are_valid() -> None:

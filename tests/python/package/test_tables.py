@@ -173,11 +173,12 @@ def test_a_store_of_before_goes_on(tmp_path):
     more = op.simulate(problems.diagonal(), **grid, trials=9, store=path)
     assert_same(more, op.simulate(problems.diagonal(), **grid, trials=9))
     assert json.loads((path / "dense_risk" / ".zarray").read_text())["compressor"]["id"] == "zstd"
+    # a few bytes that claim a terabyte
     for chunk in (
         "dense_risk/0.0",
         "trial/0",
         "ledger/blocks/0.0.0.0",
-    ):  # a few bytes that claim a terabyte
+    ):
         (path / chunk).write_bytes(
             b"\x28\xb5\x2f\xfd\xe0" + (2**40).to_bytes(8, "little") + b"\x03\x00\x00"
         )

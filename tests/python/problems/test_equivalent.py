@@ -74,9 +74,8 @@ def test_few_test_rows_are_a_warning_with_numbers():
     with pytest.warns(UserWarning, match=re.escape(expected)) as caught:
         linear = problem.equivalent()
     assert caught[0].filename == __file__
-    np.testing.assert_array_equal(
-        problem.equivalent(shrinkage=0.0).beta, linear.beta
-    )  # and no warning
+    # and no warning
+    np.testing.assert_array_equal(problem.equivalent(shrinkage=0.0).beta, linear.beta)
     problem.equivalent(shrinkage=0.1)
     regression(features=24).equivalent()  # 5 p = 120
 
@@ -175,9 +174,8 @@ def test_any_size_of_the_inputs_predicts_alike(exponent, spread):
         for u in (np.ones(6), units)
     )
     for name in ("dense_risk", "pruned_risk", "retrained_risk"):
-        drawn = (
-            name != "dense_risk" and spread > 0
-        )  # another factor of the covariance, and so other draws
+        # another factor of the covariance, and so other draws
+        drawn = name != "dense_risk" and spread > 0
         np.testing.assert_allclose(
             other[name].values, one[name].values, rtol=0.2 if drawn else 1e-7
         )

@@ -138,10 +138,11 @@ def test_b4_said_labels_may_be_whole_floats_or_a_column(targets: np.ndarray) -> 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_b4_what_was_said_comes_back(task: str) -> None:
     problem = made(AGES, task=task)
+    # and warns no more
     for twin in (
         pickle.loads(pickle.dumps(problem)),
         problem_of(describe(problem)),
-    ):  # and warns no more
+    ):
         assert twin.task == task
         np.testing.assert_array_equal(twin.target_rows, problem.target_rows)
     table = op.simulate(problem, 30, [3], [2], trials=2)

@@ -144,9 +144,8 @@ def test_worker_memory_tells_the_memory_of_the_way_that_is_taken():
     assert held[0] == 8 * n * p
     assert drawn[0] == 0
     assert sum(drawn) < sum(held)
-    dense = op.LinearGaussianProblem(
-        np.ones(30), np.eye(30), 0.3
-    )  # its columns cannot be drawn one by one
+    # its columns cannot be drawn one by one
+    dense = op.LinearGaussianProblem(np.ones(30), np.eye(30), 0.3)
     assert memory(dense, 20, [30], [5]) == memory(dense, 20, [30], [5], design_limit=0)
     with pytest.raises(ValueError, match="design_limit must be at least 0, got -1"):
         memory(*grid, design_limit=-1)

@@ -130,9 +130,8 @@ def test_b3_scorers_that_fail(kind, error_score):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         kind[0]([4, 12], [2], cv=3, scoring=fails, error_score=error_score).fit(X, kind[2])
-    found = [
-        str(w.message) for w in caught if "Scoring failed" in str(w.message)
-    ]  # once, not for each model
+    # once, not for each model
+    found = [str(w.message) for w in caught if "Scoring failed" in str(w.message)]
     reason = "the first failure: RuntimeError: no score"
     assert found == [f"Scoring failed for 12 models, whose scores are {error_score}; {reason}"]
     with pytest.raises(RuntimeError, match="no score"):

@@ -198,10 +198,11 @@ class Exact:
             al, be = 1 - rho, rho - c * d  # of u and of v
             square = g * g * (al * al * m.uu + 2 * al * be * m.uv + be * be * m.vv)
             error += w * (square - 2 * g * (al * m.uu + be * m.uv) + m.whole)
+        # survival is independent of v: E h^2 = share was counted in vv
         if rule in (
             "oracle",
             "random",
-        ):  # survival is independent of v: E h^2 = share was counted in vv
+        ):
             error = noise + sum(
                 w * ((1 - g) ** 2 * m.uu + m.whole - m.uu) for w, a, d, g, m in terms
             )

@@ -94,9 +94,8 @@ def sound(result: Any, infinite: bool, name: str = "result") -> None:
     if isinstance(result, xr.Dataset):
         for key, variable in result.data_vars.items():
             sound_variable(variable, infinite, str(key))
-            if str(key).endswith(
-                ("risk", "stderr")
-            ):  # below zero only an estimate by few draws may be
+            # below zero only an estimate by few draws may be
+            if str(key).endswith(("risk", "stderr")):
                 assert not ((variable < 0) & (result.get(f"{key}_stderr", 0) == 0)).any(), (
                     f"{key} is negative"
                 )
@@ -166,9 +165,8 @@ def run(name: str, call: Call) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", message=r"equivalent\(\) takes", category=UserWarning)
-            warnings.filterwarnings(
-                "ignore", message="targets are", category=UserWarning
-            )  # a guess
+            # a guess
+            warnings.filterwarnings("ignore", message="targets are", category=UserWarning)
             judge(name, call)
     finally:
         faulthandler.cancel_dump_traceback_later()

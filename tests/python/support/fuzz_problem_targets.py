@@ -107,10 +107,11 @@ def _data(draw: st.DrawFn) -> dict[str, Any]:
 @target
 def data_problem(draw: st.DrawFn) -> Call:
     arguments = _data(draw)
+    # of integers they would be labels, which must be known
     for name in (
         "targets",
         "test_targets",
-    ):  # of integers they would be labels, which must be known
+    ):
         if (
             np.asarray(arguments[name]).dtype.kind in "iub"
             and arguments["targets"] is not arguments[name]
@@ -247,9 +248,8 @@ def simulate(draw: st.DrawFn) -> Call:
     arguments["memory_limit"] = draw(st.sampled_from([None, None, 2**40]))
     if draw(st.integers(0, 19)):
         return Call(op.simulate, arguments, tabled, subject=arguments["problem"])
-    arguments["store"] = draw(
-        st.sampled_from([0, 1.5, b"x", [], ("a",), object(), np.zeros(2)])
-    )  # no path
+    # no path
+    arguments["store"] = draw(st.sampled_from([0, 1.5, b"x", [], ("a",), object(), np.zeros(2)]))
     return Call(op.simulate, arguments, nothing, honest=False, subject=arguments["problem"])
 
 

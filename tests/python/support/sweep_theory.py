@@ -51,9 +51,8 @@ def draw(number, seed=0):
     noise_std = rng.choice([0.0, 1.0, decades(-12, 1), decades(-3, 1)])
     total = weights.sum()
     size = total if rng.random() < 0.6 else float(np.cumsum(weights)[rng.integers(blocks)])
-    near = np.ldexp(
-        rng.choice([-1.0, 1.0]), -rng.integers(3, 40)
-    )  # relative distance of what almost meets
+    # relative distance of what almost meets
+    near = np.ldexp(rng.choice([-1.0, 1.0]), -rng.integers(3, 40))
     alive = float(
         weights[: np.searchsorted(np.cumsum(weights), size) + 1][
             eigenvalues[: np.searchsorted(np.cumsum(weights), size) + 1] > 0
