@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _validation as check
-from .._table import Grid
+from .._table import ARGUMENTS, Grid
 from ..plot.curves import Curve, Selection, collect
 from ..problems.data_problem import DataProblem
 from ..simulation.blocks import Work
@@ -88,18 +88,7 @@ def run(
     """
     problem, table = build_problem(experiment), experiment.config.run
     _check_quantity(experiment, problem)
-    shared = (
-        "n",
-        "sizes",
-        "nonzeros",
-        "rules",
-        "retrain",
-        "ridge",
-        "retrain_ridge",
-        "compensate",
-        "seed",
-    )
-    grid: dict[str, Any] = {name: getattr(table, name) for name in shared}
+    grid: dict[str, Any] = {name: getattr(table, name) for name in (*ARGUMENTS, "seed")}
     grid["workers"] = workers or table.workers
     notes: list[str] = []
     predicted = simulated = planned = None
@@ -144,9 +133,8 @@ def _predict(problem: Problem, arguments: dict[str, Any], notes: list[str]) -> x
 def memory(experiment: Experiment, workers: int | None = None) -> list[str]:
     """The memory that the simulation of a config takes, in words."""
     problem, table = build_problem(experiment), experiment.config.run
-    names = ("sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "compensate")
     with naming(experiment, "run"):
-        grid = Grid.of(problem.p, table.n, **{name: getattr(table, name) for name in names})
+        grid = Grid.of(problem.p, **{name: getattr(table, name) for name in ARGUMENTS})
         problem.check_run(grid.n, grid.rules, grid.compensate)
     work = Work(problem, grid, table.curvature == "sample", table.seed)
     threads = min(check.workers(workers or table.workers), table.trials)
