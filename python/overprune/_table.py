@@ -6,7 +6,7 @@ Which variables a table has, and over which dimensions, is listed in the core (r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -152,6 +152,10 @@ class Grid(Generic[Number]):
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
         }
+
+
+ARGUMENTS = tuple(f.name for f in fields(Grid) if not f.name.endswith("_is_sequence"))
+"""Names of the arguments of a run, in the order in which functions take them: n, sizes, ..."""
 
 
 def _grid(

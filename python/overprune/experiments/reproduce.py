@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _validation as check
 from .._provenance import describe, facts_of, problem_of
+from .._table import ARGUMENTS
 from ..problems.problem import Problem
 from ..simulation.blocks import engine
 from ..simulation.store_files import name_of
@@ -112,8 +113,8 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
     return lines, is_same
 
 
-_GRID = ("n", "sizes", "nonzeros")
-_GRID_OPTIONS = ("rules", "retrain", "ridge", "retrain_ridge", "compensate", "seed")
+_GRID = ARGUMENTS[:3]
+_GRID_OPTIONS = (*ARGUMENTS[3:], "seed")
 _ROUNDS = ("n", "size", "schedule")
 _ROUNDS_OPTIONS = ("rules", "ridge", "retrain_ridge", "seed")
 _TRIALS = ("trials", "first_trial", "curvature")

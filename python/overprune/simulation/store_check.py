@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .._provenance import check_problem, facts_of
+from .._table import ARGUMENTS
 from .._validation import paths as _paths
 from .blocks import MOST_BYTES, Work
 from .store_files import (
@@ -39,14 +40,7 @@ IDENTITY = (
     "overprune_version",
     "kernel_level",
     "problem_hash",
-    "n",
-    "sizes",
-    "nonzeros",
-    "rules",
-    "retrain",
-    "ridge",
-    "retrain_ridge",
-    "compensate",
+    *ARGUMENTS,
     "curvature",
     "seed",
     "first_trial",
