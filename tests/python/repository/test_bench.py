@@ -74,9 +74,8 @@ b.compared(setting, ours, b.PlainPruned(), every)(0)
     assert "AssertionError" in run("-c", script, code=1).stderr
 
 
-@pytest.mark.parametrize("flags", [(), ("--reuse",)])
-def test_the_model_of_cost_runs(flags):
-    done = run("bench_cost.py", "--quick", "--runs", 1, "--peak", 50, *flags)
+def test_the_model_of_cost_runs():
+    done = run("bench_cost.py", "--quick", "--runs", 1, "--peak", 50, "--reuse")
     assert "Predicted for n = 20,000, p = 100,000" in done.stdout
 
 
