@@ -72,10 +72,8 @@ def check_form(root: Path) -> Iterator[str]:
             found.append((tuple(map(int, match.groups()[:3])), match[4]))
     for (later, day), (earlier, before) in pairwise(found):
         if later <= earlier or day < before:
-            yield (
-                f"{_dotted(later)} ({day}) must be newer than "
-                f"{_dotted(earlier)} ({before}) below it"
-            )
+            one, other = f"{_dotted(later)} ({day})", f"{_dotted(earlier)} ({before})"
+            yield f"{one} must be newer than {other} below it"
     yield from _check_headings(lines)
     version = _project(root)["version"]
     current = tuple(map(int, re.findall(r"\d+", version)[:3]))

@@ -65,9 +65,8 @@ def store(trials: int, runs: int) -> None:
     for run in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.zarr"
-            order = (
-                (None, path) if run % 2 == 0 else (path, None)
-            )  # who is first has the cooler machine
+            # who is first has the cooler machine
+            order = (None, path) if run % 2 == 0 else (path, None)
             found = [timed(partial(demo, trials, store=place)) for place in order]
             if run % 2 == 1:
                 found.reverse()
@@ -79,7 +78,8 @@ def store(trials: int, runs: int) -> None:
             flush=True,
         )
     print(
-        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a trial"
+        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a "
+        f"trial"
     )
 
 

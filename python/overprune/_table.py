@@ -6,7 +6,7 @@ Which variables a table has, and over which dimensions, is listed in the core (r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -65,9 +65,8 @@ class Grid(Generic[Number]):
         kept = check.increasing_reals(nonzeros, "nonzeros", highest=total)
         return _grid(samples, trained, kept, check.is_sequence(n), **rest)
 
-    def core(self, ridge: float | None = None) -> Any:
+    def core(self, ridge: float | None = None, kind: type[Any] = _core.Grid) -> Any:
         """The grid of the core, at the first ridge or another one."""
-        kind = _core.Grid if isinstance(self.sizes[0], int) else _core.RealGrid
         return kind(
             sizes=self.sizes,
             nonzeros=self.nonzeros,
@@ -153,6 +152,10 @@ class Grid(Generic[Number]):
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
         }
+
+
+ARGUMENTS = tuple(f.name for f in fields(Grid) if not f.name.endswith("_is_sequence"))
+"""Names of the arguments of a run, in the order in which functions take them: n, sizes, ..."""
 
 
 def _grid(

@@ -16,6 +16,12 @@ from cli_tools import CONFIG
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
+# Each takes half a minute or more.
+LONGEST = {
+    "test_docs", "test_cpp", "test_consume", "test_explore_browser", "test_store", "test_faults",
+    "test_executors", "test_bench", "test_static", "test_figures",
+}  # fmt: skip
+
 # A shell that runs the tests in the background has them ignore SIGINT, which several of them send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,9 +42,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no process is left alone with one at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """The longest files come first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ struct PhaseOptions {
 struct PhaseResult {
   std::vector<double> direct;  ///< (P) of training the first s features
   std::vector<double> oracle;  ///< (P) of training the s features of largest lam beta^2 among all
-  std::vector<double>
-      risk;  ///< (P, R, G) least over the sizes; G: pruned, retrained if asked for; NaN if none
+  /// (P, R, G) least over the sizes; G: pruned, retrained if asked for; NaN if none
+  std::vector<double> risk;
   std::vector<double> size;  ///< (P, R, G) the smallest size that has it; NaN if none
 };
 

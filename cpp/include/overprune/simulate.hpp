@@ -27,8 +27,8 @@ struct Trials {
   Index count = 0;         ///< how many; at least 1
   std::uint64_t seed = 0;  ///< with the number of a trial the key of its draws
   Index workers = 1;       ///< threads; the result does not depend on it
-  bool sample_curvature =
-      false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
+  /// `hessian` uses (X'X)_ii / n even where the population is known
+  bool sample_curvature = false;
   /// Bytes of X (n, p) above which its columns are drawn anew, block by block, at every pass of the
   /// solvers instead of being held, where the problem streams() (independent Gaussian features); at
   /// least 0. The result does not depend on it.
@@ -71,8 +71,8 @@ RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trial
 struct WorkerMemory {
   Index design = 0;   ///< X (n, p), or 0 where its columns are drawn anew
   Index sampler = 0;  ///< what else draws the data and judges the models
-  Index engine =
-      0;  ///< what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
+  /// what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
+  Index engine = 0;
   /// All of it, in bytes.
   Index total() const { return design + sampler + engine; }
 };

@@ -34,8 +34,8 @@ double fixed_point(ConstVector eigenvalues, Index n, double ridge);
 /// Law of the coefficients: independent Gaussians, coordinate by coordinate.
 struct CoefficientLaw {
   std::vector<double> mean;  ///< (p)
-  std::vector<double>
-      variance;  ///< (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
+  /// (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
+  std::vector<double> variance;
 };
 
 /// Law of the trained coefficients,
@@ -90,10 +90,10 @@ RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& gri
 struct GroupedSurvival {
   std::vector<double> probability;  ///< (p) of each feature, or (blocks) of the features of each
                                     ///< block of a Spectrum
-  double threshold =
-      0.0;  ///< on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
-  double overlap =
-      0.0;  ///< E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+  /// on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
+  double threshold = 0.0;
+  /// E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+  double overlap = 0.0;
 };
 
 /// Probability that each of the first k features survives pruning to s; the others have 0. The

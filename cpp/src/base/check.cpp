@@ -123,8 +123,8 @@ void symmetric(const char* name, ConstMatrix values) {
     largest = std::max(largest, std::abs(values(i, i)));
     size[i] = std::sqrt(std::abs(values(i, i)));
   }
-  const double rounding =
-      4.0 * std::numeric_limits<double>::epsilon() * largest;  // of whoever computed it
+  // of whoever computed it
+  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * largest;
   constexpr Index square = 32;  // a tile and its mirror image stay in cache
   Pace pace;
   for (Index last = 0; last < values.cols; last += square)

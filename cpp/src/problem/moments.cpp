@@ -26,8 +26,8 @@ constexpr Index kLegendreNodes = 20;  // nodes a panel for the bivariate normal 
 double bivariate_cdf(double h, double k, Correlation rho) {
   static const QuadratureRule rule = gauss_legendre(kLegendreNodes);
   const double side = std::copysign(1.0, rho.cosine);
-  const double nearest =
-      std::atan2(rho.sine, std::abs(rho.cosine));  // x = pi / 2 - |t| runs down to this
+  // x = pi / 2 - |t| runs down to this
+  const double nearest = std::atan2(rho.sine, std::abs(rho.cosine));
   double sum = 0.0;
   for (double far = 0.5 * pi; far > nearest && far > 1e-17;) {
     const double near = far < 3.0 * nearest ? nearest : 0.5 * far, middle = 0.5 * (near + far);

@@ -11,8 +11,8 @@
 namespace overprune {
 namespace {
 
-constexpr Index kDepth =
-    256;  // a product's share of the nearest cache, in columns of the left factor
+// a product's share of the nearest cache, in columns of the left factor
+constexpr Index kDepth = 256;
 constexpr Index kShare = 96 * 1024;  // numbers of the right factor that are packed at once
 
 /// Numbers of the reflectors of so many columns.

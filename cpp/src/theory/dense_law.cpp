@@ -105,8 +105,8 @@ DenseLaw dense_law(const Atoms& atoms, double n, double ridge) {
       law.d[i] = law.tau / sum;
       const double bias = law.d[i] * atoms.signal[i];
       error += atoms.count[i] * bias * bias;
-      share +=
-          atoms.count[i] * law.a[i] * law.d[i];  // 1 - sum a^2 / n = (1 - sum a / n) + sum a d / n
+      // 1 - sum a^2 / n = (1 - sum a / n) + sum a d / n
+      share += atoms.count[i] * law.a[i] * law.d[i];
     }
   }
   law.risk =

@@ -20,11 +20,11 @@ struct Kept {
   std::vector<double> rest;     ///< E[h^2; dropped]
   double total = 0.0;  ///< expected number of survivors among the coordinates of positive variance
   double total_low = 0.0;  ///< its rounding, to be added
-  bool selected =
-      false;  ///< whether survival depends on v; else drift = excess = 0, rest = dropped
-  bool in_line =
-      false;            ///< whether the rule oracle keeps only the first of those at its threshold,
-  double places = 0.0;  ///< and how many
+  /// whether survival depends on v; else drift = excess = 0, rest = dropped
+  bool selected = false;
+  /// whether the rule oracle keeps only the first of those at its threshold,
+  bool in_line = false;
+  double places = 0.0;     ///< and how many
   double threshold = 0.0;  ///< on |theta| or |theta| sqrt(lam); of the oracle on |beta| sqrt(lam)
 
   /// Shares of the signal, E[u^2; kept] / E[u^2] and E[u^2; dropped] / E[u^2]; where no coefficient
@@ -87,8 +87,8 @@ class Selection {
   Range range_;
   std::vector<double> u_, r_;  // (atoms) atom i survives where |u_i + h| > t r_i; u = 0 for
                                // Gaussian ones, whose own spread is in r
-  std::vector<double>
-      spread_;  // (atoms) standard deviation of u where Gaussian, else 0; empty without them
+  // (atoms) standard deviation of u where Gaussian, else 0; empty without them
+  std::vector<double> spread_;
 };
 
 }  // namespace overprune::theory

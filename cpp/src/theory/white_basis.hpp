@@ -105,8 +105,8 @@ class WhiteBasis {
   std::vector<double> values_, root_variances_;
   Indices where_;  // (r) the feature of each eigenvalue where features are independent
   FeatureMatrix root_;
-  OwnedMatrix
-      dual_;  // (k, r) Sigma^+ F where that is not F over the eigenvalues to the last digits
+  // (k, r) Sigma^+ F where that is not F over the eigenvalues to the last digits
+  OwnedMatrix dual_;
   OwnedMatrix rotation_;  // (r, r) from the Cholesky factor to F, where they are different bases of
                           // one problem
   OwnedMatrix signal_, cross_, energy_, noise_;

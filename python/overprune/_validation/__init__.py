@@ -281,7 +281,8 @@ def positive(value: Any, name: str, *, highest: float = math.inf) -> float:
 
 
 def increasing_reals(values: Any, name: str, *, highest: float = math.inf) -> list[float]:
-    """Numbers in (0, highest], strictly increasing, at least one; a lone number is a list of one."""
+    """Numbers in (0, highest], strictly increasing, at least one; a lone number is a list of one.
+    """
     if not is_sequence(values):
         values = [values]
     result = [positive(v, f"{name}[{i}]", highest=highest) for i, v in enumerate(values)]
@@ -341,9 +342,8 @@ def indices(values: Any, name: str, *, size: int) -> IntArray:
         )
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be an array of integers, got dtype {array.dtype}")
-    if (
-        array.min() < 0 or array.max() >= size
-    ):  # before the cast, which would wrap large unsigned ones
+    # before the cast, which would wrap large unsigned ones
+    if array.min() < 0 or array.max() >= size:
         bad = int(array.min() if array.min() < 0 else array.max())
         raise ValueError(f"{name} must lie between 0 and {size - 1}, got {bad}")
     result = array.astype(np.int64)

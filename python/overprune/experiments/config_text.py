@@ -27,10 +27,11 @@ _TOKEN = re.compile(
     re.DOTALL | re.MULTILINE | re.ASCII,
 )
 _OTHER_ENCODINGS = {
+    # before UTF-16, whose mark theirs begins with
     "UTF-32": (
         codecs.BOM_UTF32_LE,
         codecs.BOM_UTF32_BE,
-    ),  # before UTF-16, whose mark theirs begins with
+    ),
     "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
 
@@ -124,9 +125,8 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
 def _shown(value: Any) -> str:
     try:
         return reprlib.repr(value)
-    except (
-        ValueError
-    ):  # an integer of more digits than Python writes, which TOML has in hexadecimal
+    # an integer of more digits than Python writes, which TOML has in hexadecimal
+    except ValueError:
         return "an integer of more digits than can be shown"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _validation as check
 from .._provenance import describe, facts_of, problem_of
+from .._table import ARGUMENTS
 from ..problems.problem import Problem
 from ..simulation.blocks import engine
 from ..simulation.store_files import name_of
@@ -56,19 +57,20 @@ def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
     """
     import xarray as xr
 
-    from ..simulation import schedule as _schedule
-    from ..simulation import simulate as _simulate
-    from ..theory import predict as _predict
+    from ..simulation.schedule import simulate_schedule
+    from ..simulation.simulate import simulate
+    from ..theory.predict import predict
+    from ..theory.schedule import predict_schedule
 
     if not isinstance(table, xr.Dataset):
         raise TypeError(f"table must be an xarray.Dataset, got {type(table).__name__}")
     threads = check.workers(workers)
     attributes = {**table.attrs, **_sequences(table)}
     runs: dict[str, tuple[Callable[..., xr.Dataset], tuple[str, ...], tuple[str, ...]]] = {
-        "simulate": (_simulate.simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
-        "predict": (_predict.predict, _GRID, (*_GRID_OPTIONS, *_DRAWS)),
-        "simulate_schedule": (_schedule.simulate_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_TRIALS)),
-        "predict_schedule": (_schedule.predict_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_DRAWS)),
+        "simulate": (simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
+        "predict": (predict, _GRID, (*_GRID_OPTIONS, *_DRAWS)),
+        "simulate_schedule": (simulate_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_TRIALS)),
+        "predict_schedule": (predict_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_DRAWS)),
     }
     kind = attributes.get("kind")
     if not isinstance(kind, str) or kind not in runs:
@@ -111,8 +113,8 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
     return lines, is_same
 
 
-_GRID = ("n", "sizes", "nonzeros")
-_GRID_OPTIONS = ("rules", "retrain", "ridge", "retrain_ridge", "compensate", "seed")
+_GRID = ARGUMENTS[:3]
+_GRID_OPTIONS = (*ARGUMENTS[3:], "seed")
 _ROUNDS = ("n", "size", "schedule")
 _ROUNDS_OPTIONS = ("rules", "ridge", "retrain_ridge", "seed")
 _TRIALS = ("trials", "first_trial", "curvature")

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._table import ARGUMENTS
 from ..problems.data_problem import DataProblem
 from ..simulation import simulate as _simulate
 from ..simulation.memory import describe
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
 _DEMO = Path(__file__).with_name("demo.toml")
 # Fields of a config's [run] that are arguments of `predict` and `simulate`.
-_SHARED = (
-    *("n", "sizes", "nonzeros", "rules", "retrain", "ridge", "retrain_ridge", "compensate"),
-    *("seed", "workers"),
-)
+_SHARED = (*ARGUMENTS, "seed", "workers")
 _OF_TRIALS = ("trials", "curvature", "memory_limit")
 _OF_DRAWS = ("draws", "rtol")
 

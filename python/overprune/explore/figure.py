@@ -231,10 +231,11 @@ def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> s
 
 def _line_data(curve: Curve) -> dict[str, Any]:
     k, risk = curve.broken()
+    # 0 has no place on a logarithmic axis
     return {
         "k": k,
         "risk": np.where(risk > 0, risk, np.nan),
-    }  # 0 has no place on a logarithmic axis
+    }
 
 
 def _point_data(curve: Curve | None, high: float, key: Key) -> dict[str, Any]:

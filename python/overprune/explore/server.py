@@ -32,9 +32,8 @@ DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
 _PATIENCE = 5.0  # seconds until a page is sent without its picture, which then comes later
 _LARGEST_MESSAGE = 2**20  # bytes of a websocket's: a config is the longest
-_LARGEST_BODY = (
-    2**16
-)  # bytes that come with a request, which is kept until it is refused: pages send none
+# bytes that come with a request, which is kept until it is refused: pages send none
+_LARGEST_BODY = 2**16
 
 
 def serve(

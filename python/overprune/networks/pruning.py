@@ -190,9 +190,8 @@ def _slopes(
         if together is not None:
             try:
                 return together(weights, x.clone(), c)
-            except (
-                Exception
-            ):  # branches on values, counters, operations that torch.func does not know
+            # branches on values, counters, operations that torch.func does not know
+            except Exception:
                 together = None
         rows = [alone(row, c) for row in x]
         return {name: torch.stack([row[name] for row in rows]) for name in weights}

@@ -181,9 +181,8 @@ def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
     apart = clone(network)
     with torch.no_grad():
         for parameter in apart.parameters():
-            if not bool(
-                parameter.any()
-            ):  # a readout that begins at zero hides what comes before it
+            # a readout that begins at zero hides what comes before it
+            if not bool(parameter.any()):
                 parameter.copy_(torch.linspace(-1, 1, parameter.numel()).view_as(parameter))
     with _blamed(network, "treat rows one by one under rule hessian", width):
         together = _calls(apart, inputs)

@@ -298,10 +298,11 @@ def _epoch(
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)
     for first in batches(count, settings, model):
         part = slice(first, first + settings.batch)
+        # inputs are a copy of this epoch
         x, y = (
             numbers(inputs[part], model, copy=False),
             targets[part],
-        )  # inputs are a copy of this epoch
+        )
         if fit.augment == "crop_flip":
             x = crop_flip(x, fit.generator)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):

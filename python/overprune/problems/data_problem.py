@@ -174,9 +174,8 @@ class DataProblem(Problem):
 
         def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
             models, outer = self._models(theta)
-            with np.errstate(
-                over="ignore", invalid="ignore"
-            ):  # the risk of huge coefficients is infinite
+            # the risk of huge coefficients is infinite
+            with np.errstate(over="ignore", invalid="ignore"):
                 outputs = product(features, models).reshape(len(features), *outer, self.targets)
                 outputs = np.moveaxis(outputs, 0, -2)  # (..., N_test, m)
                 risk = ((outputs - targets) ** 2).sum(axis=-1).mean(axis=-1)

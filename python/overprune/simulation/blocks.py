@@ -54,29 +54,22 @@ def consecutive(blocks: Iterable[Block], most: int) -> Iterator[list[Block]]:
         yield part
 
 
-def assembled(parts: Iterable[tuple[Block, Result]], block: Block) -> Result | None:
-    """The result of a block by parts of its cell; None where they have not got all of its trials."""
-    begin, end = block.first, block.first + block.trials
-    own = [
-        (part.first, part.trials, result)
-        for part, result in parts
-        if part[:2] == block[:2] and part.first < end and begin < part.first + part.trials
-    ]
-    own.sort(key=lambda part: part[0])
-    cuts = [slice(max(begin - first, 0), min(end - first, trials)) for first, trials, _ in own]
-    if sum(cut.stop - cut.start for cut in cuts) < block.trials:
+def part_of(results: Iterable[tuple[Block, Result]], block: Block) -> Result | None:
+    """The result of a block from those of other blocks, which follow one another in its cell; None
+    where they have not got all of its trials."""
+    own = sorted((part for part in results if part[0][:2] == block[:2]), key=lambda part: part[0])
+    trials = sum(done.trials for done, _ in own)
+    begin = block.first - own[0][0].first if own else 0
+    if begin + block.trials > trials:
         return None
+    cut = slice(begin, begin + block.trials)
+    found = [result for _, result in own]
     values = {
-        name: np.concatenate(
-            [part.values[name][..., cut] for cut, (*_, part) in zip(cuts, own, strict=True)], -1
-        )
-        for name in own[0][2].values
+        name: np.concatenate([result.values[name] for result in found], axis=-1)[..., cut]
+        for name in found[0].values
     }
-    seconds = sum(
-        part.seconds * (cut.stop - cut.start) / trials
-        for cut, (_, trials, part) in zip(cuts, own, strict=True)
-    )
-    return Result(values, seconds, engine())
+    seconds = sum(result.seconds for result in found) * block.trials / trials
+    return Result(values, seconds, found[0].engine)
 
 
 def engine() -> tuple[str, str]:

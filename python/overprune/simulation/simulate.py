@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from .._table import Grid
 from .._validation import FloatArray
 from ..problems.problem import Problem, as_problem
 from . import memory as _memory
-from .blocks import MOST_BYTES, Block, Result, Work, assembled, consecutive, engine
-from .engine import Engine, make_engine, run_blocks
+from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine, part_of
+from .engine import Engine, Measured, make_engine, measure, run_blocks
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -250,7 +250,8 @@ class Simulation:
         """Blocks on somebody's executor, results in memory."""
         self._check_remote()
         with closing(make_engine(self.work, executor, self.threads)) as runner:
-            measured, seconds, done = self._measure(runner)
+            done = self._nothing_done()
+            measured, seconds = self._measure(runner, done)
             blocks = self._blocks(done, self._block_length(runner.slots(), seconds))
             left = self.count * len(done) - sum(done.values())
             with self._progress(show, left) as bar, closing(run_blocks(blocks, runner)) as results:
@@ -275,7 +276,7 @@ class Simulation:
             measured: list[tuple[Block, Result]] = []
 
             def block_length() -> int:
-                found, seconds, _ = self._measure(runner)
+                found, seconds = self._measure(runner, self._nothing_done())
                 measured.extend(found)
                 return self._block_length(runner.slots(), seconds)
 
@@ -284,7 +285,7 @@ class Simulation:
             )
             pending = []
             for block in list(place.pending(self.count)):
-                known = assembled(measured, block)
+                known = part_of(measured, block)
                 if known is None:
                     pending.append(block)
                 else:
@@ -362,29 +363,13 @@ class Simulation:
             for begin in range(begun, self.count, length):
                 yield Block(*cell, self.first + begin, min(length, self.count - begin))
 
-    def _measure(
-        self, runner: Engine
-    ) -> tuple[list[tuple[Block, Result]], float, dict[tuple[int, int], int]]:
-        """Short blocks, one for each slot of the engine, the seconds that a trial of them took, and
-        how many trials of each cell are done.
+    def _measure(self, runner: Engine, done: dict[tuple[int, int], int]) -> Measured:
+        """The first short blocks behind those that are done."""
+        return measure(runner, self._blocks, done, self._most_trials(runner.slots()), _SECONDS / 20)
 
-        One trial each, then more, until one takes a twentieth of what a block is to take. The cells
-        with the most rows, whose trials take longest, come first.
-        """
-        done = dict.fromkeys(reversed(list(self.work.cells())), 0)
-        most, trials, seconds = self._most_trials(runner.slots()), 1, 0.0
-        found: list[tuple[Block, Result]] = []
-        while blocks := list(islice(self._blocks(done, trials), runner.slots())):
-            with closing(run_blocks(blocks, runner)) as results:
-                latest = list(results)
-            found += latest
-            for block in blocks:
-                done[block.n, block.ridge] += block.trials
-            seconds = max(result.seconds / block.trials for block, result in latest)
-            if trials == most or max(result.seconds for _, result in latest) > _SECONDS / 20:
-                break
-            trials = min(4 * trials, most)
-        return found, seconds, done
+    def _nothing_done(self) -> dict[tuple[int, int], int]:
+        """Trials done in each cell; the cells with the most rows, whose trials take longest, first."""
+        return dict.fromkeys(reversed(list(self.work.cells())), 0)
 
     def _block_length(self, slots: int, seconds: float) -> int:
         """Trials of a block, each of which takes so many seconds: about two seconds, longer for many

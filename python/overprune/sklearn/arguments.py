@@ -15,11 +15,12 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from .. import _validation as check
 from .._validation import FloatArray, IntArray
 
+# the oracle needs the truth, which an estimator never has
 RULES = (
     "magnitude",
     "hessian",
     "random",
-)  # the oracle needs the truth, which an estimator never has
+)
 
 
 def count_of(value: Any, name: str, total: int, whole: str, *, default: int) -> int:

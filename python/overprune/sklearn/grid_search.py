@@ -107,9 +107,8 @@ class PrunedSearch(PrunedLinearModel):
         check.flag(self.fit_intercept, "fit_intercept")
         retrain_ridge_of(self.retrain_ridge, 0.0)
         for name in (*_CHOSEN, "best_estimator_", *_FITTED):
-            self.__dict__.pop(
-                name, None
-            )  # of an earlier fit, where this one does not choose or refit
+            # of an earlier fit, where this one does not choose or refit
+            self.__dict__.pop(name, None)
         rows, labels, targets, weights = self._targets(X, y, sample_weight)
         several_labels = is_classifier(self) and is_multilabel(self._binarizer)
         metrics = Metrics.of(self, is_classifier(self), several_labels)

@@ -193,7 +193,7 @@ def grouped(problem: Problem | Spectrum) -> Any:
 
 
 def _exact(features: Any, grid: Grid[Any]) -> _Block:
-    return lambda n, ridge: _core.predict(features, n, grid.core(ridge))
+    return lambda n, ridge: _core.predict(features, n, grid.core(ridge, _core.RealGrid))
 
 
 def _drawn(problem: Any, grid: Grid[Any], options: _core.DrawOptions) -> _Block:

@@ -19,10 +19,11 @@ from .predict import grouped, linear_gaussian, number_of_draws, predict
 _STAGES = tuple(stage for stage in STAGES if stage != "compensated")
 
 _PER_DECADE = 3  # of the grid that finds the bracket
+# beyond it, of risks that are exact or have sampling errors
 _PER_DECADE_OUTSIDE = {
     True: 3,
     False: 1,
-}  # beyond it, of risks that are exact or have sampling errors
+}
 _MOST_OUTSIDE = (
     120  # ridges on either side of the grid, which are further apart where that is not enough
 )
@@ -225,7 +226,8 @@ Found = dict[float, tuple[float, float]]  # ridge -> risk, standard error
 
 
 class Interval(NamedTuple):
-    """Where ridges are tried: a grid from low to high, and from its ends on to least and largest."""
+    """Where ridges are tried: a grid from low to high, and from its ends on to least and largest.
+    """
 
     low: float
     high: float
@@ -366,9 +368,8 @@ def _basins(found: Found) -> list[tuple[float, float, float]]:
 def best_ridge(found: Found) -> float:
     """The ridge of least risk; of ridges that do equally well, the smallest."""
     least = min(risk for risk, _ in found.values())
-    return min(
-        r for r, (risk, _) in found.items() if risk <= least + abs(least) * _EQUAL
-    )  # draws: below 0
+    # draws: below 0
+    return min(r for r, (risk, _) in found.items() if risk <= least + abs(least) * _EQUAL)
 
 
 def _is_at_bound(found: Found, ridge: float) -> bool:

@@ -240,7 +240,8 @@ def test_a_sweep_repeats_or_says_in_one_sentence_which_layer_it_cannot_prune(wor
             warnings.filterwarnings("ignore", "There is a performance drop")
             return networks.width_sweep(
                 model, DATA, [1, 2], [1], rule=rule, keep="width_ratio", training=training,
-                repeats=1, device="cpu",
+                repeats=1,
+                device="cpu",
             )  # fmt: skip
 
     if network_of(words)[1]:

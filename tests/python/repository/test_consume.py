@@ -124,7 +124,8 @@ def test_pkg_config(plain, tmp_path):
 def test_examples_print_what_their_python_twins_print(wheel, tmp_path, flags):
     """Built in a clean folder, against the wheel."""
     shutil.copytree(ROOT / "examples" / "cpp", tmp_path / "source")
-    build(tmp_path / "source", tmp_path / "build", cmakedir(wheel.python), flags=flags)
+    cheap = "-DCMAKE_BUILD_TYPE=Debug"
+    build(tmp_path / "source", tmp_path / "build", cmakedir(wheel.python), cheap, flags=flags)
     for name in EXAMPLES:
         program = tmp_path / "build" / name
         if name == "pruned_regression" and not program.exists():

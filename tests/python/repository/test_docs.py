@@ -26,9 +26,8 @@ ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 DRAWN = "spiked"  # the figure of the gallery that the test of the build draws
 PAGES = [
-    *(
-        p for p in sorted(DOCS.glob("*.md")) if p.name != "scaling.md"
-    ),  # in test_readme.py, as scripts
+    # in test_readme.py, as scripts
+    *(p for p in sorted(DOCS.glob("*.md")) if p.name != "scaling.md"),
     *sorted((DOCS / "howto").glob("*.md")),
 ]
 NEEDS = {

@@ -213,7 +213,8 @@ def test_workers_with_other_kernels_are_refused(many_blocks):
         patch.setenv("OVERPRUNE_KERNEL", others[0])
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
             executor.submit(os.getpid).result()
-            message = rf"^executor must have workers with overprune .* kernels {info['kernel_level']}, got "
+            kernels = f"kernels {info['kernel_level']}, got "
+            message = rf"^executor must have workers with overprune .* {kernels}"
             with pytest.raises(RuntimeError, match=message):
                 run(executor=executor)
 

@@ -94,7 +94,8 @@ def test_a_trial_that_does_not_fit_is_refused_before_any_work(monkeypatch):
     problem = problems.correlated(p=60)
     _, worker = planned(problem).work.memory(0, 0)
     message = (
-        rf"^one trial at n = 50, p = 60 takes {_memory.megabytes(worker)} \(X alone has 0\.024 MB\) "
+        rf"^one trial at n = 50, p = 60 takes {_memory.megabytes(worker)} \(X alone has 0\.024 "
+        rf"MB\) "
         r"and the results .* more than the 0\.01 MB that memory_limit allows; take fewer sizes"
     )
     with pytest.raises(MemoryError, match=message):

@@ -82,7 +82,8 @@ def test_the_lock_does_not_empty_a_file(path, tmp_path):
 
 ADDRESSES = [
     "s3://bucket/run.zarr", "gs://bucket/run", "http://localhost/run.zarr", "file:///data/run.zarr",
-    "file:run.zarr", "FILE:/run.zarr", "memory://run", "zip::s3://bucket/run.zip", "simplecache::run",
+    "file:run.zarr", "FILE:/run.zarr", "memory://run", "zip::s3://bucket/run.zip",
+    "simplecache::run",
     "s3:/bucket/run.zarr", "az:\\a", " s3://bucket",
 ]  # fmt: skip
 

@@ -116,7 +116,8 @@ def _pip(folder: Path, *arguments: str | Path, python: Path | None = None) -> No
     prefixes = ";".join(eigen_prefixes())
     run(
         sys.executable, "-m", "pip", *(["--python", python] if python else []), *arguments,
-        "--no-build-isolation", "--no-deps", "--no-index", f"-Cbuild-dir={folder / 'build'}", *settings,
+        "--no-build-isolation", "--no-deps", "--no-index", f"-Cbuild-dir={folder / 'build'}",
+        *settings,
         env=clean_environment(CMAKE_PREFIX_PATH=prefixes), cwd=folder,
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 import overprune as op
@@ -80,6 +82,12 @@ def rules_of(problem):
     """The rules that a problem allows."""
     rules = ("magnitude", "hessian", "oracle", "random")
     return tuple(r for r in rules if r != "oracle" or not isinstance(problem, op.DataProblem))
+
+
+@functools.cache
+def mnist():
+    """Images and labels of `load_mnist`, which reads them for three seconds."""
+    return op.datasets.load_mnist()
 
 
 def no_small_pivot(n, kind):

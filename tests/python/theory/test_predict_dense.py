@@ -262,9 +262,8 @@ def test_draws_and_seeds():
     assert int(op.predict(problem, **grid, draws=64).draws.item()) == 64
     assert int(op.predict(problem, **grid, draws=7).draws.item()) == 8
     one = op.predict(problem, **grid, draws=1)
-    assert math.isinf(
-        float(one.retrained_risk_stderr.item())
-    )  # one pair says nothing about the spread
+    # one pair says nothing about the spread
+    assert math.isinf(float(one.retrained_risk_stderr.item()))
     here, again, other = (op.predict(problem, **grid, seed=seed) for seed in (1, 1, 2))
     assert_same(here, again)
     assert float(here.retrained_risk.item()) != float(other.retrained_risk.item())

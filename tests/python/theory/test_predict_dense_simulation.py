@@ -95,7 +95,8 @@ def main():
         )
     z = np.concatenate(every)
     print(
-        f"{z.size} figures of {len(every)} problems, {TRIALS} trials each: max |z| {np.abs(z).max():.2f}, "
+        f"{z.size} figures of {len(every)} problems, {TRIALS} trials each: max |z| "
+        f"{np.abs(z).max():.2f}, "
         f"mean z^2 {np.mean(z**2):.2f}, mean z {np.mean(z):.2f}"
     )
 

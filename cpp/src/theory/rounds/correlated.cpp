@@ -52,8 +52,8 @@ class CorrelatedSchedule final : public ScheduleMethod {
     double operations = 0.0, before = k;
     for (const Index count : schedule_.nonzeros) {
       const double s = static_cast<double>(count);
-      operations +=
-          2.0 * k * k * m + s * s * s / 3.0 + 20.0 * s * before;  // and gathers, far slower
+      // and gathers, far slower
+      operations += 2.0 * k * k * m + s * s * s / 3.0 + 20.0 * s * before;
       before = s;
     }
     const double rounds = static_cast<double>(schedule_.nonzeros.size());
