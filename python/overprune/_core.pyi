@@ -105,6 +105,7 @@ def prune_path(
     stream: int,
     /,
 ) -> dict[str, Any]: ...
+
 class RuleTraits:
     @property
     def name(self) -> str: ...
@@ -119,9 +120,7 @@ class RuleTraits:
 
 RULES: dict[str, RuleTraits]
 
-def importance(
-    theta: _Floats, curvature_power: int, curvature: _Floats | None, /
-) -> _Floats: ...
+def importance(theta: _Floats, curvature_power: int, curvature: _Floats | None, /) -> _Floats: ...
 def keep_largest(
     theta: _Floats,
     ranked: _Floats,
