@@ -271,7 +271,7 @@ def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
 
 
 def _line(error: Exception) -> str:
-    return check.printable(" ".join(str(error).split()))
+    return check.one_line(str(error))
 
 
 def _check_names(found: list[str], path: str) -> None:

@@ -46,6 +46,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def one_line(text: str) -> str:
+    """`text` as one printable line."""
+    return printable(" ".join(text.split()))
+
+
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     """`value` as an array of any dtype, from whatever holds numbers: the one conversion of the
     package.
@@ -80,7 +85,7 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
             raise ValueError(
                 f"{name} must be an array, got nested sequences of unequal lengths"
             ) from None
-        reason = printable(" ".join(str(error).split()))
+        reason = one_line(str(error))
         raise TypeError(
             f"{name} must be an array, got a {type(value).__name__} that no array can be made of: {reason}"
         ) from None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .. import _validation as check
 from ..plot.curves import Curve, Selection, collect
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class _Option:
         found = self.predicted or self.simulated
         return found[0] if found is not None else math.nan
 
+    @property
+    def is_honest(self) -> bool:
+        """Whether the rule scores by data alone, without the true coefficients."""
+        return self.rule is None or self.rule in check.RULES_OF_DATA
+
     def figures(self) -> str:
         """The risk in words: predicted, with the simulated one beside it."""
         simulated = "" if self.simulated is None else _pm(self.simulated)
@@ -58,7 +64,7 @@ class _Option:
             return f"train the {self.size} {'feature' if self.size == 1 else 'features'} directly"
         ends = {"retrained": "and retrain", "compensated": "and compensate"}
         end = ends.get(self.stage or "", "without retraining")
-        knows = " (which knows the truth)" if self.rule == "oracle" else ""
+        knows = "" if self.is_honest else " (which knows the truth)"
         return f"train k = {self.size} features, prune by {self.rule}{knows} {end}"
 
 
@@ -146,8 +152,8 @@ def answer(tables: dict[str, xr.Dataset], s: int) -> tuple[str, tuple[int, float
 
 
 def _honest(options: Sequence[_Option]) -> Sequence[_Option]:
-    """Those that do not know the truth, if there are any."""
-    return [o for o in options if o.rule != "oracle"] or options
+    """The options whose rule does not know the truth, if there are any."""
+    return [o for o in options if o.is_honest] or options
 
 
 def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
@@ -182,7 +188,7 @@ def _chosen_by_luck(best: _Option, ways: int) -> str:
 
 
 def _equal(one: _Option, other: _Option) -> str:
-    """Why a difference says nothing, in words; empty where it does say something.
+    """Why a difference means nothing, in words; empty where it means something.
 
     The measure is the standard error of the difference, or the last digit shown where that is
     larger.

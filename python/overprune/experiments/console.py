@@ -6,12 +6,12 @@ import sys
 
 import typer
 
-from .._validation import printable
+from .._validation import one_line, printable
 
 
 def say(message: str, program: str = "overprune") -> None:
     """Writes one line to stderr."""
-    typer.echo(f"{program}: {printable(' '.join(message.split()))}", err=True)
+    typer.echo(f"{program}: {one_line(message)}", err=True)
 
 
 def tell(text: str) -> None:

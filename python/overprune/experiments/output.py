@@ -1,4 +1,4 @@
-"""An output directory: all of a run's files or none, and nothing of anybody else's."""
+"""Output directories: a command writes all of its files or none, and keeps those of others."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _is_own(name: str) -> bool:
 
 
 class _Refused(FileExistsError):
-    """The directory holds something that must not be lost; the message is for the user."""
+    """The directory holds files that must not be lost; the message is for the user."""
 
 
 class _Target:
@@ -84,7 +84,7 @@ class _Target:
             raise OSError(f"output directory {self.shown} cannot be {action}: {reason}") from error
 
     def _earlier(self) -> bool:
-        """Whether there are earlier results; raises where there is anything else."""
+        """Whether there are earlier results; raises where there are other files."""
         if not self.target.exists():
             return False
         if not self.target.is_dir():
@@ -303,11 +303,11 @@ class RunDirectory(_Target):
             consolidate(root, os.path.dirname(self.store))
 
     def written(self) -> list[str]:
-        """Names of what is in the directory."""
+        """The names of the directory's files."""
         return sorted(entry.name for entry in self.target.iterdir())
 
     def _remove_earlier(self) -> None:
-        """The store last: without it the rest would not be known for ours."""
+        """Removes earlier results, the store last: it marks the directory as ours."""
         for entry in sorted(self.target.iterdir(), key=lambda e: e.name == "risk.zarr"):
             if entry.is_dir():
                 shutil.rmtree(entry)
@@ -337,7 +337,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """How the variables of a table are kept: as those of a store."""
+    """The encoding of a table's variables, which is that of a store's."""
     return {str(name): plain() for name in table.variables}
 
 

@@ -1,4 +1,4 @@
-"""Tables made again from nothing but their attributes, and compared."""
+"""Tables made again from their attributes alone, and compared."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _layout(variable: xr.Variable) -> str:
 
 
 def _made(attributes: dict[str, Any]) -> str:
-    """By what, when and where a table was made; and what makes it again, where that differs."""
+    """The version, time and kernels that made a table; and those of now, where they differ."""
     facts = facts_of(attributes)
     version, level = engine()
     text = f"made {facts['time']} by overprune {facts['overprune_version']}"

@@ -1,9 +1,8 @@
-"""The page of `overprune explore`: sliders for a problem, its curves at once from theory, points on
-demand.
+"""The page of `overprune explore`: sliders for a problem, its predicted curves, simulated points.
 
-`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `pictures`
-computes it in threads, `points` simulates it in another, `figure` and `widgets` are what is on the
-page, `page` joins them, and `server` serves it to those that `doors` lets in.
+`state` holds the sliders' values, `curves` and `pictures` predict them, `points` simulates them;
+`controls`, `figure`, `widgets` and `page` are the page, and `server` serves it to requests that
+`doors` lets in. The room needs Bokeh and may use every room but `cli`, `networks` and `sklearn`.
 """
 
 from __future__ import annotations

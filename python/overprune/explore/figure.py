@@ -25,13 +25,10 @@ from ..plot.panel import COLOURS, Limits
 from .curves import Picture
 from .state import RULES
 
-_DASHES: dict[str, list[int]] = {
-    "magnitude": [],
-    "hessian": [8, 4],
-    "oracle": [2, 3],
-    "random": [9, 3, 2, 3],
-}
-_MARKERS = {"magnitude": "circle", "hessian": "square", "oracle": "triangle", "random": "diamond"}
+_DASHES = dict(zip(RULES, itertools.cycle([[], [8, 4], [2, 3], [9, 3, 2, 3]]), strict=False))
+_MARKERS = dict(
+    zip(RULES, itertools.cycle(["circle", "square", "triangle", "diamond"]), strict=False)
+)
 _GREY = "#767676"
 _NULL, _NOISE = [10, 5], [1, 4]
 
@@ -231,11 +228,8 @@ def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> s
 
 def _line_data(curve: Curve) -> dict[str, Any]:
     k, risk = curve.broken()
-    # 0 has no place on a logarithmic axis
-    return {
-        "k": k,
-        "risk": np.where(risk > 0, risk, np.nan),
-    }
+    # 0 has no place on a logarithmic axis.
+    return {"k": k, "risk": np.where(risk > 0, risk, np.nan)}
 
 
 def _point_data(curve: Curve | None, high: float, key: Key) -> dict[str, Any]:

@@ -14,7 +14,7 @@ MOST = 16  # computed or waiting
 
 
 class BusyError(RuntimeError):
-    """More pictures are wanted than wait sensibly."""
+    """Too many pictures are waiting."""
 
 
 class Pictures:

@@ -32,7 +32,7 @@ DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
 _PATIENCE = 5.0  # seconds until a page is sent without its picture, which then comes later
 _LARGEST_MESSAGE = 2**20  # bytes of a websocket's: a config is the longest
-# bytes that come with a request, which is kept until it is refused: pages send none
+# Bytes of a request's body, which is kept until it is refused: pages send none.
 _LARGEST_BODY = 2**16
 
 
@@ -125,7 +125,7 @@ class Server(BaseServer):  # type: ignore[misc]  # Bokeh's types are not read
 
 @dataclass
 class _Visit:
-    """What a visitor is to see, and the picture to come, or why none comes."""
+    """A visitor's state, and its picture to come, or why none comes."""
 
     state: State
     notes: list[str]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .. import _validation as check
+from .._validation import RULES as RULES
 from ..experiments import config as _config
 from ..experiments.config import ConfigError, Experiment, Rule
 
-RULES: tuple[Rule, ...] = ("magnitude", "hessian", "oracle", "random")
 SPECTRA = {
     "isotropic": "isotropic",
     "spiked": "spiked",
@@ -21,6 +21,11 @@ SPECTRA = {
     "ar": "correlated",
 }
 SIGNALS = {"constant": "equal", "sparse": "sparse", "normal": "Gaussian"}
+if TYPE_CHECKING:
+    Spectrum = str
+    Signal = str
+else:  # literals, which messages list
+    Spectrum, Signal = Literal[tuple(SPECTRA)], Literal[tuple(SIGNALS)]
 LARGEST = 20_000
 LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
 _LONGEST = 100  # characters of a name or value in an address
@@ -52,12 +57,12 @@ class State(BaseModel):
 
     p: Count = 1500
     n: Count = 450
-    spectrum: Literal["isotropic", "spiked", "power_law", "ar"] = "spiked"
+    spectrum: Spectrum = "spiked"
     spikes: Count = 150
     value: float = Field(default=25.0, gt=0, le=1e6, description="a number above 0, at most 10**6")
     exponent: float = Field(default=1.0, ge=0, le=5, description="a number from 0 to 5")
     rho: float = Field(default=0.7, ge=-0.99, le=0.99, description="a number from -0.99 to 0.99")
-    signal: Literal["constant", "sparse", "normal"] = "constant"
+    signal: Signal = "constant"
     count: Count = 150
     scale: float | None = Field(
         default=None, ge=-1e6, le=1e6, description="a number from -10**6 to 10**6"

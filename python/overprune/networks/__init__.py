@@ -1,8 +1,8 @@
-"""The paper's question asked of networks: train narrow, or train wide and prune to the same
-nonzeros?
+"""Neural networks: train a narrow one, or train a wide one and prune it to the same nonzeros?
 
-`width_sweep` trains networks of every width, prunes them and trains them again; docs/networks.md
-tells how. Needs PyTorch: ``pip install 'overprune[networks]'``.
+`width_sweep` trains networks of every width, prunes them and trains them again (docs/networks.md);
+`predict_sweep` has the theory of those with a frozen first layer. The room needs PyTorch (``pip
+install 'overprune[networks]'``) and may use every room but `cli`, `explore` and `sklearn`.
 """
 
 try:

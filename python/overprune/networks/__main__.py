@@ -123,10 +123,8 @@ def _tell(table: xr.Dataset) -> None:
         k = int(found.width[int(rivals.difference.fillna(-1.0).values.argmax())])
         row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
         weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))
-        dense, retrained = (
-            float(means.dense_test_error.sel(width=s)),
-            float(pruned.retrained_test_error),
-        )
+        dense = float(means.dense_test_error.sel(width=s))
+        retrained = float(pruned.retrained_test_error)
         tell(
             f"{table.attrs['keep']}, s = {s}: dense {dense:.3f}; best at k = {k}, retrained "
             f"{retrained:.3f} with {weights:.2f} times the weights: {float(row.difference):+.4f} "

@@ -69,10 +69,8 @@ def single_index(
     >>> networks.single_index(50, 20, test_rows=500).inputs.shape
     (5000, 20)
     """
-    n, d = (
-        check.integer(train_rows, "train_rows", lowest=1),
-        check.integer(inputs, "inputs", lowest=1),
-    )
+    n = check.integer(train_rows, "train_rows", lowest=1)
+    d = check.integer(inputs, "inputs", lowest=1)
     count = check.integer(test_rows, "test_rows", lowest=1)
     check.choice(link, "link", tuple(_LINKS))
     noise = check.nonnegative(noise_std, "noise_std")

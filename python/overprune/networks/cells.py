@@ -202,9 +202,8 @@ class _Cell:
 
 def diverged(values: dict[str, Any], task: Task, width: int) -> list[str]:
     """The stages of a cell that are NaN though there is a network."""
-    found = (
-        ["dense"] if any(_is_nan(v) for k, v in values.items() if k.startswith("dense_")) else []
-    )
+    is_lost = any(_is_nan(v) for k, v in values.items() if k.startswith("dense_"))
+    found = ["dense"] if is_lost else []
     stages = ("pruned",) if task.retrain == "none" else ("pruned", "retrained")
     for i, (s, count) in enumerate(zip(task.nonzeros, task.counts[width], strict=True)):
         for stage in stages if count else ():

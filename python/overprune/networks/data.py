@@ -13,7 +13,6 @@ from .._provenance import array_hash
 from ..problems.targets import read_targets
 
 Array = npt.NDArray[Any]
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)

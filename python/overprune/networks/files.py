@@ -192,7 +192,7 @@ def read_regular(path: Path, largest: int, *, follow: bool = True) -> bytes:
 
 
 def _open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Opens without waiting for the other end of a pipe, and looks at what was opened."""
+    """Opens a file without waiting for the other end of a pipe, and refuses other kinds."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))

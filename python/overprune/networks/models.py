@@ -356,7 +356,7 @@ def check_materialized(model: nn.Module) -> None:
 
 
 def named(name: str, layer: nn.Module) -> str:
-    """A layer in messages."""
+    """The name of a layer in messages."""
     return (
         f"layer {name!r} ({type(layer).__name__})"
         if name

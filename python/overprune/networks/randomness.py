@@ -66,7 +66,7 @@ class GlobalGenerators:
             np.random.set_state(self._numpy)  # noqa: NPY002
 
     def moved(self) -> bool:
-        """Whether somebody has drawn since."""
+        """Whether a generator has been drawn from since."""
         return self._bits() != GlobalGenerators(self._device)._bits()
 
     def _bits(self) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import _validation as check
 from . import pruning
 from .copies import clone
 from .data import NetworkData
@@ -60,17 +61,17 @@ def rehearse(
         with Draws(place) as draws:
             _check_outputs(network, rows, data, width)
             one = rows[0][:1], rows[1][:1]
-            if rule == "hessian":
+            if pruning.uses_curvature(rule):
                 _check_outputs(
-                    network, one, data, width, "treat rows one by one under rule hessian"
+                    network, one, data, width, f"treat rows one by one under rule {rule}"
                 )
             elif _measures_one(data):
                 _check_outputs(network, one, data, width)
         _check_parameters(network, parameters)
         _check_copy(network, made, rows[0], width)
         _check_settings(network, rows[0], data, settings)
-        if rule == "hessian" and not (draws.seen or before.moved()):
-            _check_rows(network, rows[0], width)
+        if pruning.uses_curvature(rule) and not (draws.seen or before.moved()):
+            _check_rows(network, rows[0], width, rule)
         with draws:
             _steps(network, rows, data, width, settings, rule, scope)
         _check_parameters(network, parameters)
@@ -168,7 +169,7 @@ def _check_copy(network: nn.Module, made: nn.Module, inputs: torch.Tensor, width
 
 
 class _Call(NamedTuple):
-    """What a layer took and gave, each the first tensor of it."""
+    """The first tensors that a layer took and returned."""
 
     name: str
     layer: nn.Module
@@ -176,15 +177,14 @@ class _Call(NamedTuple):
     given: torch.Tensor | None
 
 
-def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
-    """Refuses networks, under rule hessian, whose outputs for a row depend on the other rows."""
+def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int, rule: str) -> None:
+    """Refuses networks whose outputs for a row depend on others, for a rule with curvatures."""
     apart = clone(network)
     with torch.no_grad():
         for parameter in apart.parameters():
-            # a readout that begins at zero hides what comes before it
-            if not bool(parameter.any()):
+            if not bool(parameter.any()):  # a readout that begins at zero hides what is before it
                 parameter.copy_(torch.linspace(-1, 1, parameter.numel()).view_as(parameter))
-    with _blamed(network, "treat rows one by one under rule hessian", width):
+    with _blamed(network, f"treat rows one by one under rule {rule}", width):
         together = _calls(apart, inputs)
         alone = [_calls(apart, inputs[i : i + 1]) for i in range(len(inputs))]
     for i, calls in enumerate(alone):
@@ -196,13 +196,13 @@ def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
         ]
         call = mixing[0] if mixing else together[-1]
         raise ValueError(
-            "model must treat rows one by one under rule hessian, but what "
+            f"model must treat rows one by one under rule {rule}, but what "
             f"{named(call.name, call.layer)} makes of a row depends on the others"
         )
 
 
 def _calls(network: nn.Module, inputs: torch.Tensor) -> list[_Call]:
-    """The calls of all layers in the order in which they end, the network itself last."""
+    """The calls of all layers in the order in which they end; the network's own is the last."""
     found: list[_Call] = []
 
     def first(values: Any) -> torch.Tensor | None:
@@ -295,7 +295,7 @@ def _blamed(network: nn.Module, what: str, width: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = " ".join(str(error).split()) or type(error).__name__
+        line = check.one_line(str(error)) or type(error).__name__
         at = _layer_at_work(network, error)
         where = "" if at is None else f", {at}"
         line = line if len(line) <= 200 else f"{line[:197]}..."

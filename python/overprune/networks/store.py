@@ -103,11 +103,8 @@ class CellStore:
             try:
                 found = _parse(text)
                 values: dict[str, Any] = found["values"]
-                reason = (
-                    "its checksum is wrong"
-                    if _checksum(values) != found["sha256"]
-                    else misfit(values)
-                )
+                is_whole = _checksum(values) == found["sha256"]
+                reason = misfit(values) if is_whole else "its checksum is wrong"
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = shown(error)
             if reason is None:

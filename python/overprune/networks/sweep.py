@@ -75,9 +75,9 @@ def width_sweep(
         Widths k, strictly increasing, at least 1.
     nonzeros : sequence of int
         Widths s, strictly increasing, at least 1, that say how many weights are kept.
-    rule : {"magnitude", "hessian", "random"}, default "magnitude"
-        Scores of the dense network's weights: ``|w|``, ``h w**2 / 2`` with h the diagonal of the
-        Gauss-Newton matrix on training rows, or uniform random numbers.
+    rule : str, default "magnitude"
+        A rule of `overprune.importance` that needs no truth; for "hessian" the score of a weight is
+        ``h w**2 / 2`` with h the diagonal of the Gauss-Newton matrix on training rows.
     scope : {"global", "layer"}, default "global"
         Whether scores compete over all layers, or every layer keeps the same part.
     keep : {"equal_nonzeros", "width_ratio"}, default "equal_nonzeros"
@@ -257,10 +257,10 @@ def _here(
 def _elsewhere(
     task: Task, cells: list[tuple[int, int]], executor: Executor
 ) -> Iterator[tuple[tuple[int, int], Any]]:
-    """The widest first, so that no wide one is left for the end."""
+    """Runs the widest cells first, so that no wide one is left for the end."""
     futures: dict[Future[Any], tuple[int, int]] = {}
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # for cells in threads of this process, which restore what they find
+    torch.set_num_threads(1)  # cells in threads of this process restore what they find
     generators = GlobalGenerators(torch.device(task.device))
     try:
         for cell in sorted(cells, key=lambda c: (-c[0], c[1])):
@@ -300,7 +300,7 @@ def _device(device: Any) -> str:
     try:
         float(torch.zeros((), device=found))
     except Exception as error:  # of kinds that differ from device to device
-        line = " ".join(str(error).split())
+        line = check.one_line(str(error))
         raise ValueError(
             f"device must hold numbers, got {check.shown(device)}: {line[:100]}"
         ) from None
@@ -308,7 +308,7 @@ def _device(device: Any) -> str:
 
 
 def _make(model: Factory, width: int, device: str) -> nn.Module:
-    """What the user's function makes: its own, to look at."""
+    """The network of the user's function, itself, to be examined."""
     with seeded(seed_of(0, width, "probe"), torch.device(device)):
         network = model(width)
         if not isinstance(network, nn.Module):

@@ -11,8 +11,6 @@ from .._provenance import provenance
 if TYPE_CHECKING:
     import xarray as xr
 
-_UNITS = {"error": "error", "loss": "loss"}
-
 
 def table_of(
     cells: dict[tuple[int, int], dict[str, Any]],
@@ -78,12 +76,9 @@ def summarize(table: xr.Dataset) -> xr.Dataset:
     check_table(table)
     found = {}
     for name, variable in table.data_vars.items():
-        found[name] = (
-            variable.mean("repeat", skipna=False, keep_attrs=True)
-            if "repeat" in variable.dims
-            else variable
-        )
+        found[name] = variable
         if "repeat" in variable.dims:
+            found[name] = variable.mean("repeat", skipna=False, keep_attrs=True)
             found[f"{name}_std"] = _deviation(variable)
             found[f"{name}_stderr"] = found[f"{name}_std"] / variable.sizes["repeat"] ** 0.5
     return table.drop_vars([*table.data_vars, "repeat"]).assign(found)

@@ -131,7 +131,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Fit:
-    """One training: for which network, with what random numbers and whom it tells."""
+    """One training: settings, random numbers, dense or retrained, and progress."""
 
     training: Training
     generator: torch.Generator
@@ -180,7 +180,7 @@ def numbers(inputs: torch.Tensor, like: nn.Module, copy: bool = True) -> torch.T
 
 
 def at_least_single(values: torch.Tensor) -> torch.Tensor:
-    """Numbers of 16 bits as 32, in which squares are neither 0 nor infinite as soon."""
+    """Numbers of 16 bits as 32 bits, whose range holds their squares."""
     return values.float() if values.itemsize < 4 else values
 
 
@@ -283,7 +283,7 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> tuple[nn.Mod
 
 
 def _or_worst(found: tuple[float, float]) -> tuple[float, float]:
-    """What is not a number is worse than all numbers."""
+    """Error and loss, infinite where they are NaN, for comparisons."""
     return (math.inf, math.inf) if math.isnan(found[0]) else found
 
 
@@ -298,11 +298,8 @@ def _epoch(
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)
     for first in batches(count, settings, model):
         part = slice(first, first + settings.batch)
-        # inputs are a copy of this epoch
-        x, y = (
-            numbers(inputs[part], model, copy=False),
-            targets[part],
-        )
+        # No copy: `inputs` is one of this epoch.
+        x, y = numbers(inputs[part], model, copy=False), targets[part]
         if fit.augment == "crop_flip":
             x = crop_flip(x, fit.generator)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):

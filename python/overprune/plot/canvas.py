@@ -11,12 +11,11 @@ from typing import Any
 
 @contextmanager
 def into_files() -> Iterator[Any]:
-    """`matplotlib.pyplot` with the canvas that needs no display; the one that there was comes back
-    after.
+    """`matplotlib.pyplot` with the canvas that needs no display; the earlier one comes back after.
 
-    The figures have matplotlib's own style: a matplotlibrc may name a format or fonts that cannot
-    be had. matplotlib cannot even be imported where MPLBACKEND names a canvas that it does not
-    know, and pyplot makes no figure where it names one that is not installed: neither is asked for.
+    The figures have matplotlib's own style: a matplotlibrc may name a format or fonts that are not
+    there. MPLBACKEND is ignored: matplotlib cannot be imported where it names an unknown canvas,
+    and pyplot makes no figure where it names one that is not installed.
     """
     matplotlib = _quietly_imported()
     earlier = matplotlib.get_backend() if "matplotlib.pyplot" in sys.modules else None

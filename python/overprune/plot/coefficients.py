@@ -235,7 +235,7 @@ def draw_stages(
 
 
 def _range(coefficients: FloatArray) -> tuple[float, float]:
-    """Holds nearly all coefficients, and zero."""
+    """Limits that hold nearly all coefficients, and zero."""
     tail = (1 - _SHOWN) / 2
     low, high = np.quantile(coefficients, [tail, 1 - tail])
     low, high = min(low, 0.0), max(high, 0.0)

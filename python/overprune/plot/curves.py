@@ -21,7 +21,7 @@ STATISTICS = ("mean", "median")
 
 @dataclass(frozen=True)
 class Selection:
-    """What to take from tables; None takes everything."""
+    """Which parts of tables are taken; None takes all."""
 
     stages: tuple[str, ...] | None
     rules: tuple[str, ...] | None
@@ -96,7 +96,7 @@ class Curve:
 
     @property
     def label(self) -> str:
-        """Where the values come from, in words."""
+        """The source of the values, in words."""
         if self.is_prediction:
             return "predicted"
         return f"simulated, {self.trials} trials" if self.trials > 1 else "one data set"

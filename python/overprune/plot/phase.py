@@ -77,12 +77,10 @@ def phase(
     import xarray as xr
     from matplotlib.axes import Axes
 
-    if not isinstance(table, xr.Dataset) or table.attrs.get("kind") != "phase":
-        came = (
-            f"one of {table.attrs.get('kind')}"
-            if isinstance(table, xr.Dataset)
-            else check.shown(table)
-        )
+    is_table = isinstance(table, xr.Dataset)
+    kind = table.attrs.get("kind") if is_table else None
+    if kind != "phase":
+        came = f"one of {kind}" if is_table else check.shown(table)
         raise TypeError(f"table must be a result of overprune.phase, got {came}")
     check.choice(versus, "versus", ("direct", "oracle"))
     if limit is not None and check.nonnegative(limit, "limit") <= 1.0:
@@ -174,7 +172,7 @@ def _plane(table: xr.Dataset, rival: str) -> xr.Dataset:
 
 
 def _limit(ratio: Any) -> float:
-    """Most of the plane has its own colour; the peak at s = n does not rule the scale."""
+    """The ratio at which colours end: most of the plane lies within, the peak at s = n outside."""
     finite = np.abs(ratio[np.isfinite(ratio)])
     usual = float(np.quantile(finite, 0.85)) if finite.size else 0.0
     return min(max(usual, _SMALLEST), _LARGEST)

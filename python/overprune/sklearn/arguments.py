@@ -15,13 +15,6 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from .. import _validation as check
 from .._validation import FloatArray, IntArray
 
-# the oracle needs the truth, which an estimator never has
-RULES = (
-    "magnitude",
-    "hessian",
-    "random",
-)
-
 
 def count_of(value: Any, name: str, total: int, whole: str, *, default: int) -> int:
     """An int in [1, total], a fraction of it in (0, 1] or None, as a number of features."""
@@ -68,7 +61,7 @@ def in_numpy(X: Any) -> Any:
 
 
 def rule_of(value: Any, name: str = "rule") -> str:
-    return check.choice(value, name, RULES)
+    return check.choice(value, name, check.RULES_OF_DATA)
 
 
 def retrain_ridge_of(value: Any, ridge: float) -> float:

@@ -1,4 +1,4 @@
-"""Models that hold nothing but the surviving features of a pruned one."""
+"""Models of the surviving features of a pruned one."""
 
 from __future__ import annotations
 
@@ -81,11 +81,6 @@ class CompactModel(BaseEstimator):
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"{type(self).__name__} is made by compact() of a fitted model")
         return linear(self._columns(X), self.coef_, self.intercept_, self._offsets)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class CompactRegressor(Regression, CompactModel):

@@ -31,7 +31,7 @@ class Found:
         return self.scores.setdefault(name, np.full(self.shape, np.nan))
 
     def known(self, name: Any) -> FloatArray:
-        """Scores of a metric, or those that stand for all."""
+        """The scores of a metric, or those of all where a function failed."""
         return self.of(name if name in self.scores else ONE)
 
     def settle(self, metrics: Metrics) -> None:
@@ -59,7 +59,7 @@ class Fold:
     weighted: frozenset[Any]  # scorers that get the weights
 
     def scores(self, ridge: float) -> Found:
-        """Of all models of one ridge."""
+        """Scores of all models of one ridge."""
         grid, search = self.grid, self.search
         retrain_ridge = retrain_ridge_of(search.retrain_ridge, ridge)
         largest = grid.sizes[-1]
@@ -147,7 +147,7 @@ class Fold:
     def _all_at_once(
         self, training: Training, path: PrunePath, tested: FloatArray, found: Found
     ) -> None:
-        """By metrics that see the predictions of many models."""
+        """Scores by metrics that see the predictions of many models."""
         weights = None if self.weights is None else self.weights[self.test]
         # One row a feature, so that the features in use are gathered whole.
         rows = dense_columns(self.X[self.test], len(training.x_centre.origin))
@@ -171,7 +171,7 @@ class Fold:
         attributes: dict[str, Any],
         found: Found,
     ) -> None:
-        """By scorers, which see fitted models, and rows as the user gave them."""
+        """Scores by scorers, which see fitted models and rows as the user gave them."""
         X, y = (rows_of(values, self.test) for values in self.given)
         weights = {} if self.weights is None else {"sample_weight": self.weights[self.test]}
         for (k, r), order, models in self._models(path):

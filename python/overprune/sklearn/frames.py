@@ -12,7 +12,7 @@ from .._validation import IntArray
 
 
 def column_names(X: Any) -> list[Any] | None:
-    """Of a frame; None for anything else."""
+    """Names of a frame's columns; None for anything else."""
     names = getattr(X, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
     if names is None:
         names = getattr(X, "columns", None)

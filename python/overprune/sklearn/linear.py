@@ -1,4 +1,4 @@
-"""What all pruned models share once they are fitted, and how each kind reads its targets."""
+"""Fitted pruned models, and how regressors and classifiers read their targets."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class PrunedLinearModel(BaseEstimator):
         return np.flatnonzero(self.support_) if indices else self.support_
 
     def _survivors(self) -> dict[str, Any]:
-        """What a compact model keeps."""
+        """The arguments of a compact model."""
         check_is_fitted(self)
         kept = self.get_support(indices=True)
         names = getattr(self, "feature_names_in_", None)
@@ -96,11 +96,6 @@ class PrunedLinearModel(BaseEstimator):
             "n_features_full": self.support_.size,
             "names": None if names is None else names[kept],
         }
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class PrunedRegression(Regression, PrunedLinearModel):
@@ -180,8 +175,7 @@ class PrunedClassification(Classification, PrunedLinearModel):
             return trained, tested, {}
         binarizer, trained = _coded(y[train])
         classes, first = np.unique(y[train], return_index=True)
-        # Of two columns the first of a model's one is the largest: a model of one class predicts no
-        # other.
+        # A model of one class predicts no other: of its two codes the first is the larger.
         codes = trained[first] if len(classes) > 1 else np.array([[1.0, -1.0]])
         nearest = np.searchsorted(classes, y[test]).clip(max=len(classes) - 1)
         tested = np.where((classes[nearest] == y[test])[:, None], codes[nearest], 0.0)
@@ -196,7 +190,7 @@ class PrunedClassification(Classification, PrunedLinearModel):
             return weights
         if isinstance(self.class_weight, str):
             of_classes = _balanced(self.class_weight, y[rows], weights)
-        else:  # a class that has a weight need not have rows among these
+        else:  # classes with a weight may have no rows here
             of_classes = _of_rows(self.class_weight, y)[rows]
         if weights is not None:
             of_classes = np.where(weights > 0.0, of_classes, 0.0)

@@ -27,7 +27,7 @@ class Offsets:
     left: FloatArray  # (m,): what rounding left over of the intercept
 
     def within(self, kept: IntArray) -> Offsets | None:
-        """Of the columns `kept`, ascending, numbered anew."""
+        """The offsets of the columns `kept`, ascending and renumbered."""
         here = np.isin(self.columns, kept)
         if not here.any():
             return None

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from .. import _validation as check
 from .._validation import FloatArray
-from .arguments import RULES
+from .arguments import rule_of
 
 
 def default_sizes(p: int) -> list[int]:
@@ -50,7 +50,7 @@ class SearchGrid:
             else _up_to(check.increasing(nonzeros, "nonzeros"), p),
             _distinct(search.retrain, "retrain", lambda value, name: check.flag(value, name)),
             _distinct(search.ridge, "ridge", check.nonnegative),
-            _distinct(search.rules, "rules", lambda value, name: check.choice(value, name, RULES)),
+            _distinct(search.rules, "rules", rule_of),
         )
         if grid.nonzeros[0] > grid.sizes[-1]:
             raise ValueError(
@@ -66,12 +66,12 @@ class SearchGrid:
 
     @property
     def fitting(self) -> Any:
-        """Which points there are: those with nonzeros up to the size."""
+        """A mask of the grid's points: nonzeros up to the size."""
         smaller = np.array(self.nonzeros) <= np.array(self.sizes)[:, None]
         return np.broadcast_to(smaller[:, :, None, None, None], self.shape)
 
     def candidates(self) -> list[dict[str, Any]]:
-        """The points there are, as parameters of a model."""
+        """The grid's points as parameters of a model."""
         return [
             self.point(k, s, t, self.ridges[i], r) for k, s, t, i, r in np.argwhere(self.fitting)
         ]
@@ -136,7 +136,7 @@ def _ranks(means: FloatArray) -> Any:
 
 
 def _distinct(values: Any, name: str, checked: Any) -> list[Any]:
-    """Distinct values, at least one; one alone is a list of one."""
+    """Distinct values, at least one; a single value is a list of one."""
     if not check.is_sequence(values):
         return [checked(values, name)]
     found: Sequence[Any] = [checked(value, f"{name}[{i}]") for i, value in enumerate(values)]

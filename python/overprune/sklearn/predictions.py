@@ -1,4 +1,4 @@
-"""From the linear part of a model to what it predicts: targets, or classes."""
+"""Predictions of targets or classes from the linear part of a model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ def is_multilabel(binarizer: LabelBinarizer) -> bool:
     return str(binarizer.y_type_).startswith("multilabel")
 
 
-class Scored:
-    """Scores with weights of any size: those of scikit-learn's mixins overflow."""
+class Predicting:
+    """What regressors and classifiers share: sparse X, and scores with weights of any size.
+
+    The weights of scikit-learn's mixins overflow.
+    """
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Compute R^2, averaged over targets, or of a classifier the accuracy.
@@ -39,8 +42,13 @@ class Scored:
             super().score(X, y, weights_of_score(sample_weight))  # type: ignore[misc]
         )
 
+    def __sklearn_tags__(self) -> Any:
+        tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
 
-class Regression(Scored, MultiOutputMixin, RegressorMixin):
+
+class Regression(Predicting, MultiOutputMixin, RegressorMixin):
     """Predicts what `_linear` computes."""
 
     _linear: Any
@@ -61,7 +69,7 @@ class Regression(Scored, MultiOutputMixin, RegressorMixin):
         return targets
 
 
-class Classification(Scored, ClassifierMixin):
+class Classification(Predicting, ClassifierMixin):
     """Predicts the class whose column of `_linear` is largest; of two, by the sign of one."""
 
     _linear: Any

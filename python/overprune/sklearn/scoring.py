@@ -27,7 +27,7 @@ Score = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
 
 
 def _mean(values: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Over the last axis."""
+    """The weighted mean over the last axis."""
     return np.asarray(
         values.mean(axis=-1) if weights is None else values @ (weights / weights.sum())
     )

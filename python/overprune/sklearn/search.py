@@ -30,7 +30,8 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         from 1 to all features, or to half of the training rows where there are more features than
         rows. Points with nonzeros > size are left out; nonzeros == size is the model without
         pruning.
-    rules : str or sequence of {"magnitude", "hessian", "random"}, default ("magnitude", "hessian")
+    rules : str or sequence of str, default ("magnitude", "hessian")
+        As `rule` of `PrunedLeastSquares`.
     retrain : bool or sequence of bool, default (True, False)
     ridge : float or sequence of float, default 0.0
         At least 0; each takes a path of its own.

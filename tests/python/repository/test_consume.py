@@ -169,6 +169,7 @@ def test_the_wheel_is_small_and_complete(wheel):
         ".dylib",
         ".typed",
         "page.html",
+        "demo.toml",
         "_HEADER.rst",
     )
     junk = [name for name in names if not name.endswith(kinds) and ".dist-info/" not in name]
