@@ -186,6 +186,7 @@ def test_lines_have_at_most_100_columns():
     long = []
     for path in TEXTS:
         for number, line in enumerate(path.read_text().splitlines(), start=1):
+            line = line.partition("  # noqa")[0]
             free = path.suffix == ".md" and (line.lstrip().startswith("|") or "](" in line)
             if len(line) > 100 and not free and " " in line.strip()[:100].lstrip("#/*-> "):
                 long.append(f"{named(path)}:{number}")
