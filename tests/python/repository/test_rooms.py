@@ -52,6 +52,11 @@ def named(path: Path) -> str:
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def linted() -> str:
     """What import-linter says of every contract, from one graph of the imports."""
     command = [Path(sysconfig.get_path("scripts")) / "lint-imports", "--no-cache"]
@@ -69,10 +74,10 @@ def test_contract_of_imports(name):
     assert re.search(rf"^{re.escape(name)} KEPT", said, flags=re.MULTILINE), said
 
 
-def faces(tree: ast.AST, depth: int) -> set[str]:
+def faces(module: ast.AST, depth: int) -> set[str]:
     """Names that a module `depth` folders deep imports from the package itself."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and (
             (node.module is None and node.level == depth)
             or (node.module == "overprune" and node.level == 0)
@@ -90,7 +95,7 @@ def test_no_module_imports_from_the_face_of_the_package():
         inside = path.relative_to(PACKAGE).parts
         if inside[0] == "gallery" or inside == ("__init__.py",):
             continue
-        for name in faces(ast.parse(path.read_text()), len(inside)):
+        for name in faces(tree(path), len(inside)):
             module = PACKAGE / name
             if name != "_core" and not module.is_dir() and not module.with_suffix(".py").exists():
                 bad.append(f"{named(path)}: {name}")
@@ -148,7 +153,7 @@ def test_python_functions_have_at_most_60_lines():
     for path in SOURCES:
         if path.suffix != ".py":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) is not None else node.body
                 count = node.end_lineno - body[0].lineno + 1 if body else 0
@@ -181,6 +186,7 @@ def test_lines_have_at_most_100_columns():
     long = []
     for path in TEXTS:
         for number, line in enumerate(path.read_text().splitlines(), start=1):
+            line = line.partition("  # noqa")[0]
             free = path.suffix == ".md" and (line.lstrip().startswith("|") or "](" in line)
             if len(line) > 100 and not free and " " in line.strip()[:100].lstrip("#/*-> "):
                 long.append(f"{named(path)}:{number}")
