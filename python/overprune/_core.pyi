@@ -105,19 +105,7 @@ def prune_path(
     stream: int,
     /,
 ) -> dict[str, Any]: ...
-class RuleTraits:
-    @property
-    def name(self) -> str: ...
-    @property
-    def scores_coefficients(self) -> bool: ...
-    @property
-    def curvature_power(self) -> int: ...
-    @property
-    def needs_truth(self) -> bool: ...
-    @property
-    def needs_seed(self) -> bool: ...
-
-RULES: dict[str, RuleTraits]
+RULES: dict[str, tuple[str, bool, int, bool, bool]]
 
 def importance(
     theta: _Floats, curvature_power: int, curvature: _Floats | None, /

@@ -89,7 +89,7 @@ void finite(const char* name, ConstMatrix values) {
   for (Index j = 0; j < values.cols; ++j)
     for (Index i = 0; i < values.rows; ++i)
       if (!std::isfinite(values(i, j)))
-        fail(name, " must be finite, got ", values(i, j), " at (", i, ", ", j, ")");
+        fail(name, " must be finite, got ", values(i, j), " at index (", i, ", ", j, ")");
 }
 
 void not_negative(const char* name, ConstVector values) {
@@ -124,7 +124,7 @@ void symmetric(const char* name, ConstMatrix values) {
     size[i] = std::sqrt(std::abs(values(i, i)));
   }
   const double rounding =
-      4.0 * std::numeric_limits<double>::epsilon() * largest;  // of whoever computed it
+      4.0 * std::numeric_limits<double>::epsilon() * largest;  // of the matrix as it was computed
   constexpr Index square = 32;  // a tile and its mirror image stay in cache
   Pace pace;
   for (Index last = 0; last < values.cols; last += square)
