@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -132,8 +133,24 @@ inline Matrix as_mutable_matrix(Array& array) {
   return {array.mutable_data(), array.shape(0), array.shape(1), stride(array, 0), stride(array, 1)};
 }
 
-/// A new C-order array of the given shape, uninitialised.
-inline Array new_array(std::vector<py::ssize_t> shape) { return Array(std::move(shape)); }
+/// A new C-order array of the given shape, uninitialised: by numpy's own function, since pybind11's
+/// constructor costs small calls more than their work.
+inline Array new_array(const py::ssize_t* shape, std::size_t ndim) {
+  static PyObject* const float64 = py::dtype::of<double>().release().ptr();
+  const auto& numpy = py::detail::npy_api::get();
+  Py_INCREF(float64);  // taken over by the array
+  PyObject* const array =
+      numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, float64, static_cast<int>(ndim), shape,
+                                  nullptr, nullptr, 0, nullptr);
+  if (array == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<Array>(array);
+}
+inline Array new_array(std::initializer_list<py::ssize_t> shape) {
+  return new_array(shape.begin(), shape.size());
+}
+inline Array new_array(const std::vector<py::ssize_t>& shape) {
+  return new_array(shape.data(), shape.size());
+}
 
 /// A copy of `values` as a C-order array of that shape.
 template <class T>

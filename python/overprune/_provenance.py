@@ -218,7 +218,7 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def _pack(array: np.ndarray[Any, Any]) -> bytes:
-    """Compressed, or nothing as soon as that is too large: what does not shrink would cost a
+    """Compressed, or nothing as soon as that is too large: data that does not shrink would cost a
     trial's time."""
     compressor, packed, chunk = zlib.compressobj(6), bytearray(), 1 << 16
     data = array.reshape(-1).data.cast("B")
@@ -235,7 +235,8 @@ def _decode(name: str, value: Any) -> Any:
         return value
     if "callable" in value:
         raise ValueError(
-            f"{name} was a Python callable, of which the table keeps the name alone: {value['callable']}"
+            f"{name} was a Python callable, of which the table keeps the name alone: "
+            f"{value['callable']}"
         )
     if "data" not in value and "sha256" in value:
         raise ValueError(

@@ -278,7 +278,8 @@ def _check_names(found: list[str], path: str) -> None:
     missing = [key for key in _NAMES[:2] if key not in found]
     if missing:
         raise ValueError(
-            f"path must hold the arrays inputs and targets, got {path} without {' and '.join(missing)}"
+            f"path must hold the arrays inputs and targets, got {path} without "
+            f"{' and '.join(missing)}"
         )
     other = [key for key in found if key not in _NAMES]
     if other:

@@ -27,6 +27,10 @@ struct Grid {
   double retrain_ridge = 0.0;  ///< of the second
   /// whether the survivors also make up for the deleted; prune_path refuses it
   bool compensate = false;
+
+  /// The nonzeros that are at most the largest size.
+  /// @return (at most S) strictly increasing
+  Indices fitting_nonzeros() const;
 };
 
 /// What the rules need beyond theta.

@@ -12,7 +12,7 @@
 
 namespace overprune {
 
-/// Called between sizes by whoever may be stopped; throws to stop. May be empty.
+/// Called between the steps of long work. It throws to stop the work. May be empty.
 using Poll = std::function<void()>;
 
 inline void poll_now(const Poll& poll) {
@@ -75,6 +75,15 @@ void copy(ConstBlock from, Block to);
 void transpose(ConstBlock from, Block to);
 /// Sum of squares.
 double norm2(ConstBlock block);
+/// a'b of two vectors (n). Four sums at once hide the latency of an addition.
+inline double inner(Index n, const double* a, const double* b) {
+  double sum[4] = {};
+  Index i = 0;
+  for (; i + 4 <= n; i += 4)
+    for (int l = 0; l < 4; ++l) sum[l] += a[i + l] * b[i + l];
+  for (; i < n; ++i) sum[0] += a[i] * b[i];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
 /// The columns order[0..count) of `from`, side by side.
 void gather_columns(ConstBlock from, const Index* order, Index count, Block to);
 /// `from` times `factor`, as a column-major block.

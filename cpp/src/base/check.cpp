@@ -89,7 +89,7 @@ void finite(const char* name, ConstMatrix values) {
   for (Index j = 0; j < values.cols; ++j)
     for (Index i = 0; i < values.rows; ++i)
       if (!std::isfinite(values(i, j)))
-        fail(name, " must be finite, got ", values(i, j), " at (", i, ", ", j, ")");
+        fail(name, " must be finite, got ", values(i, j), " at index (", i, ", ", j, ")");
 }
 
 void not_negative(const char* name, ConstVector values) {
@@ -123,7 +123,7 @@ void symmetric(const char* name, ConstMatrix values) {
     largest = std::max(largest, std::abs(values(i, i)));
     size[i] = std::sqrt(std::abs(values(i, i)));
   }
-  // of whoever computed it
+  // Rounding of the matrix as it was computed.
   const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * largest;
   constexpr Index square = 32;  // a tile and its mirror image stay in cache
   Pace pace;

@@ -1,5 +1,5 @@
-// Argument checks shared by the algorithms: every message names the argument, what was expected and
-// what came.
+// Checks of arguments, and of results, that the algorithms share. They throw std::invalid_argument;
+// the message names the argument, what was expected and what came.
 #pragma once
 
 #include <cmath>
@@ -22,13 +22,13 @@ template <class... Parts>
 }
 
 /// Extents of at least 0 that memory can hold, and data where there are elements. Every public
-/// function looks at its views in this way before it reads or writes them; `finite` does, too.
+/// function checks its views so before it reads or writes them. `finite` includes this check.
 void view(const char* name, ConstVector values);
 void view(const char* name, ConstMatrix values);
-/// Not null where there are so many numbers to read or to write.
+/// Not null where there are numbers to read or to write.
 void pointer(const char* name, const void* data, Index count = 1);
 void at_least(const char* name, Index value, Index lowest);
-/// Finite, too.
+/// Finite and at least 0.
 void nonnegative(const char* name, double value);
 void same(const char* name, Index expected, Index got);
 void finite(const char* name, ConstVector values);
@@ -47,24 +47,24 @@ void increasing(const char* name, const Indices& values, Index lowest, Index hig
 
 [[noreturn]] void unsolved();
 
-/// Throws where a model that was solved for overflowed, or anything on the way to it.
+/// Throws where a coefficient overflowed, or anything on the way to it.
 template <class Coefficients>
 void solved(const Coefficients& theta) {
   for (const double coefficient : theta)
     if (!std::isfinite(coefficient)) unsolved();
 }
 
-/// Scores that cannot be ranked. Who ranks the scores of models it has fitted says whose numbers
-/// they are.
+/// Thrown where a score is NaN. A caller that made the scores itself catches it and throws `unsolved`
+/// or `unmeasured`, which name the caller's arguments.
 struct NanScores : std::invalid_argument {
   explicit NanScores(Index i)
       : std::invalid_argument("scores must not be NaN, got NaN at index " + std::to_string(i)) {}
 };
 
-/// Where numbers of very different size overflowed on the way to a result.
+/// Throws that a prediction overflowed, because the problem's numbers differ too much in size.
 [[noreturn]] void out_of_range(const char* result, double size);
 
-/// The same for the models of a simulation.
+/// Throws the same of a simulated model or its risk.
 [[noreturn]] void unmeasured();
 
 }  // namespace overprune::check

@@ -1,4 +1,5 @@
-// Looking up from loops over large arrays.
+// Loops over large arrays that look for an interrupt (kernels/look.hpp) every few million steps, so
+// that a call stops within a second.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +10,7 @@
 
 namespace overprune {
 
-/// Calls look() once for every few million operations counted, so that cheap steps need not ask
-/// each time.
+/// Counts operations and calls look() once for every few million of them.
 class Pace {
  public:
   void operator()(Index operations) {
@@ -25,8 +25,7 @@ class Pace {
   Index left_ = kBetween;
 };
 
-/// Calls body(first, count) for the parts, one after the other, of so many items, looking up in
-/// between.
+/// Calls body(first, count) for one part of the items after the other, and look() in between.
 template <class Body>
 void in_parts(Index count, const Body& body) {
   constexpr Index most = Index{1} << 22;
@@ -36,7 +35,7 @@ void in_parts(Index count, const Body& body) {
   }
 }
 
-/// values.resize(count), looking up now and then: the first touch of a gigabyte may take seconds.
+/// values.resize(count) with calls of look(): the first touch of a gigabyte may take seconds.
 template <class T>
 void resize_in_parts(std::vector<T>& values, Index count) {
   const auto before = static_cast<Index>(values.size());
@@ -54,8 +53,8 @@ void resize_in_parts(std::vector<T>& values, Index count) {
   });
 }
 
-/// How many columns (64 to 512, a multiple of 64) of so many operations each to work through before
-/// looking for a wish to stop.
+/// Columns to work through between two polls, by the operations that each costs: 64 to 512, a
+/// multiple of 64.
 inline Index columns_per_poll(Index flops_each) {
   constexpr Index flops = 8'000'000'000;  // a few tenths of a second
   return std::clamp<Index>(flops / flops_each / 64 * 64, 64, 512);

@@ -1,4 +1,4 @@
-// Threads over numbered tasks: what the simulations and the theory by random draws share.
+// Numbered tasks on several threads. The simulations and the theory by random draws share it.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ using Task = std::function<void(Index i, const Poll& poll)>;
 /// number
 ///                 `done` such that tasks 0, ..., done - 1 are finished; may throw, which stops the
 ///                 threads at their next poll and leaves through run_tasks
-/// @throws whatever a task or `start` throws first
+/// @throws the first exception of a task or of `start`
 void run_tasks(Index count, Index workers, const std::function<Task()>& start,
                const std::function<void(Index done)>& monitor = {});
 

@@ -93,6 +93,8 @@ const Table& choose() {
 
 }  // namespace
 
+Size whole_tiles(Size rows) { return (rows + kRowPadding - 1) / kRowPadding * kRowPadding; }
+
 const Table& active() {
   static const Table& table = choose();
   return table;

@@ -16,6 +16,8 @@ using Size = std::ptrdiff_t;
 
 /// `lq` and `append_columns` take rows in whole tiles of so many.
 constexpr Size kRowPadding = 8;
+/// Rows rounded up to whole tiles.
+Size whole_tiles(Size rows);
 
 // What worker_memory knows of the kernels' scratch.
 constexpr Size kSkinny = 8;  // products with at most so many columns on the right pack nothing

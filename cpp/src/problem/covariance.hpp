@@ -1,4 +1,5 @@
-// Covariance matrices: factors and solves that see where they are singular up to rounding.
+// Covariance matrices Sigma (p, p): factors F with F F' = Sigma, and solves with Sigma^+. Each sees
+// where Sigma is singular up to rounding.
 #pragma once
 
 #include <vector>

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "base/inner.hpp"
 #include "base/pace.hpp"
 #include "kernels/table.hpp"
 

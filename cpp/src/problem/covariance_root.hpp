@@ -1,5 +1,5 @@
-// Square roots of covariance matrices, their inverses and their eigenvalues, each as accurate as
-// the correlations allow, on whatever scales the features are.
+// Square roots F of covariance matrices, Sigma = F F', their inverses and eigenvalues. All are as
+// accurate as the correlations allow: the scales of the features cost no digits.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// X as the engine reads it: columns in memory, or columns that a sampler draws whenever they are
-// asked for.
+// The design matrix X (n, p) as the samplers and solvers read it. Its columns lie in memory, or a
+// sampler draws them at every read.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The rows r_i of a random-feature problem's weights, with what the formulas of its moments need of
-// them.
+// The rows r_i of the weights of random features phi(r_i'a + b_i): norms, inner products and
+// correlations, of which the moments are functions.
 #pragma once
 
 #include <algorithm>

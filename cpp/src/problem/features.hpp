@@ -1,5 +1,5 @@
-// random_features on column-major blocks, unchecked: what the samplers call; what problems ask of
-// the moments.
+// Random features X = phi(A R' + 1 b') on column-major blocks, without checks. The samplers call
+// this; random_features checks its arguments first.
 #pragma once
 
 #include "base/block.hpp"

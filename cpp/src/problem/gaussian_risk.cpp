@@ -9,7 +9,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/inner.hpp"
 #include "kernels/table.hpp"
 #include "problem/samplers.hpp"
 
@@ -82,6 +81,22 @@ void GaussianRisk::evaluate(const Models& models, double* risk) {
     evaluate_diagonal(models, risk);
   else
     evaluate_dense(models, risk);
+}
+
+void GaussianRisk::need(const LinearGaussianProblem& problem, const Indices& sizes,
+                        const Indices& nonzeros, MemoryNeed& need) {
+  const Index p = problem.features(), m = problem.targets(),
+              most = nonzeros.empty() ? 0 : nonzeros.back();
+  if (problem.diagonal()) return need.hold(3 * p + 2 + most * (m + 1));
+  const Index dense = static_cast<Index>(sizes.size()) * m,
+              pruned = static_cast<Index>(nonzeros.size()) * m;
+  double work = 0.0;
+  for (const Index k : sizes) work += static_cast<double>(k) * static_cast<double>(k);
+  const bool whole = work >= 0.5 * static_cast<double>(sizes.size() * p) * static_cast<double>(p);
+  need.hold(kRiskPanel * std::max(dense, pruned) + most * most +
+            (whole ? p * dense : sizes.back() * m));
+  need.product(kRiskPanel, dense, sizes.back());
+  need.product(kRiskPanel, pruned, most);
 }
 
 void GaussianRisk::add_up_signal() {

@@ -1,5 +1,5 @@
-// A function of one variable as a piecewise polynomial, found by sampling it: kinks and jumps
-// become breakpoints, located to rounding. Its integrals are then those of polynomials.
+// A function of one variable as a piecewise polynomial, found by sampling the function. Kinks and
+// jumps become breakpoints, located to rounding. Integrals are then those of polynomials.
 #pragma once
 
 #include <vector>

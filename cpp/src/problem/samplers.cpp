@@ -357,4 +357,22 @@ std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n) {
   return std::make_unique<DataSampler>(problem, n);
 }
 
+void need_to_judge(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
+                   MemoryNeed& need) {
+  if (const auto* population = problem.population()) {
+    GaussianRisk::need(*population, sizes, nonzeros, need);
+    const Index p = problem.features();
+    if (&problem == population && !population->diagonal())
+      need.product(n, std::min<Index>(p, 512), p);  // DenseSampler::draw
+    return;
+  }
+  const Index rows = static_cast<const DataProblem&>(problem).test_rows(), m = problem.targets();
+  const Index dense = static_cast<Index>(sizes.size()) * m,
+              pruned = static_cast<Index>(nonzeros.size()) * m,
+              most = nonzeros.empty() ? 0 : nonzeros.back();
+  need.hold(rows * (most + std::max(dense, pruned)));
+  need.product(rows, dense, sizes.back());
+  need.product(rows, pruned, most);
+}
+
 }  // namespace overprune

@@ -1,7 +1,9 @@
-// The samplers of the three problems, and the risk of linear models under a Gaussian design.
+// The samplers of the three problems, which draw X and y and judge models. R(theta) = tr N +
+// (theta - beta)' Sigma (theta - beta) judges models of Gaussian features.
 #pragma once
 
 #include "base/block.hpp"
+#include "base/memory_need.hpp"
 #include "overprune/problem.hpp"
 
 namespace overprune {
@@ -15,6 +17,10 @@ class GaussianRisk {
   explicit GaussianRisk(const LinearGaussianProblem& problem);
   /// @param models  with columns of theta that lie side by side (unit row stride)
   void evaluate(const Models& models, double* risk);
+  /// Adds what `evaluate` holds for the models of a grid, as in need_to_judge; where the risk
+  /// nearly vanishes it is more.
+  static void need(const LinearGaussianProblem& problem, const Indices& sizes,
+                   const Indices& nonzeros, MemoryNeed& need);
 
  private:
   void add_up_signal();
@@ -33,5 +39,11 @@ class GaussianRisk {
 std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n, bool hold);
 std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n);
 std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n);
+/// Adds what a sampler holds to judge the models of a grid.
+/// @param n         training rows
+/// @param sizes     (K) the dense models are judged together, and for each size
+/// @param nonzeros  (S) the pruned ones of a rule
+void need_to_judge(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
+                   MemoryNeed& need);
 
 }  // namespace overprune

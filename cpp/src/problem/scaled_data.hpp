@@ -1,5 +1,5 @@
-// Checked, column-major copies of a caller's X and y, scaled so that squares neither overflow nor
-// underflow.
+// Checked, column-major copies of a caller's X and y. Powers of two scale them, so that squares
+// neither overflow nor underflow and no digit is lost.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// The features of a problem as runs and atoms: what makes a prediction cost the same for any number
-// of them.
+// The features of a problem as runs of equal features, and atoms: the distinct pairs of eigenvalue
+// and coefficient. A prediction costs in proportion to their number, not to that of the features.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,9 @@
-// Compensated pruning: what the survivors become when the deleted coefficients are projected onto
-// them.
+// Compensated pruning (optimal brain surgeon): the survivors S make up for the deleted coefficients
+// D, theta_S + Sigma_SS^{-1} Sigma_SD theta_D.
 #pragma once
 
 #include "base/block.hpp"
+#include "base/memory_need.hpp"
 
 namespace overprune {
 
@@ -20,6 +21,10 @@ class Compensator {
   ///                    in that order
   void solve(ConstMatrix covariance, ConstBlock theta, const Indices& order,
              const Indices& nonzeros, Block out);
+  /// Adds what `solve` holds for theta (k, m) and the largest number of nonzeros.
+  static void need(Index k, Index m, Index most, MemoryNeed& need) {
+    need.hold(most * most + k * m + most * m);
+  }
 
  private:
   Buffer factor_, image_, forward_;

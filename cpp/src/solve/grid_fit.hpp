@@ -1,5 +1,5 @@
-// The engine under prune_path and simulate: fits a whole grid to one data set and hands each piece
-// to a sink.
+// The engine of prune_path and simulate: it fits the models of a whole grid to one data set, with
+// all factors shared, and hands them to a sink as they are found.
 #pragma once
 
 #include <span>
@@ -42,6 +42,9 @@ class GridFit {
   /// all alike
   void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
            GridSink& sink, SolveInfo* info, const Poll& poll, std::span<const double> units = {});
+  /// Adds what `run` holds for trials of n rows. @param streamed  as in PathSolver::need
+  static void need(const Problem& problem, const Grid& grid, Index n, bool streamed,
+                   MemoryNeed& need);
 
  private:
   void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,

@@ -9,11 +9,6 @@
 
 namespace overprune {
 
-Index whole_tiles(Index rows) {
-  constexpr Index tile = kernels::kRowPadding;
-  return (rows + tile - 1) / tile * tile;
-}
-
 namespace {
 
 /// Divides by the length and returns it.
@@ -171,7 +166,8 @@ bool is_finite(ConstBlock l, Index below, Index k, Index m) {
 void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback,
                        Buffer& memory) {
   const auto& kernel = kernels::active();
-  const Index m = problem.y.cols, most = problem.sizes[count - 1], below = whole_tiles(most);
+  const Index m = problem.y.cols, most = problem.sizes[count - 1],
+              below = kernels::whole_tiles(most);
   norms_.resize(most);
   const Block l = factor(problem, most, memory);
   const Index trusted =
@@ -200,8 +196,8 @@ void TallSolver::solve(const PathProblem& problem, Index count, OrthogonalSolver
 /// L (most, most) and, from the next whole tile on, the rows z' of all targets.
 Block TallSolver::factor(const PathProblem& problem, Index most, Buffer& memory) {
   const auto& kernel = kernels::active();
-  const Index n = problem.x.rows, m = problem.y.cols, pivots = whole_tiles(most),
-              rows = pivots + whole_tiles(m);
+  const Index n = problem.x.rows, m = problem.y.cols, pivots = kernels::whole_tiles(most),
+              rows = pivots + kernels::whole_tiles(m);
   const Block w = memory.block(rows, std::max(n, pivots));
   fill(w, 0.0);
   each_block(problem.x.first(most), problem.space, problem.poll, [&](Index first, ConstBlock x) {
@@ -227,6 +223,15 @@ Block TallSolver::factor(const PathProblem& problem, Index most, Buffer& memory)
       kernel.lq(pivots, rows, first, first + columns, w.data, w.ld);
   }
   return l;
+}
+
+Index TallSolver::need(Index n, Index most, Index m, double ridge, MemoryNeed& need) {
+  const Index pivots = kernels::whole_tiles(most), rows = pivots + kernels::whole_tiles(m),
+              columns = std::max(n, pivots);
+  need.hold(3 * most + (ridge > 0.0 ? rows * rows + n * m + most * m : 0));
+  need.reflect(columns);
+  if (m >= 4) need.product(most, m, 64);
+  return rows * columns;
 }
 
 // theta += (L L')^{-1} (X'(y - X theta) - lambda theta): the LQ of [X', sqrt(lambda) I] errs
@@ -259,6 +264,17 @@ void PathSolver::solve(const Design& x, ConstBlock y, const Indices& sizes, doub
   const Index tall = std::upper_bound(sizes.begin(), sizes.end(), x.rows) - sizes.begin();
   if (tall > 0) tall_.solve(problem, tall, orthogonal_, triangles_);
   if (tall < static_cast<Index>(sizes.size())) wide_.solve(problem, tall, orthogonal_, triangles_);
+}
+
+void PathSolver::need(Index n, Index p, Index m, const Indices& sizes, double ridge, bool streamed,
+                      MemoryNeed& need) {
+  const auto tall = std::upper_bound(sizes.begin(), sizes.end(), n);
+  Index triangles = 0, drawn = std::min(cached_columns(n), sizes.back());
+  if (tall != sizes.begin()) triangles = TallSolver::need(n, *(tall - 1), m, ridge, need);
+  if (tall != sizes.end())
+    triangles = std::max(
+        triangles, WideSolver::need(n, p, m, std::span(tall, sizes.end()), ridge, drawn, need));
+  need.hold(triangles + (streamed ? n * drawn : 0));
 }
 
 }  // namespace overprune

@@ -1,8 +1,9 @@
-// Minimum-norm least squares on the first k columns for many k: the solver behind
-// least_squares_path, with the memory it keeps between calls.
+// Minimum-norm least squares on the first k columns for many k, theta_k = X_k^+ y. This is the
+// solver of least_squares_path; it keeps its memory between calls.
 #pragma once
 
 #include "base/block.hpp"
+#include "base/memory_need.hpp"
 #include "base/pace.hpp"
 #include "overprune/least_squares.hpp"
 #include "problem/design.hpp"
@@ -57,9 +58,6 @@ void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block 
 /// b = (L L')^{-1} b for a lower triangle L (k, k).
 void solve_normal(ConstBlock triangle, Block b);
 
-/// Rows rounded up to whole tiles of the kernels.
-Index whole_tiles(Index rows);
-
 /// Size i by a pivoted QLP decomposition: the slow, rank-revealing way.
 class OrthogonalSolver {
  public:
@@ -81,6 +79,8 @@ class TallSolver {
  public:
   /// @param memory  for the triangle, until the call ends
   void solve(const PathProblem& problem, Index count, OrthogonalSolver& fallback, Buffer& memory);
+  /// Adds what `solve` holds for X (n, most) and y (n, m). @return doubles of `memory`
+  static Index need(Index n, Index most, Index m, double ridge, MemoryNeed& need);
 
  private:
   Block factor(const PathProblem& problem, Index most, Buffer& memory);
@@ -104,6 +104,12 @@ class WideSolver {
   static Index batch_of(Index n, Index p, Index sizes);
   /// Whether the step from one size (0: the first) to the next is large enough for a Gram matrix.
   static bool leaps(Index n, Index from, Index upto, Index batch);
+  /// Adds what `solve` holds for X (n, p) and y (n, m).
+  /// @param sizes  those above n
+  /// @param drawn  columns of X that are read at once so far, and with these sizes
+  /// @return doubles of `memory`
+  static Index need(Index n, Index p, Index m, std::span<const Index> sizes, double ridge,
+                    Index& drawn, MemoryNeed& need);
 
  private:
   void start(const PathProblem& problem, Index batch, Buffer& memory);
@@ -148,11 +154,15 @@ class PathSolver {
   /// Fills `theta` (at least sizes.back(), K m); see PathProblem. Not for two threads at once.
   void solve(const Design& x, ConstBlock y, const Indices& sizes, double ridge, Block theta,
              SolveInfo* info, const Poll& poll);
+  /// Adds what `solve` holds for X (n, p) and y (n, m), the rank-revealing way left out.
+  /// @param streamed  whether the columns of X are drawn whenever they are read
+  static void need(Index n, Index p, Index m, const Indices& sizes, double ridge, bool streamed,
+                   MemoryNeed& need);
   /// How many sizes of all calls so far took the rank-revealing way.
   Index redone() const { return orthogonal_.solved(); }
 
  private:
-  Buffer triangles_;  // of the one, then of the other
+  Buffer triangles_;  // of tall_, then of wide_
   Buffer space_;
   TallSolver tall_;
   WideSolver wide_;

@@ -20,6 +20,10 @@ void check_rules(const std::vector<Rule>& rules) {
         check::fail("rules must be distinct, got ", name_of(rules[r]), " twice");
 }
 
+Indices Grid::fitting_nonzeros() const {
+  return {nonzeros.begin(), std::upper_bound(nonzeros.begin(), nonzeros.end(), sizes.back())};
+}
+
 void check_grid(const Grid& grid, Index p) {
   check::increasing("sizes", grid.sizes, 1, p);
   check::increasing("nonzeros", grid.nonzeros, 1, p);
@@ -41,7 +45,7 @@ void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInp
       std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
   if (fitting == grid.nonzeros.begin()) return;
   if (grid.retrain) retrainer_.start(x, y, *(fitting - 1));
-  // Neighbouring sizes share most of a rule's support, and the retrainer what it knows of it.
+  // Neighbouring sizes share most of a rule's support, whose products the retrainer keeps.
   done_.assign(grid.rules.size() * grid.sizes.size(), 0);
   for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r)
     for (Index i = 0; i < sizes; ++i) {
@@ -77,7 +81,7 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
     if (whole) copy(pruned.columns((active - 1) * m, m), retrained.columns((active - 1) * m, m));
   }
   if (grid.compensate) {
-    compensated = pruned;  // independent features know nothing of each other
+    compensated = pruned;  // independent features cannot make up for each other
     if (inputs.covariance.data) {
       poll_now(poll);
       compensated = compensated_.block(count, active * m);
@@ -118,6 +122,26 @@ void GridFit::prepare_scores(const Design& x, const Grid& grid, const RuleInputs
     uniform_.resize(most);
     uniform({inputs.seed, inputs.stream, Purpose::scores}, 0, most, uniform_.data());
   }
+}
+
+void GridFit::need(const Problem& problem, const Grid& grid, Index n, bool streamed,
+                   MemoryNeed& need) {
+  const Index p = problem.features(), m = problem.targets(), largest = grid.sizes.back();
+  const Indices nonzeros = grid.fitting_nonzeros();
+  const Index most = nonzeros.empty() ? 0 : nonzeros.back(),
+              columns = static_cast<Index>(nonzeros.size()) * m;
+  const auto* population = problem.population();
+  need.hold(largest * static_cast<Index>(grid.sizes.size()) * m);
+  need.hold(most * columns * (grid.retrain ? 2 : 1));
+  Index scores = 4 + any_of_rules(grid.rules, &RuleTraits::needs_seed);  // with those selected from
+  if (any_weighs_coefficients(grid.rules)) ++scores;
+  need.hold(largest * scores + 2 * kSelectionMargin + most);
+  PathSolver::need(n, largest, m, grid.sizes, grid.ridge, streamed, need);
+  if (grid.retrain && most > 0)
+    RetrainSolver::need(n, p, m, nonzeros, grid.retrain_ridge, streamed, need);
+  if (!grid.compensate || !population || population->diagonal()) return;
+  need.hold(most * columns);
+  Compensator::need(largest, m, most, need);
 }
 
 /// A model with all targets' coefficients in one unit.
@@ -217,8 +241,8 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   PrunePathResult result;
   result.p = x.cols;
   result.m = y.cols;
-  for (const Index s : grid.nonzeros)
-    if (s <= grid.sizes.back()) result.most = s;
+  if (const Indices fitting = grid.fitting_nonzeros(); !fitting.empty())
+    result.most = fitting.back();
   StoringSink sink(grid, result);
   Grid scaled = grid;
   scaled.ridge = data.ridge(grid.ridge);

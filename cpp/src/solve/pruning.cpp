@@ -13,7 +13,7 @@
 namespace overprune {
 namespace {
 
-constexpr Index kStretch = Index{1} << 23;  // scores that are read before looking up
+constexpr Index kStretch = Index{1} << 23;  // scores read between two calls of look()
 
 std::vector<const char*> rule_names() {
   std::vector<const char*> names;

@@ -13,6 +13,22 @@ void RetrainSolver::start(const Design& x, ConstBlock y, Index most) {
   gram_.start(x, y, std::min(most, x.rows));
 }
 
+void RetrainSolver::need(Index n, Index p, Index m, Nonzeros nonzeros, double ridge, bool streamed,
+                         MemoryNeed& need) {
+  const auto large = std::upper_bound(nonzeros.begin(), nonzeros.end(), n);
+  const Index small = large - nonzeros.begin(), held = small > 0 ? *(large - 1) : 0,
+              most = nonzeros.back(), columns = std::min(kSupportGroup, small) * m,
+              padded = kernels::whole_tiles(held);
+  SupportGram::need(n, p, m, std::min(most, n), held, need);
+  need.hold(padded * padded + held * m + 3 * held + (n + 3 * held) * columns);
+  need.product(held, columns, n);
+  need.product(n, columns, held);
+  if (large == nonzeros.end()) return;
+  const Indices redone(large, nonzeros.end());
+  need.hold((streamed ? 0 : n * most) + most * static_cast<Index>(redone.size()) * m);
+  PathSolver::need(n, most, m, redone, ridge, streamed, need);
+}
+
 void RetrainSolver::solve(const Index* order, Nonzeros nonzeros, double ridge, Block theta,
                           const Poll& poll) {
   const Index total = static_cast<Index>(nonzeros.size()), m = y_.cols;
@@ -77,7 +93,7 @@ Index RetrainSolver::trusted(Nonzeros nonzeros, bool ridge) {
 
 /// The Gram matrix in the order of the scores, and its Cholesky factor; false where it has none.
 bool RetrainSolver::factor(Index most, double lambda) {
-  const Index padded = whole_tiles(most);
+  const Index padded = kernels::whole_tiles(most);
   factor_ = factor_buffer_.block(padded, padded);
   norms_.resize(most);
   for (Index j = 0; j < most; ++j) {

@@ -1,5 +1,5 @@
-// Least squares on nested supports: the solver behind retrain_path, with the memory it keeps
-// between calls.
+// Least squares on nested supports S, theta_S = X_S^+ y. This is the solver of retrain_path; it
+// keeps its memory between calls.
 #pragma once
 
 #include <span>
@@ -10,8 +10,8 @@
 
 namespace overprune {
 
-/// A correction below this, relative to the solution, says that the Gram matrix alone would have
-/// done, and for every smaller support on the same order all the more: a leading block is
+/// A correction below this, relative to the solution, shows that the Gram matrix alone is accurate
+/// enough. Then it is so for every smaller support on the same order, whose leading block is
 /// conditioned no worse.
 inline constexpr double kTinyCorrection = 1e-14;
 /// Supports that are solved and corrected together.
@@ -27,6 +27,9 @@ class SupportGram {
   void start(const Design& x, ConstBlock y, Index most);
   /// Makes sure that the features order[0..count) are held; count is at most `most`.
   void hold(const Index* order, Index count, const Poll& poll);
+  /// Adds what is held for X (n, p) and y (n, m), `most` of `start` and the largest count of
+  /// `hold`.
+  static void need(Index n, Index p, Index m, Index most, Index count, MemoryNeed& need);
 
   Index slot(Index rank) const { return slots_[rank]; }  ///< where feature order[rank] is held
   ConstBlock columns() const { return columns_.columns(0, count_); }  ///< (n, held) by slots
@@ -62,6 +65,9 @@ class RetrainSolver {
   /// zero-padded
   void solve(const Index* order, std::span<const Index> nonzeros, double ridge, Block theta,
              const Poll& poll);
+  /// Adds what is held for X (n, p) and y (n, m). @param streamed  as in PathSolver::need
+  static void need(Index n, Index p, Index m, std::span<const Index> nonzeros, double ridge,
+                   bool streamed, MemoryNeed& need);
 
  private:
   using Nonzeros = std::span<const Index>;

@@ -23,6 +23,14 @@ void SupportGram::start(const Design& x, ConstBlock y, Index most) {
   rank_.assign(x.cols, -1);
 }
 
+void SupportGram::need(Index n, Index p, Index m, Index most, Index count, MemoryNeed& need) {
+  const Index entering = std::max<Index>(most / 2, 1);
+  need.hold(n * most + most * most + most * m + n * entering + most * std::max(entering, m));
+  need.hold(4 * most + p);  // indices
+  need.product(count / 2, count / 2, n);
+  need.product(count, entering, n);
+}
+
 void SupportGram::hold(const Index* order, Index count, const Poll& poll) {
   place(order, count);
   // By symmetry the products of all cost half of what those of as many entering ones do.

@@ -36,13 +36,32 @@ Index WideSolver::batch_of(Index n, Index p, Index sizes) {
   return std::clamp<Index>(p / n, 1, std::min(kBatch, sizes));
 }
 
-// Where there is one slot, the old triangle is in the way of the new one.
+// A large step needs the old triangle beside the new one, and hence two slots.
 bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
   return upto - from >= kLeap * n && (from == 0 || batch > 1);
 }
 
+Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, double ridge,
+                       Index& drawn, MemoryNeed& need) {
+  const Index batch = batch_of(n, p, static_cast<Index>(sizes.size())),
+              padded = kernels::whole_tiles(n), cached = std::min(cached_columns(n), sizes.back());
+  Index before = 0, step = 0;
+  for (const Index size : sizes) {
+    if (leaps(n, before, size, batch))
+      drawn = std::max(drawn, std::min(size - before, columns_per_poll(n * n)));
+    else
+      step = std::max(step, size - (before == 0 && ridge == 0.0 ? n : before));
+    before = size;
+  }
+  need.hold(padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 4 * n +
+            cached * batch * m);
+  need.reflect(padded);
+  need.product(cached, batch * m, n);
+  return padded * padded * batch;
+}
+
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {
-  const Index n = problem.x.rows, m = problem.y.cols, padded = whole_tiles(n);
+  const Index n = problem.x.rows, m = problem.y.cols, padded = kernels::whole_tiles(n);
   triangles_ = memory.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
@@ -95,7 +114,7 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
     for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
   } else {
     const Block old = triangles_.columns(newest_ * padded, padded);
-    for (Index j = 0; j < n; ++j) std::fill_n(old.col(j), j, 0.0);  // whatever was there before
+    for (Index j = 0; j < n; ++j) std::fill_n(old.col(j), j, 0.0);  // what an earlier size left there
     fill(gram, 0.0);
     kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
   }

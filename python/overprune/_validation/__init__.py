@@ -11,151 +11,48 @@ import math
 import operator
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from . import frames
+from .arrays import FloatArray, float_array, is_plain, plain_array, real_array
+from .words import missing_package, one_line, printable, shown
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = [
+    "FloatArray",
+    "float_array",
+    "is_plain",
+    "missing_package",
+    "one_line",
+    "plain_array",
+    "printable",
+    "real_array",
+    "shown",
+]
+
 IntArray = npt.NDArray[np.int64]
 
-# More than any machine holds, and small enough for the core's arithmetic.
+# No machine holds more numbers, and the core's arithmetic does not overflow below it.
 _LARGEST = 2**48
-_FLOAT64 = np.dtype(np.float64)
 
-RULES = tuple(_core.RULES)
-# Those that can score an estimator or a data set, whose truth nobody knows.
-RULES_OF_DATA = tuple(rule for rule, traits in _core.RULES.items() if not traits.needs_truth)
+
+class RuleTraits(NamedTuple):
+    """What the core knows of a pruning rule; pruning.hpp says what each field means."""
+
+    name: str
+    scores_coefficients: bool
+    curvature_power: int
+    needs_truth: bool
+    needs_seed: bool
+
+
+TRAITS = {name: RuleTraits(*fields) for name, fields in _core.RULES.items()}
+RULES = tuple(TRAITS)
+# Rules for estimators and data sets, whose true coefficients are unknown.
+RULES_OF_DATA = tuple(rule for rule, traits in TRAITS.items() if not traits.needs_truth)
 ACTIVATIONS = _core.ACTIVATIONS
-
-
-def shown(value: Any) -> str:
-    """`value` in one short line, for messages."""
-    try:
-        line = " ".join(repr(value).split())
-    except ValueError:  # an int of thousands of digits
-        line = f"a {type(value).__name__} too long to show"
-    return line if len(line) <= 200 else f"{line[:197]}..."
-
-
-def printable(text: str) -> str:
-    """`text` with its control characters escaped, for messages that echo what others wrote."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def one_line(text: str) -> str:
-    """`text` as one printable line."""
-    return printable(" ".join(text.split()))
-
-
-def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
-    """`value` as an array of any dtype, from whatever holds numbers: the one conversion of the
-    package.
-
-    Data frames and columns of pandas, polars and pyarrow become arrays of numbers column by column,
-    whatever their dtypes; sparse matrices become dense. ValueError for sequences of unequal
-    lengths, missing values and sparse matrices that the memory has no room for; TypeError for what
-    no array can be made of.
-    """
-    if type(value) is np.ndarray and value.dtype.kind != "O":
-        plain: npt.NDArray[Any] = value
-        return plain
-    is_nested = isinstance(value, (list, tuple))
-    if _is_masked(value, is_nested):
-        raise TypeError(
-            f"{name} must be a plain array, got a masked one, whose mask would be lost; "
-            "fill it or drop the masked rows"
-        )
-    try:
-        return frames.numbers(np.asarray(value)) if is_nested else _converted(value, name)
-    except (MemoryError, _Huge):
-        raise
-    except frames.MissingValue as missing:
-        where = f"at index {missing.row}"
-        if frames.columns(value) is not None:
-            where = f"in column {shown(missing.label)} at row {missing.row}"
-        raise ValueError(
-            f"{name} must have no missing values, got one {where}; fill it or drop the row"
-        ) from None
-    except Exception as error:  # whatever another library says of its own arrays
-        if is_nested and "inhomogeneous" in str(error):
-            raise ValueError(
-                f"{name} must be an array, got nested sequences of unequal lengths"
-            ) from None
-        reason = one_line(str(error))
-        raise TypeError(
-            f"{name} must be an array, got a {type(value).__name__} that no array can be made of: {reason}"
-        ) from None
-
-
-def _is_masked(value: Any, is_nested: bool) -> bool:
-    if is_nested and value and isinstance(value[0], np.ndarray):
-        return any(isinstance(row, np.ma.MaskedArray) for row in value)
-    return isinstance(value, np.ma.MaskedArray)
-
-
-class _Huge(ValueError):
-    """Sparse data whose numbers, zeros and all, have no room in the memory."""
-
-
-def _converted(value: Any, name: str) -> npt.NDArray[Any]:
-    if frames.is_sparse(value):
-        _refuse_huge(value, name)
-        return np.asarray(value.toarray())
-    if frames.is_plain(value):
-        return np.asarray(value)
-    named = frames.columns(value)
-    if named is None:
-        return frames.column_array(value)
-    _refuse_huge(value, name)
-    array = frames.frame_array(named, len(value))
-    return np.asarray(value) if array is None else array
-
-
-def _refuse_huge(value: Any, name: str) -> None:
-    """Sparse columns may have room for what no dense array has; the solvers of this package are
-    dense."""
-    needed = 8 * math.prod(value.shape)
-    if needed < 2**24:
-        return
-    from .memory import available, megabytes
-
-    room = available()
-    if room is not None and needed > room:
-        raise _Huge(
-            f"{name} must fit into the memory as a dense array, got a {type(value).__name__} of shape "
-            f"{value.shape}, which takes {megabytes(needed)} of the {megabytes(room)} that are free"
-        )
-
-
-def real_array(value: Any, name: str) -> npt.NDArray[Any]:
-    """`value` as an array of a real dtype."""
-    array = plain_array(value, name)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers, got {_unreal(value, array)}")
-    return array
-
-
-def _unreal(value: Any, array: npt.NDArray[Any]) -> str:
-    """What of `value` is no array of real numbers, in words."""
-    named = frames.columns(value)
-    if named is not None:
-        label, dtype = frames.not_numeric(named)
-        return f"column {shown(label)} of dtype {dtype}; drop it or encode it by numbers"
-    if array.ndim == 0 and array.dtype == object:
-        return f"dtype object, of type {type(value).__name__}"
-    return f"dtype {getattr(value, 'dtype', array.dtype)}"
-
-
-def _place(value: Any, where: tuple[int, ...]) -> str:
-    """Where in `value` an entry is, in words: its column by name, if columns have names."""
-    named = frames.columns(value)
-    if named is None or len(where) != 2:
-        return f"at index {where}"
-    return f"in column {shown(named[where[1]][0])} at row {where[0]}"
 
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
@@ -165,63 +62,6 @@ def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     if hasattr(value, "ndim"):
         return bool(value.ndim > 0)
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-
-
-def _fits(
-    array: FloatArray, ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None
-) -> bool:
-    if array.ndim not in ndim if isinstance(ndim, tuple) else array.ndim != ndim:
-        return False
-    for expected, length in zip(shape or (), array.shape, strict=False):
-        if expected is not None and expected != length:
-            return False
-    return True
-
-
-def is_plain(value: Any, ndim: int) -> TypeGuard[FloatArray]:
-    """Whether `value` is exactly a non-empty float64 array of that many dimensions."""
-    return (
-        type(value) is np.ndarray
-        and value.dtype is _FLOAT64
-        and value.ndim == ndim
-        and value.size > 0
-    )
-
-
-def float_array(
-    value: Any,
-    name: str,
-    *,
-    ndim: int | tuple[int, ...],
-    shape: tuple[int | None, ...] | None = None,
-) -> FloatArray:
-    """`value` as a finite, non-empty float64 array with one of the given numbers of dimensions.
-
-    `shape` gives the expected lengths of the leading dimensions; None leaves one open.
-    """
-    if _core.finite_doubles(value) and _fits(value, ndim, shape):
-        checked: FloatArray = value
-        return checked
-    array = real_array(value, name)
-    allowed = (ndim,) if isinstance(ndim, int) else ndim
-    if array.ndim not in allowed:
-        expected = " or ".join(str(d) for d in allowed)
-        raise ValueError(
-            f"{name} must have {expected} dimension(s), got an array of shape {array.shape}"
-        )
-    for axis, length in enumerate(shape or ()):
-        if length is not None and axis < array.ndim and array.shape[axis] != length:
-            raise ValueError(
-                f"{name} must have length {length} along axis {axis}, got shape {array.shape}"
-            )
-    if array.size == 0:
-        raise ValueError(f"{name} must not be empty, got an array of shape {array.shape}")
-    with np.errstate(over="ignore"):  # a long double may become infinite, which is refused
-        result = np.asarray(array, dtype=np.float64)
-    if not np.isfinite(result).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
-        raise ValueError(f"{name} must be finite, got {result[where]} {_place(value, where)}")
-    return result
 
 
 def integer(value: Any, name: str, *, lowest: int, highest: int | None = None) -> int:
@@ -286,8 +126,7 @@ def positive(value: Any, name: str, *, highest: float = math.inf) -> float:
 
 
 def increasing_reals(values: Any, name: str, *, highest: float = math.inf) -> list[float]:
-    """Numbers in (0, highest], strictly increasing, at least one; a lone number is a list of one.
-    """
+    """Numbers in (0, highest], strictly increasing, at least one; a number is a list of one."""
     if not is_sequence(values):
         values = [values]
     result = [positive(v, f"{name}[{i}]", highest=highest) for i, v in enumerate(values)]
@@ -366,9 +205,9 @@ def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def traits(rule: Any) -> _core.RuleTraits:
+def traits(rule: Any) -> RuleTraits:
     """What the core knows of a pruning rule, by its name."""
-    return _core.RULES[choice(rule, "rule", RULES)]
+    return TRAITS[choice(rule, "rule", RULES)]
 
 
 def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
@@ -377,7 +216,8 @@ def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
         values = tuple(value.strip() for value in values.split(","))
     if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
         raise TypeError(
-            f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; got {shown(values)}"
+            f"{name} must be a sequence of rules, each one of {', '.join(RULES)}; "
+            f"got {shown(values)}"
         )
     result = tuple(choice(v, f"{name}[{i}]", RULES) for i, v in enumerate(values))
     if not result:
@@ -385,8 +225,3 @@ def rules(values: Any, name: str = "rules") -> tuple[str, ...]:
     if len(set(result)) != len(result):
         raise ValueError(f"{name} must be distinct, got {result}")
     return result
-
-
-def missing_package(what: str, package: str) -> str:
-    """What to say where `what` lacks an optional package."""
-    return f"{what} needs the package {package}: pip install 'overprune[data]', or '.[data]' in a checkout"

@@ -55,8 +55,12 @@ def random_features(
     >>> op.random_features([[1.0, -2.0]], [[1.0, 0.0], [0.0, 1.0]], lambda z: z**2)
     array([[1., 4.]])
     """
-    a = check.float_array(inputs, "inputs", ndim=2)
-    r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
+    # The core refuses what is not finite; an array that needs nothing else is read once.
+    a = inputs if check.is_plain(inputs, 2) else check.float_array(inputs, "inputs", ndim=2)
+    if check.is_plain(weights, 2) and weights.shape[1] == a.shape[1]:
+        r = weights
+    else:
+        r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
     phi = core_function(activation, "activation", probe=False)
     b = None if bias is None else check.float_array(bias, "bias", ndim=1, shape=(r.shape[0],))
     features: FloatArray = _core.random_features(a, r, phi, b)

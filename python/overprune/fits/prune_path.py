@@ -61,7 +61,7 @@ class PrunePath:
         return r, k, s
 
     def support(self, rule: str, size: int, nonzeros: int) -> IntArray:
-        """Indices of the features kept, ascending; ValueError for a point that is not on the grid."""
+        """Indices of the features kept, ascending; ValueError for a point off the grid."""
         r, k, _ = self._point(rule, size, nonzeros)
         return np.sort(self._order[r, k, :nonzeros])
 
@@ -250,7 +250,7 @@ def prune_path(
     Examples
     --------
     >>> import overprune as op
-    >>> problem = op.LinearGaussianProblem([2.0, 0.1, 1.0, 0.0], op.spectra.isotropic(4), noise_std=0.1)
+    >>> problem = op.LinearGaussianProblem([2.0, 0.1, 1.0, 0.0], [1.0] * 4, noise_std=0.1)
     >>> X, y = problem.sample(20, seed=0)
     >>> path = op.prune_path(X, y, sizes=[2, 4], nonzeros=[2])
     >>> path.support("magnitude", 4, 2)
@@ -273,7 +273,7 @@ def prune_path(
     )
     weights = None if curvature is None else as_curvature(curvature, p)
     scores = None
-    needing = [rule for rule in grid.rules if _core.RULES[rule].needs_truth]
+    needing = [rule for rule in grid.rules if check.TRAITS[rule].needs_truth]
     if needing:
         if truth is None:
             raise ValueError(f'truth must be given for rule "{needing[0]}": the coefficients beta')

@@ -69,7 +69,7 @@ def importance(
 
 def _subject(
     theta: npt.ArrayLike,
-    traits: _core.RuleTraits,
+    traits: check.RuleTraits,
     curvature: npt.ArrayLike | None,
     truth: npt.ArrayLike | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
@@ -78,7 +78,8 @@ def _subject(
     if traits.needs_truth:
         if truth is None:
             raise ValueError(
-                f'truth must be given for rule "{traits.name}": the coefficients beta of the problem'
+                f'truth must be given for rule "{traits.name}": the coefficients beta of the '
+                "problem"
             )
         judged = check.float_array(truth, "truth", ndim=coefficients.ndim, shape=coefficients.shape)
         curvature = np.ones(len(judged)) if curvature is None else curvature
@@ -91,7 +92,7 @@ def _subject(
     return coefficients, judged, as_curvature(curvature, len(judged))
 
 
-def _random_scores(p: int, traits: _core.RuleTraits, seed: int | None) -> FloatArray:
+def _random_scores(p: int, traits: check.RuleTraits, seed: int | None) -> FloatArray:
     if seed is None:
         raise ValueError(f'seed must be given for rule "{traits.name}"')
     return _core.uniform(p, check.seed(seed), 0, _core.PURPOSE_SCORES)

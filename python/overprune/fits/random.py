@@ -9,6 +9,8 @@ from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
 
+_USER = _core.PURPOSE_USER
+
 
 def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -> FloatArray:
     """Draw standard normals, bitwise the same on every machine.
@@ -48,9 +50,8 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     True
     """
     key, number = check.seed(seed), check.seed(stream, "stream")
-    if not check.is_sequence(shape):
+    if type(shape) is int or not check.is_sequence(shape):
         count = check.integer(shape, "shape", lowest=1)
-        return _core.standard_normal(count, key, number, _core.PURPOSE_USER)
+        return _core.standard_normal(count, key, number, _USER)
     sizes = [check.integer(length, "shape", lowest=1) for length in shape]
-    values = _core.standard_normal(math.prod(sizes), key, number, _core.PURPOSE_USER)
-    return values.reshape(sizes)
+    return _core.standard_normal(math.prod(sizes), key, number, _USER).reshape(sizes)

@@ -164,8 +164,9 @@ class DataProblem(Problem):
                 )
         if compensate:
             raise ValueError(
-                "compensate must be False for a DataProblem, whose population covariance is unknown; with "
-                "the second moments of the training rows, compensating is retraining: use retrain=True"
+                "compensate must be False for a DataProblem, whose population covariance is "
+                "unknown; with the second moments of the training rows, compensating is "
+                "retraining: use retrain=True"
             )
 
     def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:
@@ -308,9 +309,9 @@ class DataProblem(Problem):
         rows, p = Z.shape
         if shrinkage is None and not self.enough_test_rows:
             warnings.warn(
-                f"equivalent() takes {p} x {p} second moments from {rows} test rows, fewer than 5 p = "
-                f"{5 * p}: what is predicted for n training rows is low by about n / {rows} of itself; give "
-                "more test rows or fewer features, or pass shrinkage",
+                f"equivalent() takes {p} x {p} second moments from {rows} test rows, fewer than "
+                f"5 p = {5 * p}: what is predicted for n training rows is low by about n / {rows} "
+                "of itself; give more test rows or fewer features, or pass shrinkage",
                 stacklevel=2,
             )
         a = ledoit_wolf(Z) if mixed is None else mixed
@@ -321,9 +322,10 @@ class DataProblem(Problem):
         lost = lost_directions(Z, covariance)
         if lost > 0:
             warnings.warn(
-                f"equivalent() takes second moments in which rounding hides {lost} of the {p} directions of "
-                "the test rows, so that what is predicted is wrong: centre the columns of inputs and "
-                "test_inputs, or leave out those that are nearly combinations of others",
+                f"equivalent() takes second moments in which rounding hides {lost} of the {p} "
+                "directions of the test rows, so that what is predicted is wrong: centre the "
+                "columns of inputs and test_inputs, or leave out those that are nearly combinations "
+                "of others",
                 stacklevel=2,
             )
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of

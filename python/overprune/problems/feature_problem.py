@@ -182,7 +182,8 @@ class RandomFeatureProblem(Problem):
         Examples
         --------
         >>> import overprune as op
-        >>> op.RandomFeatureProblem.draw(40, 10, noise_std=0.1, seed=0).equivalent().covariance.shape
+        >>> problem = op.RandomFeatureProblem.draw(40, 10, noise_std=0.1, seed=0)
+        >>> problem.equivalent().covariance.shape
         (40, 40)
         """
         return self._equivalent

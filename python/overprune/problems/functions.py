@@ -46,8 +46,10 @@ class Checked:
 
 
 def core_function(value: Any, name: str, *, probe: bool = True) -> str | Checked:
-    """What the core takes for a name or callable; `probe`: try a callable first, on the range of
-    N(0, 1)."""
+    """A name or callable in the form that the core takes.
+
+    `probe` tries a callable first, on the range of N(0, 1).
+    """
     if not isinstance(value, str) and callable(value):
         function = Checked(value, name)
         if probe:
@@ -56,7 +58,8 @@ def core_function(value: Any, name: str, *, probe: bool = True) -> str | Checked
     if not isinstance(value, str) or value not in check.ACTIVATIONS:
         error = ValueError if isinstance(value, str) else TypeError
         raise error(
-            f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; got {check.shown(value)}"
+            f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; "
+            f"got {check.shown(value)}"
         )
     return value
 
@@ -66,8 +69,8 @@ def _probe(function: Checked, name: str) -> None:
     whole, part = function(z.copy()), function(z[17:26].copy())
     if not np.allclose(part, whole[17:26], rtol=1e-5, atol=1e-5 * np.abs(whole).max()):
         raise ValueError(
-            f"{name} must be elementwise and always the same: its values at a part of an array differ from "
-            "those at the whole"
+            f"{name} must be elementwise and always the same: its values at a part of an array "
+            "differ from those at the whole"
         )
 
 

@@ -32,7 +32,7 @@ def _shown(value: Any) -> str:
 
 
 class Problem:
-    """What the problems have in common: a compiled twin, p features, m targets, and a description."""
+    """What all problems have: a compiled twin, p features, m targets, and a description."""
 
     _core: Any
     curvature = "population"
@@ -95,8 +95,7 @@ class Problem:
         raise NotImplementedError
 
     def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:
-        """What measures models: a function of theta that returns the risk and, for classes, the
-        accuracy."""
+        """A function of theta that measures models: their risk and, for classes, their accuracy."""
         check.seed(stream, "stream")
         return lambda theta: {"risk": self.risk(theta)}
 
@@ -172,7 +171,8 @@ class LinearGaussianProblem(Problem):
     >>> X, y = problem.sample(3, seed=0)
     >>> X.shape, y.shape
     ((3, 4), (3,))
-    >>> two = op.LinearGaussianProblem(np.eye(4)[:, :2], np.ones(4), noise_covariance=[[2, 1], [1, 1]])
+    >>> joint = [[2, 1], [1, 1]]
+    >>> two = op.LinearGaussianProblem(np.eye(4)[:, :2], np.ones(4), noise_covariance=joint)
     >>> two.null_risk
     5.0
     """

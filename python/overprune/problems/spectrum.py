@@ -55,7 +55,8 @@ class Spectrum:
     >>> table = op.predict(spectrum, 0.3, [0.1, 1.0], [0.1])
     >>> print(table.dense_risk.values.round(3))
     [1.485 1.133]
-    >>> finite = op.LinearGaussianProblem([1500**-0.5] * 1500, op.spectra.spiked(1500, 150, 25.0), 0.3)
+    >>> variances = op.spectra.spiked(1500, 150, 25.0)
+    >>> finite = op.LinearGaussianProblem([1500**-0.5] * 1500, variances, 0.3)
     >>> print(op.predict(finite, 450, [150, 1500], [150]).dense_risk.values.round(3))
     [1.485 1.133]
     """

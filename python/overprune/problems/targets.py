@@ -29,11 +29,11 @@ class Targets(NamedTuple):
     """Whether the caller said which."""
 
     def warn(self, *, stacklevel: int = 2) -> None:
-        """Warns where the task is a guess; `stacklevel` counts from the function that calls this."""
+        """Warns where the task is a guess; `stacklevel` counts from the caller."""
         if self.doubt is not None and not self.said:
             warnings.warn(
-                f'{self.doubt}; say task="classification" if they are labels, task="regression" if they are '
-                "numbers",
+                f'{self.doubt}; say task="classification" if they are labels, task="regression" if '
+                "they are numbers",
                 stacklevel=stacklevel + 1,
             )
 
@@ -96,8 +96,8 @@ def _labels(array: npt.NDArray[Any], name: str, rows: int, task: str | None) -> 
     if task is not None and array.ndim == 2:
         if array.shape[1] != 1:
             raise ValueError(
-                f'{name} must be labels of one dimension for task="classification", got shape {array.shape}; '
-                "argmax(axis=1) makes labels of one-hot rows"
+                f'{name} must be labels of one dimension for task="classification", got shape '
+                f"{array.shape}; argmax(axis=1) makes labels of one-hot rows"
             )
         array = array[:, 0]
     numbers = check.float_array(array, name, ndim=1, shape=(rows,))
@@ -112,8 +112,8 @@ def _labels(array: npt.NDArray[Any], name: str, rows: int, task: str | None) -> 
     if not whole.all():
         where = int(whole.argmin())
         raise ValueError(
-            f'{name} must be whole numbers below 2**53 for task="classification", got {numbers[where]} at '
-            f"index {where}"
+            f'{name} must be whole numbers below 2**53 for task="classification", got '
+            f"{numbers[where]} at index {where}"
         )
     return numbers.astype(np.int64)
 
@@ -138,6 +138,6 @@ def _doubt_of_numbers(targets: npt.NDArray[Any]) -> str | None:
     if targets.dtype.kind not in "iub" or targets.shape[1:] != (1,):
         return None
     return (
-        f"targets are a column of integers, of shape {targets.shape}, and are taken for real numbers, as "
-        "labels have one dimension"
+        f"targets are a column of integers, of shape {targets.shape}, and are taken for real "
+        "numbers, as labels have one dimension"
     )
