@@ -1,4 +1,4 @@
-// What this build is and which kernels run.
+// The facts of this build, and which kernels run.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ struct BuildInfo {
 };
 
 /// Facts of the build.
-/// @return also the level that this processor runs
+/// @return the facts, with the level that this processor runs
 /// @throws std::invalid_argument where the environment variable OVERPRUNE_KERNEL names a level that
 /// is not compiled in or that this processor does not run
 BuildInfo build_info();

@@ -1,4 +1,4 @@
-// What a shared library shows of itself: all that the public headers declare between these two.
+// The symbols of a shared library: all that the public headers declare between these two macros.
 #pragma once
 
 // Not an attribute of the namespace, which Clang does not carry over to definitions elsewhere.

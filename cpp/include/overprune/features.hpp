@@ -28,15 +28,15 @@ const char* name_of(Activation activation);
 /// @param activation  phi, a named one or the caller's
 /// @param bias        (p), or empty for none
 /// @param out         (n, p) receives the features
-/// @throws std::invalid_argument for shapes that do not match, non-finite entries, or an image that
-/// is not finite
+/// @throws std::invalid_argument for shapes that do not match, and for entries or images that are
+/// not finite
 /// Source: docs/theory.md, section 7.
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out);
 
-/// Second moments under a ~ N(0, I_d) of x and y = g(teacher'a) (docs/theory.md, section 7): closed
-/// forms for identity, relu, sign, erf and cos with g(z) = z, else quadrature
-/// (gaussian_moments.hpp).
+/// Second moments under a ~ N(0, I_d) of x and y = g(teacher'a) (docs/theory.md, section 7).
+///
+/// They are closed forms for identity, relu, sign, erf and cos with g(z) = z, else quadrature.
 /// @param weights     (p, d), no zero row
 /// @param activation  phi, a named one or the caller's
 /// @param bias        (p), or empty for none
@@ -46,8 +46,8 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
 /// @param link        g
 /// @param poll        called now and then; may throw to stop
 /// @return E[y^2]
-/// @throws std::invalid_argument as random_features, for a zero row, and for a function of the
-/// caller's that is not piecewise smooth
+/// @throws std::invalid_argument as random_features, for a zero row, and for a caller's function
+/// that is not piecewise smooth
 double feature_moments(ConstMatrix weights, const ScalarFunction& activation, ConstVector bias,
                        ConstVector teacher, Matrix covariance, Vector cross,
                        const ScalarFunction& link = Activation::identity,

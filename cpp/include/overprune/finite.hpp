@@ -1,5 +1,4 @@
-// Whether numbers are finite: the check that every function makes of its arrays, at the speed of
-// memory.
+// Whether numbers are finite: every function checks its arrays by this, at the speed of memory.
 #pragma once
 
 #include "overprune/export.hpp"
@@ -8,7 +7,7 @@
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// Whether none of the numbers is NaN or infinite.
+/// Whether no number is NaN or infinite.
 /// @param values  (rows, cols), any layout; quick where the rows or the columns lie side by side
 /// @return false where a number is NaN or infinite
 /// @throws std::invalid_argument for a view without data, or that no memory could hold

@@ -1,9 +1,8 @@
-// Interruption: how long work is stopped from outside.
+// Interruption: long work is stopped from outside.
 //
 //     const std::function<void()> poll = [&] { if (stop_requested) throw Stopped(); };
 //     const overprune::Interruptible interruptible(poll);
-//     const overprune::LinearGaussianProblem problem(beta, covariance, 0.3);  // large: may throw
-//     Stopped
+//     const overprune::LinearGaussianProblem problem(beta, covariance, 0.3);  // may throw Stopped
 #pragma once
 
 #include <functional>
@@ -13,12 +12,13 @@
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// While it lives, long work of the library in this thread calls `poll` now and then: at least
-/// several times a second, and up to thousands of times, so that a costly poll should count time
-/// itself. What the poll throws ends the work and leaves through the function that does it; nothing
-/// of the library is left in a wrong state. Functions that take a poll do this on their own; it is
-/// for those that take none, as the problems' constructors. One inside another takes its place; an
-/// empty poll leaves the outer one.
+/// While it lives, long work of the library in this thread calls `poll` now and then.
+///
+/// The poll is called at least several times and up to thousands of times a second, so a costly
+/// poll should count time itself. An exception of the poll ends the work and leaves through the
+/// function that does it. Nothing of the library is left in a wrong state. Functions that take a
+/// poll do this on their own. This class is for functions that take none, such as the problems'
+/// constructors. An inner object replaces the outer one; an empty poll leaves the outer one.
 class Interruptible {
  public:
   /// Begins to call the poll.

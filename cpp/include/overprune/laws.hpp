@@ -1,5 +1,4 @@
-// The laws of the models themselves: coefficients, which features survive, draws of models,
-// densities.
+// The laws of the models: coefficients, survival of features, draws of models, densities.
 #pragma once
 
 #include <functional>
@@ -12,18 +11,17 @@
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// Gaussian law of the trained coefficients: E theta = mean, Cov(theta_it, theta_jr) = spread_ij
-/// omega_tr.
+/// Gaussian law of the trained coefficients: E theta = mean,
+/// Cov(theta_it, theta_jr) = spread_ij omega_tr.
 struct ModelLaw {
-  std::vector<double> mean;    ///< (p, m)
-  std::vector<double> spread;  ///< (p) if features are independent, else (p, p): (S + tau)^{-1} S
-                               ///< (S + tau)^{-1} / n
-  std::vector<double> omega;   ///< (m, m) covariance of the test errors; its trace is the test risk
-  bool finite = true;  ///< else the covariance is infinite, and omega what it is a multiple of
+  std::vector<double> mean;  ///< (p, m)
+  /// (p) for independent features, else (p, p): (S + tau)^{-1} S (S + tau)^{-1} / n
+  std::vector<double> spread;
+  std::vector<double> omega;  ///< (m, m) covariance of the test errors; its trace is the test risk
+  bool finite = true;  ///< false: the covariance is infinite, and omega what it is a multiple of
 };
 
-/// The law of training all p features, for any covariance and several targets. All arrays in C
-/// order.
+/// The law of training all p features, for any covariance and several targets; arrays in C order.
 /// @param problem  with p features and m targets
 /// @param n        samples, at least 1
 /// @param ridge    of the training, at least 0
@@ -32,9 +30,11 @@ struct ModelLaw {
 /// Source: docs/theory.md, sections 4 and 9.
 ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge);
 
-/// Independent features and one target whose dense risks are those of a problem at every n and
-/// ridge: the eigenvalues of its covariance, with the signal along each eigenvector, and zeros to
-/// make up the number.
+/// A problem with independent features and one target that has the dense risks of another problem
+/// at every n and ridge.
+///
+/// Its variances are the eigenvalues of the covariance. Its coefficients are the signal along each
+/// eigenvector. Zeros make up the number of features.
 /// @param problem  of p features
 /// @return a problem of p features
 LinearGaussianProblem dense_equivalent(const LinearGaussianProblem& problem);
@@ -43,7 +43,7 @@ LinearGaussianProblem dense_equivalent(const LinearGaussianProblem& problem);
 struct PruningPoint {
   Index n = 1;                  ///< samples, at least 1
   Index size = 1;               ///< k, in [1, p]
-  Rule rule = Rule::magnitude;  ///< who is kept
+  Rule rule = Rule::magnitude;  ///< which features are kept
   double ridge = 0.0;           ///< of the first training, at least 0
   double retrain_ridge = 0.0;   ///< of the second, at least 0
 };
@@ -55,12 +55,12 @@ struct LawDraws {
   Index workers = 1;       ///< threads, at least 1
 };
 
-/// Who survives. Standard errors are empty where the numbers are exact.
+/// Which features survive. Standard errors are empty where the numbers are exact.
 struct Survival {
   std::vector<double> probability;         ///< (S, size) of surviving
   std::vector<double> probability_stderr;  ///< (S, size), or empty
-  /// (S) on |theta_i|, or its row's norm; hessian: times sqrt(Sigma_ii); oracle: on its own score;
-  /// random: NaN
+  /// (S) threshold on |theta_i|, or on the norm of row i for several targets; hessian: times
+  /// sqrt(Sigma_ii); oracle: on the oracle's score; random: NaN
   std::vector<double> threshold;
   std::vector<double> threshold_stderr;  ///< (S), or empty
   std::vector<double> overlap;           ///< (S) expected share of the oracle's support
@@ -68,15 +68,16 @@ struct Survival {
   std::vector<char> oracle;              ///< (S, size) whether in the oracle's support
 };
 
-/// Probability that each feature is among the s of largest score, for every s of `nonzeros`: exact
-/// for independent features with one target and for the rules `oracle` and `random`, else by
-/// antithetic draws of the dense model (an odd number of draws is raised by one).
+/// Probability that each feature is among the s of largest score, for every s of `nonzeros`.
+///
+/// It is exact for independent features with one target and for the rules `oracle` and `random`.
+/// Elsewhere it comes from antithetic draws of the dense model; an odd number of draws is raised by
+/// one.
 /// @param problem   with at least `size` features
 /// @param point     training and rule
 /// @param nonzeros  (S) strictly increasing in [1, size]
 /// @param options   how it is drawn where there is no closed form
-/// @param poll      called about twenty times a second where not empty; what it throws ends the
-/// call
+/// @param poll      called about twenty times a second if not empty; an exception ends the call
 /// @return probabilities, thresholds and overlaps for every s
 /// @throws std::invalid_argument for arguments out of range
 /// Source: docs/theory.md, section 5.
@@ -92,14 +93,13 @@ struct ModelSamples {
 };
 
 /// Draws the dense model, its support and the model retrained on it. Draws 2 i and 2 i + 1 have
-/// opposite noise in the first training. A draw does not depend on how many there are.
+/// opposite noise in the first training. A draw does not depend on the number of draws.
 /// @param problem   with at least `size` features
 /// @param point     trainings and rule
 /// @param nonzeros  s, in [1, size]
 /// @param retrain   whether the second training is drawn, too
 /// @param options   how many draws, on how many threads
-/// @param poll      called about twenty times a second where not empty; what it throws ends the
-/// call
+/// @param poll      called about twenty times a second if not empty; an exception ends the call
 /// @return the draws
 /// @throws std::invalid_argument for arguments out of range, or where a law has infinite variance
 /// Source: docs/theory.md, sections 6 and 9.
@@ -107,18 +107,19 @@ ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPo
                            Index nonzeros, bool retrain, const LawDraws& options,
                            const std::function<void()>& poll = {});
 
-/// Laws of one coefficient taken at random: the probability of each cell over its width, (m,
-/// cells).
+/// Laws of one coefficient taken at random: the probability of each cell over its width.
 struct CoefficientDensity {
   std::vector<double> dense;      ///< (m, cells) of all coefficients
   std::vector<double> surviving;  ///< (m, cells) of the dense model's survivors
-  std::vector<double> retrained;  ///< (m, cells) of the survivors after retraining; empty without
+  /// (m, cells) of the survivors after retraining; empty without retraining
+  std::vector<double> retrained;
 };
 
-/// Densities averaged over `features`, in cells as a histogram has them. `dense` is a closed form,
-/// as is `surviving` for independent features with one target and for the rules `oracle` and
-/// `random`; elsewhere `surviving` counts draws. `retrained` averages the Gaussian law given the
-/// first training over the draws, at most 128 of them.
+/// Densities averaged over `features`, in the cells of a histogram.
+///
+/// `dense` is a closed form. `surviving` is one for independent features with one target and for
+/// the rules `oracle` and `random`; elsewhere it counts draws. `retrained` averages the Gaussian
+/// law given the first training over the draws, at most 128 of them.
 /// @param problem   with at least `size` features
 /// @param point     trainings and rule
 /// @param nonzeros  s, in [1, size]
@@ -126,8 +127,7 @@ struct CoefficientDensity {
 /// @param edges     (cells + 1) strictly increasing
 /// @param features  (count) distinct, in [0, size)
 /// @param options   how it is drawn where there is no closed form
-/// @param poll      called about twenty times a second where not empty; what it throws ends the
-/// call
+/// @param poll      called about twenty times a second if not empty; an exception ends the call
 /// @return densities of the cells
 /// @throws std::invalid_argument for arguments out of range, or where a law has infinite variance
 /// Source: docs/theory.md, sections 4 to 6 and 9.

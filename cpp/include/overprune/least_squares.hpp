@@ -1,14 +1,13 @@
 // Least squares: one problem, or the whole path over its first k columns.
 //
-// For k <= n the solution of least norm of residuals, for k > n the interpolator of least l2 norm,
-// both theta = X_k^+ y; with ridge > 0 the minimiser of |y - X theta|^2 / (2n) + ridge |theta|^2 /
-// 2 (docs/theory.md, section 1).
+// For k <= n this is the solution with the least norm of residuals, for k > n the interpolator of
+// least l2 norm: both are theta = X_k^+ y. With ridge > 0 it is the minimiser of
+// |y - X theta|^2 / (2n) + ridge |theta|^2 / 2 (docs/theory.md, section 1).
 //
-//     std::vector<double> x(n * p), y(n), theta(3 * p);                   // row-major x
+//     std::vector<double> x(n * p), y(n), theta(3 * p);  // row-major x; three models
 //     const auto rows = overprune::row_major(x.data(), n, p);
 //     const auto response = overprune::column_major(y.data(), n, 1);
-//     overprune::least_squares_path(rows, response, {10, 50, 200}, 0.0, theta.data());  // three
-//     models
+//     overprune::least_squares_path(rows, response, {10, 50, 200}, 0.0, theta.data());
 #pragma once
 
 #include <functional>
@@ -21,10 +20,10 @@ namespace overprune {
 
 /// What the solver found out about each size on the way.
 struct SolveInfo {
-  /// How many singular values of X_k are above max(n, k) epsilon times the largest, as in numpy;
-  /// with ridge > 0: k.
+  /// (K) how many singular values of X_k are above max(n, k) epsilon times the largest, as in
+  /// numpy; with ridge > 0: k
   Indices rank;
-  /// estimate of the condition number (2-norm) of the factor that was solved with
+  /// (K) estimate of the condition number (2-norm) of the factor that was solved with
   std::vector<double> condition;
 };
 

@@ -1,5 +1,4 @@
-// Phase diagrams: at many points, is the best large model that is pruned better than training s
-// features?
+// Phase diagrams: at which points pruning the best large model beats training s features.
 #pragma once
 
 #include <functional>
@@ -18,12 +17,12 @@ struct PhasePoint {
   Index problem = 0;      ///< which of the problems, from 0
   double n = 1.0;         ///< samples, > 0
   double nonzeros = 1.0;  ///< s, in (0, total of the problem]
-  /// (K) strictly increasing, above s and at most the total: the dense models to prune. May be
-  /// empty.
+  /// (K) of the dense models to prune: strictly increasing, above s and at most the total; may be
+  /// empty
   std::vector<double> sizes;
 };
 
-/// What is the same at all points.
+/// The options of all points.
 struct PhaseOptions {
   std::vector<Rule> rules;     ///< (R) distinct, at least one
   bool retrain = true;         ///< whether the pruned models are also trained again
@@ -35,19 +34,17 @@ struct PhaseOptions {
 /// Risks at P points, in C order; infinite where a limit diverges.
 struct PhaseResult {
   std::vector<double> direct;  ///< (P) of training the first s features
-  std::vector<double> oracle;  ///< (P) of training the s features of largest lam beta^2 among all
-  /// (P, R, G) least over the sizes; G: pruned, retrained if asked for; NaN if none
+  std::vector<double> oracle;  ///< (P) of training the s features of largest lam beta^2 of all
+  /// (P, R, G) the least over the sizes; G: pruned, and retrained if asked for; NaN without sizes
   std::vector<double> risk;
-  std::vector<double> size;  ///< (P, R, G) the smallest size that has it; NaN if none
+  std::vector<double> size;  ///< (P, R, G) the smallest size that has it; NaN without sizes
 };
 
-/// The best of all sizes at every point, by theory. Time: the sum over points of `predict` over
-/// their sizes.
+/// The best of all sizes at every point, by theory. It takes the time of one `predict` a point.
 /// @param problems  (any number) of independent features, each used by any number of points
 /// @param points    (P) problem, n, nonzeros and sizes
 /// @param options   rules, ridges and threads
-/// @param poll      called about twenty times a second where not empty; what it throws ends the
-/// call
+/// @param poll      called about twenty times a second if not empty; an exception ends the call
 /// @return direct, oracle and best pruned risks of the points
 /// @throws std::invalid_argument for points or options out of range
 /// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23).

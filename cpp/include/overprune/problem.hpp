@@ -1,4 +1,4 @@
-// Problems: what is drawn, and what the risk of a model is.
+// Problems: they draw data and measure the risk of models.
 //
 //     const std::vector<double> beta(p, 0.1), variances(p, 1.0);
 //     const overprune::LinearGaussianProblem problem(overprune::column_major(beta.data(), p, 1),
@@ -23,11 +23,11 @@ struct Models {
   ConstMatrix theta;  ///< (count, B m): column b m + t is model b, target t
 };
 
-/// One thread's source of trials: draws data of a problem and judges models fitted to them. Keeps
-/// its memory from trial to trial; not for two threads at once.
+/// One thread's source of trials: draws data of a problem and measures the risk of models fitted to
+/// them. It keeps its memory from trial to trial. Two threads must not use it at once.
 class Sampler {
  public:
-  virtual ~Sampler() = default;  ///< by way of a pointer to the base
+  virtual ~Sampler() = default;  ///< by a pointer to the base
 
   /// Draws one trial: a pure function of its numbers.
   /// @param seed   of the simulation
@@ -37,8 +37,8 @@ class Sampler {
                     const std::function<void()>& poll = {}) = 0;
   /// (n, p), unit row stride; null data where the sampler holds no X (`streaming_sampler`).
   virtual ConstMatrix design() const = 0;
-  /// Columns number first, ..., first + out.cols - 1 of X: the same numbers whoever holds X and
-  /// however often they are asked for. By default a copy out of design().
+  /// Columns number first, ..., first + out.cols - 1 of X. The numbers are the same whether X is
+  /// held or not, and in every call. By default they are copied from design().
   /// @param first  number of the first column
   /// @param out    (n, columns), unit row stride, col_stride at least n
   virtual void columns(Index first, Matrix out) const;
@@ -56,17 +56,16 @@ class LinearGaussianProblem;
 /// What `simulate` needs of a problem. Immutable; shared by threads.
 class Problem {
  public:
-  virtual ~Problem() = default;                       ///< by way of a pointer to the base
+  virtual ~Problem() = default;                       ///< by a pointer to the base
   virtual Index features() const = 0;                 ///< p
   virtual Index targets() const = 0;                  ///< m
   virtual bool has_classes() const { return false; }  ///< whether an accuracy is measured, too
   /// Sigma_ii (p) where the population is known, else null.
   virtual const std::vector<double>* curvature() const { return nullptr; }
-  /// The linear Gaussian problem with the population's second moments where they are known, else
-  /// null.
+  /// The linear Gaussian problem with the population's second moments; null if they are unknown.
   virtual const LinearGaussianProblem* population() const { return nullptr; }
-  /// Scores of the oracle rule as ranked: |beta_i| sqrt(Sigma_ii) of the problem restricted to its
-  /// first k features.
+  /// Scores by which the oracle rule ranks: |beta_i| sqrt(Sigma_ii) of the problem restricted to
+  /// its first k features.
   /// @param k       how many features, in [1, p]
   /// @param scores  (k) receives them
   /// @throws std::invalid_argument where the truth is unknown or k is not in [1, p]
@@ -77,19 +76,17 @@ class Problem {
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
   /// Whether the columns of X can be drawn on their own, so that a sampler need not hold X.
   virtual bool streams() const { return false; }
-  /// The same trials from a sampler that holds no X and draws `columns` anew whenever they are
-  /// asked for.
+  /// The same trials from a sampler that holds no X and draws `columns` anew in every call.
   /// @param n  rows of X, at least 1
   /// @throws std::invalid_argument where n is out of range or the problem does not stream
   virtual std::unique_ptr<Sampler> streaming_sampler(Index n) const;
-  /// Numbers that a sampler with n rows holds to draw a trial, besides its design; see
-  /// worker_memory.
+  /// Count of the numbers that a sampler holds besides its design; see worker_memory.
   /// @param n  rows of X
   virtual Index sampler_numbers(Index n) const = 0;
 };
 
-/// Noise of m targets: independent of one standard deviation (at least 0), or of a covariance N (m,
-/// m), symmetric and positive semidefinite. Holds a view: for passing on only.
+/// Noise of m targets: independent with one standard deviation (at least 0), or with a covariance
+/// N (m, m), symmetric and positive semidefinite. It holds a view: it is for arguments only.
 struct Noise {
   /// Independent noise of one standard deviation; implicit, so that a number may stand for it.
   /// @param standard_deviation  at least 0
@@ -97,8 +94,8 @@ struct Noise {
   /// Noise of a covariance.
   /// @param noise_covariance  (m, m)
   Noise(ConstMatrix noise_covariance) : covariance(noise_covariance) {}
-  double std = 0.0;        ///< where covariance is null
-  ConstMatrix covariance;  ///< null where std is what is given
+  double std = 0.0;        ///< standard deviation, where covariance is null
+  ConstMatrix covariance;  ///< (m, m), or null where std is given
 };
 
 /// x ~ N(0, Sigma), y = beta'x + N(0, N) (docs/theory.md, sections 1 and 9).
@@ -123,9 +120,8 @@ class LinearGaussianProblem final : public Problem {
   bool diagonal() const { return covariance_.empty(); }  ///< whether features are independent
   /// Standard deviation of the noise; where a covariance N was given, sqrt(tr N / m).
   double noise_std() const { return noise_std_; }
-  ConstMatrix noise_covariance() const {
-    return column_major(noise_.data(), m_, m_);
-  }  ///< (m, m) N
+  /// (m, m) N.
+  ConstMatrix noise_covariance() const { return column_major(noise_.data(), m_, m_); }
   /// (m, m) F with F F' = N where N was given as a covariance, else null: N = noise_std^2 I.
   ConstMatrix noise_factor() const {
     return noise_factor_.empty() ? ConstMatrix{} : column_major(noise_factor_.data(), m_, m_);
@@ -133,20 +129,18 @@ class LinearGaussianProblem final : public Problem {
   double noise_floor() const { return noise_floor_; }  ///< tr N, the least risk there is
   ConstMatrix beta() const { return column_major(beta_.data(), p_, m_); }  ///< (p, m)
   ConstVector variances() const { return vector_view(variances_); }        ///< (p) Sigma_ii
-  ConstMatrix covariance() const {
-    return column_major(covariance_.data(), p_, p_);
-  }  ///< (p, p); dense only
-  ConstMatrix covariance_beta() const {
-    return column_major(image_.data(), p_, m_);
-  }  ///< Sigma beta; dense only
+  /// (p, p) Sigma; dense only.
+  ConstMatrix covariance() const { return column_major(covariance_.data(), p_, p_); }
+  /// (p, m) Sigma beta; dense only.
+  ConstMatrix covariance_beta() const { return column_major(image_.data(), p_, m_); }
   double signal() const { return signal_; }  ///< tr beta' Sigma beta; dense only
   /// (p, p) F with F F' = Sigma; dense only. Lower triangular where Sigma is definite.
   ConstMatrix factor() const { return column_major(factor_.data(), p_, p_); }
   /// R(0) = tr N + tr beta' Sigma beta.
   double null_risk() const;
 
-  /// The problem of training on a subset: beta_D = Sigma_DD^{-1} Sigma_D: beta, with what the other
-  /// features explain added to the noise: N_D = N + r' Sigma r, r = beta less beta_D on D.
+  /// The problem of training on a subset D: beta_D = Sigma_DD^{-1} Sigma_D: beta. The noise takes
+  /// up what the other features explain: N_D = N + r' Sigma r, r = beta less beta_D on D.
   /// @param features  (k) distinct indices in [0, p)
   /// @return a problem of k features
   /// @throws std::invalid_argument for indices out of range or repeated
@@ -199,11 +193,10 @@ class RandomFeatureProblem final : public Problem {
   /// @param activation  phi, a named one or the caller's
   /// @param bias        (p), or empty for none
   /// @param link        g, likewise
-  /// @param poll        called now and then while the second moments are computed; may throw to
-  /// stop
+  /// @param poll        called now and then by the computation of second moments; may throw to stop
   /// @throws std::invalid_argument for mismatched or non-finite input, a zero row of weights, a
-  /// function of the caller's that is not piecewise smooth, or weights, bias or a teacher so large
-  /// that none is
+  /// caller's function that is not piecewise smooth, or weights, bias or a teacher so large that no
+  /// function is
   RandomFeatureProblem(ConstMatrix weights, ConstVector teacher, double noise_std,
                        const ScalarFunction& activation, ConstVector bias,
                        const ScalarFunction& link = Activation::identity,
@@ -211,10 +204,9 @@ class RandomFeatureProblem final : public Problem {
 
   Index features() const override { return p_; }
   Index targets() const override { return 1; }
-  /// The linear Gaussian problem with the same second moments, hence with the same risk of every
-  /// theta.
+  /// The linear Gaussian problem with the same second moments, hence the same risk of every theta.
   const LinearGaussianProblem& equivalent() const { return *equivalent_; }
-  /// The same, to be kept.
+  /// The same, shared: it may outlive this object.
   std::shared_ptr<const LinearGaussianProblem> share_equivalent() const { return equivalent_; }
   /// R(0) = E[g(teacher'a)^2] + noise_std^2.
   double null_risk() const { return null_risk_; }
@@ -235,7 +227,7 @@ class RandomFeatureProblem final : public Problem {
   std::shared_ptr<const LinearGaussianProblem> equivalent_;
 };
 
-/// A data set: every trial draws n training rows and, where asked, its own random features; the
+/// A data set. Every trial draws n training rows and, where asked, its own random features. The
 /// risk is the mean squared error on the test set, summed over targets.
 class DataProblem final : public Problem {
  public:
@@ -251,7 +243,7 @@ class DataProblem final : public Problem {
   /// @param classes     true: targets are one-hot, so that an accuracy is measured too
   /// @param features    number of random features, 0 for the inputs' own columns
   /// @param activation  of the random features
-  /// @param seed        of the random features: trial t uses the weights drawn from (seed, t), rows
+  /// @param seed        of the random features: trial t draws its weights from (seed, t), with rows
   /// N(0, I/d)
   /// @throws std::invalid_argument for mismatched or non-finite input
   DataProblem(const Data& data, bool classes, Index features, const ScalarFunction& activation,

@@ -1,9 +1,10 @@
 // One data set, the whole grid: train on the first k features, prune to s, retrain, with all
 // factors shared.
 //
-//     overprune::Grid grid{.sizes = {50, 200}, .nonzeros = {20}, .rules =
-//     {overprune::Rule::hessian}}; const auto found = overprune::prune_path(x, y, grid, {});
-//     // found.order: who survives; found.retrained: their coefficients
+//     const overprune::Grid grid{
+//         .sizes = {50, 200}, .nonzeros = {20}, .rules = {overprune::Rule::hessian}};
+//     const auto found = overprune::prune_path(x, y, grid, {});
+//     // found.order: which features survive; found.retrained: their coefficients
 #pragma once
 
 #include <functional>
@@ -25,7 +26,7 @@ struct Grid {
   bool retrain = true;         ///< whether the pruned models are also trained again
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
-  /// whether the survivors also make up for the deleted; prune_path refuses it
+  /// whether the survivors also compensate for the pruned features; prune_path refuses it
   bool compensate = false;
 
   /// The nonzeros that are at most the largest size.
@@ -35,11 +36,11 @@ struct Grid {
 
 /// What the rules need beyond theta.
 struct RuleInputs {
-  ConstMatrix covariance;  ///< (p, p), column-major, to compensate with; null: independent features
-  ConstVector curvature;   ///< (p) Sigma_ii for `hessian`, at least 0; empty: (X'X)_ii / n
-  ConstMatrix truth;       ///< (K, p) |beta_i| sqrt(Sigma_ii) for `oracle`; row i is for size i
-  std::uint64_t seed = 0;  ///< key of the scores of `random`
-  std::uint64_t stream = 0;  ///< likewise
+  ConstMatrix covariance;    ///< (p, p) column-major, for compensation; null: independent features
+  ConstVector curvature;     ///< (p) Sigma_ii for `hessian`, at least 0; empty: (X'X)_ii / n
+  ConstMatrix truth;         ///< (K, p) |beta_i| sqrt(Sigma_ii) for `oracle`; row i is for size i
+  std::uint64_t seed = 0;    ///< key of the scores of `random`
+  std::uint64_t stream = 0;  ///< key of the scores of `random`, too
 };
 
 /// Everything prune_path finds.
@@ -54,8 +55,8 @@ struct PrunePathResult {
   SolveInfo info;  ///< rank and condition of each size
 };
 
-/// Trains, prunes and retrains over the whole grid. `simulate` is: draw, prune_path, risk, for
-/// every trial.
+/// Trains, prunes and retrains over the whole grid. `simulate` draws data, calls this and measures
+/// the risk in every trial.
 /// @param x       (n, p), finite
 /// @param y       (n, m), finite
 /// @param grid    sizes, nonzeros, rules and ridges

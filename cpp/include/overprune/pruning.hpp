@@ -1,4 +1,4 @@
-// Pruning: scores of the coordinates, the largest s of them, and what is left.
+// Pruning: scores of the coordinates, the s largest of them, and the pruned model.
 #pragma once
 
 #include <string>
@@ -18,8 +18,8 @@ enum class Rule : int {
   random,     ///< uniform, independent of the data
 };
 
-/// Everything that the library knows of a rule. Scores of coefficients, and of the truth, are
-/// |theta_i|^2 Sigma_ii^q; where q = 0 their square roots |theta_i|.
+/// The traits of a rule. Scores of coefficients and of the truth are |theta_i|^2 Sigma_ii^q; where
+/// q = 0 they are the square roots |theta_i|.
 struct RuleTraits {
   const char* name;          ///< of the enumerator
   bool scores_coefficients;  ///< whether the scores come from theta
@@ -28,7 +28,7 @@ struct RuleTraits {
   bool needs_seed;           ///< whether the scores are drawn
 };
 
-/// The traits of every rule, in the order of `Rule`: a new rule is one enumerator and one line
+/// The traits of every rule, in the order of `Rule`. A new rule is one enumerator and one line
 /// here.
 inline constexpr RuleTraits kRules[] = {
     {"magnitude", true, 0, false, false},
@@ -91,16 +91,15 @@ inline constexpr double rank_weight(double root_curvature, int curvature_power) 
   return weight;
 }
 
-/// Square roots of the scores, |theta_i| Sigma_ii^(q/2): the same order, but no square overflows or
-/// underflows.
+/// Square roots of the scores, |theta_i| Sigma_ii^(q/2), in the same order. No square of them
+/// overflows or underflows.
 /// @param theta    (k, m)
 /// @param weights  (k) those of `rank_weight`, or empty where q = 0
 /// @param scores   (k) receives them
 /// @throws std::invalid_argument for lengths that do not match
 void rank_scores(ConstMatrix theta, ConstVector weights, Vector scores);
 
-/// A selection of scores collects them with room for so many more: the kernel writes whole
-/// registers.
+/// Room for so many more numbers than a selection holds: the kernel writes whole registers.
 inline constexpr Index kSelectionMargin = 64;
 
 /// Memory that selections reuse from call to call.
@@ -139,8 +138,7 @@ Indices top_k_order(ConstVector scores, Index k);
 /// @throws std::invalid_argument where a score is NaN or k is out of range
 void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& order);
 
-/// top_k_order by `rank_scores`, and in the order of the exact products where these overflow or
-/// underflow.
+/// top_k_order by `rank_scores`, or by the exact products where these overflow or underflow.
 /// @param theta    (p, m)
 /// @param weights  (p) those of `rank_weight`, or empty where q = 0
 /// @param k        0 <= k <= p
@@ -151,13 +149,13 @@ void top_k_order(ConstVector scores, Index k, SelectionSpace& space, Indices& or
 void top_ranked_order(ConstMatrix theta, ConstVector weights, Index k, Vector scores,
                       SelectionSpace& space, Indices& order);
 
-/// Positions in the exact order of the scores, for products of `rank_scores` that overflow or
+/// Positions in the exact order of the scores, where products of `rank_scores` overflow or
 /// underflow.
 /// @param theta    (k, m)
 /// @param weights  (k) those of `rank_weight`, or empty where q = 0
-/// @param scores   (k) those of `rank_scores`; receives positions, except where a factor itself is
-/// not finite
-/// @return whether any product leaves the normal numbers; else the scores stay as they are
+/// @param scores   (k) those of `rank_scores`; receives positions, except where a factor is not
+/// finite
+/// @return whether any product leaves the normal numbers; if not, the scores stay as they are
 bool rank_scores_beyond(ConstMatrix theta, ConstVector weights, Vector scores);
 
 /// top_k of the scores |theta_i|, without an array of them.
@@ -175,10 +173,12 @@ Indices top_k_magnitude(ConstVector theta, Index k);
 /// twice
 void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 
-/// Deletes the rows off `support` and lets the others make up for them (optimal brain surgeon): the
-/// model on the support that is nearest in the metric of the Hessian, theta_S + H_SS^{-1} H_{S,S^c}
-/// theta_{S^c}; where H_SS is singular, by the smallest such move. With H = X'X / n + ridge I and
-/// theta trained on X this is retraining on the support with that ridge.
+/// Deletes the rows off `support` and lets the others compensate for them (optimal brain surgeon).
+///
+/// The result is the model on the support that is nearest to theta in the metric of the Hessian,
+/// theta_S + H_SS^{-1} H_{S,S^c} theta_{S^c}. Where H_SS is singular it is the one of them nearest
+/// to theta_S. With H = X'X / n + ridge I and theta trained on X this is retraining on the support
+/// with that ridge.
 /// @param theta        (p, m)
 /// @param support      (s) distinct indices in [0, p), at least one
 /// @param hessian      (p, p) symmetric and positive semidefinite

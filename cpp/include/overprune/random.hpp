@@ -1,8 +1,7 @@
 // Random numbers: a counter-based generator keyed by (seed, stream, purpose).
 //
-// Every number is a pure function of its key and its position, so results do not depend on threads,
-// blocks or restarts, and are bitwise the same on every machine. A trial uses its number as the
-// stream.
+// Every number is a pure function of its key and its position. So results do not depend on threads,
+// blocks or restarts, and are bitwise the same on every machine. A trial's number is its stream.
 #pragma once
 
 #include "overprune/export.hpp"
@@ -11,7 +10,7 @@
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// What a stream's numbers are used for. Different purposes of one (seed, stream) are independent.
+/// The use of a stream's numbers. Different purposes of one (seed, stream) are independent.
 enum class Purpose : std::uint32_t {
   user = 0,      ///< `standard_normal` called by the user
   design = 1,    ///< rows x of the design matrix, or the inputs a of random features
@@ -23,18 +22,18 @@ enum class Purpose : std::uint32_t {
   draws = 7,     ///< draws of the coefficients' law in `predict`
   signal = 8,    ///< coefficients of a finite problem drawn from a Spectrum
   paths = 9,     ///< Gaussian paths of iterative pruning's theory
-  probes = 10,   ///< directions in which triangles are probed for singular ones
+  probes = 10,   ///< random directions that look for small singular values
 };
 
-/// Which numbers: a seed, a stream of that seed, and a purpose.
+/// The key of a stream: a seed, a stream of that seed, and a purpose.
 struct StreamKey {
   std::uint64_t seed = 0;           ///< any number
   std::uint64_t stream = 0;         ///< which of the seed's streams; trials use their number
   Purpose purpose = Purpose::user;  ///< what the numbers are for
 };
 
-/// Standard normals number first, ..., first + count - 1 of a stream: Philox4x32-10 with 53 bits,
-/// Box-Muller.
+/// Standard normals number first, ..., first + count - 1 of a stream, by Philox4x32-10 with 53 bits
+/// and Box-Muller.
 /// @param key    which stream
 /// @param first  position of the first, below 2^49
 /// @param count  how many, at least 0

@@ -22,7 +22,7 @@ enum class Stage : int { dense, pruned, compensated, retrained };
 /// Names of the stages, by their number.
 inline constexpr const char* kStageNames[] = {"dense", "pruned", "compensated", "retrained"};
 
-/// What a table is of: one bit each.
+/// The origin of a table: one bit each.
 enum TableKind : unsigned {
   kSimulated = 1,        ///< simulate
   kExact = 2,            ///< predict for independent features
@@ -34,15 +34,17 @@ enum TableKind : unsigned {
 /// A variable of tables: one quantity of the models of one stage, named `<stage>_<quantity>`.
 struct TableVariable {
   Stage stage;           ///< whose models
-  const char* quantity;  ///< what is measured of them
+  const char* quantity;  ///< what is measured: risk or accuracy
   unsigned kinds;        ///< tables that have it
   unsigned errors = 0;   ///< tables that have its standard error, `<stage>_<quantity>_stderr`
 };
 
-/// All variables, in the order in which tables have them. Tables have a variable of the stages
-/// compensated and retrained where the run asks for the stage, and accuracies where there are
-/// classes. Dense models have one number for each size (none of a schedule, whose size is one), the
-/// others one for each (rule, size, nonzeros), or (rule, round) of a schedule.
+/// All variables, in the order of the tables.
+///
+/// A table has the stages compensated and retrained where the run asks for them, and accuracies
+/// where there are classes. Dense models have one number for each size; a schedule has a single
+/// size. The other models have one number for each (rule, size, nonzeros), in a schedule for each
+/// (rule, round).
 inline constexpr TableVariable kTableVariables[] = {
     {Stage::dense, "risk", kSimulated | kExact | kDrawn | kSimulatedRounds | kPredictedRounds},
     {Stage::pruned, "risk", kSimulated | kExact | kDrawn | kSimulatedRounds | kPredictedRounds,
@@ -80,7 +82,7 @@ struct RiskTable {
   /// @param name  of the array
   /// @throws std::out_of_range that lists the names there are
   std::vector<double>& operator[](std::string_view name) & { return values[at(name)]; }
-  /// The same of a table that is about to go.
+  /// The same of a temporary table.
   /// @param name  of the array
   /// @throws std::out_of_range that lists the names there are
   std::vector<double> operator[](std::string_view name) && { return std::move(values[at(name)]); }
@@ -89,7 +91,7 @@ struct RiskTable {
   /// @return the first of them, or null where there is no such array
   double* find(std::string_view name);
   /// Appends an array of NaN.
-  /// @param name  that no array has
+  /// @param name  of the array; no other has it
   /// @param of    its dimensions
   void add(std::string name, std::vector<Dimension> of);
 
@@ -98,9 +100,10 @@ struct RiskTable {
   std::size_t at(std::string_view name) const;
 };
 
-/// Tables of blocks of trials as one, in the order given: for trials that threads, processes or
-/// machines of your own run, each with its `first` and `count`. Bit for bit what one call for all
-/// of them returns.
+/// Joins tables of blocks of trials, in the order given.
+///
+/// It is for trials that your own threads, processes or machines run, each with its `first` and
+/// `count`. The result is, bit for bit, the table of one call for all trials.
 /// @param blocks  (any number) of one problem, grid and n
 /// @return their trials, one after the other
 /// @throws std::invalid_argument for blocks of different grids

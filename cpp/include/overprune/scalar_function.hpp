@@ -16,8 +16,8 @@ namespace overprune {
 /// A named function or the caller's own.
 class ScalarFunction {
  public:
-  /// Replaces `count` numbers z by their images, each on its own. Several threads call it at once;
-  /// it may throw.
+  /// Replaces `count` numbers by their images, each on its own. Several threads call it at once. It
+  /// may throw.
   using Callback = std::function<void(double* values, Index count)>;
 
   /// A named function; implicit, since an activation is a function.
@@ -30,7 +30,7 @@ class ScalarFunction {
       : name_(std::move(name)), callback_(std::move(callback)) {}
 
   bool named() const { return !callback_; }  ///< whether it is an Activation
-  /// Whether it is that one.
+  /// Whether it is a given Activation.
   /// @param activation  any
   bool is(Activation activation) const { return named() && activation_ == activation; }
   Activation activation() const { return activation_; }  ///< where named

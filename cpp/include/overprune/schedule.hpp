@@ -1,9 +1,8 @@
-// Iterative pruning: train, then prune and retrain in rounds - simulated, and predicted in the
-// limit.
+// Iterative pruning, simulated and predicted: train, then prune and retrain in rounds.
 //
-// Round 0 trains the first `size` features. Round t keeps, among the survivors of round t - 1, the
-// s_t largest scores of their latest (retrained) coefficients and trains them again on the same
-// data.
+// Round 0 trains the first `size` features. Round t scores the survivors of round t - 1 by their
+// latest (retrained) coefficients, keeps the s_t largest scores and trains these features again on
+// the same data.
 #pragma once
 
 #include <functional>
@@ -32,41 +31,39 @@ struct Schedule {
 /// @throws std::invalid_argument that names what is wrong
 void check_schedule(const Schedule& schedule, Index p);
 
-/// Runs the trials, with the data of `simulate`: a schedule of one round gives the figures of a
-/// grid of one size and one number of nonzeros. Trial t is a pure function of (problem, schedule,
-/// n, seed, t).
+/// Runs the trials, with the data of `simulate`.
 ///
-/// The rules oracle and random score once, at `size`, so that their supports are nested: the oracle
-/// by the truth of the problem restricted to the first `size` features, random uniformly.
+/// A schedule of one round gives the numbers of a grid of one size and one number of nonzeros.
+/// Trial t is a pure function of (problem, schedule, n, seed, t). The rules oracle and random score
+/// once, at `size`, so their supports are nested. The oracle scores by the truth of the problem
+/// restricted to the first `size` features; random scores are uniform.
 /// @param problem   what is drawn and judged
 /// @param schedule  size, nonzeros, rules and ridges
 /// @param trials    which trials, and how
 /// @param monitor   called by the calling thread about twenty times a second with the number of
-/// trials done;
-///                  may throw, which stops the workers and leaves through simulate_schedule
-/// @return dense_risk (trial), pruned_risk and retrained_risk (trial, rule, round), and with
-/// classes the accuracies; in round 0, where nothing is pruned, the pruned and the retrained model
+///                  trials done; an exception stops the workers and leaves through the call
+/// @return dense_risk (trial), pruned_risk and retrained_risk (trial, rule, round), and the
+/// accuracies where there are classes. Round 0 prunes nothing: its pruned and its retrained model
 /// are the dense one
 /// @throws std::invalid_argument for a schedule or trials out of range; where a risk overflows to
 /// NaN
 RiskTable simulate_schedule(const Problem& problem, const Schedule& schedule, const Trials& trials,
                             const std::function<void(Index done)>& monitor = {});
 
-/// Draws that `predict_schedule` takes at least.
+/// The least number of draws of `predict_schedule`.
 inline constexpr Index kLeastScheduleDraws = 32;
 
-/// The limit of simulate_schedule for many samples and features in fixed proportion, of any
-/// covariance and number of targets.
+/// The limit of simulate_schedule for many samples and features in fixed proportion.
 /// @param problem   of any covariance and number of targets
 /// @param n         samples, >= 1
 /// @param schedule  size, nonzeros, rules and ridges
-/// @param options   draws of every coordinate's path: at least 32, or 0 until `rtol` is met by the
-/// standard errors relative to the risks; its test set is not read
-/// @param monitor   called by the calling thread about twenty times a second; what it throws ends
-/// the call
+/// @param options   draws of every coordinate's path: at least 32, or 0 for as many as `rtol`
+///                  needs, the standard error relative to the risk; its test set is not read
+/// @param monitor   called by the calling thread about twenty times a second; an exception ends
+///                  the call
 /// @return dense_risk (); pruned_risk, retrained_risk and their standard errors (rule, round), 0
-/// where no draws were needed; draws (rule). Infinite where the limit diverges: after training as
-/// many features as samples without ridge
+/// where no draws were needed; draws (rule). Risks are infinite where the limit diverges: after
+/// training as many features as samples without ridge
 /// @throws std::invalid_argument for a schedule or options out of range
 /// Source: docs/theory.md, section 8.
 RiskTable predict_schedule(const LinearGaussianProblem& problem, Index n, const Schedule& schedule,

@@ -1,8 +1,9 @@
 // Trials of a problem: draw data, train, prune, retrain, measure the risk - over threads.
 //
-//     overprune::Grid grid{.sizes = {100, 400}, .nonzeros = {50}, .rules =
-//     {overprune::Rule::magnitude}}; const auto found = overprune::simulate(problem, grid, {.n =
-//     200, .count = 100, .seed = 1, .workers = 4});
+//     const overprune::Grid grid{
+//         .sizes = {100, 400}, .nonzeros = {50}, .rules = {overprune::Rule::magnitude}};
+//     const auto found =
+//         overprune::simulate(problem, grid, {.n = 200, .count = 100, .seed = 1, .workers = 4});
 //     // found["pruned_risk"]: (100 trials, 1 rule, 2 sizes, 1 nonzeros)
 #pragma once
 
@@ -29,9 +30,9 @@ struct Trials {
   Index workers = 1;       ///< threads; the result does not depend on it
   /// `hessian` uses (X'X)_ii / n even where the population is known
   bool sample_curvature = false;
-  /// Bytes of X (n, p) above which its columns are drawn anew, block by block, at every pass of the
-  /// solvers instead of being held, where the problem streams() (independent Gaussian features); at
-  /// least 0. The result does not depend on it.
+  /// Bytes of X (n, p), at least 0. Above them the columns are drawn anew, block by block, at every
+  /// pass of the solvers instead of being held, where the problem streams() (independent Gaussian
+  /// features). The result does not depend on it.
   Index design_limit = kDesignLimit;
 };
 
@@ -47,9 +48,10 @@ void check_trials(const Trials& trials);
 /// @return arrays with the dimensions (trial, size) or (trial, rule, size, nonzeros)
 RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials);
 
-/// Called by the thread that called `simulate`, about twenty times a second and at the end: trials
-/// 0, ..., done - 1 of the call are finished, and their part of `found` is final (the rest is being
-/// written). May throw, which stops the workers within one size of their trial and leaves through
+/// Called by the thread that called `simulate`, about twenty times a second and at the end.
+///
+/// Trials 0, ..., done - 1 of the call are finished. Their part of `found` is final; the rest is
+/// being written. An exception stops the workers within one size of their trial and leaves through
 /// `simulate`.
 using SimulateMonitor = std::function<void(Index done, const RiskTable& found)>;
 
@@ -59,8 +61,8 @@ using SimulateMonitor = std::function<void(Index done, const RiskTable& found)>;
 /// @param grid     sizes, nonzeros, rules and ridges
 /// @param trials   which trials, and how
 /// @param monitor  sees the results grow
-/// @return risks and, for classes, accuracies of every trial, the trials first; NaN where nonzeros
-/// > size
+/// @return risks and, for classes, accuracies of every trial, the trials first; NaN where
+/// nonzeros > size
 /// @throws std::invalid_argument for a grid or trials out of range, and where a risk overflows to
 /// NaN
 /// Source: docs/theory.md, sections 1 and 2.
@@ -77,10 +79,11 @@ struct WorkerMemory {
   Index total() const { return design + sampler + engine; }
 };
 
-/// The memory of one worker by the sizes of its buffers, without allocating them. It is that of
-/// well-conditioned data: what the rank-revealing path takes where a factor cannot be trusted, and
-/// what the risk takes where it nearly vanishes, is left out; the caches' share of a product is an
-/// estimate.
+/// The memory of one worker by the sizes of its buffers, without allocating them.
+///
+/// It holds for well-conditioned data. Left out are the memory of the rank-revealing path, for
+/// factors that cannot be trusted, and that of a risk that nearly vanishes. The caches' share of a
+/// product is an estimate.
 /// @param problem       what is simulated
 /// @param grid          of the simulation
 /// @param n             training rows, at least 1

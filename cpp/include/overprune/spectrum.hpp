@@ -15,7 +15,7 @@ class Features;  // private
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
 
-/// y = x'beta + noise, x ~ N(0, diag), with the features in blocks; a growing model takes the
+/// y = x'beta + noise, x ~ N(0, diag), with the features in blocks. A growing model takes the
 /// blocks in order. Weights, sizes, nonzeros and n have one unit: ratios to p (weights that sum to
 /// 1, signal = sqrt(p) beta), or counts.
 struct Spectrum {
@@ -37,15 +37,17 @@ struct RealGrid {
   bool retrain = true;         ///< whether the pruned models are also trained again
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
-  bool compensate = false;     ///< whether the survivors also make up for the deleted
+  bool compensate = false;     ///< whether the survivors also compensate for the pruned features
 };
 
-/// A problem with independent features, equal ones counted: made once, after which a prediction
-/// costs the same for any number of features (it grows with the runs of equal consecutive features
-/// and the distinct ones). Cheap to copy; immutable.
+/// A problem with independent features, in groups of equal ones.
+///
+/// It is made once. A prediction then takes time in proportion to the runs of equal consecutive
+/// features and the distinct features, not to the number of features. It is immutable and cheap to
+/// copy.
 class GroupedFeatures {
  public:
-  /// A problem of p features; checks the arguments on the way: one pass.
+  /// A problem of p features. One pass groups them and checks the arguments.
   /// @param eigenvalues  (p) variances of the features, each >= 0
   /// @param beta         (p) true coefficients
   /// @param noise_std    standard deviation of the noise, >= 0
@@ -58,8 +60,8 @@ class GroupedFeatures {
 
   double total() const;      ///< number of features, or the total weight
   double null_risk() const;  ///< variance of y
-  Index runs() const;        ///< of equal consecutive features
-  Index atoms() const;       ///< distinct (variance, |coefficient|) with positive variance
+  Index runs() const;        ///< number of runs of equal consecutive features
+  Index atoms() const;       ///< number of distinct (variance, |coefficient|), variance above 0
 
   /// The features as the library groups them; not part of the API.
   const theory::Features& features() const { return *features_; }

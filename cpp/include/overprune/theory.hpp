@@ -1,8 +1,7 @@
-// Theory: the exact high-dimensional limit of training, pruning and retraining, for independent
-// features.
+// Theory: the exact high-dimensional limit of training, pruning and retraining.
 //
-// n samples of y = x'beta + noise, x ~ N(0, diag(lam)); equations are numbered as in
-// docs/theory.md.
+// Independent features: n samples of y = x'beta + noise, x ~ N(0, diag(lam)). Equations are
+// numbered as in docs/theory.md.
 #pragma once
 
 #include <functional>
@@ -53,58 +52,60 @@ struct CoefficientLaw {
 CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
                                double ridge);
 
-/// Test risk sigma^2 + sum_i lam_i E(theta_i - beta_i)^2 of the dense, the pruned and the retrained
-/// model.
+/// Test risk sigma^2 + sum_i lam_i E(theta_i - beta_i)^2 of the dense, pruned and retrained model.
 ///
-/// Size k trains the first k features; the others add lam_i beta_i^2 each to the noise. Where all k
-/// features are kept, pruned equals dense. The retrained risk takes account of the support having
-/// been chosen from the same data.
+/// Size k trains the first k features. Each of the others adds lam_i beta_i^2 to the noise. Where
+/// all k features are kept, pruned equals dense. The retrained risk takes into account that the
+/// support was chosen from the same data.
 /// @param eigenvalues  (p) variances of the features, each >= 0
 /// @param beta         (p) true coefficients
 /// @param noise_std    standard deviation of the noise, >= 0
 /// @param n            samples, >= 1
 /// @param grid         sizes, nonzeros, rules and ridges, as for `simulate`
-/// @param poll         called between grid points where not empty; what it throws ends the call
+/// @param poll         called between grid points if not empty; an exception ends the call
 /// @return dense_risk (size), pruned_risk and, if asked for, retrained_risk and compensated_risk
 /// (rule, size, nonzeros): NaN where nonzeros > size, infinite where the limit diverges
-/// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad
-/// grid
+/// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a grid
+/// out of range
 /// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23); dense and pruned: Chang et al. 2021.
 RiskTable predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
                   const Grid& grid, const std::function<void()>& poll = {});
 
-/// The same for features that are grouped already, and for a Spectrum, in real numbers: n, sizes
-/// and nonzeros in the unit of the weights. Costs time in proportion to runs + atoms, whatever the
-/// number of features.
+/// The same for features that are grouped already, and for a Spectrum.
+///
+/// n, sizes and nonzeros are real numbers, in the unit of the weights. The time is proportional to
+/// runs + atoms, whatever the number of features.
 /// @param features  of a problem, or of a Spectrum
 /// @param n         samples, > 0
 /// @param grid      sizes, nonzeros, rules and ridges
-/// @param poll      called between grid points where not empty; what it throws ends the call
+/// @param poll      called between grid points if not empty; an exception ends the call
 /// @return risks over the grid
 /// @throws std::invalid_argument for n or a grid out of range
 /// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23).
 RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& grid,
                   const std::function<void()>& poll = {});
 
-/// Who survives pruning, on average over training sets.
+/// Survival of the features, on average over training sets.
 struct GroupedSurvival {
-  std::vector<double> probability;  ///< (p) of each feature, or (blocks) of the features of each
-                                    ///< block of a Spectrum
+  /// (p) of each feature, or (blocks) of the features of each block of a Spectrum
+  std::vector<double> probability;
   /// on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
   double threshold = 0.0;
-  /// E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+  /// E |S and S_oracle| / s, where S_oracle is the support of the rule oracle at this size
   double overlap = 0.0;
 };
 
-/// Probability that each of the first k features survives pruning to s; the others have 0. The
-/// probabilities add up to s. Of a Gaussian block they are means over its coefficients, and of a
-/// block or a group of tied coefficients of which only some are trained or kept, means over its
-/// features (for the rule oracle of a finite problem: the first ones).
+/// Probability that each of the first k features survives pruning to s.
+///
+/// The other features have probability 0. The probabilities add up to s. For a Gaussian block they
+/// are means over its coefficients. For a block or a group of tied coefficients of which only some
+/// are trained or kept they are means over its features; the rule oracle of a finite problem takes
+/// the first ones instead.
 /// @param features  of a problem, or of a Spectrum
 /// @param n         samples, > 0
 /// @param size      k, in (0, total]
 /// @param nonzeros  s, in (0, k]
-/// @param rule      who is kept
+/// @param rule      which features are kept
 /// @param ridge     of the training, >= 0
 /// @throws std::invalid_argument for a number out of range
 /// Source: docs/theory.md, Eqs. (13)-(15).
@@ -119,44 +120,43 @@ struct TestSet {
 
 /// How `predict` draws the coefficients' law where the risk has no closed form.
 struct DrawOptions {
-  Index draws = 64;        ///< at least 1, used in antithetic pairs; 0: as many as `rtol` needs
-  double rtol = 0.005;     ///< relative standard error at which draws = 0 stops
-  std::uint64_t seed = 0;  ///< of the draws
-  Index workers = 1;       ///< threads; the result does not depend on it
-  const TestSet* test = nullptr;  ///< of labelled rows, for accuracies too; may be null
+  Index draws = 64;               ///< in antithetic pairs, at least 1; 0: as many as `rtol` needs
+  double rtol = 0.005;            ///< relative standard error at which draws = 0 stops
+  std::uint64_t seed = 0;         ///< of the draws
+  Index workers = 1;              ///< threads; the result does not depend on it
+  const TestSet* test = nullptr;  ///< labelled rows, for accuracies; may be null
 };
 
 /// The same risks for any covariance and several targets (summed over targets).
 ///
-/// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of
-/// the coefficients' law: antithetic pairs of normalised draws, with standard errors by a jackknife
-/// over groups of pairs.
+/// Dense risks and all risks of the rule `oracle` are closed forms. The others are means over draws
+/// of the coefficients' law, in antithetic pairs of normalised draws. Their standard errors come
+/// from a jackknife over groups of pairs.
 /// @param problem  of any covariance and number of targets
 /// @param n        samples, >= 1
 /// @param grid     sizes, nonzeros, rules and ridges
 /// @param options  how many draws, on how many threads
-/// @param poll     called about twenty times a second where not empty; what it throws ends the call
+/// @param poll     called about twenty times a second if not empty; an exception ends the call
 /// @return risks over the grid with their Monte Carlo standard errors, 0 where a number is exact;
-/// draws (size): how many each took; with a test set accuracies over at most 32 draws, and theirs
+/// draws (size): the number of draws of each; with a test set accuracies over at most 32 draws, and
+/// their standard errors
 /// @throws std::invalid_argument for n < 1, a bad grid, or options out of range
 /// Source: docs/theory.md, sections 6 and 9.
 RiskTable predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
                   const DrawOptions& options, const std::function<void()>& poll = {});
 
-/// What the same features may be trained with.
+/// Samples and ridge of a training.
 struct Training {
   Index n;       ///< samples, >= 1
   double ridge;  ///< of the first training, >= 0
 };
 
-/// The same for several trainings, one result for each, with one decomposition of each size's
-/// covariance.
+/// The same for several trainings, with one decomposition of each size's covariance.
 /// @param problem    of any covariance and number of targets
 /// @param trainings  (at least one) n and ridge
 /// @param grid       its ridge is not read
 /// @param options    how many draws, on how many threads
-/// @param poll       called about twenty times a second where not empty; what it throws ends the
-/// call
+/// @param poll       called about twenty times a second if not empty; an exception ends the call
 /// @return one result for each training
 /// @throws std::invalid_argument for trainings, a grid or options out of range
 /// Source: docs/theory.md, sections 6 and 9.

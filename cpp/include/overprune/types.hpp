@@ -1,9 +1,9 @@
-// Views and indices: how every function of the compiled API takes and returns arrays.
+// Views and indices: every function of the compiled API takes and returns arrays as views.
 //
-// A view is a pointer, extents and strides (counted in elements, possibly negative). Every function
-// throws std::invalid_argument for a view whose extents are negative, that no memory could hold, or
-// whose pointer is null though it has elements, and names it. Nothing here owns memory and nothing
-// depends on compiler flags, so a program built with any flags may call the library.
+// A view is a pointer, extents and strides. Strides count elements and may be negative. Every
+// function throws std::invalid_argument, with the argument's name, for a view with negative
+// extents, a view that no memory could hold, and a null pointer to elements. No view owns memory.
+// No view depends on compiler flags, so a program built with any flags may call the library.
 //
 //     std::vector<double> x(n * p);                                      // numpy's layout
 //     overprune::ConstMatrix all = overprune::row_major(x.data(), n, p);

@@ -28,15 +28,18 @@ double mean_square(const GaussianFeature& feature);
 /// E[f(u) g(v)], directly.
 double mean_product(const GaussianFeature& f, const GaussianFeature& g, Correlation rho);
 
-/// E[x x'] of the features x_i = f(|r_i| u_i + b_i). @param covariance (p, p)
+/// E[x x'] of the features x_i = f(|r_i| u_i + b_i).
+/// @param covariance  (p, p)
 void quadrature_covariance(const FeatureRows& rows, const PiecewisePolynomial& f, Matrix covariance,
                            const Poll& poll);
 
-/// E[u_i x_i]. @param slopes (p)
+/// E[u_i x_i].
+/// @param slopes  (p)
 void quadrature_slopes(const FeatureRows& rows, const PiecewisePolynomial& f, double* slopes,
                        const Poll& poll);
 
-/// E[g(teacher'a) x_i]. @param cross (p)
+/// E[g(teacher'a) x_i].
+/// @param cross  (p)
 void quadrature_cross(const FeatureRows& rows, const PiecewisePolynomial& f,
                       const PiecewisePolynomial& g, Vector cross, const Poll& poll);
 

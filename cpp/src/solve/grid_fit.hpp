@@ -22,14 +22,15 @@ class GridSink {
   virtual ~GridSink() = default;
   /// @param theta  (sizes.back(), K m): column i m + t is size i, target t, zero-padded
   virtual void dense(ConstBlock theta) = 0;
-  /// One (size, rule). @param order (theta.rows) features by falling score
+  /// One (size, rule).
+  /// @param order  (theta.rows) features by falling score
   /// @param pruned, retrained  (c, A m) for the first A nonzeros, those that are at most the size;
-  /// rows in that
-  ///                           order, zero-padded; `retrained` is empty where the grid asks for
-  ///                           none
+  ///                           rows in that order, zero-padded; `retrained` is empty where the
+  ///                           grid asks for none
   virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
                       ConstBlock retrained) = 0;
-  /// After `pruned`, where the grid asks for it. @param compensated (c, A m) as `pruned`
+  /// After `pruned`, where the grid asks for it.
+  /// @param compensated  (c, A m) as `pruned`
   virtual void compensated(Index size, Index rule, const Indices& order,
                            ConstBlock compensated) = 0;
 };
@@ -37,7 +38,8 @@ class GridSink {
 /// Keeps its memory from call to call; not for two threads at once.
 class GridFit {
  public:
-  /// @param x  (n, p)   @param y (n, m)
+  /// @param x      (n, p)
+  /// @param y      (n, m)
   /// @param units  (m) what each target's coefficients count in when features are scored; empty:
   /// all alike
   void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,

@@ -22,8 +22,10 @@ inline constexpr Index kSupportGroup = 8;
 /// formed.
 class SupportGram {
  public:
-  /// Forgets what is known. @param x (n, p), y (n, m)  @param most  largest number of features to
-  /// hold
+  /// Forgets what is known.
+  /// @param x     (n, p)
+  /// @param y     (n, m)
+  /// @param most  largest number of features to hold
   void start(const Design& x, ConstBlock y, Index most);
   /// Makes sure that the features order[0..count) are held; count is at most `most`.
   void hold(const Index* order, Index count, const Poll& poll);
@@ -57,7 +59,9 @@ class SupportGram {
 /// this does not settle, and s > n, go to the orthogonal path. Not for two threads at once.
 class RetrainSolver {
  public:
-  /// @param x  (n, p)   @param y (n, m)   @param most  largest support to come
+  /// @param x     (n, p)
+  /// @param y     (n, m)
+  /// @param most  largest support to come
   void start(const Design& x, ConstBlock y, Index most);
   /// @param order     at least nonzeros.back() columns of X, the first s of which are support s
   /// @param nonzeros  (S) strictly increasing

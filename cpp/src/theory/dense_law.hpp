@@ -23,8 +23,9 @@ inline double solve_tau(const std::vector<double>& eigenvalue, const std::vector
   return solve_tau(eigenvalue.size(), eigenvalue.data(), weight.data(), total - n, n, ridge);
 }
 
-/// The effective ridge that so many supports have in common. @param values  their eigenvalues, all
-/// together
+/// The common effective ridge of several supports.
+/// @param values    the eigenvalues of all of them
+/// @param supports  how many they are
 double common_tau(const std::vector<double>& values, double supports, double n, double ridge);
 
 /// 1 - (1/n) sum w a with a = lam / (lam + tau), read off the fixed point instead of subtracted.

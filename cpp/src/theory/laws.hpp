@@ -16,7 +16,8 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
 /// Training the first `size` features.
 FirstStage first_stage(const LinearGaussianProblem& problem, const PruningPoint& point);
 
-/// The law of the models at one point. @throws std::invalid_argument where a variance is infinite
+/// The law of the models at one point.
+/// @throws std::invalid_argument where a variance is infinite
 class DrawnModels {
  public:
   DrawnModels(const FirstStage& first, const PruningPoint& point, Index nonzeros, bool retrain,

@@ -40,24 +40,31 @@ inline void check_table(const std::vector<double>& values, Index row) {
 
 }  // namespace eigen_detail
 
-/// What `prune_path` found, by rule, size and nonzeros. Its functions throw std::invalid_argument
-/// for what is not in the grid, or more nonzeros than features.
+/// The result of `prune_path`, by rule, size and nonzeros. Its functions throw
+/// std::invalid_argument for what is not in the grid, or for more nonzeros than features.
 class PrunePath {
  public:
   /// @param grid   of the run
   /// @param found  its result
   PrunePath(Grid grid, PrunePathResult found) : grid_(std::move(grid)), found_(std::move(found)) {}
 
-  /// The arrays themselves, with rank and condition of each size. @return in C order
+  /// The arrays, with rank and condition of each size.
+  /// @return in C order
   const PrunePathResult& result() const { return found_; }
 
-  /// The dense model. @param size k  @return (p, m), zero from row k on
+  /// The dense model.
+  /// @param size  k
+  /// @return (p, m), zero from row k on
   Eigen::MatrixXd dense(Index size) const {
     const Index i = eigen_detail::position(grid_.sizes, size, "size");
     return eigen_map(row_major(found_.dense.data() + i * found_.p * found_.m, found_.p, found_.m));
   }
 
-  /// Who survives. @param rule that chose  @param size k  @param nonzeros s  @return (s) ascending
+  /// The features that survive.
+  /// @param rule      that chose
+  /// @param size      k
+  /// @param nonzeros  s
+  /// @return (s) ascending
   Indices support(Rule rule, Index size, Index nonzeros) const {
     const Index* order = ranking(rule, size, nonzeros);
     Indices chosen(order, order + nonzeros);
@@ -65,7 +72,11 @@ class PrunePath {
     return chosen;
   }
 
-  /// The pruned model. @param rule that chose  @param size k  @param nonzeros s  @return (p, m)
+  /// The pruned model.
+  /// @param rule      that chose
+  /// @param size      k
+  /// @param nonzeros  s
+  /// @return (p, m)
   Eigen::MatrixXd pruned(Rule rule, Index size, Index nonzeros) const {
     const Indices chosen = support(rule, size, nonzeros);
     const Eigen::MatrixXd theta = dense(size);

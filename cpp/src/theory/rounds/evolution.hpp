@@ -51,7 +51,8 @@ class Evolution {
   Index rounds() const { return rounds_; }
   Index targets() const { return noise_.rows(); }
 
-  /// Solves for the next round. @param forms  with columns for all the rounds so far
+  /// Solves for the next round.
+  /// @param forms  with columns for all the rounds so far
   void advance(const Forms& forms);
   /// The next round trains what the one before did: the same residuals and the same model.
   void repeat();

@@ -83,7 +83,8 @@ struct AtomSums {
     sums[latest_w] += M1 * df;
   }
 
-  /// Adds the atom's part to the forms of Q = g. @param bias  Q u - u of a survivor
+  /// Adds the atom's part to the forms of Q = g.
+  /// @param bias  Q u - u of a survivor
   void finish(double g, double bias, Forms& total) {
     const Index columns = squares.cols();
     for (Index q = 0; q < columns; ++q)

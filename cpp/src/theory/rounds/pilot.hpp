@@ -27,7 +27,8 @@ Regularisation common_regularisation(const std::vector<std::vector<double>>& val
 /// How many supports to take eigenvalues of, once for all draws: their traces vary by a fraction of
 /// a percent.
 inline constexpr Index kPilotSupports = 16;
-/// Draws that a user may wait for unasked. @param operations, bytes  of one draw
+/// The most draws that a call takes on its own.
+/// @param operations, bytes  of one draw
 Index affordable_draws(double operations, double bytes);
 
 }  // namespace overprune::theory

@@ -46,7 +46,8 @@ std::unique_ptr<ScheduleMethod> independent_schedule(const LinearGaussianProblem
 std::unique_ptr<ScheduleMethod> independent_fixed_schedule(const LinearGaussianProblem& problem,
                                                            double n, const Schedule& schedule,
                                                            Rule rule);
-/// Any covariance, rules that score the model. @param first  see `dense_training`
+/// Any covariance, rules that score the model.
+/// @param first  see `dense_training`
 std::unique_ptr<ScheduleMethod> correlated_schedule(std::shared_ptr<const FirstStage> first,
                                                     const Schedule& schedule, Rule rule,
                                                     std::uint64_t seed);
