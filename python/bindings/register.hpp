@@ -139,9 +139,8 @@ inline Array new_array(const py::ssize_t* shape, std::size_t ndim) {
   static PyObject* const float64 = py::dtype::of<double>().release().ptr();
   const auto& numpy = py::detail::npy_api::get();
   Py_INCREF(float64);  // taken over by the array
-  PyObject* const array =
-      numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, float64, static_cast<int>(ndim), shape,
-                                  nullptr, nullptr, 0, nullptr);
+  PyObject* const array = numpy.PyArray_NewFromDescr_(
+      numpy.PyArray_Type_, float64, static_cast<int>(ndim), shape, nullptr, nullptr, 0, nullptr);
   if (array == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<Array>(array);
 }

@@ -27,8 +27,8 @@ void call_on(const ScalarFunction& phi, const double* bias, Block x) {
   for (Index j = 0; j < x.cols; ++j) phi(x.col(j), x.rows);
 }
 
-/// The same for any function. A named one goes through columns that take some milliseconds each, with
-/// calls of look() in between.
+/// The same for any function. A named one goes through columns that take some milliseconds each,
+/// with calls of look() in between.
 void apply(const ScalarFunction& phi, const double* bias, Block x) {
   if (!phi.named()) return call_on(phi, bias, x);
   const Index width = std::clamp<Index>((Index{1} << 20) / std::max<Index>(x.rows, 1), 1, x.cols);
