@@ -1,4 +1,4 @@
-"""The test risk over the size of the model, simulated and predicted; cpp/sweep.cpp prints the same."""
+"""The test risk over the size, simulated and predicted; cpp/sweep.cpp prints the same."""
 
 import numpy as np
 

@@ -51,7 +51,8 @@ axes = op.plot.risk(simulated, stages="dense", rule="hessian")
 
 dense = simulated.dense_risk.mean("trial")
 print(
-    f"train the 50 strong features: {dense.sel(size=50):.3f}; train all 500: {dense.sel(size=500):.3f}"
+    f"train the 50 strong features: {dense.sel(size=50):.3f}; "
+    f"train all 500: {dense.sel(size=500):.3f}"
 )
 
 # %%
@@ -124,7 +125,8 @@ for rule in ("magnitude", "hessian"):
     law = op.survival(problem, n, p, s, rule=rule)
     strong, weak = law.probability[0], law.probability[-1]
     print(
-        f"{rule}: a strong feature is kept with probability {strong:.2f}, a weak one with {weak:.3f}"
+        f"{rule}: a strong feature is kept with probability {strong:.2f}, "
+        f"a weak one with {weak:.3f}"
     )
 
 # %%

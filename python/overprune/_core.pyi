@@ -1,4 +1,4 @@
-"""Types of the compiled core. Arguments are positional; the Python layer validates and documents them."""
+"""Types of the compiled core. The Python layer validates and documents the arguments."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -101,6 +101,7 @@ def prune_path(
     stream: int,
     /,
 ) -> dict[str, Any]: ...
+
 RULES: dict[str, tuple[str, bool, int, bool, bool]]
 
 def importance(theta: _Floats, curvature_power: int, curvature: _Floats | None, /) -> _Floats: ...
@@ -198,8 +199,8 @@ def simulate(
     progress: Callable[[int], None] | None,
     take: Callable[[int, dict[str, _Variable]], object],
 ) -> None:
-    """Runs ends[-1] trials. take(i, table) gets those before ends[i] that it has not had yet, as soon
-    as they are there."""
+    """Runs ends[-1] trials. take(i, table) gets those before ends[i] that it has not had yet,
+    as soon as they are there."""
 
 def simulated_table(problem: Problem, grid: Grid) -> dict[str, _Variable]:
     """The table of `simulate` without any trials."""
@@ -207,8 +208,8 @@ def simulated_table(problem: Problem, grid: Grid) -> dict[str, _Variable]:
 def worker_memory(
     problem: Problem, grid: Grid, n: int, design_limit: int = ...
 ) -> tuple[int, int, int]:
-    """Bytes of one worker of `simulate`: X (0 where its columns are drawn anew), what else its sampler
-    holds, what its solvers hold."""
+    """Bytes of one worker of `simulate`: X (0 where its columns are drawn anew), what else its
+    sampler holds, what its solvers hold."""
 
 def simulate_schedule(
     problem: Problem,
@@ -294,8 +295,9 @@ def predict(features: GroupedFeatures, n: float, grid: RealGrid, /) -> dict[str,
 def grouped_survival(
     features: GroupedFeatures, n: float, size: float, nonzeros: float, rule: str, ridge: float, /
 ) -> tuple[_Floats, float, float]:
-    """Survival probability of each feature (of each block of a Spectrum; 0 beyond the first `size`), the
-    threshold on the coefficients, and the expected share of the support that the oracle keeps too."""
+    """Survival probability of each feature (of each block of a Spectrum; 0 beyond the first
+    `size`), the threshold on the coefficients, and the expected share of the support that the
+    oracle keeps too."""
 
 def predict_drawn(
     problem: LinearGaussianProblem,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from .. import _core
+from .. import _validation as check
 from .._validation import RULES_OF_DATA
 from .copies import clone
 from .models import named, prunable, weight_of
@@ -37,7 +37,7 @@ def scores_of(
     matrix of the mean loss over the rows, see `curvatures`.
     """
     weights = {name: at_least_single(weight_of(layer)) for name, layer in prunable(model).items()}
-    traits = _core.RULES[rule]
+    traits = check.TRAITS[rule]
     if not traits.scores_coefficients:
         return {
             name: torch.rand(w.shape, generator=generator).to(w.device)
@@ -52,7 +52,7 @@ def scores_of(
 
 def uses_curvature(rule: str) -> bool:
     """Whether a rule's scores take derivatives row by row."""
-    return _core.RULES[rule].curvature_power > 0
+    return check.TRAITS[rule].curvature_power > 0
 
 
 def curvatures(

@@ -324,7 +324,8 @@ class DataProblem(Problem):
             warnings.warn(
                 f"equivalent() takes second moments in which rounding hides {lost} of the {p} "
                 "directions of the test rows, so that what is predicted is wrong: centre the "
-                "columns of inputs and test_inputs, or leave out those that are nearly combinations "
+                "columns of inputs and test_inputs, or leave out those that are nearly "
+                "combinations "
                 "of others",
                 stacklevel=2,
             )

@@ -48,8 +48,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees what the engine holds; blocks still under way are stopped where that is possible.
-        """
+        """Frees what the engine holds; stops blocks under way where that is possible."""
         ...
 
 
@@ -319,14 +318,16 @@ def _check_engine(result: Result) -> None:
     if result.engine != engine():
         (version, level), (here, own) = result.engine, engine()
         raise RuntimeError(
-            f"executor must have workers with overprune {here} and kernels {own}, got {version} and {level}: "
-            f"results would differ in the last digits; set OVERPRUNE_KERNEL to the lowest level everywhere"
+            f"executor must have workers with overprune {here} and kernels {own}, got {version} "
+            f"and {level}: results would differ in the last digits; set OVERPRUNE_KERNEL to the "
+            "lowest level everywhere"
         )
 
 
 def _lost(error: BaseException) -> RuntimeError:
     return RuntimeError(
-        f"executor has lost its workers ({type(error).__name__}: {error}); what a store has got is kept, and "
+        f"executor has lost its workers ({type(error).__name__}: {error}); what a store has got is "
+        "kept, and "
         "the same call goes on with it"
     )
 

@@ -41,7 +41,8 @@ def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> 
     if fitting < 1:
         source = "is free" if limit is None else "memory_limit allows"
         raise MemoryError(
-            f"one trial at n = {work.grid.n[most[0]]}, p = {work.problem.p} takes {megabytes(worker)} "
+            f"one trial at n = {work.grid.n[most[0]]}, p = {work.problem.p} takes "
+            f"{megabytes(worker)} "
             f"({held}) and the results {megabytes(kept)}, more than the "
             f"{megabytes(room)} that {source}; take fewer sizes, nonzeros, features or trials"
         )

@@ -97,7 +97,8 @@ def simulate_schedule(
     --------
     >>> import numpy as np
     >>> import overprune as op
-    >>> problem = op.LinearGaussianProblem(np.repeat([0.5, 0.0], [8, 52]), np.ones(60), noise_std=0.3)
+    >>> beta = np.repeat([0.5, 0.0], [8, 52])
+    >>> problem = op.LinearGaussianProblem(beta, np.ones(60), noise_std=0.3)
     >>> table = op.simulate_schedule(problem, 30, 60, [20, 8], trials=5)
     >>> dict(table.retrained_risk.sizes)
     {'rule': 1, 'round': 3, 'trial': 5}

@@ -300,14 +300,14 @@ class Simulation:
             return place.table(self.count, lazy=lazy)
 
     def _stream(self, pending: list[Block], threads: int, bar: Progress, place: Store) -> None:
-        """All threads at each block, as many blocks in one call as leave room for what they find."""
+        """All threads at each block, as many blocks in a call as leave room for their results."""
         most = self._room(8, 4 * MOST_BYTES) // self.work.bytes_per_trial()
         for part in consecutive(pending, most):
             self.work.stream(part, threads, bar.callback(), place.write)
             bar.finish_block(sum(block.trials for block in part))
 
     def check_store(self, store: str | os.PathLike[str]) -> None:
-        """Raises ValueError where `into_store` would find something else than a part of this run."""
+        """Raises ValueError where `into_store` would find anything but a part of this run."""
         from .store_check import check_store
 
         check_store(store, self.work, self.attributes)
@@ -368,12 +368,13 @@ class Simulation:
         return measure(runner, self._blocks, done, self._most_trials(runner.slots()), _SECONDS / 20)
 
     def _nothing_done(self) -> dict[tuple[int, int], int]:
-        """Trials done in each cell; the cells with the most rows, whose trials take longest, first."""
+        """Trials done in each cell; first the cells with the most rows, which take longest."""
         return dict.fromkeys(reversed(list(self.work.cells())), 0)
 
     def _block_length(self, slots: int, seconds: float) -> int:
-        """Trials of a block, each of which takes so many seconds: about two seconds, longer for many
-        workers, as one process serves them all, and shorter where each is to have several blocks."""
+        """Trials of a block, each of which takes so many seconds: about two seconds, longer for
+        many workers, as one process serves them all, and shorter where each is to have several
+        blocks."""
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)
         even = -(-self.count * cells // (4 * slots))
         seconds = max(seconds, 1e-9)

@@ -45,11 +45,12 @@ def report(directory: Path) -> list[str]:
         if running
         else "stopped; the same command goes on"
     )
+    blocks = _blocks(trials, facts["block"]) * ledger[..., 0, 0].size
     lines = [
         f"{'run':<9}{_grid(attributes)}",
         f"{'state':<9}{state}",
         f"{'done':<9}{finished} of {total} trials ({finished / total:.0%}), "
-        f"{int((done > 0).sum())} of {_blocks(trials, facts['block']) * ledger[..., 0, 0].size} blocks",
+        f"{int((done > 0).sum())} of {blocks} blocks",
     ]
     if finished:
         each = float(seconds.sum()) / finished
@@ -143,7 +144,8 @@ def _grid(attributes: dict[str, Any]) -> str:
     problem = kind_of_problem(attributes)
     lengths = {"sizes": len(attributes["sizes"]), "rules": len(rules_of(attributes))}
     counts = [f"{n} {name if n != 1 else name.rstrip('s')}" for name, n in lengths.items()]
-    return f"{problem}, {', '.join(counts)}, {len(attributes['nonzeros'])} nonzeros, seed {attributes['seed']}"
+    counts.append(f"{len(attributes['nonzeros'])} nonzeros")
+    return f"{problem}, {', '.join(counts)}, seed {attributes['seed']}"
 
 
 def _began(attributes: dict[str, Any]) -> str:

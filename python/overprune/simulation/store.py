@@ -327,7 +327,8 @@ class Store:
         if damaged:
             blocks = "block is" if damaged == 1 else "blocks are"
             warnings.warn(
-                f"store {self.shown} is damaged: {damaged} {blocks} not as written and computed again",
+                f"store {self.shown} is damaged: {damaged} {blocks} not as written and computed "
+                "again",
                 RuntimeWarning,
                 stacklevel=5,
             )
@@ -379,7 +380,8 @@ def _refuse_current(path: Path, shown: str) -> None:
     with contextlib.suppress(OSError):
         if path.samefile(os.curdir):
             raise ValueError(
-                f"store must not be the current directory, which a new store would replace, got {shown}; "
+                "store must not be the current directory, which a new store would replace, "
+                f"got {shown}; "
                 "give the name of a directory in it"
             )
 
@@ -424,8 +426,8 @@ def _check_lock(file: Path, shown: str) -> None:
     """Raises StoreError where the name of the lock is taken: locking a file makes it empty."""
     if os.path.lexists(file) and not (is_file(file) and file.stat().st_size == 0):
         raise StoreError(
-            f"store {shown} cannot be locked: {file.name} beside it must be an empty file, which a run "
-            "makes and removes"
+            f"store {shown} cannot be locked: {file.name} beside it must be an empty file, which a "
+            "run makes and removes"
         )
 
 

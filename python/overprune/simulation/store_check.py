@@ -70,8 +70,7 @@ class Found:
 
 
 def check_store(path: str | os.PathLike[str], work: Work, attributes: Mapping[str, Any]) -> None:
-    """Raises ValueError where a Store of these arguments would find another run, or anything else.
-    """
+    """Raises ValueError where a Store of these arguments would find anything else."""
     place = _paths.local(path, "store")
     if os.path.lexists(place) and not is_empty(place):
         examine(place, os.fspath(path), work, {**work.grid.attributes("simulate"), **attributes})
@@ -171,8 +170,7 @@ def block_of(facts: Mapping[str, Any], shown: str) -> int:
 def array_of(
     path: Path, name: str, shown: str, layout: ArrayLayout
 ) -> tuple[dict[str, Any], tuple[int, ...], bool]:
-    """Metadata and shape of an array that has that layout, and whether its chunks are compressed.
-    """
+    """Metadata and shape of an array of that layout, and whether its chunks are compressed."""
     member = f"{name}/.zarray"
     found = read_json(path, member, shown, SMALL_JSON)
     if not isinstance(found, dict):

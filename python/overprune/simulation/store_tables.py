@@ -37,8 +37,7 @@ _MARGIN = 1024  # of checksums
 
 
 def kind_of(group: Path, shown: str) -> Any:
-    """The attribute `kind` of a Zarr group itself, not of a link to one; None where there is none.
-    """
+    """The attribute `kind` of a Zarr group itself, not of a link; None where there is none."""
     if not is_folder(group) or not os.path.lexists(group / ".zattrs"):
         return None
     attributes = read_json(group, ".zattrs", shown)
@@ -167,7 +166,8 @@ def check_claim(claimed: int, members: Mapping[str, int], name: str, shown: str)
     if claimed > 64 * kept:
         raise StoreDamageError(
             shown,
-            f"{name_of(name)}/.zarray claims an array of {claimed} bytes, of which the store has {kept}",
+            f"{name_of(name)}/.zarray claims an array of {claimed} bytes, of which the store has "
+            f"{kept}",
         )
 
 
@@ -185,7 +185,8 @@ def check_codecs(path: Path, shown: str, members: Iterable[str]) -> None:
             raise StoreDamageError(shown, f"{name_of(member)} is nested too deeply") from None
         if names - _CODECS:
             raise ValueError(
-                f"store must have chunks of numbers and the codecs {', '.join(sorted(_CODECS))}, got "
+                "store must have chunks of numbers and the codecs "
+                f"{', '.join(sorted(_CODECS))}, got "
                 f"{shown}, which has {check.shown(min(names - _CODECS))} in {name_of(member)}"
             )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _core
 from .. import _validation as check
 from ..fits.prune_path import prune_path
 from .arguments import count_of, nonzeros_of, retrain_ridge_of, rule_of, seed_of
@@ -84,7 +83,7 @@ class PrunedFit(PrunedLinearModel):
             retrain=retrain,
             ridge=ridge * training.scale,
             retrain_ridge=retrain_ridge * training.scale,
-            seed=seed_of(self.random_state) if _core.RULES[rule].needs_seed else 0,
+            seed=seed_of(self.random_state) if check.TRAITS[rule].needs_seed else 0,
         )
         find = path.retrained if retrain else path.pruned
         self._set_model(

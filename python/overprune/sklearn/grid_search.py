@@ -10,7 +10,6 @@ from sklearn.utils import metadata_routing
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
 
-from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray, IntArray
 from .arguments import retrain_ridge_of, seed_of, splits_of, splitter_of
@@ -119,7 +118,7 @@ class PrunedSearch(PrunedLinearModel):
         self.n_samples_train_ = min(len(train) for train, _ in splits)
         grid = SearchGrid.of(self, rows.shape[1], self.n_samples_train_)
         seed = 0
-        if any(_core.RULES[rule].needs_seed for rule in grid.rules):
+        if any(check.TRAITS[rule].needs_seed for rule in grid.rules):
             seed = seed_of(self.random_state)
         shared = {
             "search": self,

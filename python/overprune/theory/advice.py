@@ -1,4 +1,4 @@
-"""What `advise` found: choices, the best of them, what each decision costs, in words and in tables."""
+"""What `advise` found: the choices, the best one and what each decision costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the models: which features survive pruning, draws of models, densities of coefficients."""
+"""Laws of the models: who survives pruning, draws of models, densities of coefficients."""
 
 from __future__ import annotations
 
@@ -233,7 +233,8 @@ def sample_coefficients(
     --------
     >>> import numpy as np
     >>> import overprune as op
-    >>> problem = op.LinearGaussianProblem(np.full(600, 0.04), op.spectra.isotropic(600), noise_std=0.3)
+    >>> beta, variances = np.full(600, 0.04), op.spectra.isotropic(600)
+    >>> problem = op.LinearGaussianProblem(beta, variances, noise_std=0.3)
     >>> models = op.sample_coefficients(problem, n=300, size=600, nonzeros=60, draws=8)
     >>> dict(models.retrained.sizes)
     {'draw': 8, 'survivor': 60}
@@ -348,7 +349,8 @@ def coefficient_density(
     --------
     >>> import numpy as np
     >>> import overprune as op
-    >>> problem = op.LinearGaussianProblem(np.full(600, 0.04), op.spectra.isotropic(600), noise_std=0.3)
+    >>> beta, variances = np.full(600, 0.04), op.spectra.isotropic(600)
+    >>> problem = op.LinearGaussianProblem(beta, variances, noise_std=0.3)
     >>> law = op.coefficient_density(problem, 300, 600, 60, np.linspace(-0.5, 0.5, 101))
     >>> print(f"{float((law.surviving * law.width).sum()):.6f}")
     1.000000
@@ -409,7 +411,7 @@ def _point(
     ridge: Any,
     retrain_ridge: Any,
 ) -> tuple[LinearGaussianProblem, dict[str, Any], _Point]:
-    """Checked: the linear Gaussian problem, the settings as attributes, and as the core takes them."""
+    """Checked: the linear Gaussian problem, the settings as attributes and for the core."""
     linear = linear_gaussian(problem)
     samples = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=linear.p)

@@ -112,13 +112,16 @@ def phase(
     --------
     >>> import numpy as np
     >>> import overprune as op
-    >>> problem = op.LinearGaussianProblem(np.full(300, 300**-0.5), op.spectra.spiked(300, 30, 25.0), 0.3)
+    >>> beta, variances = np.full(300, 300**-0.5), op.spectra.spiked(300, 30, 25.0)
+    >>> problem = op.LinearGaussianProblem(beta, variances, 0.3)
     >>> table = op.phase(problem, x=("n_over_p", [0.2, 0.8]), y=("nonzeros_over_p", [0.1, 0.3]))
     >>> dict(table.ratio.sizes)
     {'nonzeros_over_p': 2, 'n_over_p': 2}
     >>> def family(noise_std, spike):
-    ...     return op.LinearGaussianProblem([0.1] * 100, op.spectra.spiked(100, 10, spike), noise_std)
-    >>> table = op.phase(family, ("noise_std", [0.1, 0.5]), ("spike", [4.0, 25.0]), n=30, nonzeros=10)
+    ...     variances = op.spectra.spiked(100, 10, spike)
+    ...     return op.LinearGaussianProblem([0.1] * 100, variances, noise_std)
+    >>> axes = ("noise_std", [0.1, 0.5]), ("spike", [4.0, 25.0])
+    >>> table = op.phase(family, *axes, n=30, nonzeros=10)
     >>> table.rule.values.shape
     (2, 2)
     """
@@ -208,7 +211,8 @@ def _check_axes(problem: Any, names: Mapping[str, str], n: Any, nonzeros: Any) -
             )
         if given and value is not None:
             raise ValueError(
-                f"{kind} must not be given where {given[0]} is {names[given[0]]!r}, got {check.shown(value)}"
+                f"{kind} must not be given where {given[0]} is {names[given[0]]!r}, "
+                f"got {check.shown(value)}"
             )
         if not given and value is None:
             raise ValueError(

@@ -60,7 +60,7 @@ def no_risks(points: int, options: PhaseOptions) -> PhaseRisks:
 
 
 def study(points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks) -> None:
-    """Fills in the points' risks: exactly all at once, problem by problem where draws are needed."""
+    """Fills in the points' risks: exact ones at once, drawn ones problem by problem."""
     problems: dict[int, tuple[Any, list[PhasePoint]]] = {}
     for point in points:
         problems.setdefault(id(point.problem), (point.problem, []))[1].append(point)
@@ -144,7 +144,7 @@ def _draw(
 
 
 def _first_least(values: FloatArray) -> np.ndarray[Any, Any]:
-    """Index of the least along the last axis, the first of those that are equal but for rounding."""
+    """Index of the least along the last axis, of equal ones but for rounding the first."""
     with np.errstate(invalid="ignore"):
         least = np.min(np.where(np.isnan(values), np.inf, values), axis=-1, keepdims=True)
         return np.asarray(np.argmax(values <= least * (1 + _EQUAL), axis=-1))

@@ -125,8 +125,13 @@ def predict(
     [3.196 1.644]
     >>> features = op.RandomFeatureProblem.draw(90, 10, noise_std=0.3, seed=0)
     >>> table = op.predict(features, 30, [30, 90], [10])
-    >>> sorted(table.data_vars)
-    ['dense_risk', 'draws', 'pruned_risk', 'pruned_risk_stderr', 'retrained_risk', 'retrained_risk_stderr']
+    >>> print(*sorted(table.data_vars), sep='\n')
+    dense_risk
+    draws
+    pruned_risk
+    pruned_risk_stderr
+    retrained_risk
+    retrained_risk_stderr
     """
     axes = {
         "rules": rules,

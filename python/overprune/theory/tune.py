@@ -226,8 +226,7 @@ Found = dict[float, tuple[float, float]]  # ridge -> risk, standard error
 
 
 class Interval(NamedTuple):
-    """Where ridges are tried: a grid from low to high, and from its ends on to least and largest.
-    """
+    """Where ridges are tried: a grid from low to high, then on to least and largest."""
 
     low: float
     high: float
