@@ -17,8 +17,7 @@ struct Sample {
 /// The steps of `falling_root` between the ends of a bracket.
 class RootBracket {
  public:
-  RootBracket(double low, double high, double noise, double far)
-      : low_(low), high_(high), noise_(noise), far_(far) {}
+  RootBracket(double low, double high, double noise) : low_(low), high_(high), noise_(noise) {}
 
   /// Goes on from x; false where x is the root.
   bool step(double& x, const Sample& sample) {
@@ -28,7 +27,7 @@ class RootBracket {
     if (step <= (slow ? noise_ : kEpsilon)) return false;
     (sample.value > 0.0 ? low_ : high_) = x;
     if (high_ <= low_ * (1.0 + 2.0 * kEpsilon)) return false;
-    const bool far = step > far_;
+    const bool far = step > kFar;
     if (far) step = std::abs(std::log(sample.next / x));
     const bool newton =
         holds(sample.next) && !slow && !(far && step > 0.9 * last_step_) && iteration_ < kNewtons;
@@ -45,6 +44,7 @@ class RootBracket {
  private:
   static constexpr double kInfinity = std::numeric_limits<double>::infinity();
   static constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+  static constexpr double kFar = 0.1;  // a step relative to x
   // From this iteration on each step halves log(high / low), which is below 1500, and 63 halvings
   // leave neighbouring numbers: the loop ends.
   static constexpr int kNewtons = 100;
@@ -56,7 +56,7 @@ class RootBracket {
     return last_step_ < 1.0 && ratio > 0.0 && ratio < 1e-2 && step * ratio * ratio < 0.1 * kEpsilon;
   }
 
-  double low_, high_, noise_, far_;
+  double low_, high_, noise_;
   double last_error_ = kInfinity, last_step_ = kInfinity;
   int iteration_ = 0;
 };
@@ -66,11 +66,10 @@ class RootBracket {
 /// get shorter: between two scales far apart Newton gains one power of e at a time. Ends at |value|
 /// <= enough; where Newton's steps, which shrink quadratically, say that the next one is below
 /// rounding; or where rounding, `noise` relative to x, rules. NaN where a value is.
-/// @param far  relative steps beyond this are long
 template <class Function>
 double falling_root(const Function& function, double low, double high, double start, double enough,
-                    double noise, double far = 0.1) {
-  RootBracket bracket(low, high, noise, far);
+                    double noise) {
+  RootBracket bracket(low, high, noise);
   double x = std::clamp(start, low, high);
   while (true) {
     const Sample sample = function(x);

@@ -51,8 +51,8 @@ OwnedMatrix SecondStage::mixing(Index c, Index m) const {
   return P;
 }
 
-SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, const Remainder& remainder,
-                         double n, const FormMeans& means) {
+SecondStage solve_second_stage(const WhiteBasis& basis, const MatrixLaw& law,
+                               const Remainder& remainder, double n, const FormMeans& means) {
   const Index m = basis.targets(), c = means.G.cols;
   const double b = means.trace / n, B = means.trace2 / n;
   SecondStage memory;

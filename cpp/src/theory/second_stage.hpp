@@ -25,8 +25,8 @@ struct SecondStage {
   /// P = [I; rho; -C] (c, m), or I alone (c = m): the mean error is Q A P - u'.
   OwnedMatrix mixing(Index c, Index m) const;
 };
-SecondStage solve_memory(const WhiteBasis& basis, const MatrixLaw& law, const Remainder& remainder,
-                         double n, const FormMeans& means);
+SecondStage solve_second_stage(const WhiteBasis& basis, const MatrixLaw& law,
+                               const Remainder& remainder, double n, const FormMeans& means);
 
 /// (1 - at) a + at b, entry by entry.
 SecondStage interpolate(const SecondStage& a, const SecondStage& b, double at);

@@ -277,10 +277,10 @@ void SizeStudy::add_spectral(const Point& point, ConstBlock y, Workspace& space,
 
 SecondStage SizeStudy::second_stage(const Point& point, const std::vector<double>& mean) const {
   const Remainder& remainder = remainders_[point.remainder];
-  SecondStage first = solve_memory(basis_, law_, remainder, n_, point.means(mean, 0));
+  SecondStage first = solve_second_stage(basis_, law_, remainder, n_, point.means(mean, 0));
   first.tau = point.nodes[0];
   if (!point.spectral) return first;
-  SecondStage second = solve_memory(basis_, law_, remainder, n_, point.means(mean, 1));
+  SecondStage second = solve_second_stage(basis_, law_, remainder, n_, point.means(mean, 1));
   second.tau = point.nodes[1];
   // The fixed point of tau2 lies where its balance, nearly linear in tau2 over so short a way,
   // vanishes.

@@ -54,7 +54,7 @@ class IndependentSchedule final : public ScheduleMethod {
   /// there are no risks
   Rounds run(Index first, Index count, const Poll& poll, const DenseLaw& law,
              std::vector<char>& certain) const {
-    Paths paths(atoms_, certain, points(count), active_, start(law.tau, certain));
+    Paths paths(atoms_, certain, points(count), active_, start(law, certain));
     Rounds risks{{law.risk}, {law.risk}};
     double tau = law.tau;
     Index round = 0;
@@ -138,12 +138,11 @@ class IndependentSchedule final : public ScheduleMethod {
     std::vector<double> shift_;
   };
 
-  Evolution start(double tau, const std::vector<char>& certain) const {
-    double signal = 0.0, error = atoms_.noise,
-           share = spare_fraction(atoms_.total - n_, n_, schedule_.ridge, tau);
-    double overlap = 0.0;
+  Evolution start(const DenseLaw& law, const std::vector<char>& certain) const {
+    double signal = 0.0, overlap = 0.0, error = atoms_.noise,
+           share = spare_fraction(atoms_.total - n_, n_, schedule_.ridge, law.tau);
     for (std::size_t i = 0; i < atoms_.size(); ++i) {
-      const double sum = atoms_.eigenvalue[i] + tau, a = atoms_.eigenvalue[i] / sum, d = tau / sum;
+      const double a = law.a[i], d = law.d[i];
       const double square = atoms_.count[i] * atoms_.signal[i] * atoms_.signal[i];
       if (!certain[i]) {
         signal += square;

@@ -19,7 +19,6 @@
 
 #include "base/normal.hpp"
 #include "base/pace.hpp"
-#include "base/root.hpp"
 #include "theory/remainder.hpp"
 #include "theory/rounds/evolution.hpp"
 #include "theory/rounds/rounds.hpp"
@@ -131,8 +130,10 @@ class Paths {
 
   const Evolution& evolution() const { return evolution_; }
 
-  /// The t with sum P(|f| > t ratio) = s: on a logarithmic scale the rarer of survival and loss is
-  /// nearly linear at either end.
+  /// The t with sum P(|f| > t ratio) = s: Newton on a logarithmic scale, where the rarer of
+  /// survival and loss is nearly linear at either end, with bisection where Newton leaves the
+  /// bracket. `falling_root` ends elsewhere within the rounding of these long sums, which the next
+  /// draws turn into 1e-9 of the risk: this loop keeps the numbers of before.
   /// @param ratio  (atoms) threshold of |f| for t = 1
   double threshold(const std::vector<double>& ratio, double s, const Poll& poll) const {
     double total = 0.0, high = 0.0;
@@ -142,7 +143,8 @@ class Paths {
     });
     if (high == 0.0) return 0.0;
     const bool rare = s <= 0.5 * total;
-    const auto excess = [&](double t) -> Sample {
+    double low = high * 1e-30, t = high * 0.1, last = 0.0;
+    for (int iteration = 0; iteration < 200; ++iteration) {
       poll_now(poll);
       double number = 0.0, slope = 0.0;
       each_path([&](std::size_t i, std::size_t a, Index) {
@@ -154,11 +156,16 @@ class Paths {
                  (normal::density_by_product(below) + normal::density_by_product(above));
       });
       const double value = std::log(number / (rare ? s : total - s)) * (rare ? 1.0 : -1.0);
-      return {value, t * std::exp(value * number / slope)};
-    };
-    constexpr double rounding = 4.0 * std::numeric_limits<double>::epsilon(),
-                     far = std::numeric_limits<double>::infinity();  // long steps do no harm here
-    return falling_root(excess, high * 1e-30, high, high * 0.1, 1e-13, rounding, far);
+      if (std::abs(value) < 1e-13) break;
+      (value > 0.0 ? low : high) = t;
+      const double next = t * std::exp(value * number / slope);
+      const bool newton =
+          next > low && next < high && !(std::abs(value) > 0.5 * last && last > 0.0);
+      last = newton ? std::abs(value) : 0.0;
+      t = newton ? next : std::sqrt(low) * std::sqrt(high);
+      if (high <= low * (1.0 + 4.0 * std::numeric_limits<double>::epsilon())) break;
+    }
+    return t;
   }
 
   /// Expected survivors of each atom.
