@@ -252,8 +252,7 @@ class Config(_Table):
 
 @dataclass(frozen=True)
 class Experiment:
-    """A config that was read and checked, with its text and the folder that its paths are relative
-    to.
+    """A checked config, its text, and the folder that its paths are relative to.
 
     `name` begins the messages of errors.
     """

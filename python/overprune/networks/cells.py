@@ -59,8 +59,7 @@ class Task:
 def run_cell(
     task: Task, width: int, repeat: int, tell: Tell = lambda stage, epoch, epochs: None
 ) -> dict[str, Any]:
-    """The values of one cell: numbers by name, or for pruned and retrained networks lists over
-    nonzeros.
+    """The values of one cell: numbers, or of pruned and retrained networks lists over nonzeros.
 
     Every random number comes from (seed, width, repeat, purpose), and torch computes with one
     thread: the values do not depend on which other cells run, where and in what order.

@@ -23,8 +23,7 @@ def make(model: Factory, width: int, seed: int, device: torch.device) -> nn.Modu
 
 
 def clone(network: nn.Module) -> nn.Module:
-    """A copy of all that a network holds: parameters, buffers, its own attributes, hooks of
-    gradients.
+    """A copy of all that a network holds: parameters, buffers, attributes, gradient hooks.
 
     A state_dict holds less: no buffers that are not persistent, and no attributes. Modules of
     Python are no part of a network.

@@ -17,8 +17,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class NetworkData:
-    """Rows to train, select and test networks on, made by `from_arrays` or a function named after
-    data.
+    """Rows to train, select and test networks on, as `from_arrays` makes them.
 
     Parameters
     ----------
@@ -69,8 +68,7 @@ class NetworkData:
         return round(self.validation * self.train_rows)
 
     def draw(self, seed: int, repeat: int) -> dict[str, tuple[Array, Array]]:
-        """The rows of one repeat: "train", "test" and, where there is a validation split,
-        "validation".
+        """The rows of one repeat: "train", "test" and, with a validation split, "validation".
 
         A pure function of (seed, repeat): which rows are drawn, which of them validate, and which
         of the remaining ones get a wrong label. Validation and test labels are left as they are.

@@ -24,8 +24,7 @@ def descend(
     tolerance: float,
     tell: Callable[[int, int], None],
 ) -> int:
-    """Full-batch gradient descent with Nesterov's momentum and restarts; returns the number of
-    steps.
+    """Full-batch gradient descent with Nesterov's momentum and restarts; returns the steps.
 
     ``w' = v - g(v) / L, v = w' + (t - 1) / t' (w' - w)``, restarted where the last step went uphill
     (O'Donoghue and Candes 2015). L is the largest curvature of the loss at the start, by power

@@ -33,8 +33,7 @@ def plot(
     logy: bool = False,
     interpolation: float | None = None,
 ) -> Figure:
-    """Draw error against width: means over the repeats with their standard errors, a panel for each
-    table.
+    """Draw error against width: means over repeats, standard errors, a panel for each table.
 
     The colour tells the stage - dense, pruned, retrained - and, with several s, shade and marker
     the s. A dashed line is the dense network of width s, which pruned networks of equal nonzeros

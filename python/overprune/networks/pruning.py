@@ -165,8 +165,7 @@ Slopes = Callable[[Mapping[str, torch.Tensor], torch.Tensor, int], dict[str, tor
 
 
 def _unseen(swapped: Callable[[], torch.Tensor], parameters: list[nn.Parameter]) -> bool:
-    """Whether outputs made of other values in every known place still depend on the parameters, or
-    none are.
+    """Whether outputs with other values in all known places still depend on the parameters.
 
     A network may hold its weights in lists and closures, too.
     """
@@ -185,8 +184,7 @@ def _slopes(
     one: Callable[..., torch.Tensor] | None,
     alone: Callable[[torch.Tensor, int], dict[str, torch.Tensor]],
 ) -> Slopes:
-    """Derivatives for every row: of `one`, all rows at once, where there is one and torch.func
-    knows its operations; otherwise row by row."""
+    """Derivatives for every row: all at once by `one` where torch.func can, else row by row."""
     together = None
     if one is not None:
         together = torch.func.vmap(

@@ -54,8 +54,7 @@ def width_sweep(
     executor: Executor | None = None,
     progress: bool | Callable[[Step], None] = False,
 ) -> xr.Dataset:
-    """Train networks of every width, prune them to the nonzeros of narrow ones, and train them
-    again.
+    """Train networks of every width, prune them to the nonzeros of narrow ones, retrain them.
 
     With P(k) the prunable weights of a dense network of width k, a network of width k keeps
     ``P(s)`` of them (keep "equal_nonzeros") or ``P(k) s / k`` (keep "width_ratio", at which wide

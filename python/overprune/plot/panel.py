@@ -155,8 +155,7 @@ def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) ->
 def draw_marks(
     panels: Sequence[Axes], counts: Sequence[Sequence[int]], sample_sizes: Sequence[float]
 ) -> int:
-    """Thin lines at k = s (the counts of each panel) and k = n, labelled above the frames of all
-    panels.
+    """Thin lines at k = s (counts of each panel) and k = n, labelled above the frames.
 
     Labels too close take rows of their own: the same row in all panels. Returns the number of rows.
     """

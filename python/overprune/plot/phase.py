@@ -144,8 +144,7 @@ def _draw_phase(
 
 
 def _plane(table: xr.Dataset, rival: str) -> xr.Dataset:
-    """The table over two dimensions, of length one where a value was selected; ValueError for
-    others.
+    """The table over two dimensions, of length one where a value was selected.
 
     Its coordinates n, nonzeros and p are no axes where they only follow from shares of p.
     """

@@ -37,8 +37,7 @@ def count_of(value: Any, name: str, total: int, whole: str, *, default: int) -> 
 
 
 def nonzeros_of(value: Any, size: int, is_limited_by_X: bool) -> int:
-    """`n_nonzeros` of the `size` features trained; where X has too few of them, all, with a
-    warning.
+    """`n_nonzeros` of `size` features trained; all of them, with a warning, where X has too few.
 
     A selection of features that fits the model to fewer and fewer of them comes to that.
     """
@@ -148,8 +147,7 @@ def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
 
 
 def in_range(weights: FloatArray) -> FloatArray:
-    """Weights whose sums and products neither overflow nor lose digits: scaled by a power of two,
-    if at all.
+    """Weights scaled by a power of two, if needed: sums and products do not overflow.
 
     Only the ratios of weights count.
     """

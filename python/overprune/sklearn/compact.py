@@ -84,8 +84,7 @@ class CompactModel(BaseEstimator):
 
 
 class CompactRegressor(Regression, CompactModel):
-    """Regressor that holds only the surviving features of a pruned one; what its `compact()`
-    returns.
+    """Regressor with the surviving features of a pruned one alone, made by its `compact()`.
 
     ``predict(X)`` takes either all columns that the pruned model was fitted with, of which it reads
     the surviving ones, or the surviving columns alone, in their order; of a data frame it takes
@@ -108,8 +107,7 @@ class CompactRegressor(Regression, CompactModel):
 
 
 class CompactClassifier(Classification, CompactModel):
-    """Classifier that holds only the surviving features of a pruned one; what its `compact()`
-    returns.
+    """Classifier with the surviving features of a pruned one alone, made by its `compact()`.
 
     It takes the same X as `CompactRegressor`, and has the same attributes, with `coef_` of shape
     (n_classes, n_nonzeros), or (1, n_nonzeros) for two classes, and besides:

@@ -172,8 +172,7 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
 
 
 class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
-    """Classifier by least squares on +1 and -1, pruned to a few features and trained again on
-    those.
+    """Classifier by least squares on +1 and -1, pruned to a few features and retrained.
 
     One column of targets for each class, +1 in its rows and -1 in the others, or one column for two
     classes, as in scikit-learn's `RidgeClassifier`; with an intercept, one-hot targets would give

@@ -12,8 +12,7 @@ from .linear import PrunedClassification, PrunedRegression
 
 
 class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
-    """`PrunedLeastSquares` whose size, nonzeros, rule, retraining and ridge are picked by
-    cross-validation.
+    """`PrunedLeastSquares` with size, nonzeros, rule, retraining and ridge cross-validated.
 
     For each fold and ridge one nested path (`overprune.prune_path`) holds the models of the whole
     grid, so that the search costs a small multiple of one fit. It is itself the best model, fitted
@@ -109,8 +108,7 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
 
 
 class PrunedLeastSquaresClassifierCV(PrunedSearch, PrunedClassification):
-    """`PrunedLeastSquaresClassifier` whose size, nonzeros, rule, retraining and ridge
-    cross-validation picks.
+    """`PrunedLeastSquaresClassifier` with all of its choices cross-validated.
 
     As `PrunedLeastSquaresCV`, with folds that keep the shares of the classes. A class that is
     missing from the training rows of a fold is unknown to the models of that fold, as in

@@ -157,8 +157,7 @@ class _Rows:
         )
 
     def _doubtful(self, rows: FloatArray, means: FloatArray) -> IntArray:
-        """Columns whose means may be rounded by more than a few ulps of what varies, by some of the
-        rows.
+        """Columns whose means, by some rows, may be rounded by several ulps of what varies.
 
         With weights all of them: rows that hardly count may be as far away as they like.
         """
