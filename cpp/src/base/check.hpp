@@ -54,8 +54,8 @@ void solved(const Coefficients& theta) {
     if (!std::isfinite(coefficient)) unsolved();
 }
 
-/// Scores that cannot be ranked. Who ranks the scores of models it has fitted says whose numbers
-/// they are.
+/// Scores that cannot be ranked. A function that ranks scores of its own models catches this and
+/// throws an error about its own arguments.
 struct NanScores : std::invalid_argument {
   explicit NanScores(Index i)
       : std::invalid_argument("scores must not be NaN, got NaN at index " + std::to_string(i)) {}
