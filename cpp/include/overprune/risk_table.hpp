@@ -67,9 +67,9 @@ struct Dimension {
 /// Arrays by name. Array i is `names[i]`; its dimensions are `dimensions[i]`, the slowest first,
 /// and its numbers, in C order, `values[i]`.
 struct RiskTable {
-  std::vector<std::string> names;                  ///< "dense_risk", "pruned_risk_stderr", "draws"
-  std::vector<std::vector<Dimension>> dimensions;  ///< of each array
-  std::vector<std::vector<double>> values;         ///< of each array
+  std::vector<std::string> names;                  ///< (arrays) such as "pruned_risk_stderr"
+  std::vector<std::vector<Dimension>> dimensions;  ///< (arrays) of each array
+  std::vector<std::vector<double>> values;         ///< (arrays) numbers of each array
 
   /// Whether there is an array.
   /// @param name  of the array
@@ -92,7 +92,7 @@ struct RiskTable {
   double* find(std::string_view name);
   /// Appends an array of NaN.
   /// @param name  of the array; no other has it
-  /// @param of    its dimensions
+  /// @param of    (dimensions) of the array, the slowest first
   void add(std::string name, std::vector<Dimension> of);
 
  private:

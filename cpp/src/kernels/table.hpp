@@ -84,12 +84,12 @@ struct Table {
   /// tau; of weight a over lam <= tau; of weight a d over all; of weight d over lam <= tau.
   void (*resolvent_sums)(Size n, double tau, const double* lam, const double* weight, double* sums);
   /// With h standard normal, coordinate i survives where |u_i + h| > T_i = t r_i (u, r, t >= 0; all
-  /// arrays (n)): share = P(kept), dropped = 1 - share, drift = u E[h; kept], excess = E[h^2; kept]
-  /// - share, rest = E[h^2; dropped].
+  /// arrays (n)): share = P(kept), dropped = 1 - share, drift = u E[h; kept],
+  /// excess = E[h^2; kept] - share, rest = E[h^2; dropped].
   void (*truncated)(Size n, double t, const double* r, const double* u, double* share,
                     double* dropped, double* drift, double* excess, double* rest);
-  /// sums (3) = sum over i of weight_i times share, dropped and T (phi(T - u) + phi(T + u)) = -d
-  /// share / d log T.
+  /// sums (3) = sum over i of weight_i times share, dropped and
+  /// T (phi(T - u) + phi(T + u)) = -d share / d log T.
   void (*truncated_sums)(Size n, double t, const double* r, const double* u, const double* weight,
                          double* sums);
 

@@ -132,9 +132,8 @@ bool RetrainSolver::is_settled(Nonzeros nonzeros, Index i, double lambda, Block 
   return steps_[i] <= kNoProgress * first_step;
 }
 
-/// theta += (L L')^{-1} (X'(y - X theta) - lambda theta) for the nonzeros number first, ..., first
-/// + count
-/// - 1.
+/// theta += (L L')^{-1} (X'(y - X theta) - lambda theta) for nonzeros number i, where
+/// first <= i < first + count.
 void RetrainSolver::correct(Nonzeros nonzeros, Index first, Index count, double lambda,
                             Block theta) {
   const auto& kernel = kernels::active();
