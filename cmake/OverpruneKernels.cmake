@@ -3,8 +3,8 @@
 # Eigen's namespace is renamed per level, so that no weak symbol of one level can be linked in place of
 # another's: without it a program might run AVX-512 code on a processor that has none.
 # tests/cpp/support/check_symbols.py proves it from the finished library.
-set(OVERPRUNE_KERNEL_SOURCES append.cpp cholesky.cpp dense.cpp eigen.cpp elementwise.cpp lq.cpp min_norm.cpp
-    normals.cpp resolvent.cpp scratch.cpp select.cpp skinny.cpp table.cpp truncated.cpp)
+file(GLOB OVERPRUNE_KERNEL_SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/*.cpp")
+list(FILTER OVERPRUNE_KERNEL_SOURCES EXCLUDE REGEX "/dispatch.cpp$")
 
 if(NOT MSVC AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set(OVERPRUNE_LEVELS "v2;v3;v4" CACHE STRING "Instruction-set levels: v2, v3 and v4 of x86-64, or generic")
@@ -15,9 +15,8 @@ endif()
 function(overprune_add_kernels target)
   foreach(level IN LISTS OVERPRUNE_LEVELS)
     set(objects overprune_kernels_${level})
-    list(TRANSFORM OVERPRUNE_KERNEL_SOURCES PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/cpp/src/kernels/"
-         OUTPUT_VARIABLE sources)
-    add_library(${objects} OBJECT ${sources})
+    add_library(${objects} OBJECT ${OVERPRUNE_KERNEL_SOURCES})
+    overprune_unity(${objects} kernels ${OVERPRUNE_KERNEL_SOURCES})
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_compile_features(${objects} PRIVATE cxx_std_20)
     target_include_directories(${objects} PRIVATE cpp/include cpp/src)

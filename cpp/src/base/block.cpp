@@ -66,6 +66,12 @@ void copy_strided(ConstMatrix from, double factor, Block to) {
   }
 }
 
+std::vector<double> copy_of(ConstVector from) {
+  std::vector<double> to(from.size);
+  for (Index i = 0; i < from.size; ++i) to[i] = from(i);
+  return to;
+}
+
 void copy_out(ConstBlock from, Matrix to) {
   Pace pace;
   for (Index j = 0; j < from.cols; ++j, pace(from.rows))

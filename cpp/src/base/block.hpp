@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "overprune/interrupt.hpp"
 #include "overprune/types.hpp"
@@ -88,6 +89,7 @@ inline double inner(Index n, const double* a, const double* b) {
 void gather_columns(ConstBlock from, const Index* order, Index count, Block to);
 /// `from` times `factor`, as a column-major block.
 void copy_strided(ConstMatrix from, double factor, Block to);
+std::vector<double> copy_of(ConstVector from);
 /// `from` into a view of any layout.
 void copy_out(ConstBlock from, Matrix to);
 

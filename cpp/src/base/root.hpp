@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/limits.hpp"
+
 namespace overprune {
 
 /// What a function tells at x: `value` is positive left of the root and dimensionless, `next` is
@@ -42,7 +44,6 @@ class RootBracket {
   }
 
  private:
-  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
   static constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
   static constexpr double kFar = 0.1;  // a step relative to x
   // From this iteration on each step halves log(high / low), which is below 1500, and 63 halvings

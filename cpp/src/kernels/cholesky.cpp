@@ -1,6 +1,5 @@
 // Cholesky factorization in register tiles: Eigen's own leaves half the speed at the sizes of a
 // support.
-#include "kernels/maps.hpp"
 #include "kernels/packet.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
@@ -106,11 +105,13 @@ bool cholesky(Size n, double* a, Size lda) {
   if (n % kTile == 0) return factor_tiles(n, a, lda);
   // Whole tiles: bordered by an identity.
   const Size whole = (n + kTile - 1) / kTile * kTile;
-  Eigen::MatrixXd bordered = Eigen::MatrixXd::Identity(whole, whole);
-  bordered.topLeftCorner(n, n).triangularView<Eigen::Lower>() = map(a, n, n, lda);
-  bordered.bottomLeftCorner(whole - n, n).setZero();
+  Eigen::MatrixXd bordered = Eigen::MatrixXd::Zero(whole, whole);
+  for (Size j = 0; j < n; ++j)
+    for (Size i = j; i < n; ++i) bordered(i, j) = a[i + j * lda];
+  for (Size j = n; j < whole; ++j) bordered(j, j) = 1.0;
   const bool definite = factor_tiles(whole, bordered.data(), whole);
-  map(a, n, n, lda).triangularView<Eigen::Lower>() = bordered.topLeftCorner(n, n);
+  for (Size j = 0; j < n; ++j)
+    for (Size i = j; i < n; ++i) a[i + j * lda] = bordered(i, j);
   return definite;
 }
 

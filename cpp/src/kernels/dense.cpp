@@ -124,6 +124,11 @@ void solve_small(bool lower, bool transpose, Size n, const double* t, Size ldt, 
 
 }  // namespace
 
+void solve_block(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
+                 Size ldb) {
+  solve_small(lower, transpose, n, t, ldt, map(b, n, m, ldb));
+}
+
 // Blocks small enough for Eigen to pack them on the stack; the rest is products.
 void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt,
                       double* b, Size ldb) {
@@ -140,8 +145,8 @@ void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* 
     const Size first = block * (forward ? q : blocks - 1 - q);
     const Size width = n - first < block ? n - first : block;
     for (Size column = 0; column < m; column += most)
-      solve_small(lower, transpose, width, t + first * (ldt + 1), ldt,
-                  map(b + first + column * ldb, width, m - column < most ? m - column : most, ldb));
+      solve_block(lower, transpose, width, m - column < most ? m - column : most,
+                  t + first * (ldt + 1), ldt, b + first + column * ldb, ldb);
     const Size next = forward ? first + width : 0, rest = forward ? n - next : first;
     if (rest == 0) continue;
     const double* beside = transpose ? t + first + next * ldt : t + next + first * ldt;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/maps.hpp"
+#include "kernels/matvec.hpp"
 #include "kernels/packet.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
@@ -53,21 +54,21 @@ struct Reduced {
 
 /// x (count) becomes v with v_0 = 1, (I - tau v v') x = (beta, 0, ...).
 double reflect(double* x, Size count, double& tau) {
-  Eigen::Map<Vector> tail(x + 1, count - 1);
-  const double first = x[0], square = tail.squaredNorm();
+  double* const tail = x + 1;
+  const double first = x[0], square = dot(count - 1, tail, tail);
   const bool small = square < kSmallSquare;
-  const double rest = small ? tail.stableNorm() : 0.0;
+  const double rest = small ? stable_norm(count - 1, tail) : 0.0;
   x[0] = 1.0;
   if (small && rest <= kNegligible) {
     tau = 0.0;
-    tail.setZero();
+    for (Size i = 1; i < count; ++i) x[i] = 0.0;
     return first;
   }
   const double length =
       small ? std::hypot(first, rest) : Eigen::numext::sqrt(first * first + square);
   const double beta = first > 0.0 ? -length : length;
   tau = (beta - first) / beta;
-  tail /= first - beta;
+  for (Size i = 1; i < count; ++i) x[i] /= first - beta;
   return beta;
 }
 
@@ -82,45 +83,53 @@ void subtract_symmetric(Size n, Size depth, const Matrix& left, const Matrix& ri
          a + first * (lda + 1), lda);
 }
 
+/// own (rest) = tau (A v - V (W'v) - W (V'v)), less its part along v: the next column of W, of
+/// reflector j in a panel of `c` columns V from `first` on, whose images are W's.
+void image(Size n, Size first, Size c, const double* a, Size lda, double tau, Matrix& w) {
+  const Size j = first + c, rest = n - j - 1;
+  const double *const v = a + j + 1 + j * lda, *const before = a + j + 1 + first * lda;
+  double* const own = &w(j + 1, c);
+  symmetric_matvec(rest, a + (j + 1) * (lda + 1), lda, v, own);
+  if (c > 0) {
+    const double* const images = &w(j + 1, 0);
+    Vector along = Vector::Zero(c), across = Vector::Zero(c);
+    matvec(true, rest, c, 1.0, images, n, v, 1, along.data());
+    matvec(true, rest, c, 1.0, before, lda, v, 1, across.data());
+    matvec(false, rest, c, -1.0, before, lda, along.data(), 1, own);
+    matvec(false, rest, c, -1.0, images, n, across.data(), 1, own);
+  }
+  for (Size i = 0; i < rest; ++i) own[i] *= tau;
+  const double share = 0.5 * tau * dot(rest, own, v);
+  for (Size i = 0; i < rest; ++i) own[i] -= share * v[i];
+}
+
 /// Reads and overwrites the lower triangle; the upper one is spoilt.
 Reduced reduce(Size n, double* a, Size lda) {
   Reduced t{Vector(n), Vector::Zero(n), Vector::Zero(n)};
   Matrix w(n, kPanel), left(n, 2 * kPanel), right(n, 2 * kPanel);
-  MatrixMap matrix = map(a, n, n, lda);
   for (Size first = 0; first + 1 < n; first += kPanel) {
     const Size width = n - 1 - first < kPanel ? n - 1 - first : kPanel;
     for (Size c = 0; c < width; ++c) {
       look();
-      const Size j = first + c, rest = n - j - 1;
-      if (c > 0) {  // column j as the panel's reflectors so far leave it
-        auto column = matrix.col(j).tail(rest + 1);
-        column.noalias() -= matrix.block(j, first, rest + 1, c) * w.row(j).head(c).transpose();
-        column.noalias() -=
-            w.block(j, 0, rest + 1, c) * matrix.row(j).segment(first, c).transpose();
+      const Size j = first + c;
+      double* const column = a + j * (lda + 1);
+      if (c > 0) {  // as the panel's reflectors so far leave it
+        matvec(false, n - j, c, -1.0, a + j + first * lda, lda, &w(j, 0), n, column);
+        matvec(false, n - j, c, -1.0, &w(j, 0), n, a + j + first * lda, lda, column);
       }
-      t.diagonal(j) = matrix(j, j);
-      t.off(j) = reflect(&matrix(j + 1, j), rest, t.tau(j));
-      const auto v = matrix.col(j).tail(rest);
-      auto own = w.col(c).tail(rest);
-      own.noalias() = matrix.bottomRightCorner(rest, rest).selfadjointView<Eigen::Lower>() * v;
-      if (c > 0) {
-        const auto before = matrix.block(j + 1, first, rest, c);
-        const auto images = w.block(j + 1, 0, rest, c);
-        const Vector along = images.transpose() * v, across = before.transpose() * v;
-        own.noalias() -= before * along;
-        own.noalias() -= images * across;
-      }
-      own *= t.tau(j);
-      own -= 0.5 * t.tau(j) * own.dot(v) * v;
+      t.diagonal(j) = *column;
+      t.off(j) = reflect(column + 1, n - j - 1, t.tau(j));
+      image(n, first, c, a, lda, t.tau(j), w);
     }
     const Size next = first + width, rest = n - next;
-    left.block(0, 0, rest, width) = right.block(0, width, rest, width) =
-        matrix.block(next, first, rest, width);
-    left.block(0, width, rest, width) = right.block(0, 0, rest, width) =
-        w.block(next, 0, rest, width);
+    for (Size c = 0; c < width; ++c)
+      for (Size i = 0; i < rest; ++i) {
+        left(i, c) = right(i, width + c) = a[next + i + (first + c) * lda];
+        left(i, width + c) = right(i, c) = w(next + i, c);
+      }
     subtract_symmetric(rest, 2 * width, left, right, a + next * (lda + 1), lda);
   }
-  t.diagonal(n - 1) = matrix(n - 1, n - 1);
+  t.diagonal(n - 1) = a[(n - 1) * (lda + 1)];
   return t;
 }
 
@@ -138,9 +147,9 @@ struct Together {
          overlap.data(), width);
     for (Size c = 0; c < width; ++c) {
       t(c, c) = tau(first + c);
-      t.col(c).head(c) =
-          -t(c, c) *
-          (t.topLeftCorner(c, c).triangularView<Eigen::Upper>() * overlap.col(c).head(c)).eval();
+      Vector column(c);
+      upper_matvec(c, t.data(), width, &overlap(0, c), column.data());
+      for (Size i = 0; i < c; ++i) t(i, c) = -t(c, c) * column(i);
     }
   }
 
@@ -166,7 +175,8 @@ void apply_adjoint(Size n, const double* a, Size lda, const Vector& tau, double*
 
 /// H over the reflectors.
 void form(Size n, double* a, Size lda, const Vector& tau) {
-  Matrix h = Matrix::Identity(n, n);
+  Matrix h = Matrix::Zero(n, n);
+  for (Size i = 0; i < n; ++i) h(i, i) = 1.0;
   const Size blocks = (n - 1 + kReflectors - 1) / kReflectors;
   for (Size block = blocks; block-- > 0;) {
     look();
@@ -175,7 +185,8 @@ void form(Size n, double* a, Size lda, const Vector& tau) {
     Together(n, a, lda, tau, first, width)
         .apply(false, h.data() + (first + 1) * (n + 1), n, n - first - 1);
   }
-  map(a, n, n, lda) = h;
+  for (Size j = 0; j < n; ++j)
+    for (Size i = 0; i < n; ++i) a[i + j * lda] = h(i, j);
 }
 
 /// Rotations of columns i and i + 1 by (x_i, x_{i+1}) = (c x_i - s x_{i+1}, s x_i + c x_{i+1}),
@@ -356,9 +367,9 @@ bool diagonalize(Reduced& t, Rotations* rotations) {
   return true;
 }
 
-/// values = scale times those of `found`, ascending, and the columns of `vectors` likewise. By
-/// insertion: the method finds them nearly in order.
-void sort(double scale, const Vector& found, double* values, MatrixMap vectors) {
+/// values = scale times those of `found`, ascending, and the columns of `vectors` (rows, n)
+/// likewise. By insertion: the method finds them nearly in order.
+void sort(double scale, const Vector& found, double* values, Size rows, double* vectors, Size ld) {
   const Size n = found.size();
   Order order(n);
   for (Size i = 0; i < n; ++i) {
@@ -367,12 +378,16 @@ void sort(double scale, const Vector& found, double* values, MatrixMap vectors) 
     order(at) = i;
   }
   for (Size i = 0; i < n; ++i) values[i] = scale * found(order(i));
-  for (Size start = 0; start < n && vectors.rows() > 0; ++start)
+  for (Size start = 0; start < n && rows > 0; ++start)
     for (Size to = start; order(to) != to;) {  // cycle by cycle
       const Size from = order(to);
       order(to) = to;
       if (from == start) break;
-      vectors.col(to).swap(vectors.col(from));
+      for (Size i = 0; i < rows; ++i) {
+        const double held = vectors[i + to * ld];
+        vectors[i + to * ld] = vectors[i + from * ld];
+        vectors[i + from * ld] = held;
+      }
       to = from;
     }
 }
@@ -386,7 +401,7 @@ bool symmetric_eigen(Size n, double* a, Size lda, double* values) {
   form(n, a, lda, t.tau);
   Rotations rotations(n, a, lda);
   if (!diagonalize(t, &rotations)) return false;
-  sort(scale, t.diagonal, values, map(a, n, n, lda));
+  sort(scale, t.diagonal, values, n, a, lda);
   return true;
 }
 
@@ -399,7 +414,7 @@ bool tridiagonalize(Size n, double* a, Size lda, double* diagonal, double* off, 
   for (Size i = 0; i < n; ++i) diagonal[i] = scale * t.diagonal(i);
   for (Size i = 0; i + 1 < n; ++i) off[i] = scale * t.off(i);
   if (!diagonalize(t, nullptr)) return false;
-  sort(scale, t.diagonal, values, map(a, 0, n, lda));
+  sort(scale, t.diagonal, values, 0, a, lda);
   return true;
 }
 

@@ -120,7 +120,7 @@ void apply(Size m, Size n, const double* bias, double* x, Size ldx, Function phi
       double *const at = x + j * ldx + i, *const pair = i + step <= m ? at : rest;
       const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(m - i);
       if (pair == rest) memcpy(rest, at, bytes);
-      const Real a = phi(load(pair) + shift), b = phi(load(pair + kVector) + shift);
+      const Real a = phi(read(pair) + shift), b = phi(read(pair + kVector) + shift);
       store(a, pair);
       store(b, pair + kVector);
       if (pair == rest) memcpy(at, rest, bytes);

@@ -1,7 +1,7 @@
 // Eigen maps over the kernels' column-major arguments. Internal linkage: every level has its own.
 #pragma once
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
 #include "kernels/level.hpp"
 

@@ -48,7 +48,7 @@ Size select_from(Size n, const double* x, bool magnitude, double threshold, Size
   for (; i + step <= n && found.count + step <= room; i += step) {
 #if defined(__AVX512F__)
     for (int v = 0; v < 4; ++v, number += kVector) {
-      const Real value = real(bits(load(x + i + v * kVector)) & kept_bits);
+      const Real value = real(bits(read(x + i + v * kVector)) & kept_bits);
       const unsigned mask = not_below(value, bound);
       _mm512_storeu_pd(values + found.count,
                        _mm512_maskz_compress_pd(static_cast<__mmask8>(mask), (__m512d)value));
@@ -59,7 +59,7 @@ Size select_from(Size n, const double* x, bool magnitude, double threshold, Size
 #else
     unsigned mask = 0;
     for (int v = 0; v < 4; ++v)
-      mask |= not_below(real(bits(load(x + i + v * kVector)) & kept_bits), bound) << (v * kVector);
+      mask |= not_below(real(bits(read(x + i + v * kVector)) & kept_bits), bound) << (v * kVector);
     for (; mask != 0; mask &= mask - 1) {
       const Size at = i + __builtin_ctz(mask);
       found.add(magnitude ? __builtin_fabs(x[at]) : x[at], at);
@@ -83,7 +83,7 @@ bool all_finite(Size n, const double* x) {
     const Size end = n - i < stretch ? n : i + stretch;
     Real sum[4] = {};
     for (; i + step <= end; i += step)
-      for (int v = 0; v < 4; ++v) sum[v] += load(x + i + v * kVector) * 0.0;
+      for (int v = 0; v < 4; ++v) sum[v] += read(x + i + v * kVector) * 0.0;
     const Real total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     for (int l = 0; l < kVector; ++l)
       if (total[l] != 0.0) return false;

@@ -1,16 +1,15 @@
 // Products with few columns on the right, straight from memory: Eigen's product would pack the left
 // matrix, which costs more than the product itself.
-#include "kernels/maps.hpp"
 #include "kernels/packet.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr int kLeft = 4;                       // columns of A in one tile of A'B
-constexpr int kRight = kWidth == 8 ? 4 : 2;    // columns of B in one tile of A'B
-constexpr int kPackets = kWidth == 8 ? 4 : 2;  // packets of rows in one tile of A B
-constexpr int kAcross = 4;                     // columns of B in one tile of A B
-constexpr Size kCached = 32 * 1024;            // numbers of A to work through before going on
+constexpr int kLeft = 4;                     // columns of A in one tile of A'B
+constexpr int kRight = kWidth == 8 ? 4 : 2;  // columns of B in one tile of A'B
+constexpr int kDown = kWidth == 8 ? 4 : 2;   // packets of rows in one tile of A B
+constexpr int kAcross = 4;                   // columns of B in one tile of A B
+constexpr Size kCached = 32 * 1024;          // numbers of A to work through before going on
 
 /// Entries [whole, k) of B's columns at the end of packets that are zero before: a last packet of
 /// A, begun where it still fits, then counts only what is new.
@@ -94,8 +93,8 @@ template <int N>
 void outer_columns(Size m, Size k, double alpha, const double* a, Size lda, const double* b,
                    Size ldb, double* c, Size ldc) {
   Size i = 0;
-  for (; i + kPackets * kWidth <= m; i += kPackets * kWidth)
-    outer_tile<kPackets, N>(k, 0, alpha, a + i, lda, b, ldb, c + i, ldc);
+  for (; i + kDown * kWidth <= m; i += kDown * kWidth)
+    outer_tile<kDown, N>(k, 0, alpha, a + i, lda, b, ldb, c + i, ldc);
   for (; i + kWidth <= m; i += kWidth)
     outer_tile<1, N>(k, 0, alpha, a + i, lda, b, ldb, c + i, ldc);
   if (i < m) {  // a last packet that begins in rows already done

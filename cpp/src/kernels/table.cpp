@@ -6,25 +6,10 @@
 
 OVERPRUNE_BEGIN_LEVEL
 
+#define OVERPRUNE_ENTRY(name) .name = name,
+
 extern const Table table;
-const Table table = {OVERPRUNE_STRING(OVERPRUNE_LEVEL),
-                     gemm,
-                     gram,
-                     row_gram,
-                     solve_triangular,
-                     cholesky,
-                     lq,
-                     append_columns,
-                     min_norm,
-                     symmetric_eigen,
-                     tridiagonalize,
-                     normals,
-                     uniforms,
-                     activate,
-                     resolvent_sums,
-                     truncated,
-                     truncated_sums,
-                     select_from,
-                     all_finite};
+const Table table = {.level = OVERPRUNE_STRING(OVERPRUNE_LEVEL),
+                     OVERPRUNE_EACH_KERNEL(OVERPRUNE_ENTRY)};
 
 OVERPRUNE_END_LEVEL

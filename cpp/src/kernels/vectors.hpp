@@ -32,7 +32,7 @@ OVERPRUNE_INLINE Word bits(Real value) { return (Word)value; }
 OVERPRUNE_INLINE Real all(double value) { return value - Real{}; }  // also of -0
 OVERPRUNE_INLINE Word all(std::uint64_t value) { return Word{} + value; }
 
-OVERPRUNE_INLINE Real load(const double* from) {
+OVERPRUNE_INLINE Real read(const double* from) {
   Real value;
   memcpy(&value, from, sizeof value);
   return value;

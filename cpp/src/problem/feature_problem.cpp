@@ -15,12 +15,6 @@
 namespace overprune {
 namespace {
 
-std::vector<double> copy_of(ConstVector from) {
-  std::vector<double> to(from.size);
-  for (Index i = 0; i < from.size; ++i) to[i] = from(i);
-  return to;
-}
-
 /// Moments by quadrature err by parts in 1e13 of the larger features, which may make a matrix
 /// indefinite that is singular or has features close to zero: without the negative eigenvalues of
 /// its correlations.

@@ -23,12 +23,6 @@ std::vector<double> dense_copy(ConstMatrix from) {
   return to;
 }
 
-std::vector<double> copy_of(ConstVector from) {
-  std::vector<double> to(from.size);
-  for (Index i = 0; i < from.size; ++i) to[i] = from(i);
-  return to;
-}
-
 /// Finite, and so that squares are finite, too.
 void check_data(const char* name, ConstMatrix values) {
   check::finite(name, values);

@@ -4,15 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "base/limits.hpp"
 #include "base/pace.hpp"
 #include "base/root.hpp"
 #include "kernels/table.hpp"
 
 namespace overprune::theory {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// The fixed point as a falling function of tau that is close to linear in log tau,
 ///

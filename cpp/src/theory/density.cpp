@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 #include "base/normal.hpp"
 #include "base/workers.hpp"
 #include "theory/laws.hpp"
@@ -205,8 +205,6 @@ class Density {
     for (double& value : result) value /= total;
     return result;
   }
-
-  static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
   const theory::FirstStage& first_;
   const PruningPoint& point_;

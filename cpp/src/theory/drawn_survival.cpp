@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 #include "base/workers.hpp"
 #include "overprune/theory.hpp"
 #include "theory/groups.hpp"
@@ -15,8 +16,6 @@
 namespace overprune {
 namespace theory {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Counts of draws, which add up to the same in any order.
 struct Counts {

@@ -1,17 +1,14 @@
 #include "theory/fixed_support.hpp"
 
 #include <cmath>
-#include <limits>
 #include <numeric>
 
+#include "base/limits.hpp"
 #include "problem/covariance.hpp"
 #include "theory/model_draws.hpp"
 
 namespace overprune::theory {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 /// Pruned risk of a fixed support: the mean model's, and what its spread adds.
 double pruned_risk(const WhiteBasis& basis, const MatrixLaw& law, double n, const Indices& support,

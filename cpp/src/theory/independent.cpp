@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 #include "base/pace.hpp"
 #include "base/table_layout.hpp"
 #include "overprune/interrupt.hpp"
@@ -19,9 +20,6 @@ using theory::Atoms;
 using theory::DenseLaw;
 using theory::Kept;
 using theory::Selection;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 void check_eigenvalues(ConstVector eigenvalues) {
   check::view("eigenvalues", eigenvalues);

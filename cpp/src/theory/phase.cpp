@@ -1,16 +1,15 @@
 #include "overprune/phase.hpp"
 
 #include <cmath>
-#include <limits>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 #include "base/workers.hpp"
 #include "overprune/theory.hpp"
 
 namespace overprune {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kEqual = 1e-9;  // relative: among risks as close as this the smaller size is taken
 
 RealGrid grid_of(const PhaseOptions& options, std::vector<double> sizes, double s) {

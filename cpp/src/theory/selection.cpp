@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/limits.hpp"
 #include "base/normal.hpp"
 #include "base/pace.hpp"
 #include "base/root.hpp"
@@ -14,7 +15,6 @@
 namespace overprune::theory {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 Range range_of(std::size_t size, const double* count, const double* u, const double* r,

@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
+#include "base/limits.hpp"
 #include "base/workers.hpp"
 #include "theory/dense_law.hpp"
 
 namespace overprune::theory {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kBatch = 8;    // pairs whose products with the eigenvectors are formed at once
 constexpr Index kRound = 256;  // pairs whose statistics are held before they are added up in order
 // of draws = 0, which doubles them until the errors are small enough

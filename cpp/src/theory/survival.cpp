@@ -2,9 +2,9 @@
 // it holds.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 #include "base/normal.hpp"
 #include "overprune/theory.hpp"
 #include "problem/piecewise.hpp"
@@ -17,8 +17,6 @@ namespace {
 
 using theory::Atoms;
 using theory::Kept;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// P(|g z + h| > T and |z| > start) for independent standard normals z and h.
 double both(double start, double g, double T) {
