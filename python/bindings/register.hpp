@@ -23,9 +23,9 @@
 template <>
 struct pybind11::detail::type_caster<overprune::Rule> {
   PYBIND11_TYPE_CASTER(overprune::Rule, const_name("str"));
-  bool load(handle name, bool) {
-    if (!isinstance<str>(name)) return false;
-    value = overprune::rule_from_name(name.cast<std::string>());
+  bool load(handle source, bool) {
+    if (!isinstance<str>(source)) return false;
+    value = overprune::rule_from_name(source.cast<std::string>());
     return true;
   }
   static handle cast(overprune::Rule rule, return_value_policy, handle) {
@@ -52,7 +52,8 @@ void register_theory(py::module_& module);
 
 /// A float64 array of any layout, its strides whole elements (a field of a packed record is
 /// copied). pybind11 converts other dtypes; Python has already refused those that lose.
-using Array = py::array_t<double, py::array::forcecast | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
+using Array = py::array_t<double, static_cast<int>(py::array::forcecast) |
+                                      static_cast<int>(py::detail::npy_api::NPY_ARRAY_ALIGNED_)>;
 
 /// Whether `value` is exactly a numpy array of aligned doubles.
 inline bool is_doubles(py::handle value) {
@@ -200,7 +201,7 @@ class Fields {
     type_.def(py::init([](const py::kwargs& given) {
       T made;
       const py::object fields = py::cast(&made, py::return_value_policy::reference);
-      for (const auto& [name, value] : given) py::setattr(fields, name, value);
+      for (const auto& [key, value] : given) py::setattr(fields, key, value);
       return made;
     }));
   }

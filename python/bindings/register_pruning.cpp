@@ -70,10 +70,10 @@ Array keep_largest(const Array& coefficients, const Array& scored, int power,
              ranks[i] <= std::numeric_limits<double>::max();
     });
     if (!in_range) {
-      std::vector<double> weights(curvature.size);
+      std::vector<double> factors(curvature.size);
       for (Index i = 0; i < curvature.size; ++i)
-        weights[i] = rank_weight(std::sqrt(curvature(i)), power);
-      if (rank_scores_beyond(ranked, vector_view(std::as_const(weights)), both))
+        factors[i] = rank_weight(std::sqrt(curvature(i)), power);
+      if (rank_scores_beyond(ranked, vector_view(std::as_const(factors)), both))
         support = top_k(both, k);
     }
   }
