@@ -1,7 +1,7 @@
 """What there is to do with a checkout, each in an environment of its own: `nox --list`, `nox -s
 lint`.
 
-Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/experiments/test_config.py`. In an
+Arguments after `--` go to the command: `nox -s tests-3.11 -- tests/python/theory`. In an
 environment that has everything already, `nox --no-venv -s lint` installs nothing.
 """
 
@@ -38,6 +38,34 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The package on the lowest versions that pyproject.toml allows."""
     session.run("python", "packaging/check_lowest.py", *session.posargs)
+
+
+@nox.session
+def sanitizers(session: nox.Session) -> None:
+    """The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer, then ThreadSanitizer."""
+    session.install("cmake>=3.26", "ninja>=1.11", "cmeel-eigen>=3.4.1,<4")
+    where = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    session.env["CMAKE_PREFIX_PATH"] = session.run("python", "-c", where, silent=True).strip()
+    for preset in session.posargs or ("sanitize", "thread-sanitize"):
+        session.run("cmake", "--preset", preset)
+        session.run("cmake", "--build", "--preset", preset)
+        session.run("ctest", "--preset", preset)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Random calls of every public function, far more than the tests make."""
+    session.install(".[test]")
+    arguments = session.posargs or ("--calls", "200000")
+    session.run("python", "tests/python/support/fuzz.py", *arguments)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """A run that fills a store is killed fifty times."""
+    session.install(".[test]")
+    test = "tests/python/simulation/test_faults.py"
+    session.run("python", "-m", "pytest", test, "-k", "kills", env={"OVERPRUNE_KILLS": "50"})
 
 
 @nox.session

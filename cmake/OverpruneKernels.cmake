@@ -2,7 +2,7 @@
 #
 # Eigen's namespace is renamed per level, so that no weak symbol of one level can be linked in place of
 # another's: without it a program might run AVX-512 code on a processor that has none.
-# tests/cpp/check_symbols.py proves it from the finished library.
+# tests/cpp/support/check_symbols.py proves it from the finished library.
 set(OVERPRUNE_KERNEL_SOURCES append.cpp cholesky.cpp dense.cpp eigen.cpp elementwise.cpp lq.cpp min_norm.cpp
     normals.cpp resolvent.cpp scratch.cpp select.cpp skinny.cpp table.cpp truncated.cpp)
 

@@ -21,10 +21,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = ("data", "sklearn", "explore", "dask")
-TOOLS = ("pytest", "hypothesis", "scipy", "mpmath", "pandas", "loky")  # of the extra `test`
-FILES = ("build", "cli", "cli_errors", "config", "output", "store", "plot", "provenance", "datasets",
-         "data_problem", "explore", "executors", "sklearn_estimators", "sklearn_search")  # fmt: skip
-TESTS = ("-q", *(f"tests/python/test_{name}.py" for name in FILES))
+TOOLS = (
+    "pytest",
+    "pytest-xdist",
+    "hypothesis",
+    "scipy",
+    "mpmath",
+    "pandas",
+    "loky",
+)  # of the extra `test`
+FILES = (
+    "package/test_build", "package/test_provenance", "cli/test_cli", "cli/test_cli_errors",
+    "experiments/test_config", "experiments/test_output", "problems/test_datasets",
+    "problems/test_data_problem", "simulation/test_store", "simulation/test_executors",
+    "plot/test_plot", "explore/test_explore", "sklearn/test_sklearn_estimators",
+    "sklearn/test_sklearn_search",
+)  # fmt: skip
+TESTS = ("-q", *(f"tests/python/{name}.py" for name in FILES))
 WARNINGS = ("DeprecationWarning", "PendingDeprecationWarning")
 BOUND = re.compile(r"([A-Za-z0-9_.-]+)(?:\[([a-z,]+)\])?(?:(>=|==)([0-9.]+))?(?:,<[0-9.]+)?")
 

@@ -5,13 +5,14 @@ tests.
     on PATH python packaging/check_wheels.py --python python3.12 -- -x -q
     tests/python/fits/test_random.py
 
-Needs `build`, and on Linux `auditwheel`. What it saw last is in packaging/last_result.md, which it
+Needs `build`, and on Linux `auditwheel`. What it saw last is in bench/results/wheels.md, which it
 writes. Arguments after `--` go to pytest; by default all tests that are not slow run, those of C++
 users among them.
 """
 
 import argparse
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -26,9 +27,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 TESTS = ("-x", "-q", "-m", "not slow")
 NEEDED = (
-    "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "CHANGELOG.md", "cmake/overprune.pc.in",
+    "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "CHANGELOG.md",
+    "cmake/overprune.pc.in",
     "cpp/include/overprune/eigen.hpp", "python/overprune/py.typed", "python/bindings/exports.map",
-    "examples/cpp/CMakeLists.txt", "tests/cpp/CMakeLists.txt", "tests/golden/random.json", "docs/theory.md",
+    "examples/cpp/CMakeLists.txt", "tests/cpp/CMakeLists.txt", "tests/golden/random.json",
+    "docs/theory.md",
     "bench/cpp/CMakeLists.txt",
 )  # fmt: skip
 JUNK = re.compile(
@@ -123,6 +126,13 @@ def test(wheel: Path, source: Path, folder: Path, python: str, arguments: list[s
     return output.strip().splitlines()[-1].strip("= ")
 
 
+def processor() -> str:
+    """Its name, where Linux tells it."""
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    return found[1] if found else platform.processor()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -152,13 +162,22 @@ def main() -> None:
             rows.append(f"| {version} | {size:.2f} MB | `{tag}` | {minutes:.1f} min | {passed} |")
             print(rows[-1], flush=True)
     lines = [
-        f"What `check_wheels.py` saw last, on {time.strftime('%d %B %Y')}; pytest {' '.join(arguments)}:",
+        "# Wheels of every Python",
+        "",
+        "| | |",
+        "|---|---|",
+        "| command | `nox -s wheels` |",
+        f"| date | {time.strftime('%d %B %Y')} |",
+        f"| processor | {processor()} |",
+        f"| commit | {run('git', '-C', ROOT, 'rev-parse', '--short', 'HEAD').strip()} |",
+        "",
+        f"`pytest {' '.join(arguments)}`:",
         "",
         "| Python | wheel | tag that auditwheel allows | built in | tests |",
         "|---|---|---|---|---|",
         *rows,
     ]
-    (ROOT / "packaging" / "last_result.md").write_text("\n".join(lines) + "\n")
+    (ROOT / "bench" / "results" / "wheels.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ def check_form(root: Path) -> Iterator[str]:
             found.append((tuple(map(int, match.groups()[:3])), match[4]))
     for (later, day), (earlier, before) in pairwise(found):
         if later <= earlier or day < before:
-            yield f"{_dotted(later)} ({day}) must be newer than {_dotted(earlier)} ({before}) below it"
+            one, other = f"{_dotted(later)} ({day})", f"{_dotted(earlier)} ({before})"
+            yield f"{one} must be newer than {other} below it"
     yield from _check_headings(lines)
     version = _project(root)["version"]
     current = tuple(map(int, re.findall(r"\d+", version)[:3]))
@@ -125,32 +126,25 @@ def check_citation(root: Path) -> Iterator[str]:
 
 def public_names(root: Path) -> list[str]:
     """`__all__` of the package, without importing it."""
-    tree = ast.parse((root / "python/overprune/__init__.py").read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return [name for name in ast.literal_eval(node.value) if not name.startswith("__")]
-    raise Unusable("python/overprune/__init__.py has no __all__")
+    names = _constant(root / "python/overprune/__init__.py", "__all__")
+    return [name for name in names if not name.startswith("__")]
 
 
 def commands(root: Path) -> list[str]:
-    """Names of the functions that are commands of the command line."""
-    names = []
-    for path in sorted((root / "python/overprune").glob("_cli*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef):
-                decorators = [ast.unparse(d) for d in node.decorator_list]
-                names += [
-                    node.name.replace("_", "-")
-                    for d in decorators
-                    if re.match(r"\w+\.command\(", d)
-                ]
-            elif match := re.fullmatch(r"\w+\.command\(\)\((\w+)\)", ast.unparse(node)):
-                names.append(match[1].replace("_", "-"))  # a function of another module
-    return names
+    """The names of all commands, without importing them."""
+    return list(_constant(root / "python/overprune/cli/main.py", "COMMANDS"))
+
+
+def _constant(path: Path, name: str) -> Any:
+    """The value that a module gives a name."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise Unusable(f"{path} has no {name}")
 
 
 def check_change(root: Path, base: str | None = None) -> Iterator[str]:
-    """Sources have changed since the base, the changelog has not, and no commit says that it need
+    """Sources changed since the base, the changelog did not, and a commit says not that it need
     not."""
     if not (root / ".git").exists():
         if base is not None:

@@ -127,6 +127,9 @@ void add_factors() {
                2.0 * product({s[0], s[1], std::min(s[0], s[1])}) +
                    2.0 * cube(std::min(s[0], s[1])) / 3.0};
          });
+}
+
+void add_eigen() {
   kernel("symmetric_eigen", {{300}, {1000}}, [](const Table& k, const Shape& s) {
     return in_place(
         9.0 * cube(s[0]),  // LAPACK's count for the QR iteration with vectors
@@ -201,6 +204,7 @@ void add_theory() {
 void add_kernels() {
   add_products();
   add_factors();
+  add_eigen();
   add_elementwise();
   add_theory();
 }

@@ -60,7 +60,8 @@ def check_sizes(
     warm.simulate(warm.three)  # what is imported on the way is not the trial's
     before = rss()
     print(
-        "| n, p | Gflop | retraining | GB moved | time | GFLOP/s | of peak | GB held, model | measured |"
+        "| n, p | Gflop | retraining | GB moved | time | GFLOP/s | of peak | GB held, model | "
+        "measured |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     peaks, fraction = [], 0.0
@@ -77,7 +78,8 @@ def check_sizes(
         middle, fraction = statistics.median(times), statistics.median(fractions)
         print(
             f"| {n}, {p} | {trial.flops() / 1e9:.3g} | {trial.retrain_flops() / trial.flops():.2f} "
-            f"| {trial.bytes_moved() / 1e9:.3g} | {middle:.3g} s | {trial.flops() / middle / 1e9:.3g} "
+            f"| {trial.bytes_moved() / 1e9:.3g} | {middle:.3g} s "
+            f"| {trial.flops() / middle / 1e9:.3g} "
             f"| {fraction:.2f} ({min(fractions):.2f} to {max(fractions):.2f}) "
             f"| {trial.memory() / 1e9:.3g} | {held / 1e9:.3g} |",
             flush=True,
@@ -110,7 +112,8 @@ def predict(n: int, p: int, fraction: float, peak: float, new: float) -> None:
     share, flops = trial.retrain_flops() / trial.flops(), trial.flops()
     print(f"\nPredicted for n = {n:,}, p = {p:,}, 40 sizes, three s:", end=" ")
     print(
-        f"{flops:.3g} flop a trial ({share:.0%} retraining), {trial.bytes_moved() / 1e12:.2g} TB moved,",
+        f"{flops:.3g} flop a trial ({share:.0%} retraining), {trial.bytes_moved() / 1e12:.2g} TB "
+        f"moved,",
         end=" ",
     )
     print(f"{trial.memory() / 1e9:.0f} GB a worker;", end=" ")

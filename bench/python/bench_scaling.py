@@ -11,6 +11,7 @@ import timing  # noqa: F401, isort: skip  # first: it pins the threads
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import tempfile
@@ -64,9 +65,8 @@ def store(trials: int, runs: int) -> None:
     for run in range(runs):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.zarr"
-            order = (
-                (None, path) if run % 2 == 0 else (path, None)
-            )  # who is first has the cooler machine
+            # who is first has the cooler machine
+            order = (None, path) if run % 2 == 0 else (path, None)
             found = [timed(partial(demo, trials, store=place)) for place in order]
             if run % 2 == 1:
                 found.reverse()
@@ -78,7 +78,8 @@ def store(trials: int, runs: int) -> None:
             flush=True,
         )
     print(
-        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a trial"
+        f"store: {statistics.median(ratios):+.2%} of {trials} trials, {size / trials:.0f} bytes a "
+        f"trial"
     )
 
 
@@ -180,8 +181,8 @@ def written(path: Path, size: int) -> float:
         curvature=None,
     )
     values = {
-        name: noise(400 * int(np.prod(run.work.shape(name)))).reshape(*run.work.shape(name), 400)
-        for name in run.work.names()
+        name: noise(400 * math.prod(lengths.values())).reshape(*lengths.values(), 400)
+        for name, lengths in run.work.layout().items()
     }
     with Store(path, run.work, run.attributes, 400, 400) as place:
         (block,) = place.pending(400)

@@ -67,11 +67,11 @@ class Setting:
         self.cv = KFold(5)
         rows = n - n // 5
         sizes = np.unique(np.linspace(n // 6, p, count).astype(int))
-        self.sizes = [
-            int(k) for k in sizes if abs(k - rows + 1) > 1
-        ]  # not at the interpolation threshold
+        # not at the interpolation threshold
+        self.sizes = [int(k) for k in sizes if abs(k - rows + 1) > 1]
         self.nonzeros, self.n, self.p = nonzeros, n, p
-        self.name = f"{len(self.sizes)} sizes x {len(nonzeros)} nonzeros x 2 rules x 5 folds, n = {n}, p = {p}"
+        points = f"{len(self.sizes)} sizes x {len(nonzeros)} nonzeros x 2 rules"
+        self.name = f"{points} x 5 folds, n = {n}, p = {p}"
 
     def search(self) -> PrunedLeastSquaresCV:
         return PrunedLeastSquaresCV(self.sizes, self.nonzeros, RULES, retrain=True, cv=self.cv)
@@ -84,7 +84,7 @@ class Setting:
 def compared(
     setting: Setting, ours: PrunedLeastSquaresCV, model: BaseEstimator, points: list[int]
 ) -> Callable[[int], float]:
-    """Seconds of a grid search over some points of ours, scaled to all, whose scores must be ours."""
+    """Seconds of a grid search over some of our points, scaled to all; its scores must be ours."""
     results = ours.cv_results_
     params = [results["params"][i] for i in points]
 
@@ -160,7 +160,8 @@ def compact_rows(setting: Setting, least: float) -> list[timing.Row]:
             )
             rows.append(
                 timing.versus(
-                    f"compact model, {model.n_nonzeros_} of {setting.p} features, {count} rows, given {name}",
+                    f"compact model, {model.n_nonzeros_} of {setting.p} features, {count} rows, "
+                    f"given {name}",
                     "the pruned model",
                     None,
                     lambda run, given=given: timing.seconds(lambda: compact.predict(given), least),

@@ -1,4 +1,4 @@
-"""What one trial costs: operations, bytes and memory as functions of (n, sizes, nonzeros, rules)."""
+"""What one trial costs: operations, bytes and memory, by n, sizes, nonzeros and rules."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import numpy as np
 
 
 def trial(X, y, sizes, nonzeros, rules, beta, variances, noise_std):
-    """Risks of one data set: dense (K,), pruned (R, K, S) and retrained (R, K, S), NaN where s > k."""
+    """Risks of one data set: dense (K,), pruned and retrained (R, K, S), NaN where s > k."""
     p = X.shape[1]
     dense = np.empty(len(sizes))
     pruned = np.full((len(rules), len(sizes), len(nonzeros)), np.nan)

@@ -1,4 +1,4 @@
-"""Rows of bench_peers.py about parts: random bits, selection, random features, levels and workers."""
+"""Rows of bench_peers.py about parts: random bits, selection, features, levels and workers."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ def workers_rows(options: Namespace) -> list[timing.Row]:
     rows = [timing.Row(work, "one worker (gain)", "at least 0.95", lambda run: gain())]
     if not Path(options.fma).exists():
         print(
-            f"skipped: {options.fma} is not there (cmake --preset bench && cmake --build --preset bench)"
+            f"skipped: {options.fma} is not there (cmake --preset bench && cmake --build --preset "
+            f"bench)"
         )
         return rows
     peaks: list[float] = []

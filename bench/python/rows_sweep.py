@@ -209,7 +209,7 @@ def simulate_rows(options: Namespace) -> list[timing.Row]:
 
 
 def sklearn_rows(options: Namespace) -> list[timing.Row]:
-    """One pruning job as scikit-learn spells it: fit, keep the s largest coefficients, fit again."""
+    """One pruning job in scikit-learn: fit, keep the s largest coefficients, fit again."""
     try:
         from sklearn.feature_selection import RFE, SelectFromModel
         from sklearn.linear_model import LinearRegression

@@ -78,5 +78,6 @@ def print_table(rows: Sequence[Row]) -> None:
             f"{statistics.median(row.ratios):.3g} ({min(row.ratios):.3g} to {max(row.ratios):.3g})"
         )
         print(
-            f"| {row.work} | {row.against} | {row.bar} | {spread} | {_time(statistics.median(row.own))} |"
+            f"| {row.work} | {row.against} | {row.bar} | {spread} | "
+            f"{_time(statistics.median(row.own))} |"
         )

@@ -76,24 +76,25 @@ int main() {
   grid.rules = {Rule::magnitude};
 
   Pool pool(3);
-  std::vector<std::future<SimulateResult>> futures;
+  std::vector<std::future<RiskTable>> futures;
   for (Index first = 0; first < trials; first += 5)
     futures.push_back(pool.submit([&, first] {
       const Index count = std::min<Index>(5, trials - first);
       return simulate(problem, grid, {.n = n, .first = first, .count = count, .seed = 4});
     }));
-  std::vector<SimulateResult> blocks;
+  std::vector<RiskTable> blocks;
   for (auto& future : futures)
     blocks.push_back(future.get());  // an error of the block's leaves here
-  const SimulateResult table = join(blocks);
+  const RiskTable table = join(blocks);
 
-  const SimulateResult once =
+  const RiskTable once =
       simulate(problem, grid, {.n = n, .count = trials, .seed = 4, .workers = 2});
-  const bool same = table.dense_risk == once.dense_risk && table.pruned_risk == once.pruned_risk &&
-                    table.retrained_risk == once.retrained_risk;
+  const bool same = table["dense_risk"] == once["dense_risk"] &&
+                    table["pruned_risk"] == once["pruned_risk"] &&
+                    table["retrained_risk"] == once["retrained_risk"];
   std::printf("the table of one call: %s\n", same ? "True" : "False");
   for (Index t = 0; t < trials; ++t)
-    std::printf("%2td  %.6f  %.6f\n", t, table.pruned_risk[2 * t + 1],
-                table.retrained_risk[2 * t + 1]);
+    std::printf("%2td  %.6f  %.6f\n", t, table["pruned_risk"][2 * t + 1],
+                table["retrained_risk"][2 * t + 1]);
   return same ? 0 : 1;
 }

@@ -20,9 +20,9 @@ int main() {
   grid.sizes = {30, 60, 85, 120, 200, 300};
   grid.nonzeros = {30};
   grid.rules = {Rule::magnitude, Rule::hessian};
-  const SimulateResult measured =
+  const RiskTable measured =
       simulate(problem, grid, {.n = n, .count = trials, .seed = 1, .workers = 2});
-  const PredictResult predicted =
+  const RiskTable predicted =
       predict(vector_view(variances), vector_view(beta), noise_std, n, grid);
 
   const Index sizes = Index(grid.sizes.size()), rules = Index(grid.rules.size());
@@ -32,12 +32,12 @@ int main() {
       double dense = 0.0, pruned = 0.0, retrained = 0.0;
       for (Index t = 0; t < trials;
            ++t) {  // one number of nonzeros: arrays are (trials, rules, sizes)
-        dense += measured.dense_risk[t * sizes + k] / trials;
-        pruned += measured.pruned_risk[(t * rules + r) * sizes + k] / trials;
-        retrained += measured.retrained_risk[(t * rules + r) * sizes + k] / trials;
+        dense += measured["dense_risk"][t * sizes + k] / trials;
+        pruned += measured["pruned_risk"][(t * rules + r) * sizes + k] / trials;
+        retrained += measured["retrained_risk"][(t * rules + r) * sizes + k] / trials;
       }
       std::printf("%-9s  %4td  %.6f  %.6f  %.6f  %.6f  %.6f\n", name_of(grid.rules[r]),
-                  grid.sizes[k], dense, pruned, predicted.pruned_risk[r * sizes + k], retrained,
-                  predicted.retrained_risk[r * sizes + k]);
+                  grid.sizes[k], dense, pruned, predicted["pruned_risk"][r * sizes + k], retrained,
+                  predicted["retrained_risk"][r * sizes + k]);
     }
 }

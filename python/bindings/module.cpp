@@ -30,8 +30,8 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);
-  bindings::register_schedule(module);
-  bindings::register_simulate(module);
+  bindings::register_simulate(module);  // after the grid of prune_path
   bindings::register_theory(module);
-  bindings::register_phase(module);  // after the features of theory
+  bindings::register_schedule(module);  // after the trials and draws of both
+  bindings::register_phase(module);     // after the features of theory
 }

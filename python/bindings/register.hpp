@@ -15,8 +15,23 @@
 #include <vector>
 
 #include "overprune/interrupt.hpp"
-#include "overprune/prune_path.hpp"
+#include "overprune/pruning.hpp"
+#include "overprune/risk_table.hpp"
 #include "overprune/types.hpp"
+
+/// A rule is its name in Python.
+template <>
+struct pybind11::detail::type_caster<overprune::Rule> {
+  PYBIND11_TYPE_CASTER(overprune::Rule, const_name("str"));
+  bool load(handle name, bool) {
+    if (!isinstance<str>(name)) return false;
+    value = overprune::rule_from_name(name.cast<std::string>());
+    return true;
+  }
+  static handle cast(overprune::Rule rule, return_value_policy, handle) {
+    return str(overprune::name_of(rule)).release();
+  }
+};
 
 namespace overprune::bindings {
 
@@ -120,15 +135,17 @@ inline Matrix as_mutable_matrix(Array& array) {
 
 /// A new C-order array of the given shape, uninitialised: by numpy's own function, since pybind11's
 /// constructor costs small calls more than their work.
-inline Array new_array(const py::ssize_t* shape, std::size_t ndim) {
-  static PyObject* const float64 = py::dtype::of<double>().release().ptr();
+template <class AnyArray = Array>
+AnyArray new_array(const py::ssize_t* shape, std::size_t ndim) {
+  using Number = typename AnyArray::value_type;
+  static PyObject* const dtype = py::dtype::of<Number>().release().ptr();
   const auto& numpy = py::detail::npy_api::get();
-  Py_INCREF(float64);  // taken over by the array
+  Py_INCREF(dtype);  // taken over by the array
   PyObject* const array =
-      numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, float64, static_cast<int>(ndim), shape,
+      numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, dtype, static_cast<int>(ndim), shape,
                                   nullptr, nullptr, 0, nullptr);
   if (array == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<Array>(array);
+  return py::reinterpret_steal<AnyArray>(array);
 }
 inline Array new_array(std::initializer_list<py::ssize_t> shape) {
   return new_array(shape.begin(), shape.size());
@@ -177,6 +194,41 @@ class LongWork {
   py::gil_scoped_release release_;
 };
 
+/// A struct of named fields, which are the keywords of its constructor in Python. What is not given
+/// has the default of the C++ struct.
+template <class T>
+class Fields {
+ public:
+  Fields(py::module_& module, const char* name) : type_(module, name) {
+    type_.def(py::init([](const py::kwargs& given) {
+      T made;
+      const py::object fields = py::cast(&made, py::return_value_policy::reference);
+      for (const auto& [name, value] : given) py::setattr(fields, name, value);
+      return made;
+    }));
+  }
+  template <class Value>
+  Fields& field(const char* name, Value T::* member) {
+    type_.def_readwrite(name, member);
+    return *this;
+  }
+
+ private:
+  py::class_<T> type_;
+};
+
+/// The fields of Grid and RealGrid.
+template <class T>
+void grid_fields(Fields<T>& grid) {
+  grid.field("sizes", &T::sizes)
+      .field("nonzeros", &T::nonzeros)
+      .field("rules", &T::rules)
+      .field("retrain", &T::retrain)
+      .field("ridge", &T::ridge)
+      .field("retrain_ridge", &T::retrain_ridge)
+      .field("compensate", &T::compensate);
+}
+
 /// LongWork where the work is worth it: handing the GIL over costs more than a few thousand numbers
 /// do.
 class ReleaseForMany {
@@ -201,13 +253,29 @@ class ReleaseForMany {
   std::optional<LongWork> work_;
 };
 
-/// A grid from its Python arguments.
-inline Grid make_grid(const Indices& sizes, const Indices& nonzeros,
-                      const std::vector<std::string>& rules, bool retrain, double ridge,
-                      double retrain_ridge, bool compensate = false) {
-  Grid grid{sizes, nonzeros, {}, retrain, ridge, retrain_ridge, compensate};
-  for (const std::string& rule : rules) grid.rules.push_back(rule_from_name(rule));
-  return grid;
+/// Trials begin, ..., end - 1 of a table whose first dimensions are trials: a dict from the names
+/// of the arrays to the names of their dimensions and a copy of their numbers.
+inline py::dict to_dict(const RiskTable& table, Index begin, Index end) {
+  py::dict found;
+  for (std::size_t i = 0; i < table.names.size(); ++i) {
+    py::tuple names(table.dimensions[i].size());
+    std::vector<py::ssize_t> shape;
+    for (const Dimension& dimension : table.dimensions[i]) {
+      names[shape.size()] = py::str(dimension.name);
+      shape.push_back(dimension.length);
+    }
+    Index row = 1;
+    if (begin != end) {
+      row = static_cast<Index>(table.values[i].size()) / shape.front();
+      shape.front() = end - begin;
+    }
+    Array numbers = new_array(std::move(shape));
+    std::copy_n(table.values[i].begin() + begin * row, numbers.size(), numbers.mutable_data());
+    found[table.names[i].c_str()] = py::make_tuple(names, numbers);
+  }
+  return found;
 }
+/// The same for the whole of any table.
+inline py::dict to_dict(const RiskTable& table) { return to_dict(table, 0, 0); }
 
 }  // namespace overprune::bindings

@@ -17,13 +17,14 @@ from .problems.data_problem import DataProblem
 from .problems.feature_problem import RandomFeatureProblem
 from .problems.problem import LinearGaussianProblem
 from .problems.spectrum import Spectrum
-from .simulation.schedule import predict_schedule, simulate_schedule
+from .simulation.schedule import simulate_schedule
 from .simulation.simulate import simulate
 from .theory.advise import advise
 from .theory.fixed_point import coefficient_law, fixed_point
 from .theory.laws import coefficient_density, sample_coefficients, survival
 from .theory.phase import phase
 from .theory.predict import predict
+from .theory.schedule import predict_schedule
 from .theory.tune import tune_ridge
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Types of the compiled core. Arguments are positional; the Python layer validates and documents them."""
+"""Types of the compiled core; the Python layer validates and documents the arguments."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
+_Variable = tuple[tuple[str, ...], _Floats]  # names of dimensions, slowest first, and numbers
 _Function = str | Callable[[_Floats], _Floats]
 
 __version__: str
@@ -93,23 +94,17 @@ def retrain_path(
 def prune_path(
     x: _Floats,
     y: _Floats,
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
-    rules: Sequence[str],
-    retrain: bool,
-    ridge: float,
-    retrain_ridge: float,
+    grid: Grid,
     curvature: _Floats | None,
     truth: _Floats | None,
     seed: int,
     stream: int,
     /,
 ) -> dict[str, Any]: ...
+
 RULES: dict[str, tuple[str, bool, int, bool, bool]]
 
-def importance(
-    theta: _Floats, curvature_power: int, curvature: _Floats | None, /
-) -> _Floats: ...
+def importance(theta: _Floats, curvature_power: int, curvature: _Floats | None, /) -> _Floats: ...
 def keep_largest(
     theta: _Floats,
     ranked: _Floats,
@@ -120,7 +115,7 @@ def keep_largest(
 ) -> _Floats: ...
 def compensate(theta: _Floats, support: Sequence[int], hessian: _Floats, /) -> _Floats: ...
 def top_k(scores: _Floats, k: int, /) -> _Ints: ...
-def finite_doubles(value: Any, /) -> bool: ...
+def finite_doubles(value: Any, /) -> int: ...
 def any_negative(values: _Floats, /) -> bool: ...
 def standard_normal(count: int, seed: int, stream: int, purpose: int, /) -> _Floats: ...
 def uniform(count: int, seed: int, stream: int, purpose: int, /) -> _Floats: ...
@@ -131,77 +126,110 @@ PURPOSE_FEATURES: int
 PURPOSE_BIAS: int
 PURPOSE_SIGNAL: int
 
+STAGES: tuple[str, ...]
+LEAST_SCHEDULE_DRAWS: int
+
+# Structs of the C++ library: keywords of the constructor that are not given have its defaults.
+
+class Grid:
+    sizes: list[int]
+    nonzeros: list[int]
+    rules: list[str]
+    retrain: bool
+    ridge: float
+    retrain_ridge: float
+    compensate: bool
+    def __init__(self, **fields: Any) -> None: ...
+
+class RealGrid:
+    sizes: list[float]
+    nonzeros: list[float]
+    rules: list[str]
+    retrain: bool
+    ridge: float
+    retrain_ridge: float
+    compensate: bool
+    def __init__(self, **fields: Any) -> None: ...
+
+class Schedule:
+    size: int
+    nonzeros: list[int]
+    rules: list[str]
+    ridge: float
+    retrain_ridge: float
+    def __init__(self, **fields: Any) -> None: ...
+
+class Trials:
+    n: int
+    first: int
+    count: int
+    seed: int
+    workers: int
+    sample_curvature: bool
+    design_limit: int
+    def __init__(self, **fields: Any) -> None: ...
+
+class DrawOptions:
+    draws: int
+    rtol: float
+    seed: int
+    workers: int
+    def __init__(self, **fields: Any) -> None: ...
+
+class PhasePoint:
+    problem: int
+    n: float
+    nonzeros: float
+    sizes: list[float]
+    def __init__(self, **fields: Any) -> None: ...
+
+class PhaseOptions:
+    rules: list[str]
+    retrain: bool
+    ridge: float
+    retrain_ridge: float
+    workers: int
+    def __init__(self, **fields: Any) -> None: ...
+
 def simulate(
     problem: Problem,
-    n: int,
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
-    rules: Sequence[str],
-    retrain: bool,
-    ridge: float,
-    retrain_ridge: float,
-    compensate: bool,
-    sample_curvature: bool,
-    first: int,
+    grid: Grid,
+    trials: Trials,
     ends: Sequence[int],
-    seed: int,
-    workers: int,
     progress: Callable[[int], None] | None,
-    take: Callable[[int, dict[str, _Floats]], object],
-    /,
-    *,
-    design_limit: int = ...,
+    take: Callable[[int, dict[str, _Variable]], object],
 ) -> None:
-    """Runs trials first, ..., first + ends[-1] - 1. take(i, arrays), trials first, gets the results of those
-    before ends[i] that it has not had yet, as soon as they are there."""
+    """Runs ends[-1] trials. take(i, table) gets those before ends[i] that it has not had yet, as soon
+    as they are there."""
+
+def simulated_table(problem: Problem, grid: Grid) -> dict[str, _Variable]:
+    """The table of `simulate` without any trials."""
+
+def judge_path(
+    problem: Problem,
+    grid: Grid,
+    dense: _Floats,
+    order: _Ints,
+    retrained: _Floats | None,
+    stream: int,
+) -> dict[str, _Variable]:
+    """Risks and accuracies of the models of `prune_path`, in the order of `simulate`'s table."""
 
 def worker_memory(
-    problem: Problem,
-    n: int,
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
-    rules: Sequence[str],
-    retrain: bool,
-    ridge: float,
-    retrain_ridge: float,
-    compensate: bool,
-    /,
-    *,
-    design_limit: int = ...,
+    problem: Problem, grid: Grid, n: int, design_limit: int = ...
 ) -> tuple[int, int, int]:
     """Bytes of one worker of `simulate`: X (0 where its columns are drawn anew), what else its sampler
     holds, what its solvers hold."""
 
 def simulate_schedule(
     problem: Problem,
-    n: int,
-    size: int,
-    nonzeros: Sequence[int],
-    rules: Sequence[str],
-    ridge: float,
-    retrain_ridge: float,
-    sample_curvature: bool,
-    first: int,
-    count: int,
-    seed: int,
-    workers: int,
+    schedule: Schedule,
+    trials: Trials,
     progress: Callable[[int], None] | None,
-    /,
-) -> dict[str, _Floats]: ...
+) -> dict[str, _Variable]: ...
 def predict_schedule(
-    problem: LinearGaussianProblem,
-    n: int,
-    size: int,
-    nonzeros: Sequence[int],
-    rules: Sequence[str],
-    ridge: float,
-    retrain_ridge: float,
-    draws: int,
-    rtol: float,
-    seed: int,
-    workers: int,
-    /,
-) -> dict[str, Any]: ...
+    problem: LinearGaussianProblem, n: int, schedule: Schedule, options: DrawOptions
+) -> dict[str, _Variable]: ...
 def fixed_point(eigenvalues: _Floats, n: int, ridge: float, /) -> float: ...
 def coefficient_law(
     eigenvalues: _Floats, beta: _Floats, noise_std: float, n: int, ridge: float, /
@@ -273,17 +301,7 @@ def coefficient_density(
     workers: int,
     /,
 ) -> dict[str, _Floats]: ...
-def predict(
-    features: GroupedFeatures,
-    n: float,
-    sizes: Sequence[float],
-    nonzeros: Sequence[float],
-    rules: Sequence[str],
-    retrain: bool,
-    ridge: float,
-    retrain_ridge: float,
-    /,
-) -> dict[str, _Floats]: ...
+def predict(features: GroupedFeatures, n: float, grid: RealGrid, /) -> dict[str, _Variable]: ...
 def grouped_survival(
     features: GroupedFeatures, n: float, size: float, nonzeros: float, rule: str, ridge: float, /
 ) -> tuple[_Floats, float, float]:
@@ -292,32 +310,18 @@ def grouped_survival(
 
 def predict_drawn(
     problem: LinearGaussianProblem,
-    n: Sequence[int],
-    ridge: Sequence[float],
-    sizes: Sequence[int],
-    nonzeros: Sequence[int],
-    rules: Sequence[str],
-    retrain: bool,
-    retrain_ridge: float,
-    compensate: bool,
-    draws: int,
-    rtol: float,
-    seed: int,
-    workers: int,
+    trainings: Sequence[tuple[int, float]],
+    grid: Grid,
+    options: DrawOptions,
     test_features: _Floats | None,
     test_targets: _Floats | None,
     /,
-) -> list[dict[str, _Floats]]: ...
+) -> list[dict[str, _Variable]]:
+    """A table for each training, a pair of n and ridge."""
+
 def phase(
     problems: Sequence[GroupedFeatures],
-    which: Sequence[int],
-    n: Sequence[float],
-    nonzeros: Sequence[float],
-    sizes: Sequence[Sequence[float]],
-    rules: Sequence[str],
-    retrain: bool,
-    ridge: float,
-    retrain_ridge: float,
-    workers: int,
+    points: Sequence[PhasePoint],
+    options: PhaseOptions,
     /,
 ) -> dict[str, _Floats]: ...

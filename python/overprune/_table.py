@@ -1,34 +1,29 @@
-"""The grid of one run - n, sizes, nonzeros, rules, ridge - and the table it fills."""
+"""The arguments of a run - n, sizes, nonzeros, rules, ridge - and the table that it fills.
+
+Which variables a table has, and over which dimensions, is listed in the core (risk_table.hpp).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
+from . import _core
 from . import _validation as check
 from ._version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# Name of each quantity of the table -> dimensions of one block of it (one n, one ridge).
-_DIMS = {
-    "dense": ("size",),
-    "pruned": ("rule", "size", "nonzeros"),
-    "retrained": ("rule", "size", "nonzeros"),
-    "compensated": ("rule", "size", "nonzeros"),
-    "draws": ("size",),
-}
-_LONG_NAMES = {
-    "risk": "test risk",
-    "accuracy": "test accuracy",
-    "risk_stderr": "standard error of the test risk",
-    "accuracy_stderr": "standard error of the test accuracy",
-}
+STAGES: tuple[str, ...] = _core.STAGES
+"""The stages of a model, in the order in which they are made."""
+_LONG_NAMES = {"risk": "test risk", "accuracy": "test accuracy"}  # of each quantity
 
+Arrays: TypeAlias = Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]]
+"""What the core returns: variables by name, each with the names of its dimensions."""
 Number = TypeVar("Number", bound=float)  # int or float
 
 
@@ -53,7 +48,8 @@ class Grid(Generic[Number]):
 
     @staticmethod
     def of(p: int, n: Any, sizes: Any, nonzeros: Any, **rest: Any) -> Grid[int]:
-        """Checks the arguments, for p features, in the order in which `simulate` documents them."""
+        """Checks the arguments of a run of p features, in the order in which `simulate` documents
+        them; `rest` as `_grid` has them, with its defaults."""
         several = check.is_sequence(n)
         samples = check.increasing(n, "n") if several else [check.integer(n, "n", lowest=1)]
         trained = check.increasing(sizes, "sizes", highest=p)
@@ -69,59 +65,61 @@ class Grid(Generic[Number]):
         kept = check.increasing_reals(nonzeros, "nonzeros", highest=total)
         return _grid(samples, trained, kept, check.is_sequence(n), **rest)
 
+    def core(self, ridge: float | None = None, kind: type[Any] = _core.Grid) -> Any:
+        """The grid of the core, at the first ridge or another one."""
+        return kind(
+            sizes=self.sizes,
+            nonzeros=self.nonzeros,
+            rules=self.rules,
+            retrain=self.retrain,
+            ridge=self.ridge[0] if ridge is None else ridge,
+            retrain_ridge=self.retrain_ridge,
+            compensate=self.compensate,
+        )
+
+    def layout(self, problem: Any) -> dict[str, dict[str, int]]:
+        """The variables that `simulate` measures at one n and one ridge: name -> dimensions and
+        their lengths, without the trials. `problem` is the core's."""
+        empty = _core.simulated_table(problem, self.core())
+        return {
+            name: dict(zip(dims[1:], array.shape[1:], strict=True))
+            for name, (dims, array) in empty.items()
+        }
+
     def table(
         self,
         kind: str,
-        block: Callable[[Number, float], Mapping[str, np.ndarray[Any, Any]]],
+        block: Callable[[Number, float], Arrays],
         attributes: Mapping[str, Any],
     ) -> xr.Dataset:
-        """The table of all blocks.
-
-        `block(n, ridge)` returns arrays named `<stage>_<quantity>` (`dense_risk`,
-        `pruned_accuracy`, ...) with the dimensions of the stage: (size,) or (rule, size, nonzeros).
-        """
-        blocks = [[dict(block(n, ridge)) for ridge in self.ridge] for n in self.n]
+        """The table of all blocks; `block(n, ridge)` returns what the core does."""
+        blocks = [[block(n, ridge) for ridge in self.ridge] for n in self.n]
         arrays = {
-            name: np.array([[cell[name] for cell in row] for row in blocks])
-            for name in blocks[0][0]
+            name: (dims, np.array([[cell[name][1] for cell in row] for row in blocks]))
+            for name, (dims, _) in blocks[0][0].items()
         }
         return self.dataset(kind, arrays, attributes)
-
-    def dims(self, name: str) -> tuple[str, ...]:
-        """The dimensions of a variable within a block of one n and one ridge."""
-        return _DIMS[name.partition("_")[0]]
 
     def outer_dims(self) -> tuple[str, ...]:
         """The dimensions that number the blocks: n, ridge, both or none."""
         present = (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence))
         return tuple(dim for dim, is_present in present if is_present)
 
-    def long_name(self, name: str) -> str:
-        """A variable in words."""
-        stage, _, quantity = name.partition("_")
-        return f"{_LONG_NAMES[quantity]} of the {stage} model" if quantity else "draws of the law"
-
     def dataset(
         self,
         kind: str,
-        arrays: Mapping[str, np.ndarray[Any, Any]],
+        arrays: Arrays,
         attributes: Mapping[str, Any],
         trials: np.ndarray[Any, Any] | None = None,
     ) -> xr.Dataset:
-        """The table of arrays that begin with the dimensions (n, ridge), whether they are sequences
-        or not, and end with one over `trials` where those are given."""
-        import xarray as xr
-
-        tail = () if trials is None else ("trial",)
-        variables = {}
-        for name, values in arrays.items():
+        """The table of arrays that begin with the dimensions (n, ridge), which their names leave
+        out, whether they are sequences or not."""
+        found = {}
+        for name, (dims, values) in arrays.items():
             array = values if self.ridge_is_sequence else values[:, 0]
             array = array if self.n_is_sequence else array[0]
-            dims = (*self.outer_dims(), *self.dims(name), *tail)
-            variables[name] = (dims, array, {"long_name": self.long_name(name)})
-        return xr.Dataset(
-            variables, self.coordinates(trials), {**self.attributes(kind), **attributes}
-        )
+            found[name] = ((*self.outer_dims(), *dims), array)
+        return dataset(found, self.coordinates(trials), {**self.attributes(kind), **attributes})
 
     def coordinates(self, trials: np.ndarray[Any, Any] | None = None) -> dict[str, Any]:
         """The coordinates of the table, each with its dimension."""
@@ -156,19 +154,24 @@ class Grid(Generic[Number]):
         }
 
 
+ARGUMENTS = tuple(f.name for f in fields(Grid) if not f.name.endswith("_is_sequence"))
+"""Names of the arguments of a run, in the order in which functions take them: n, sizes, ..."""
+
+
 def _grid(
     n: Sequence[Number],
     sizes: Sequence[Number],
     nonzeros: Sequence[Number],
     several: bool,
     *,
-    rules: Any,
-    retrain: Any,
-    ridge: Any,
-    retrain_ridge: Any,
+    rules: Any = ("magnitude",),
+    retrain: Any = True,
+    ridge: Any = 0.0,
+    retrain_ridge: Any = 0.0,
     compensate: Any = False,
 ) -> Grid[Number]:
-    """A grid on these axes; checks the rest."""
+    """A grid on these axes; checks the rest, whose defaults are those of every function that runs a
+    grid."""
     return Grid(
         n=tuple(n),
         sizes=tuple(sizes),
@@ -192,3 +195,93 @@ def _ridges(ridge: Any) -> tuple[float, ...]:
     if len(set(strengths)) != len(strengths):
         raise ValueError(f"ridge must hold distinct values, got {list(strengths)}")
     return strengths
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Validated arguments of a run in rounds, and the table that it fills."""
+
+    n: int
+    size: int
+    nonzeros: list[int]
+    rules: tuple[str, ...]
+    ridge: float
+    retrain_ridge: float
+
+    @classmethod
+    def of(
+        cls, p: int, n: Any, size: Any, schedule: Any, *, rules: Any, ridge: Any, retrain_ridge: Any
+    ) -> Schedule:
+        """Checks the arguments, for p features, in the order in which they are documented."""
+        rows = check.integer(n, "n", lowest=1)
+        features = check.integer(size, "size", lowest=1, highest=p)
+        return cls(
+            n=rows,
+            size=features,
+            nonzeros=check.decreasing(schedule, "schedule", highest=features),
+            rules=check.rules(rules),
+            ridge=check.nonnegative(ridge, "ridge"),
+            retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
+        )
+
+    def core(self) -> _core.Schedule:
+        """The schedule of the core."""
+        return _core.Schedule(
+            size=self.size,
+            nonzeros=self.nonzeros,
+            rules=self.rules,
+            ridge=self.ridge,
+            retrain_ridge=self.retrain_ridge,
+        )
+
+    def table(
+        self,
+        kind: str,
+        found: Arrays,
+        attributes: dict[str, Any],
+        trials: np.ndarray[Any, Any] | None = None,
+    ) -> xr.Dataset:
+        """The table of what the core has found."""
+        coordinates: dict[str, Any] = {
+            "rule": ("rule", list(self.rules)),
+            "round": ("round", np.arange(len(self.nonzeros) + 1)),
+            "nonzeros": ("round", np.array([self.size, *self.nonzeros], dtype=np.int64)),
+        }
+        if trials is not None:
+            coordinates["trial"] = ("trial", trials)
+        own = {
+            "kind": kind,
+            "overprune_version": __version__,
+            "n": self.n,
+            "size": self.size,
+            "schedule": list(self.nonzeros),
+            "rules": ",".join(self.rules),
+            "ridge": self.ridge,
+            "retrain_ridge": self.retrain_ridge,
+        }
+        return dataset(found, coordinates, {**own, **attributes})
+
+
+def long_name(name: str) -> str:
+    """A variable in words."""
+    if name == "draws":
+        return "draws of the law"
+    stage, _, rest = name.partition("_")
+    quantity, _, error = rest.partition("_")
+    text = f"{_LONG_NAMES[quantity]} of the {stage} model"
+    return f"standard error of the {text}" if error else text
+
+
+def dataset(
+    found: Arrays, coordinates: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> xr.Dataset:
+    """What the core has found as a table; a first dimension of trials becomes the last."""
+    import xarray as xr
+
+    variables = {}
+    for name, (dims, values) in found.items():
+        if dims[:1] == ("trial",):
+            dims, values = (*dims[1:], "trial"), np.moveaxis(values, 0, -1)
+        array = values.astype(np.int64) if name == "draws" else values
+        variables[name] = (dims, array, {"long_name": long_name(name)})
+    return xr.Dataset(variables, coordinates, attributes)

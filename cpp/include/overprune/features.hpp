@@ -29,7 +29,8 @@ const char* name_of(Activation activation);
 /// @param bias        (p), or empty for none
 /// @param out         (n, p) receives the features
 /// @throws std::invalid_argument for shapes that do not match, non-finite entries, or an image that
-/// is not finite Source: docs/theory.md, section 7.
+/// is not finite
+/// Source: docs/theory.md, section 7.
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out);
 

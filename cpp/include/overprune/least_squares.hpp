@@ -24,8 +24,8 @@ struct SolveInfo {
   /// How many singular values of X_k are above max(n, k) epsilon times the largest, as in numpy;
   /// with ridge > 0: k.
   Indices rank;
-  std::vector<double>
-      condition;  ///< estimate of the condition number (2-norm) of the factor that was solved with
+  /// estimate of the condition number (2-norm) of the factor that was solved with
+  std::vector<double> condition;
 };
 
 /// theta = X^+ y, of minimum norm where that is not unique. Singular values below max(n, k) epsilon

@@ -12,6 +12,7 @@
 #include "overprune/prune_path.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/random.hpp"
+#include "overprune/risk_table.hpp"
 #include "overprune/schedule.hpp"
 #include "overprune/simulate.hpp"
 #include "overprune/spectrum.hpp"

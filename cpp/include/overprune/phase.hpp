@@ -36,8 +36,8 @@ struct PhaseOptions {
 struct PhaseResult {
   std::vector<double> direct;  ///< (P) of training the first s features
   std::vector<double> oracle;  ///< (P) of training the s features of largest lam beta^2 among all
-  std::vector<double>
-      risk;  ///< (P, R, G) least over the sizes; G: pruned, retrained if asked for; NaN if none
+  /// (P, R, G) least over the sizes; G: pruned, retrained if asked for; NaN if none
+  std::vector<double> risk;
   std::vector<double> size;  ///< (P, R, G) the smallest size that has it; NaN if none
 };
 
@@ -50,7 +50,7 @@ struct PhaseResult {
 /// call
 /// @return direct, oracle and best pruned risks of the points
 /// @throws std::invalid_argument for points or options out of range
-/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
+/// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23).
 PhaseResult phase(const std::vector<GroupedFeatures>& problems,
                   const std::vector<PhasePoint>& points, const PhaseOptions& options,
                   const std::function<void()>& poll = {});

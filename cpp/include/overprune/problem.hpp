@@ -17,8 +17,8 @@ namespace overprune {
 
 /// Coefficients of several models on one support, for a Sampler to judge.
 struct Models {
-  const Index* support =
-      nullptr;        ///< (count) features of the rows of theta; null: 0, 1, ..., count - 1
+  /// (count) features of the rows of theta; null: 0, 1, ..., count - 1
+  const Index* support = nullptr;
   Index count = 0;    ///< number of coefficients of each
   ConstMatrix theta;  ///< (count, B m): column b m + t is model b, target t
 };

@@ -19,14 +19,14 @@ namespace overprune {
 /// The grid of a run.
 struct Grid {
   Indices sizes;  ///< (K) strictly increasing in [1, p]
-  Indices
-      nonzeros;  ///< (S) strictly increasing, at least 1; a point with nonzeros > size is skipped
+  /// (S) strictly increasing, at least 1; a point with nonzeros > size is skipped
+  Indices nonzeros;
   std::vector<Rule> rules;     ///< (R) distinct
   bool retrain = true;         ///< whether the pruned models are also trained again
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
-  bool compensate =
-      false;  ///< whether the survivors also make up for the deleted; prune_path refuses it
+  /// whether the survivors also make up for the deleted; prune_path refuses it
+  bool compensate = false;
 
   /// The nonzeros that are at most the largest size.
   /// @return (at most S) strictly increasing
@@ -49,8 +49,8 @@ struct PrunePathResult {
   Index most = 0;             ///< the largest number of nonzeros in the grid
   std::vector<double> dense;  ///< (K, p, m) zero-padded
   std::vector<Index> order;   ///< (R, K, most) features by falling score; -1 where there are fewer
-  std::vector<double>
-      retrained;   ///< (R, K, S, most, m) coefficients in that order; empty without retraining
+  /// (R, K, S, most, m) coefficients in that order; empty without retraining
+  std::vector<double> retrained;
   SolveInfo info;  ///< rank and condition of each size
 };
 

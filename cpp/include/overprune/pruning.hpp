@@ -184,7 +184,8 @@ void prune(ConstMatrix theta, const Indices& support, Matrix pruned);
 /// @param hessian      (p, p) symmetric and positive semidefinite
 /// @param compensated  (p, m) receives the result
 /// @throws std::invalid_argument for mismatched, non-finite or unsymmetric input or a support out
-/// of range Source: Hassibi, Stork, Wolff, Optimal brain surgeon and general network pruning, 1993.
+/// of range
+/// Source: Hassibi, Stork, Wolff, Optimal brain surgeon and general network pruning, 1993.
 void compensate(ConstMatrix theta, const Indices& support, ConstMatrix hessian, Matrix compensated);
 
 }  // namespace overprune

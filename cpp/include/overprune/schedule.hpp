@@ -12,6 +12,7 @@
 #include "overprune/problem.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/simulate.hpp"
+#include "overprune/theory.hpp"
 
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
@@ -31,17 +32,6 @@ struct Schedule {
 /// @throws std::invalid_argument that names what is wrong
 void check_schedule(const Schedule& schedule, Index p);
 
-/// Risks (and, for classes, accuracies) of every trial. In round 0, where nothing is pruned, the
-/// pruned and the retrained model are the dense one.
-struct SimulateScheduleResult {
-  std::vector<double> dense_risk;          ///< (N) for N trials
-  std::vector<double> pruned_risk;         ///< (N, R, T + 1) before retraining
-  std::vector<double> retrained_risk;      ///< (N, R, T + 1)
-  std::vector<double> dense_accuracy;      ///< as dense_risk; empty without classes
-  std::vector<double> pruned_accuracy;     ///< as pruned_risk; empty without classes
-  std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
-};
-
 /// Runs the trials, with the data of `simulate`: a schedule of one round gives the figures of a
 /// grid of one size and one number of nonzeros. Trial t is a pure function of (problem, schedule,
 /// n, seed, t).
@@ -54,48 +44,33 @@ struct SimulateScheduleResult {
 /// @param monitor   called by the calling thread about twenty times a second with the number of
 /// trials done;
 ///                  may throw, which stops the workers and leaves through simulate_schedule
-/// @return risks of every trial and round
+/// @return dense_risk (trial), pruned_risk and retrained_risk (trial, rule, round), and with
+/// classes the accuracies; in round 0, where nothing is pruned, the pruned and the retrained model
+/// are the dense one
 /// @throws std::invalid_argument for a schedule or trials out of range; where a risk overflows to
 /// NaN
-SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
-                                         const Trials& trials,
-                                         const std::function<void(Index done)>& monitor = {});
+RiskTable simulate_schedule(const Problem& problem, const Schedule& schedule, const Trials& trials,
+                            const std::function<void(Index done)>& monitor = {});
 
-/// How exactly to predict, and on how many threads.
-struct ScheduleDraws {
-  Index draws =
-      0;  ///< random draws of every coordinate's path, at least 32; 0: until `rtol` is met
-  double rtol = 0.005;     ///< standard errors asked for, relative to the risks, where draws is 0
-  std::uint64_t seed = 0;  ///< of the draws
-  Index workers = 1;       ///< threads; the result does not depend on it
-};
-
-/// Asymptotic test risks with the standard errors of the random draws behind them: 0 where none
-/// were needed. Infinite where the limit diverges: after training as many features as samples
-/// without ridge.
-struct PredictScheduleResult {
-  double dense_risk = 0.0;                    ///< of the model of round 0
-  std::vector<double> pruned_risk;            ///< (R, T + 1)
-  std::vector<double> retrained_risk;         ///< (R, T + 1)
-  std::vector<double> pruned_risk_stderr;     ///< (R, T + 1)
-  std::vector<double> retrained_risk_stderr;  ///< (R, T + 1)
-  Indices draws;                              ///< (R) draws used
-};
+/// Draws that `predict_schedule` takes at least.
+inline constexpr Index kLeastScheduleDraws = 32;
 
 /// The limit of simulate_schedule for many samples and features in fixed proportion, of any
 /// covariance and number of targets.
 /// @param problem   of any covariance and number of targets
 /// @param n         samples, >= 1
 /// @param schedule  size, nonzeros, rules and ridges
-/// @param draws     how exactly
+/// @param options   draws of every coordinate's path: at least 32, or 0 until `rtol` is met by the
+/// standard errors relative to the risks; its test set is not read
 /// @param monitor   called by the calling thread about twenty times a second; what it throws ends
 /// the call
-/// @return risks of every round
-/// @throws std::invalid_argument for a schedule or draws out of range
+/// @return dense_risk (); pruned_risk, retrained_risk and their standard errors (rule, round), 0
+/// where no draws were needed; draws (rule). Infinite where the limit diverges: after training as
+/// many features as samples without ridge
+/// @throws std::invalid_argument for a schedule or options out of range
 /// Source: docs/theory.md, section 8.
-PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Index n,
-                                       const Schedule& schedule, const ScheduleDraws& draws,
-                                       const std::function<void()>& monitor = {});
+RiskTable predict_schedule(const LinearGaussianProblem& problem, Index n, const Schedule& schedule,
+                           const DrawOptions& options, const std::function<void()>& monitor = {});
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

@@ -3,7 +3,7 @@
 //     overprune::Grid grid{.sizes = {100, 400}, .nonzeros = {50}, .rules =
 //     {overprune::Rule::magnitude}}; const auto found = overprune::simulate(problem, grid, {.n =
 //     200, .count = 100, .seed = 1, .workers = 4});
-//     // found.pruned_risk: (100 trials, 1 rule, 2 sizes, 1 nonzeros)
+//     // found["pruned_risk"]: (100 trials, 1 rule, 2 sizes, 1 nonzeros)
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
+#include "overprune/risk_table.hpp"
 
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
@@ -26,8 +27,8 @@ struct Trials {
   Index count = 0;         ///< how many; at least 1
   std::uint64_t seed = 0;  ///< with the number of a trial the key of its draws
   Index workers = 1;       ///< threads; the result does not depend on it
-  bool sample_curvature =
-      false;  ///< `hessian` uses (X'X)_ii / n even where the population is known
+  /// `hessian` uses (X'X)_ii / n even where the population is known
+  bool sample_curvature = false;
   /// Bytes of X (n, p) above which its columns are drawn anew, block by block, at every pass of the
   /// solvers instead of being held, where the problem streams() (independent Gaussian features); at
   /// least 0. The result does not depend on it.
@@ -39,22 +40,18 @@ struct Trials {
 /// @throws std::invalid_argument that names what is wrong
 void check_trials(const Trials& trials);
 
-/// Risks (and, for classes, accuracies) of every trial; NaN where nonzeros > size.
-struct SimulateResult {
-  std::vector<double> dense_risk;          ///< (T, K)
-  std::vector<double> pruned_risk;         ///< (T, R, K, S)
-  std::vector<double> retrained_risk;      ///< (T, R, K, S); empty without retraining
-  std::vector<double> compensated_risk;    ///< as pruned_risk; empty unless the grid asks for it
-  std::vector<double> dense_accuracy;      ///< as dense_risk; empty without classes
-  std::vector<double> pruned_accuracy;     ///< as pruned_risk; empty without classes
-  std::vector<double> retrained_accuracy;  ///< as retrained_risk; empty without classes
-};
+/// The table that `simulate` fills, all of it NaN: the names and lengths of its arrays.
+/// @param problem  what is simulated
+/// @param grid     of the simulation
+/// @param trials   how many, at least 0
+/// @return arrays with the dimensions (trial, size) or (trial, rule, size, nonzeros)
+RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials);
 
 /// Called by the thread that called `simulate`, about twenty times a second and at the end: trials
 /// 0, ..., done - 1 of the call are finished, and their part of `found` is final (the rest is being
 /// written). May throw, which stops the workers within one size of their trial and leaves through
 /// `simulate`.
-using SimulateMonitor = std::function<void(Index done, const SimulateResult& found)>;
+using SimulateMonitor = std::function<void(Index done, const RiskTable& found)>;
 
 /// Runs the trials. Trial t is a pure function of (problem, grid, n, seed, t): neither the number
 /// of workers nor the split of a range of trials into calls changes a bit.
@@ -62,26 +59,32 @@ using SimulateMonitor = std::function<void(Index done, const SimulateResult& fou
 /// @param grid     sizes, nonzeros, rules and ridges
 /// @param trials   which trials, and how
 /// @param monitor  sees the results grow
-/// @return risks of every trial
+/// @return risks and, for classes, accuracies of every trial, the trials first; NaN where nonzeros
+/// > size
 /// @throws std::invalid_argument for a grid or trials out of range, and where a risk overflows to
-/// NaN Source: docs/theory.md, sections 1 and 2.
-SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
-                        const SimulateMonitor& monitor = {});
+/// NaN
+/// Source: docs/theory.md, sections 1 and 2.
+RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trials,
+                   const SimulateMonitor& monitor = {});
 
-/// Results of blocks of trials as one, in the order given: for trials that threads, processes or
-/// machines of your own run, each with its `first` and `count`. Bit for bit what one call for all
-/// of them returns.
-/// @param blocks  (any number) of one problem, grid and n
-/// @return their trials, one after the other
-/// @throws std::invalid_argument for blocks of different grids
-SimulateResult join(const std::vector<SimulateResult>& blocks);
+/// Judges the models of prune_path as `simulate` judges those of a trial.
+/// @param problem  with the features and targets of the data that the models were fitted to
+/// @param grid     of prune_path
+/// @param found    by prune_path
+/// @param stream   of a data set with random features: the trial whose features judge
+/// @param poll     called between points; may throw to stop
+/// @return risks and, for classes, accuracies, without a dimension of trials; NaN where nonzeros >
+/// size, infinite where a risk leaves double's range
+/// @throws std::invalid_argument for shapes that do not match
+RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathResult& found,
+                     std::uint64_t stream = 0, const std::function<void()>& poll = {});
 
 /// What one worker of `simulate` keeps from trial to trial, in bytes.
 struct WorkerMemory {
   Index design = 0;   ///< X (n, p), or 0 where its columns are drawn anew
   Index sampler = 0;  ///< what else draws the data and judges the models
-  Index engine =
-      0;  ///< what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
+  /// what the solvers hold: models, triangles, Gram matrices, the kernels' scratch
+  Index engine = 0;
   /// All of it, in bytes.
   Index total() const { return design + sampler + engine; }
 };

@@ -22,21 +22,22 @@ struct Spectrum {
   ConstVector eigenvalues;  ///< (blocks) variance of each feature of the block, finite, >= 0
   ConstVector weights;      ///< (blocks) how many features, finite, > 0
   ConstVector signal;       ///< (blocks) the coefficient of each feature, or its standard deviation
-  std::vector<char>
-      gaussian;  ///< (blocks) 1: coefficients i.i.d. N(0, signal^2); 0: all equal to signal
+  /// (blocks) 1: coefficients i.i.d. N(0, signal^2); 0: all equal to signal
+  std::vector<char> gaussian;
   double noise_std = 0.0;  ///< >= 0
 };
 
 /// The grid of a prediction in real numbers.
 struct RealGrid {
-  std::vector<double>
-      sizes;  ///< (K) strictly increasing, > 0, at most the total weight (but for rounding)
-  std::vector<double>
-      nonzeros;  ///< (S) strictly increasing, > 0; a point with nonzeros > size is skipped
+  /// (K) strictly increasing, > 0, at most the total weight (but for rounding)
+  std::vector<double> sizes;
+  /// (S) strictly increasing, > 0; a point with nonzeros > size is skipped
+  std::vector<double> nonzeros;
   std::vector<Rule> rules;     ///< (R) distinct
   bool retrain = true;         ///< whether the pruned models are also trained again
   double ridge = 0.0;          ///< of the first training
   double retrain_ridge = 0.0;  ///< of the second
+  bool compensate = false;     ///< whether the survivors also make up for the deleted
 };
 
 /// A problem with independent features, equal ones counted: made once, after which a prediction

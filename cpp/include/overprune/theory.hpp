@@ -11,6 +11,7 @@
 #include "overprune/export.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"
+#include "overprune/risk_table.hpp"
 #include "overprune/spectrum.hpp"
 #include "overprune/types.hpp"
 
@@ -27,14 +28,14 @@ namespace overprune {
 /// @param n            samples, >= 1
 /// @param ridge        >= 0, the coefficient in (1/2n) |y - X theta|^2 + (ridge/2) |theta|^2
 /// @throws std::invalid_argument for negative or non-finite numbers, n < 1, or sums that overflow
-/// Source: docs/theory.md, Eq. (5); Chang et al. 2021 (xi = 1/tau).
+/// Source: docs/theory.md, Eq. (8); Chang et al. 2021 (xi = 1/tau).
 double fixed_point(ConstVector eigenvalues, Index n, double ridge);
 
 /// Law of the coefficients: independent Gaussians, coordinate by coordinate.
 struct CoefficientLaw {
   std::vector<double> mean;  ///< (p)
-  std::vector<double>
-      variance;  ///< (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
+  /// (p) infinite where p == n and ridge == 0 (unless nothing is left to fit)
+  std::vector<double> variance;
 };
 
 /// Law of the trained coefficients,
@@ -48,16 +49,9 @@ struct CoefficientLaw {
 /// @param n            samples, >= 1
 /// @param ridge        >= 0
 /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or n < 1
-/// Source: docs/theory.md, Eq. (8); Chang et al. 2021.
+/// Source: docs/theory.md, Eq. (11); Chang et al. 2021.
 CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
                                double ridge);
-
-/// Asymptotic test risks; C order. NaN where nonzeros > size, infinite where the limit diverges.
-struct PredictResult {
-  std::vector<double> dense_risk;      ///< (K)
-  std::vector<double> pruned_risk;     ///< (R, K, S)
-  std::vector<double> retrained_risk;  ///< (R, K, S); empty without retraining
-};
 
 /// Test risk sigma^2 + sum_i lam_i E(theta_i - beta_i)^2 of the dense, the pruned and the retrained
 /// model.
@@ -71,10 +65,13 @@ struct PredictResult {
 /// @param n            samples, >= 1
 /// @param grid         sizes, nonzeros, rules and ridges, as for `simulate`
 /// @param poll         called between grid points where not empty; what it throws ends the call
+/// @return dense_risk (size), pruned_risk and, if asked for, retrained_risk and compensated_risk
+/// (rule, size, nonzeros): NaN where nonzeros > size, infinite where the limit diverges
 /// @throws std::invalid_argument for lengths that differ, negative or non-finite numbers, or a bad
-/// grid Source: docs/theory.md, Eqs. (7), (13) and (16)-(18); dense and pruned: Chang et al. 2021.
-PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
-                      const Grid& grid, const std::function<void()>& poll = {});
+/// grid
+/// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23); dense and pruned: Chang et al. 2021.
+RiskTable predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
+                  const Grid& grid, const std::function<void()>& poll = {});
 
 /// The same for features that are grouped already, and for a Spectrum, in real numbers: n, sizes
 /// and nonzeros in the unit of the weights. Costs time in proportion to runs + atoms, whatever the
@@ -85,18 +82,18 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
 /// @param poll      called between grid points where not empty; what it throws ends the call
 /// @return risks over the grid
 /// @throws std::invalid_argument for n or a grid out of range
-/// Source: docs/theory.md, Eqs. (7), (13) and (16)-(18).
-PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
-                      const std::function<void()>& poll = {});
+/// Source: docs/theory.md, Eqs. (10), (16) and (21)-(23).
+RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& grid,
+                  const std::function<void()>& poll = {});
 
 /// Who survives pruning, on average over training sets.
 struct GroupedSurvival {
   std::vector<double> probability;  ///< (p) of each feature, or (blocks) of the features of each
                                     ///< block of a Spectrum
-  double threshold =
-      0.0;  ///< on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
-  double overlap =
-      0.0;  ///< E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+  /// on |theta| (magnitude), |theta| sqrt(lam) (hessian) or |beta| sqrt(lam) (oracle)
+  double threshold = 0.0;
+  /// E |S and S_oracle| / s with the support that the rule oracle keeps at this size
+  double overlap = 0.0;
 };
 
 /// Probability that each of the first k features survives pruning to s; the others have 0. The
@@ -110,7 +107,7 @@ struct GroupedSurvival {
 /// @param rule      who is kept
 /// @param ridge     of the training, >= 0
 /// @throws std::invalid_argument for a number out of range
-/// Source: docs/theory.md, Eqs. (10)-(12).
+/// Source: docs/theory.md, Eqs. (13)-(15).
 GroupedSurvival survival(const GroupedFeatures& features, double n, double size, double nonzeros,
                          Rule rule, double ridge);
 
@@ -129,22 +126,6 @@ struct DrawOptions {
   const TestSet* test = nullptr;  ///< of labelled rows, for accuracies too; may be null
 };
 
-/// Risks of `predict` with their Monte Carlo standard errors, 0 where a number is exact.
-struct DrawnResult : PredictResult {
-  std::vector<double> pruned_stderr;       ///< (R, K, S)
-  std::vector<double> retrained_stderr;    ///< (R, K, S); empty without retraining
-  std::vector<double> compensated_risk;    ///< (R, K, S); empty unless the grid asks for it
-  std::vector<double> compensated_stderr;  ///< (R, K, S); likewise
-  std::vector<Index> draws;                ///< (K) how many each size took
-  // Accuracies over at most 32 draws, with standard errors: as the risks; empty without a test set.
-  std::vector<double> dense_accuracy;             ///< (K)
-  std::vector<double> dense_accuracy_stderr;      ///< (K)
-  std::vector<double> pruned_accuracy;            ///< (R, K, S)
-  std::vector<double> pruned_accuracy_stderr;     ///< (R, K, S)
-  std::vector<double> retrained_accuracy;         ///< (R, K, S)
-  std::vector<double> retrained_accuracy_stderr;  ///< (R, K, S)
-};
-
 /// The same risks for any covariance and several targets (summed over targets).
 ///
 /// Dense risks, and all of the rule `oracle`, are closed forms. The others are means over draws of
@@ -155,11 +136,12 @@ struct DrawnResult : PredictResult {
 /// @param grid     sizes, nonzeros, rules and ridges
 /// @param options  how many draws, on how many threads
 /// @param poll     called about twenty times a second where not empty; what it throws ends the call
-/// @return risks over the grid, with standard errors
+/// @return risks over the grid with their Monte Carlo standard errors, 0 where a number is exact;
+/// draws (size): how many each took; with a test set accuracies over at most 32 draws, and theirs
 /// @throws std::invalid_argument for n < 1, a bad grid, or options out of range
 /// Source: docs/theory.md, sections 6 and 9.
-DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
-                    const DrawOptions& options, const std::function<void()>& poll = {});
+RiskTable predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
+                  const DrawOptions& options, const std::function<void()>& poll = {});
 
 /// What the same features may be trained with.
 struct Training {
@@ -178,10 +160,9 @@ struct Training {
 /// @return one result for each training
 /// @throws std::invalid_argument for trainings, a grid or options out of range
 /// Source: docs/theory.md, sections 6 and 9.
-std::vector<DrawnResult> predict(const LinearGaussianProblem& problem,
-                                 const std::vector<Training>& trainings, const Grid& grid,
-                                 const DrawOptions& options,
-                                 const std::function<void()>& poll = {});
+std::vector<RiskTable> predict(const LinearGaussianProblem& problem,
+                               const std::vector<Training>& trainings, const Grid& grid,
+                               const DrawOptions& options, const std::function<void()>& poll = {});
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

@@ -54,8 +54,8 @@ void solved(const Coefficients& theta) {
     if (!std::isfinite(coefficient)) unsolved();
 }
 
-/// Thrown where a score is NaN. A caller that made the scores itself catches it and throws `unsolved`
-/// or `unmeasured`, which name the caller's arguments.
+/// Thrown where a score is NaN. A caller that made the scores itself catches it and throws
+/// `unsolved` or `unmeasured`, which name the caller's arguments.
 struct NanScores : std::invalid_argument {
   explicit NanScores(Index i)
       : std::invalid_argument("scores must not be NaN, got NaN at index " + std::to_string(i)) {}

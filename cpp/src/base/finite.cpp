@@ -8,29 +8,35 @@
 
 namespace overprune {
 
+namespace {
+
+bool all_finite(const double* values, Index count) {
+  bool result = true;
+  in_parts(count, [&](Index first, Index some) {
+    result = result && kernels::active().all_finite(some, values + first);
+  });
+  return result;
+}
+
+bool all_finite(ConstVector values) {
+  if (values.stride == 1) return all_finite(values.data, values.size);
+  for (Index i = 0; i < values.size; ++i)
+    if (!std::isfinite(values(i))) return false;
+  return true;
+}
+
+}  // namespace
+
 bool all_finite(ConstMatrix values) {
   check::view("values", values);
   if (values.rows == 0 || values.cols == 0) return true;
   if (values.rows == 1 || (values.cols > 1 && values.row_stride != 1 && values.col_stride == 1))
     values = {values.data, values.cols, values.rows, values.col_stride, values.row_stride};
-  bool result = true;
-  const auto finite = [&](Index count, const double* data) {
-    in_parts(count, [&](Index first, Index some) {
-      result = result && kernels::active().all_finite(some, data + first);
-    });
-    return result;
-  };
+  if (values.row_stride == 1 && (values.cols == 1 || values.col_stride == values.rows))
+    return all_finite(values.data, values.rows * values.cols);
   Pace pace;
-  if (values.row_stride == 1) {
-    if (values.cols == 1 || values.col_stride == values.rows)
-      return finite(values.rows * values.cols, values.data);
-    for (Index j = 0; j < values.cols; ++j, pace(values.rows))
-      if (!finite(values.rows, &values(0, j))) return false;
-    return true;
-  }
   for (Index j = 0; j < values.cols; ++j, pace(values.rows))
-    for (Index i = 0; i < values.rows; ++i)
-      if (!std::isfinite(values(i, j))) return false;
+    if (!all_finite(ConstVector{&values(0, j), values.rows, values.row_stride})) return false;
   return true;
 }
 

@@ -5,8 +5,8 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kMany =
-    128;  // columns of W; with fewer it is the triangle that passes through the caches
+// columns of W; with fewer it is the triangle that passes through the caches
+constexpr Size kMany = 128;
 constexpr Size kColumns = 256;  // columns of W folded in at once
 
 /// Reduces rows 0, ..., kTile - 1 of W (., m) against the diagonal block of L.

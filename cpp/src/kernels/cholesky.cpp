@@ -6,8 +6,8 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kBlock =
-    128;  // columns factored before the rest of the matrix is brought up to date
+// columns factored before the rest of the matrix is brought up to date
+constexpr Size kBlock = 128;
 
 /// The tile of rows `rows` and columns `cols` minus the product of their factors' first `depth`
 /// columns.

@@ -21,8 +21,8 @@ using Order = Eigen::Matrix<Size, Eigen::Dynamic, 1>;
 
 constexpr Size kPanel = 32;  // columns reduced before the rest of the matrix is brought up to date
 constexpr Size kReflectors = 64;  // applied at once
-constexpr double kSmallSquare =
-    1e-280;                      // sums of squares below it may have lost digits to underflow
+// sums of squares below it may have lost digits to underflow
+constexpr double kSmallSquare = 1e-280;
 constexpr int kMostSweeps = 60;  // for one eigenvalue
 /// Below it an entry beside the largest one, of order 1, is zero: what is smaller has lost digits
 /// to underflow.
@@ -38,8 +38,8 @@ double unscale(Size n, double* a, Size lda) {
   if (!(largest > 0.0) || !(largest <= std::numeric_limits<double>::max())) return 1.0;
   int exponent = 0;
   std::frexp(largest, &exponent);
-  const double scale =
-      std::ldexp(1.0, exponent - 1);  // entries up to 2; 1 / scale does not overflow
+  // entries up to 2; 1 / scale does not overflow
+  const double scale = std::ldexp(1.0, exponent - 1);
   for (Size j = 0; j < n && scale != 1.0; ++j)
     for (Size i = j; i < n; ++i) a[i + j * lda] /= scale;
   return scale;

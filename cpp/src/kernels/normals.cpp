@@ -11,8 +11,8 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr int kBatch =
-    4;  // registers of blocks made at once: enough independent work to fill the pipelines
+// registers of blocks made at once: enough independent work to fill the pipelines
+constexpr int kBatch = 4;
 constexpr Size kBlocks = kBatch * kVector;
 
 /// What the blocks of one call share: the keys of each round, the fixed words, and 0, 1, 2, ...
@@ -77,8 +77,8 @@ OVERPRUNE_INLINE Real unit(Word high, Word low, double scale, double offset) {
 /// log(u) for 2^-53 <= u <= 1.
 OVERPRUNE_INLINE Real log_unit(Real u) {
   constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
-  constexpr std::uint64_t start =
-      0x3FE6A09E00000000U;  // so that the fraction lands in [sqrt(1/2), sqrt(2))
+  // so that the fraction lands in [sqrt(1/2), sqrt(2))
+  constexpr std::uint64_t start = 0x3FE6A09E00000000U;
   const Word shifted = bits(u) + ((std::uint64_t{128} << 52) - start);  // exponent e + 128 > 0
   const Real e = real((shifted >> 52) | 0x4330000000000000U) - (0x1p52 + 128.0);
   const Real f = real((shifted & 0x000FFFFFFFFFFFFFU) + start) - 1.0;

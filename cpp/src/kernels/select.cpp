@@ -37,8 +37,8 @@ Size select_from(Size n, const double* x, bool magnitude, double threshold, Size
                  double* values, Size* indices, Size* end) {
   constexpr Size step = 4 * kVector;
   const Real bound = all(threshold);
-  const Word kept_bits =
-      all(magnitude ? ~std::uint64_t{0} >> 1 : ~std::uint64_t{0});  // all but the sign
+  // all but the sign
+  const Word kept_bits = all(magnitude ? ~std::uint64_t{0} >> 1 : ~std::uint64_t{0});
   Found found{values, indices, 0};
   Size i = first;
 #if defined(__AVX512F__)

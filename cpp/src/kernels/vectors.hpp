@@ -24,8 +24,8 @@ constexpr int kVector = 2;
 
 using Real [[gnu::vector_size(8 * kVector)]] = double;
 using Word [[gnu::vector_size(8 * kVector)]] = std::uint64_t;
-using Mask [[gnu::vector_size(8 * kVector)]] =
-    std::int64_t;  ///< what comparing gives: -1 or 0 in each lane
+/// what comparing gives: -1 or 0 in each lane
+using Mask [[gnu::vector_size(8 * kVector)]] = std::int64_t;
 
 OVERPRUNE_INLINE Real real(Word bits) { return (Real)bits; }
 OVERPRUNE_INLINE Word bits(Real value) { return (Word)value; }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <utility>
+
+#include "base/normal.hpp"
 
 namespace overprune {
 namespace {
@@ -16,8 +17,6 @@ constexpr Index kNodes = 20;           // of the Gauss-Legendre rule of a panel
 constexpr Index kInnerNodes = 16;
 constexpr double kInnerRange = 8.5;  // standard deviations of v given u
 constexpr Index kLanes = 512;        // pairs whose series are summed side by side
-
-double density(double u) { return std::exp(-0.5 * u * u) / std::sqrt(2.0 * std::numbers::pi); }
 
 /// Calls visit(left, right) for panels between the breaks, which it sorts, in [-12, 12], `width` at
 /// most.
@@ -52,7 +51,7 @@ struct Panel {
     static const QuadratureRule rule = gauss_legendre(kNodes);
     for (Index q = 0; q < kNodes; ++q) {
       u[q] = 0.5 * (left + right) + 0.5 * (right - left) * rule.nodes[q];
-      weight[q] = (right - left) * rule.weights[q] * density(u[q]);
+      weight[q] = (right - left) * rule.weights[q] * normal::density(u[q]);
     }
   }
   void evaluate(const GaussianFeature& feature, double sign = 1.0) {
@@ -99,7 +98,8 @@ double smoothed(const PiecewisePolynomial& g, double m, double sigma) {
       for (Index q = 0; q < kInnerNodes; ++q) z[q] = middle + 0.5 * length * legendre.nodes[q];
       g.evaluate(piece, z, kInnerNodes, value);
       for (Index q = 0; q < kInnerNodes; ++q)
-        sum += length / sigma * legendre.weights[q] * density((z[q] - m) / sigma) * value[q];
+        sum +=
+            length / sigma * legendre.weights[q] * normal::density((z[q] - m) / sigma) * value[q];
     }
   }
   return sum;

@@ -7,6 +7,7 @@
 
 #include "base/block.hpp"
 #include "base/check.hpp"
+#include "base/normal.hpp"
 #include "overprune/features.hpp"
 #include "problem/feature_rows.hpp"
 #include "problem/features.hpp"
@@ -19,17 +20,14 @@ using std::numbers::pi;
 
 constexpr Index kLegendreNodes = 20;  // nodes a panel for the bivariate normal distribution
 
-double density(double z) { return std::exp(-0.5 * z * z) / std::sqrt(2.0 * pi); }
-double cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
-
 /// P(u > -h, v > -k): the density at the correlation sin t, integrated over t. Its layer near t =
 /// pi / 2, where nearly parallel rows have different biases, is met by panels that halve towards
 /// it.
 double bivariate_cdf(double h, double k, Correlation rho) {
   static const QuadratureRule rule = gauss_legendre(kLegendreNodes);
   const double side = std::copysign(1.0, rho.cosine);
-  const double nearest =
-      std::atan2(rho.sine, std::abs(rho.cosine));  // x = pi / 2 - |t| runs down to this
+  // x = pi / 2 - |t| runs down to this
+  const double nearest = std::atan2(rho.sine, std::abs(rho.cosine));
   double sum = 0.0;
   for (double far = 0.5 * pi; far > nearest && far > 1e-17;) {
     const double near = far < 3.0 * nearest ? nearest : 0.5 * far, middle = 0.5 * (near + far);
@@ -40,7 +38,7 @@ double bivariate_cdf(double h, double k, Correlation rho) {
     }
     far = near;
   }
-  return cdf(h) * cdf(k) + side * sum / (2.0 * pi);
+  return normal::lower_tail(h) * normal::lower_tail(k) + side * sum / (2.0 * pi);
 }
 
 double identity_moment(const FeatureRows& r, Index i, Index j) {
@@ -49,21 +47,24 @@ double identity_moment(const FeatureRows& r, Index i, Index j) {
 
 double relu_moment(const FeatureRows& r, Index i, Index j) {
   const double scale = r.norm[i] * r.norm[j], h = r.scaled_bias(i), k = r.scaled_bias(j);
-  if (i == j) return scale * ((1.0 + h * h) * cdf(h) + h * density(h));
+  if (i == j) return scale * ((1.0 + h * h) * normal::lower_tail(h) + h * normal::density(h));
   const Correlation c = r.between(i, j);
   const double rho = c.cosine, angle = std::atan2(c.sine, rho);
   if (h == 0.0 && k == 0.0) return scale * (c.sine + (pi - angle) * rho) / (2.0 * pi);
   // E (u + h)_+ (v + k)_+ = (hk + rho) P(u > -h, v > -k) + boundary terms.
   const double root = std::max(c.sine, 1e-150), above = (h - rho * k) / root;
   const double joint = std::exp(-0.5 * (above * above + k * k)) / (2.0 * pi);
-  return scale * ((h * k + rho) * bivariate_cdf(h, k, c) + h * density(k) * cdf(above) +
-                  k * density(h) * cdf((k - rho * h) / root) + c.sine * joint);
+  return scale *
+         ((h * k + rho) * bivariate_cdf(h, k, c) +
+          h * normal::density(k) * normal::lower_tail(above) +
+          k * normal::density(h) * normal::lower_tail((k - rho * h) / root) + c.sine * joint);
 }
 
 /// E sign(u + h) sign(v + k) for standard normals.
 double sign_product(double h, double k, Correlation rho) {
   if (h == 0.0 && k == 0.0) return 2.0 / pi * std::atan2(rho.cosine, rho.sine);
-  return 4.0 * bivariate_cdf(h, k, rho) - 2.0 * cdf(h) - 2.0 * cdf(k) + 1.0;
+  return 4.0 * bivariate_cdf(h, k, rho) - 2.0 * normal::lower_tail(h) -
+         2.0 * normal::lower_tail(k) + 1.0;
 }
 
 double sign_moment(const FeatureRows& r, Index i, Index j) {
@@ -94,9 +95,9 @@ double erf_moment(const FeatureRows& r, Index i, Index j) {
 }
 
 double identity_slope(const FeatureRows&, Index) { return 1.0; }
-double relu_slope(const FeatureRows& r, Index i) { return cdf(r.scaled_bias(i)); }
+double relu_slope(const FeatureRows& r, Index i) { return normal::lower_tail(r.scaled_bias(i)); }
 double sign_slope(const FeatureRows& r, Index i) {
-  return 2.0 * density(r.scaled_bias(i)) / r.norm[i];
+  return 2.0 * normal::density(r.scaled_bias(i)) / r.norm[i];
 }
 double cos_slope(const FeatureRows& r, Index i) {
   return -std::sin(r.bias[i]) * std::exp(-0.5 * (r.norm[i] * r.norm[i]));

@@ -88,8 +88,8 @@ class RetrainSolver {
   Block factor_;                      // (count, count) L, in whole tiles
   std::vector<double> norms_;         // (count) of the columns, with the ridge
   std::vector<double> moved_, size_;  // (m) squared norms of a correction and of what it corrects
-  std::vector<double>
-      steps_;  // (S) size of the last correction relative to theta; 0 where none was needed
+  // (S) size of the last correction relative to theta; 0 where none was needed
+  std::vector<double> steps_;
   Indices redo_, redo_sizes_;
   Buffer factor_buffer_, forward_, by_slot_, residual_, gradient_, step_, columns_, redo_theta_;
 };

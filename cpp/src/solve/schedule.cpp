@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/table_layout.hpp"
 #include "base/workers.hpp"
 #include "overprune/random.hpp"
 #include "problem/design.hpp"
@@ -42,17 +43,20 @@ class ScheduleRun {
         trials_(trials),
         rounds_(static_cast<Index>(schedule.nonzeros.size()) + 1),
         points_(static_cast<Index>(schedule.rules.size()) * rounds_) {
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    result_.dense_risk.assign(trials.count, nan);
-    result_.pruned_risk.assign(trials.count * points_, nan);
-    result_.retrained_risk = result_.pruned_risk;
-    if (!problem.has_classes()) return;
-    result_.dense_accuracy = result_.dense_risk;
-    result_.pruned_accuracy = result_.pruned_risk;
-    result_.retrained_accuracy = result_.pruned_risk;
+    const Dimension rule{"rule", static_cast<Index>(schedule.rules.size())};
+    result_ = make_table({kSimulatedRounds,
+                          {{"trial", trials.count}},
+                          {},
+                          {rule, {"round", rounds_}},
+                          true,
+                          false,
+                          problem.has_classes()});
+    dense_ = arrays("dense");
+    pruned_ = arrays("pruned");
+    retrained_ = arrays("retrained");
   }
 
-  SimulateScheduleResult finish(const std::function<void(Index)>& monitor) {
+  RiskTable finish(const std::function<void(Index)>& monitor) {
     if (any_of_rules(schedule_.rules, &RuleTraits::needs_truth)) {
       truth_.resize(schedule_.size);
       problem_.oracle_scores(schedule_.size, truth_.data());
@@ -62,8 +66,8 @@ class ScheduleRun {
     } catch (const check::NanScores&) {
       check::unmeasured();
     }
-    for (const auto* risks : {&result_.dense_risk, &result_.pruned_risk, &result_.retrained_risk})
-      for (const double risk : *risks)
+    for (const char* name : {"dense_risk", "pruned_risk", "retrained_risk"})
+      for (const double risk : result_[name])
         if (std::isnan(risk)) check::unmeasured();
     return std::move(result_);
   }
@@ -78,6 +82,15 @@ class ScheduleRun {
     std::vector<double> root_curvature, scores;
     Buffer space, dense, pruned, retrained;
   };
+
+  /// The numbers of one stage's models; no accuracies without classes.
+  struct Arrays {
+    double *risk = nullptr, *accuracy = nullptr;
+    Arrays from(Index at) const { return {risk + at, accuracy ? accuracy + at : nullptr}; }
+  };
+  Arrays arrays(const std::string& stage) {
+    return {result_.find(stage + "_risk"), result_.find(stage + "_accuracy")};
+  }
 
   /// A model as it is judged and scored: rows of theta belong to the features of `support`.
   struct Fitted {
@@ -99,8 +112,7 @@ class ScheduleRun {
     Fitted dense{{}, worker.dense.block(schedule_.size, y.cols)};
     for (Index j = 0; j < schedule_.size; ++j) dense.support.push_back(j);
     worker.path.solve(x, y, {schedule_.size}, schedule_.ridge, dense.theta, nullptr, poll);
-    judge(worker, nullptr, dense.theta, &result_.dense_risk[i],
-          accuracy(result_.dense_accuracy, i));
+    judge(worker, nullptr, dense.theta, dense_.from(i));
     worker.retrainer.start(x, y, schedule_.nonzeros.front());
     for (std::size_t r = 0; r < schedule_.rules.size(); ++r)
       run_rounds(schedule_.rules[r], i, i * points_ + static_cast<Index>(r) * rounds_, x, y, dense,
@@ -110,8 +122,8 @@ class ScheduleRun {
   /// @param first  where round 0 of this rule and trial goes in the results
   void run_rounds(Rule rule, Index trial, Index first, const Design& x, ConstBlock y,
                   const Fitted& dense, Worker& worker, const Poll& poll) {
-    copy_dense(trial, first, result_.pruned_risk, result_.pruned_accuracy);
-    copy_dense(trial, first, result_.retrained_risk, result_.retrained_accuracy);
+    copy_dense(trial, pruned_.from(first));
+    copy_dense(trial, retrained_.from(first));
     prepare_scores(rule, trial, x, worker, poll);
     Fitted current = dense;
     for (Index t = 1; t < rounds_; ++t) {
@@ -122,27 +134,24 @@ class ScheduleRun {
       current = {pruned.support, worker.retrained.block(s, y.cols)};
       const bool whole = s == schedule_.size;  // nothing is pruned
       if (whole)
-        copy_dense(trial, first + t, result_.pruned_risk, result_.pruned_accuracy);
+        copy_dense(trial, pruned_.from(first + t));
       else
-        judge(worker, pruned.support.data(), pruned.theta, &result_.pruned_risk[first + t],
-              accuracy(result_.pruned_accuracy, first + t));
+        judge(worker, pruned.support.data(), pruned.theta, pruned_.from(first + t));
       if (whole && schedule_.retrain_ridge == schedule_.ridge) {
         copy(pruned.theta, current.theta);
-        copy_dense(trial, first + t, result_.retrained_risk, result_.retrained_accuracy);
+        copy_dense(trial, retrained_.from(first + t));
         continue;
       }
       worker.retrainer.solve(current.support.data(), {&s, 1}, schedule_.retrain_ridge,
                              current.theta, poll);
-      judge(worker, current.support.data(), current.theta, &result_.retrained_risk[first + t],
-            accuracy(result_.retrained_accuracy, first + t));
+      judge(worker, current.support.data(), current.theta, retrained_.from(first + t));
     }
   }
 
   /// Nothing is pruned: the dense model's figures, to the last bit.
-  void copy_dense(Index trial, Index at, std::vector<double>& risk,
-                  std::vector<double>& accuracies) {
-    risk[at] = result_.dense_risk[trial];
-    if (!accuracies.empty()) accuracies[at] = result_.dense_accuracy[trial];
+  void copy_dense(Index trial, const Arrays& to) const {
+    *to.risk = dense_.risk[trial];
+    if (to.accuracy) *to.accuracy = dense_.accuracy[trial];
   }
 
   /// What a rule needs once a trial: the scores themselves where they do not depend on the
@@ -191,15 +200,11 @@ class ScheduleRun {
     return pruned;
   }
 
-  static double* accuracy(std::vector<double>& values, Index at) {
-    return values.empty() ? nullptr : &values[at];
-  }
-
   /// @param support  null: the first features
-  static void judge(Worker& worker, const Index* support, ConstBlock theta, double* risk,
-                    double* accuracy) {
+  static void judge(Worker& worker, const Index* support, ConstBlock theta, const Arrays& to) {
     worker.sampler->evaluate(
-        {support, theta.rows, {theta.data, theta.rows, theta.cols, 1, theta.ld}}, risk, accuracy);
+        {support, theta.rows, {theta.data, theta.rows, theta.cols, 1, theta.ld}}, to.risk,
+        to.accuracy);
   }
 
   const Problem& problem_;
@@ -207,14 +212,14 @@ class ScheduleRun {
   const Trials& trials_;
   Index rounds_, points_;
   std::vector<double> truth_;  // (size), only for the oracle rule
-  SimulateScheduleResult result_;
+  RiskTable result_;
+  Arrays dense_, pruned_, retrained_;  // in result_
 };
 
 }  // namespace
 
-SimulateScheduleResult simulate_schedule(const Problem& problem, const Schedule& schedule,
-                                         const Trials& trials,
-                                         const std::function<void(Index done)>& monitor) {
+RiskTable simulate_schedule(const Problem& problem, const Schedule& schedule, const Trials& trials,
+                            const std::function<void(Index done)>& monitor) {
   check_schedule(schedule, problem.features());
   check_trials(trials);
   return ScheduleRun(problem, schedule, trials).finish(monitor);

@@ -1,12 +1,14 @@
 #include "overprune/simulate.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <limits>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/table_layout.hpp"
 #include "base/workers.hpp"
 #include "problem/design.hpp"
 #include "solve/grid_fit.hpp"
@@ -14,12 +16,12 @@
 namespace overprune {
 namespace {
 
-/// Where the risks of one trial go.
-struct TrialSlots {
-  double *dense, *pruned, *retrained;  // (K), (R, K, S), (R, K, S) or null
-  double *dense_accuracy, *pruned_accuracy, *retrained_accuracy;  // the same, or null
-  double* compensated;                                            // (R, K, S) or null
+/// Where the numbers of one stage's models go; null where they are not asked for.
+struct Slots {
+  double *risk = nullptr, *accuracy = nullptr;
 };
+/// Of one trial, by stage.
+using TrialSlots = std::array<Slots, std::size(kStageNames)>;
 
 /// Judges the models of one trial and writes their risks.
 class RiskSink final : public GridSink {
@@ -30,46 +32,38 @@ class RiskSink final : public GridSink {
     slots_ = slots;
   }
   void dense(ConstBlock theta) override {
-    sampler_->evaluate({nullptr, theta.rows, view(theta)}, slots_.dense, slots_.dense_accuracy);
+    const Slots& to = at(Stage::dense);
+    sampler_->evaluate({nullptr, theta.rows, view(theta)}, to.risk, to.accuracy);
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
               ConstBlock retrained) override {
-    const Index offset = first_point(size, rule);
-    write(order, pruned, slots_.pruned + offset, slots_.pruned_accuracy, offset);
-    copy_unpruned(size, offset, slots_.pruned, slots_.pruned_accuracy);
-    if (!grid_.retrain) return;
-    write(order, retrained, slots_.retrained + offset, slots_.retrained_accuracy, offset);
-    if (trains_alike(grid_))
-      copy_unpruned(size, offset, slots_.retrained, slots_.retrained_accuracy);
+    write(Stage::pruned, size, rule, order, pruned, true);
+    if (grid_.retrain) write(Stage::retrained, size, rule, order, retrained, trains_alike(grid_));
   }
   void compensated(Index size, Index rule, const Indices& order, ConstBlock models) override {
-    const Index offset = first_point(size, rule);
-    write(order, models, slots_.compensated + offset, nullptr, offset);
-    copy_unpruned(size, offset, slots_.compensated, nullptr);
+    write(Stage::compensated, size, rule, order, models, true);
   }
 
  private:
-  Index first_point(Index size, Index rule) const {
-    return (rule * static_cast<Index>(grid_.sizes.size()) + size) *
-           static_cast<Index>(grid_.nonzeros.size());
-  }
+  const Slots& at(Stage stage) const { return slots_[static_cast<int>(stage)]; }
   static ConstMatrix view(ConstBlock block) {
     return {block.data, block.rows, block.cols, 1, block.ld};
   }
 
-  /// Nothing is pruned where nonzeros == size: the dense model's figures, to the last bit.
-  void copy_unpruned(Index size, Index offset, double* risk, double* accuracy) const {
+  /// @param keeps_dense  nothing is pruned where nonzeros == size: the dense model's figures, to
+  /// the last bit
+  void write(Stage stage, Index size, Index rule, const Indices& order, ConstBlock models,
+             bool keeps_dense) {
+    const Index kept = static_cast<Index>(grid_.nonzeros.size());
+    const Index offset = (rule * static_cast<Index>(grid_.sizes.size()) + size) * kept;
+    const Slots& all = at(stage);
+    const Slots to{all.risk + offset, all.accuracy ? all.accuracy + offset : nullptr};
+    sampler_->evaluate({order.data(), models.rows, view(models)}, to.risk, to.accuracy);
     const auto same = std::find(grid_.nonzeros.begin(), grid_.nonzeros.end(), grid_.sizes[size]);
-    if (same == grid_.nonzeros.end()) return;
-    const Index point = offset + (same - grid_.nonzeros.begin());
-    risk[point] = slots_.dense[size];
-    if (accuracy) accuracy[point] = slots_.dense_accuracy[size];
-  }
-
-  void write(const Indices& order, ConstBlock models, double* risk, double* accuracy,
-             Index offset) {
-    sampler_->evaluate({order.data(), models.rows, view(models)}, risk,
-                       accuracy ? accuracy + offset : nullptr);
+    if (!keeps_dense || same == grid_.nonzeros.end()) return;
+    const Index point = same - grid_.nonzeros.begin();
+    to.risk[point] = at(Stage::dense).risk[size];
+    if (to.accuracy) to.accuracy[point] = at(Stage::dense).accuracy[size];
   }
 
   const Grid& grid_;
@@ -77,26 +71,29 @@ class RiskSink final : public GridSink {
   TrialSlots slots_{};
 };
 
+/// Where a table of one trial, or the first of several, takes its numbers.
+TrialSlots slots_of(RiskTable& table) {
+  TrialSlots slots;
+  for (std::size_t stage = 0; stage < slots.size(); ++stage) {
+    const std::string name = kStageNames[stage];
+    slots[stage] = {table.find(name + "_risk"), table.find(name + "_accuracy")};
+  }
+  return slots;
+}
+
 class Run {
  public:
   Run(const Problem& problem, const Grid& grid, const Trials& trials)
-      : problem_(problem), grid_(grid), trials_(trials) {
-    const Index sizes = static_cast<Index>(grid.sizes.size());
-    points_ =
-        static_cast<Index>(grid.rules.size()) * sizes * static_cast<Index>(grid.nonzeros.size());
-    const double nan = std::numeric_limits<double>::quiet_NaN();
-    const Index count = trials.count;
-    result_.dense_risk.assign(count * sizes, nan);
-    result_.pruned_risk.assign(count * points_, nan);
-    if (grid.retrain) result_.retrained_risk.assign(count * points_, nan);
-    if (grid.compensate) result_.compensated_risk.assign(count * points_, nan);
-    if (!problem.has_classes()) return;
-    result_.dense_accuracy = result_.dense_risk;
-    result_.pruned_accuracy = result_.pruned_risk;
-    result_.retrained_accuracy = result_.retrained_risk;
-  }
+      : problem_(problem),
+        grid_(grid),
+        trials_(trials),
+        sizes_(static_cast<Index>(grid.sizes.size())),
+        points_(static_cast<Index>(grid.rules.size()) * sizes_ *
+                static_cast<Index>(grid.nonzeros.size())),
+        result_(simulated_table(problem, grid, trials.count)),
+        first_(slots_of(result_)) {}
 
-  SimulateResult finish(const SimulateMonitor& monitor) {
+  RiskTable finish(const SimulateMonitor& monitor) {
     prepare_truth();
     const auto watch = [&](Index done) {
       refuse_nan(done);
@@ -115,14 +112,15 @@ class Run {
   /// size only. Looks at the trials before `done` that it has not seen yet.
   void refuse_nan(Index done) {
     const Index kept = static_cast<Index>(grid_.nonzeros.size());
-    const Index sizes = static_cast<Index>(grid_.sizes.size());
-    for (Index i = seen_ * sizes; i < done * sizes; ++i)
-      if (std::isnan(result_.dense_risk[i])) check::unmeasured();
-    for (const auto* risks :
-         {&result_.pruned_risk, &result_.retrained_risk, &result_.compensated_risk})
-      for (Index i = seen_ * points_; i < done * points_ && !risks->empty(); ++i)
-        if (std::isnan((*risks)[i]) && grid_.nonzeros[i % kept] <= grid_.sizes[i / kept % sizes])
+    for (std::size_t stage = 0; stage < first_.size(); ++stage) {
+      const double* risks = first_[stage].risk;
+      const bool is_dense = stage == static_cast<std::size_t>(Stage::dense);
+      const Index each = risks == nullptr ? 0 : is_dense ? sizes_ : points_;
+      for (Index i = seen_ * each; i < done * each; ++i)
+        if (std::isnan(risks[i]) &&
+            (is_dense || grid_.nonzeros[i % kept] <= grid_.sizes[i / kept % sizes_]))
           check::unmeasured();
+    }
     seen_ = done;
   }
 
@@ -169,23 +167,24 @@ class Run {
                    inputs, worker.sink, nullptr, poll);
   }
 
-  TrialSlots slots(Index i) {
-    const Index sizes = static_cast<Index>(grid_.sizes.size());
-    const auto at = [i](std::vector<double>& values, Index stride) {
-      return values.empty() ? nullptr : values.data() + i * stride;
-    };
-    return {at(result_.dense_risk, sizes),        at(result_.pruned_risk, points_),
-            at(result_.retrained_risk, points_),  at(result_.dense_accuracy, sizes),
-            at(result_.pruned_accuracy, points_), at(result_.retrained_accuracy, points_),
-            at(result_.compensated_risk, points_)};
+  TrialSlots slots(Index i) const {
+    TrialSlots own = first_;
+    for (std::size_t stage = 0; stage < own.size(); ++stage) {
+      const Index begin = i * (stage == static_cast<std::size_t>(Stage::dense) ? sizes_ : points_);
+      if (own[stage].risk) own[stage].risk += begin;
+      if (own[stage].accuracy) own[stage].accuracy += begin;
+    }
+    return own;
   }
 
   const Problem& problem_;
   const Grid& grid_;
   const Trials& trials_;
-  Index points_ = 0, seen_ = 0;  // of one trial; trials that refuse_nan has looked at
-  std::vector<double> truth_;    // (K, p), only for the oracle rule
-  SimulateResult result_;
+  Index sizes_, points_;       // of one trial
+  Index seen_ = 0;             // trials that refuse_nan has looked at
+  std::vector<double> truth_;  // (K, p), only for the oracle rule
+  RiskTable result_;
+  TrialSlots first_;  // of the first trial, in result_
 };
 
 }  // namespace
@@ -198,8 +197,14 @@ void check_trials(const Trials& trials) {
   check::at_least("design_limit", trials.design_limit, 0);
 }
 
-SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& trials,
-                        const SimulateMonitor& monitor) {
+RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials) {
+  TableLayout layout = grid_layout(kSimulated, grid, {{"trial", trials}});
+  layout.classes = problem.has_classes();
+  return make_table(layout);
+}
+
+RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trials,
+                   const SimulateMonitor& monitor) {
   check_grid(grid, problem.features());
   check_trials(trials);
   if (grid.compensate && !problem.population())
@@ -210,28 +215,86 @@ SimulateResult simulate(const Problem& problem, const Grid& grid, const Trials& 
   return Run(problem, grid, trials).finish(monitor);
 }
 
-SimulateResult join(const std::vector<SimulateResult>& blocks) {
-  static constexpr std::vector<double> SimulateResult::* kArrays[] = {
-      &SimulateResult::dense_risk,        &SimulateResult::pruned_risk,
-      &SimulateResult::retrained_risk,    &SimulateResult::compensated_risk,
-      &SimulateResult::dense_accuracy,    &SimulateResult::pruned_accuracy,
-      &SimulateResult::retrained_accuracy};
-  SimulateResult all;
-  for (const auto array : kArrays) {
-    std::size_t count = 0;
-    for (const SimulateResult& block : blocks) {
-      // Of one grid: every trial has as many numbers in this array for each number in dense_risk.
-      if ((block.*array).size() * blocks[0].dense_risk.size() !=
-          (blocks[0].*array).size() * block.dense_risk.size())
-        check::fail(
-            "blocks must be of one grid, got one with other numbers of risks than the first");
-      count += (block.*array).size();
-    }
-    (all.*array).reserve(count);
-    for (const SimulateResult& block : blocks)
-      (all.*array).insert((all.*array).end(), (block.*array).begin(), (block.*array).end());
+namespace {
+
+/// Hands the models of prune_path to a sink as GridFit does.
+class Replay {
+ public:
+  Replay(const Grid& grid, const PrunePathResult& found) : grid_(grid), found_(found) {
+    const Index m = found.m, sizes = static_cast<Index>(grid.sizes.size());
+    dense_ = dense_buffer_.block(grid.sizes.back(), sizes * m);
+    for (Index i = 0; i < sizes; ++i)
+      for (Index t = 0; t < m; ++t)
+        for (Index j = 0; j < dense_.rows; ++j)
+          dense_(j, i * m + t) = found.dense[(i * found.p + j) * m + t];
   }
-  return all;
+
+  void run(GridSink& sink, const Poll& poll) {
+    sink.dense(dense_);
+    for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
+      for (Index i = 0; i < static_cast<Index>(grid_.sizes.size()); ++i) {
+        poll_now(poll);
+        run_point(r, i, sink);
+      }
+  }
+
+ private:
+  void run_point(Index rule, Index size, GridSink& sink) {
+    const Index m = found_.m, k = grid_.sizes[size],
+                point = rule * static_cast<Index>(grid_.sizes.size()) + size;
+    const auto end = std::upper_bound(grid_.nonzeros.begin(), grid_.nonzeros.end(), k);
+    const std::span<const Index> nonzeros(grid_.nonzeros.begin(), end);
+    if (nonzeros.empty()) return;
+    const Index active = static_cast<Index>(nonzeros.size()), count = nonzeros.back();
+    const auto first = found_.order.begin() + point * found_.most;
+    const Indices order(first, first + count);
+    check::distinct("order", order, k);
+    const Block pruned = pruned_.block(count, active * m);
+    keep_first(dense_.columns(size * m, m).top(k), order, nonzeros, pruned);
+    Block retrained;
+    if (grid_.retrain) {
+      retrained = retrained_.block(count, active * m);
+      const double* from = found_.retrained.data() +
+                           point * static_cast<Index>(grid_.nonzeros.size()) * found_.most * m;
+      for (Index c = 0; c < retrained.cols; ++c)
+        for (Index j = 0; j < count; ++j)
+          retrained(j, c) = from[((c / m) * found_.most + j) * m + c % m];
+    }
+    sink.pruned(size, rule, order, pruned, retrained);
+  }
+
+  const Grid& grid_;
+  const PrunePathResult& found_;
+  Block dense_;  // (sizes.back(), K m)
+  Buffer dense_buffer_, pruned_, retrained_;
+};
+
+}  // namespace
+
+RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathResult& found,
+                     std::uint64_t stream, const Poll& poll) {
+  const Interruptible interruptible(poll);
+  check_grid(grid, problem.features());
+  check::same("models (features)", problem.features(), found.p);
+  check::same("models (targets)", problem.targets(), found.m);
+  const auto length = [](const auto& values) { return static_cast<Index>(values.size()); };
+  const Index sizes = length(grid.sizes), points = length(grid.rules) * sizes * found.most;
+  const Indices fitting = grid.fitting_nonzeros();
+  check::same("models (nonzeros)", fitting.empty() ? 0 : fitting.back(), found.most);
+  check::same("dense", sizes * found.p * found.m, length(found.dense));
+  check::same("order", points, length(found.order));
+  check::same("retrained", grid.retrain ? points * length(grid.nonzeros) * found.m : 0,
+              length(found.retrained));
+  TableLayout layout = grid_layout(kSimulated, grid);
+  layout.classes = problem.has_classes();
+  RiskTable table = make_table(layout);
+  const TrialSlots slots = slots_of(table);
+  const auto sampler = problem.sampler(1);
+  if (!problem.population()) sampler->draw(0, stream, poll);  // the test set's random features
+  RiskSink sink(grid);
+  sink.start(*sampler, slots);
+  Replay(grid, found).run(sink, poll);
+  return table;
 }
 
 }  // namespace overprune

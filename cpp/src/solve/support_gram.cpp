@@ -92,8 +92,8 @@ void SupportGram::form_all(const Poll& poll) {
 void SupportGram::form_entered(const Poll& poll) {
   const auto& kernel = kernels::active();
   const Index n = x_.rows, m = y_.cols, count = static_cast<Index>(entered_.size());
-  const Index most =
-      std::max<Index>(gram_.cols / 2, 1);  // more of them would have been formed with all others
+  // more of them would have been formed with all others
+  const Index most = std::max<Index>(gram_.cols / 2, 1);
   const Block entered = entered_columns_.block(n, most);
   gather_columns(columns_, entered_.data(), count, entered);
   const Block products = products_.block(gram_.cols, std::max(most, m)).top(count_);

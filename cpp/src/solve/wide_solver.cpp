@@ -114,7 +114,8 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
     for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
   } else {
     const Block old = triangles_.columns(newest_ * padded, padded);
-    for (Index j = 0; j < n; ++j) std::fill_n(old.col(j), j, 0.0);  // what an earlier size left there
+    for (Index j = 0; j < n; ++j)
+      std::fill_n(old.col(j), j, 0.0);  // what an earlier size left there
     fill(gram, 0.0);
     kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
   }

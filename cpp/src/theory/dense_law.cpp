@@ -73,6 +73,11 @@ double solve_tau(std::size_t size, const double* eigenvalue, const double* weigh
   return std::isfinite(largest + tau) ? tau : kNaN;
 }
 
+double common_tau(const std::vector<double>& values, double supports, double n, double ridge) {
+  return solve_tau(values, std::vector<double>(values.size(), 1.0 / supports),
+                   static_cast<double>(values.size()) / supports, n, ridge);
+}
+
 double spare_fraction(double over, double n, double ridge, double tau) {
   return tau > 0.0 ? ridge / tau : -over / n;
 }
@@ -100,8 +105,8 @@ DenseLaw dense_law(const Atoms& atoms, double n, double ridge) {
       law.d[i] = law.tau / sum;
       const double bias = law.d[i] * atoms.signal[i];
       error += atoms.count[i] * bias * bias;
-      share +=
-          atoms.count[i] * law.a[i] * law.d[i];  // 1 - sum a^2 / n = (1 - sum a / n) + sum a d / n
+      // 1 - sum a^2 / n = (1 - sum a / n) + sum a d / n
+      share += atoms.count[i] * law.a[i] * law.d[i];
     }
   }
   law.risk =

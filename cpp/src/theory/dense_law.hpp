@@ -1,4 +1,6 @@
-// The law of the dense model: effective ridge, risk, and how much each coordinate shrinks.
+// The effective ridge, and the law of the dense model of independent features: its risk, and how
+// much each coordinate shrinks; docs/theory.md, section 3. MatrixLaw is the same for any
+// covariance.
 #pragma once
 
 #include <vector>
@@ -20,6 +22,10 @@ inline double solve_tau(const std::vector<double>& eigenvalue, const std::vector
                         double total, double n, double ridge) {
   return solve_tau(eigenvalue.size(), eigenvalue.data(), weight.data(), total - n, n, ridge);
 }
+
+/// The effective ridge that so many supports have in common. @param values  their eigenvalues, all
+/// together
+double common_tau(const std::vector<double>& values, double supports, double n, double ridge);
 
 /// 1 - (1/n) sum w a with a = lam / (lam + tau), read off the fixed point instead of subtracted.
 double spare_fraction(double over, double n, double ridge, double tau);

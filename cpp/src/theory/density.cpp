@@ -3,21 +3,17 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "base/normal.hpp"
 #include "base/workers.hpp"
-#include "theory/drawn_survival.hpp"
+#include "theory/laws.hpp"
+#include "theory/rule_scores.hpp"
+#include "theory/survival.hpp"
 
 namespace overprune {
 namespace {
 
 constexpr double kFar = 9.0;  // standard deviations beyond which nothing is left
 constexpr Index kMostRetrained = 128;
-
-/// P(low < X <= high) for X ~ N(0, 1).
-double between(double low, double high) {
-  const double root = std::sqrt(0.5);
-  if (low > 0.0) return 0.5 * (std::erfc(low * root) - std::erfc(high * root));
-  return 0.5 * (std::erfc(-high * root) - std::erfc(-low * root));
-}
 
 /// The cells of a histogram; the last one holds its upper edge.
 class Cells {
@@ -34,7 +30,8 @@ class Cells {
       return;
     }
     const auto tail = [&](double low, double high) {
-      return low < high ? between((low - mean) / deviation, (high - mean) / deviation) : 0.0;
+      return low < high ? normal::between((low - mean) / deviation, (high - mean) / deviation)
+                        : 0.0;
     };
     for (Index c = first(mean - kFar * deviation);
          c < count() && edges_[c] < mean + kFar * deviation; ++c) {
@@ -108,13 +105,19 @@ class Density {
     return mass;
   }
 
+  Indices oracle_support() const {
+    std::vector<double> scores(point_.size);
+    first_.problem.oracle_scores(point_.size, scores.data());
+    return top_k(vector_view(scores), s_);
+  }
+
   /// The law of the survivors where it has a closed form.
   bool survivors(CoefficientDensity& result) const {
-    if (point_.rule == Rule::random || s_ == point_.size) {
+    if (traits(point_.rule).needs_seed || s_ == point_.size) {
       result.surviving = result.dense;
-    } else if (point_.rule == Rule::oracle) {
+    } else if (traits(point_.rule).needs_truth) {
       Indices kept;
-      for (const Index i : first_.oracle_support(s_))
+      for (const Index i : oracle_support())
         if (chosen_[i]) kept.push_back(i);
       result.surviving = mixture(first_.law, kept);
     } else if (first_.basis.diagonal() && m_ == 1 && first_.law.risk > 0.0 &&
@@ -124,16 +127,16 @@ class Density {
         Indices able;  // a feature without variance never survives
         double total = 0.0;
         for (const Index i : features_) {
-          const double root = first_.basis.root_variances()[i];
-          if (root == 0.0) continue;
+          const double variance = first_.problem.variances()(i);
+          if (variance == 0.0) continue;
           able.push_back(i);
           total += probability[i];
-          if (point_.rule == Rule::hessian) above[i] /= root;
+          above[i] /= theory::score_weight(point_.rule, variance);
         }
         result.surviving = mixture(first_.law, able, above);
         for (double& value : result.surviving) value *= static_cast<double>(able.size()) / total;
       };
-      theory::independent_survival(first_, point_, {s_}, truncate);
+      theory::independent_survival(first_, point_.rule, point_.ridge, {s_}, truncate);
     } else {
       return false;
     }
@@ -142,13 +145,13 @@ class Density {
 
   /// The law of the retrained coefficients where the support is known.
   bool retrained(CoefficientDensity& result) const {
-    if (point_.rule != Rule::oracle && s_ != point_.size) return false;
-    Indices support = first_.oracle_support(s_), rows;
+    if (!traits(point_.rule).needs_truth && s_ != point_.size) return false;
+    Indices support = oracle_support(), rows;
     for (Index i = 0; i < s_; ++i)
       if (chosen_[support[i]]) rows.push_back(i);
-    const LinearGaussianProblem part = first_.problem.restrict(support);
-    const theory::WhiteBasis basis(part, theory::may_shrink(part, first_.n, point_.retrain_ridge));
-    result.retrained = mixture({basis, first_.n, point_.retrain_ridge}, rows);
+    const double ridge = point_.retrain_ridge;
+    const theory::FirstStage second(first_.problem.restrict(support), first_.n, ridge, ridge);
+    result.retrained = mixture(second.law, rows);
     return true;
   }
 
@@ -231,7 +234,7 @@ CoefficientDensity coefficient_density(const LinearGaussianProblem& problem,
       check::fail("edges must be strictly increasing, got ", edges(i - 1), " before ", edges(i));
   if (features.empty()) check::fail("features must not be empty");
   check::distinct("features", features, point.size);
-  const theory::FirstStage first(problem, point);
+  const theory::FirstStage first = theory::first_stage(problem, point);
   const Cells cells(edges);
   return Density(first, point, nonzeros, retrain, cells, features, options).find(poll);
 }

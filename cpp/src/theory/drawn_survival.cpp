@@ -1,5 +1,5 @@
-#include "theory/drawn_survival.hpp"
-
+// The support that pruning leaves, by draws of the dense model: any covariance, several targets;
+// docs/theory.md, section 6.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,30 +9,14 @@
 #include "base/workers.hpp"
 #include "overprune/theory.hpp"
 #include "theory/groups.hpp"
+#include "theory/laws.hpp"
+#include "theory/survival.hpp"
 
 namespace overprune {
 namespace theory {
-
-void independent_survival(const FirstStage& first, const PruningPoint& point,
-                          const Indices& nonzeros, const SurvivalVisit& visit) {
-  const LinearGaussianProblem& problem = first.problem;
-  const Index k = problem.features();
-  const GroupedFeatures features(problem.variances(),
-                                 {problem.beta().data, k, problem.beta().row_stride},
-                                 problem.noise_std());
-  for (std::size_t s = 0; s < nonzeros.size(); ++s) {
-    GroupedSurvival found =
-        overprune::survival(features, first.n, static_cast<double>(k),
-                            static_cast<double>(nonzeros[s]), point.rule, point.ridge);
-    // Of features without variance, which have coefficient 0, the first ones survive.
-    Index left = nonzeros[s] - first.basis.rank();
-    for (Index i = 0; i < k; ++i)
-      if (problem.variances()(i) == 0.0) found.probability[i] = left-- > 0 ? 1.0 : 0.0;
-    visit(static_cast<Index>(s), found.threshold, found.probability);
-  }
-}
-
 namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Counts of draws, which add up to the same in any order.
 struct Counts {
@@ -48,13 +32,6 @@ struct Counts {
   /// likewise pairs for both of whose draws that is so.
   std::vector<std::int64_t> survived, both;
 };
-
-/// Mean of numbers per pair and its standard error.
-Estimate pair_mean(double sum, double squares, double pairs) {
-  const double mean = sum / pairs, spread = std::max(squares / pairs - mean * mean, 0.0);
-  return {mean, pairs > 1.0 ? std::sqrt(spread / (pairs - 1.0))
-                            : std::numeric_limits<double>::infinity()};
-}
 
 class DrawnSurvival {
  public:
@@ -105,13 +82,14 @@ class DrawnSurvival {
         // Of a pair the mean of two indicators a and b: its square is (a + b + 2 a b) / 4.
         const double sum = 0.5 * static_cast<double>(survived[i]),
                      squares = 0.5 * sum + 0.5 * static_cast<double>(both[i]);
-        put(pair_mean(sum, squares, pairs), s * k + i, result.probability,
-            result.probability_stderr);
+        const double mean = sum / pairs, spread = std::max(squares / pairs - mean * mean, 0.0);
+        put({mean, pairs > 1.0 ? std::sqrt(spread / (pairs - 1.0)) : kInfinity}, s * k + i,
+            result.probability, result.probability_stderr);
       }
       put(mean_over_pairs(thresholds_, s), s, result.threshold, result.threshold_stderr);
       put(mean_over_pairs(overlaps_, s), s, result.overlap, result.overlap_stderr);
       if (!first_.law.finite) {
-        result.threshold[s] = std::numeric_limits<double>::infinity();
+        result.threshold[s] = kInfinity;
         result.threshold_stderr[s] = 0.0;
       }
     }
@@ -154,12 +132,7 @@ class DrawnSurvival {
   Estimate mean_over_pairs(const std::vector<double>& values, Index s) const {
     std::vector<double> own;
     for (Index pair = 0; pair < pairs_; ++pair) own.push_back(values[pair * levels_ + s]);
-    const double unit = unit_of(own), pairs = static_cast<double>(pairs_);
-    double sum = 0.0, squares = 0.0;
-    for (double& value : own) sum += value /= unit;
-    const double mean = sum / pairs;
-    for (const double value : own) squares += (value - mean) * (value - mean);
-    return {unit * mean, unit * pair_mean(0.0, squares, pairs).error};
+    return mean_of(std::move(own));
   }
 
   static void put(const Estimate& estimate, Index at, std::vector<double>& values,
@@ -181,12 +154,30 @@ class DrawnSurvival {
 }  // namespace
 }  // namespace theory
 
+namespace {
+
+/// Survival under the rules that do not look at the model.
+void write_known(const PruningPoint& point, const Indices& nonzeros, const Indices& order,
+                 const std::vector<double>& scores, Survival& result) {
+  const bool oracle = traits(point.rule).needs_truth;
+  for (std::size_t s = 0; s < nonzeros.size(); ++s) {
+    const double share = static_cast<double>(nonzeros[s]) / static_cast<double>(point.size);
+    if (oracle) result.threshold[s] = scores[order[nonzeros[s] - 1]];
+    result.overlap[s] = oracle ? 1.0 : share;
+    const std::size_t first = s * static_cast<std::size_t>(point.size);
+    for (std::size_t i = first; i < first + static_cast<std::size_t>(point.size); ++i)
+      result.probability[i] = oracle ? static_cast<double>(result.oracle[i]) : share;
+  }
+}
+
+}  // namespace
+
 Survival survival(const LinearGaussianProblem& problem, const PruningPoint& point,
                   const Indices& nonzeros, const LawDraws& options,
                   const std::function<void()>& poll) {
   const Interruptible interruptible(poll);
   theory::check_point(problem, point, nonzeros, options);
-  const theory::FirstStage first(problem, point);
+  const theory::FirstStage first = theory::first_stage(problem, point);
   const Index k = point.size, levels = static_cast<Index>(nonzeros.size());
   Survival result;
   result.probability.assign(levels * k, 0.0);
@@ -198,16 +189,8 @@ Survival survival(const LinearGaussianProblem& problem, const PruningPoint& poin
   const Indices order = top_k_order(vector_view(scores), nonzeros.back());
   for (Index s = 0; s < levels; ++s)
     for (Index j = 0; j < nonzeros[s]; ++j) result.oracle[s * k + order[j]] = 1;
-  if (point.rule == Rule::oracle || point.rule == Rule::random) {
-    for (Index s = 0; s < levels; ++s) {
-      const bool oracle = point.rule == Rule::oracle;
-      const double share = static_cast<double>(nonzeros[s]) / static_cast<double>(k);
-      if (oracle) result.threshold[s] = scores[order[nonzeros[s] - 1]];
-      result.overlap[s] = oracle ? 1.0 : share;
-      for (Index i = 0; i < k; ++i)
-        result.probability[s * k + i] =
-            oracle ? static_cast<double>(result.oracle[s * k + i]) : share;
-    }
+  if (!traits(point.rule).scores_coefficients) {
+    write_known(point, nonzeros, order, scores, result);
   } else if (problem.diagonal() && problem.targets() == 1) {
     const auto write = [&](Index s, double threshold, const std::vector<double>& probability) {
       if (poll) poll();
@@ -216,7 +199,7 @@ Survival survival(const LinearGaussianProblem& problem, const PruningPoint& poin
       for (Index j = 0; j < nonzeros[s]; ++j)
         result.overlap[s] += probability[order[j]] / static_cast<double>(nonzeros[s]);
     };
-    theory::independent_survival(first, point, nonzeros, write);
+    theory::independent_survival(first, point.rule, point.ridge, nonzeros, write);
   } else {
     theory::DrawnSurvival drawn(first, point, nonzeros, options, result.oracle);
     drawn.run(options.workers, poll);

@@ -1,10 +1,10 @@
-// Risks of supports that do not depend on the training data: closed forms for any covariance.
+// Risks of supports that do not depend on the training data: closed forms for any covariance;
+// docs/theory.md, sections 5 and 6.
 #pragma once
 
 #include "overprune/prune_path.hpp"
 #include "theory/groups.hpp"
 #include "theory/support_forms.hpp"
-#include "theory/white_basis.hpp"
 
 namespace overprune::theory {
 
@@ -13,10 +13,10 @@ struct Risks {
   Estimate pruned, retrained, compensated;
 };
 
-/// tr N.
-double noise_trace(const WhiteBasis& basis);
+/// The support of a rule where it is the same in every draw, in falling order; empty otherwise.
+Indices known_support(const WhiteBasis& basis, const MatrixLaw& law, Rule rule, Index s);
 
-/// Risks where the support is known beforehand.
+/// Risks of a support that is known beforehand.
 Risks fixed_support(const WhiteBasis& basis, const MatrixLaw& law, double n, const Grid& grid,
                     bool compensate, const Indices& support);
 

@@ -13,6 +13,17 @@ double unit_of(const double* values, Index count) {
   return largest > 0.0 && std::isfinite(largest) ? std::ldexp(1.0, std::ilogb(largest)) : 1.0;
 }
 
+Estimate mean_of(std::vector<double> values) {
+  const double unit = unit_of(values), count = static_cast<double>(values.size());
+  for (double& value : values) value /= unit;
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  if (std::isinf(mean)) return {mean, 0.0};
+  if (values.size() < 2) return {unit * mean, std::numeric_limits<double>::infinity()};
+  double squares = 0.0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {unit * mean, unit * std::sqrt(squares / count / (count - 1.0))};
+}
+
 void Groups::reserve(Index pairs) {
   for (; per_group_ * kMost < pairs; per_group_ *= 2) {
     const Index half = (count() + 1) / 2;

@@ -21,6 +21,9 @@ inline double unit_of(const std::vector<double>& values) {
   return unit_of(values.data(), static_cast<Index>(values.size()));
 }
 
+/// Mean of independent numbers and its standard error; infinite where one of them is.
+Estimate mean_of(std::vector<double> values);
+
 /// Sums over pairs of draws, in at most 64 groups (about) of equally many pairs.
 class Groups {
  public:

@@ -8,6 +8,7 @@
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
+#include "base/table_layout.hpp"
 #include "overprune/interrupt.hpp"
 #include "theory/selection.hpp"
 
@@ -237,21 +238,21 @@ CoefficientLaw coefficient_law(ConstVector eigenvalues, ConstVector beta, double
   return result;
 }
 
-PredictResult predict(const GroupedFeatures& features, double n, const RealGrid& grid,
-                      const std::function<void()>& poll) {
+RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& grid,
+                  const std::function<void()>& poll) {
   const Interruptible interruptible(poll);
   check_samples(n);
   check_grid(grid, features.total());
   const std::size_t K = grid.sizes.size(), S = grid.nonzeros.size(), R = grid.rules.size();
-  PredictResult result;
-  result.dense_risk.resize(K);
-  result.pruned_risk.assign(R * K * S, kNaN);
-  if (grid.retrain) result.retrained_risk.assign(R * K * S, kNaN);
+  RiskTable result = make_table(grid_layout(kExact, grid));
+  std::vector<double>& dense = result["dense_risk"];
+  double *const pruned_risk = result.find("pruned_risk"), *const retrained_risk =
+                                                              result.find("retrained_risk");
   Trained trained(features.features(), n, grid);
   for (std::size_t k = 0; k < K; ++k) {
     if (poll) poll();
     trained.train(grid.sizes[k]);
-    result.dense_risk[k] = trained.dense();
+    dense[k] = trained.dense();
     if (std::isnan(trained.dense())) check::out_of_range("dense risk", grid.sizes[k]);
     for (std::size_t r = 0; r < R; ++r) {
       if (grid.nonzeros[0] <= grid.sizes[k]) trained.select(grid.rules[r]);
@@ -261,16 +262,18 @@ PredictResult predict(const GroupedFeatures& features, double n, const RealGrid&
         if (std::isnan(pruned) || (grid.retrain && std::isnan(retrained)))
           check::out_of_range("pruned or retrained risk", grid.sizes[k]);
         const std::size_t at = (r * K + k) * S + s;
-        result.pruned_risk[at] = pruned;
-        if (grid.retrain) result.retrained_risk[at] = retrained;
+        pruned_risk[at] = pruned;
+        if (grid.retrain) retrained_risk[at] = retrained;
       }
     }
   }
+  // The deleted features say nothing about the survivors.
+  if (grid.compensate) result["compensated_risk"] = result["pruned_risk"];
   return result;
 }
 
-PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
-                      const Grid& grid, const std::function<void()>& poll) {
+RiskTable predict(ConstVector eigenvalues, ConstVector beta, double noise_std, Index n,
+                  const Grid& grid, const std::function<void()>& poll) {
   const Interruptible interruptible(poll);
   const GroupedFeatures features(eigenvalues, beta, noise_std);
   check::at_least("n", n, 1);
@@ -281,7 +284,8 @@ PredictResult predict(ConstVector eigenvalues, ConstVector beta, double noise_st
                   grid.rules,
                   grid.retrain,
                   grid.ridge,
-                  grid.retrain_ridge},
+                  grid.retrain_ridge,
+                  grid.compensate},
                  poll);
 }
 

@@ -24,17 +24,9 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
   check::at_least("workers", options.workers, 1);
 }
 
-FirstStage::FirstStage(const LinearGaussianProblem& whole, const PruningPoint& point)
-    : problem(first_features(whole, point.size)),
-      basis(problem, may_shrink(problem, static_cast<double>(point.n),
-                                std::max(point.ridge, point.retrain_ridge))),
-      n(static_cast<double>(point.n)),
-      law(basis, n, point.ridge) {}
-
-Indices FirstStage::oracle_support(Index s) const {
-  std::vector<double> scores(problem.features());
-  problem.oracle_scores(problem.features(), scores.data());
-  return top_k(vector_view(scores), s);
+FirstStage first_stage(const LinearGaussianProblem& problem, const PruningPoint& point) {
+  return {first_features(problem, point.size), static_cast<double>(point.n), point.ridge,
+          std::max(point.ridge, point.retrain_ridge)};
 }
 
 DrawnModels::DrawnModels(const FirstStage& first, const PruningPoint& point, Index nonzeros,
@@ -66,8 +58,8 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
   check::at_least("n", n, 1);
   check::nonnegative("ridge", ridge);
   const double samples = static_cast<double>(n);
-  const theory::WhiteBasis basis(problem, theory::may_shrink(problem, samples, ridge));
-  const theory::MatrixLaw law(basis, samples, ridge);
+  const theory::FirstStage first(problem, samples, ridge, ridge);
+  const theory::MatrixLaw& law = first.law;
   const Index p = problem.features(), m = problem.targets();
   ModelLaw result;
   result.finite = law.finite;
@@ -84,7 +76,7 @@ ModelLaw model_law(const LinearGaussianProblem& problem, Index n, double ridge) 
   const Block spread{result.spread.data(), p, p, p};
   Indices all(p);
   std::iota(all.begin(), all.end(), Index{0});
-  law.solver.gram(all, std::vector<double>(basis.rank(), 1.0 / samples), spread);
+  law.solver.gram(all, std::vector<double>(first.basis.rank(), 1.0 / samples), spread);
   // Where the variances are infinite, a covariance that is zero up to rounding stays zero.
   const double rounding = law.finite ? 0.0 : covariance_rounding(p);
   for (Index j = 0; j < p; ++j)
@@ -115,7 +107,7 @@ ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPo
                            const std::function<void()>& poll) {
   const Interruptible interruptible(poll);
   theory::check_point(problem, point, {nonzeros}, options);
-  const theory::FirstStage first(problem, point);
+  const theory::FirstStage first = theory::first_stage(problem, point);
   const theory::DrawnModels models(first, point, nonzeros, retrain, options, poll);
   const Index k = point.size, m = problem.targets(), s = nonzeros, pairs = (options.draws + 1) / 2;
   ModelSamples result;

@@ -1,10 +1,11 @@
-// What the laws of the models share: the problem of the first features, its law, and its draws.
+// What the public laws of the models share: their arguments, the law of the dense model, and draws
+// of the pruned and the retrained ones; docs/theory.md, sections 4 to 6.
 #pragma once
 
 #include <algorithm>
 
 #include "overprune/laws.hpp"
-#include "theory/coefficients.hpp"
+#include "theory/point_law.hpp"
 
 namespace overprune::theory {
 
@@ -12,20 +13,8 @@ namespace overprune::theory {
 void check_point(const LinearGaussianProblem& problem, const PruningPoint& point,
                  const Indices& nonzeros, const LawDraws& options);
 
-/// The first `size` features: their problem, its eigenbasis and the law of training them.
-class FirstStage {
- public:
-  FirstStage(const LinearGaussianProblem& problem, const PruningPoint& point);
-  FirstStage(const FirstStage&) = delete;
-
-  const LinearGaussianProblem problem;
-  const WhiteBasis basis;
-  const double n;
-  const MatrixLaw law;
-
-  /// The s features of largest oracle score, ascending.
-  Indices oracle_support(Index s) const;
-};
+/// Training the first `size` features.
+FirstStage first_stage(const LinearGaussianProblem& problem, const PruningPoint& point);
 
 /// The law of the models at one point. @throws std::invalid_argument where a variance is infinite
 class DrawnModels {

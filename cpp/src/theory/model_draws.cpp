@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/check.hpp"
-#include "kernels/table.hpp"
 #include "overprune/random.hpp"
 
 namespace overprune::theory {
@@ -35,8 +34,7 @@ void ModelDraws::batch(Index first, Index count, bool noise) {
       const double length = std::sqrt(norm2(h.columns(t, 1)) / static_cast<double>(r));
       for (Index j = 0; j < r; ++j) h(j, t) /= length;
     }
-    kernels::active().gemm(false, true, r, m, m, 1.0 / std::sqrt(n_), h.data, h.ld, law_.root.data,
-                           law_.root.ld, 0.0, e.col(b * m), e.ld);
+    multiply(h, transposed(law_.root), e.columns(b * m, m), 1.0 / std::sqrt(n_));
   }
   e = basis_.coordinates(e, rotated_);
   noisy_ = noise;
@@ -64,12 +62,10 @@ Indices ModelDraws::order(Rule rule, Index most) {
   const Index k = basis_.features();
   double* scores = scores_.get(k);
   ranked_ = scores;
-  if (rule == Rule::random) {
+  if (traits(rule).needs_seed) {
     uniform({seed_, 2 * pair_ + (sign_ < 0.0 ? 1 : 0), Purpose::scores}, 0, k, scores);
   } else {
-    rank_scores(column_major(theta_.data, k, theta_.cols),
-                rule == Rule::hessian ? vector_view(basis_.root_variances()) : ConstVector{},
-                {scores, k, 1});
+    basis_.score(rule, theta_, {scores, k, 1});
   }
   return model_order({scores, k, 1}, most);
 }

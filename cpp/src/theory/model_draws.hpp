@@ -1,8 +1,7 @@
-// Draws of the dense model from its law, in antithetic pairs; one thread's workspace.
+// Draws of the dense model from its law, in antithetic pairs; docs/theory.md, sections 4 and 6.
 #pragma once
 
-#include "overprune/pruning.hpp"
-#include "theory/white_basis.hpp"
+#include "theory/matrix_law.hpp"
 
 namespace overprune::theory {
 
@@ -10,11 +9,11 @@ namespace overprune::theory {
 /// overflowed.
 Indices model_order(ConstVector scores, Index s);
 
+/// Each pair has its own random numbers, found by its number. One thread's workspace.
 class ModelDraws {
  public:
   /// @param even  scales each vector of normals to its expected length: less noise in means, but
-  /// not quite
-  ///              the law any more
+  /// not quite the law any more
   ModelDraws(const WhiteBasis& basis, const MatrixLaw& law, double n, std::uint64_t seed,
              bool even = true)
       : basis_(basis), law_(law), n_(n), seed_(seed), even_(even) {}
@@ -26,9 +25,8 @@ class ModelDraws {
 
   /// Makes pair `first + column` with this sign of its noise the current model.
   void select(Index column, double sign);
-  ConstBlock theta() const {
-    return theta_;
-  }  ///< (k, m); where the law is infinite, its noise alone
+  /// (k, m); where the law is infinite, its noise alone.
+  ConstBlock theta() const { return theta_; }
   ConstBlock noise() const { return noise_; }  ///< (k, m) F e
   /// The `most` features of largest score of the current model, in falling order; a uniform order
   /// for `random`.

@@ -64,19 +64,19 @@ PhaseResult phase(const std::vector<GroupedFeatures>& problems,
     PhaseOptions known = options;
     known.rules = {Rule::random};  // the dense risk is all that is read
     known.retrain = false;
-    result.direct[i] = predict(features, point.n, grid_of(known, {s}, s), stop).dense_risk[0];
+    result.direct[i] = predict(features, point.n, grid_of(known, {s}, s), stop)["dense_risk"][0];
     // Training the oracle's support is retraining it: it does not depend on the first training.
     known.rules = {Rule::oracle};
     known.retrain = true;
     known.retrain_ridge = options.ridge;
-    result.oracle[i] =
-        predict(features, point.n, grid_of(known, {features.total()}, s), stop).retrained_risk[0];
+    result.oracle[i] = predict(features, point.n, grid_of(known, {features.total()}, s),
+                               stop)["retrained_risk"][0];
     if (point.sizes.empty()) return;
-    const PredictResult found = predict(features, point.n, grid_of(options, point.sizes, s), stop);
+    const RiskTable found = predict(features, point.n, grid_of(options, point.sizes, s), stop);
     const std::size_t K = point.sizes.size();
     for (std::size_t r = 0; r < R; ++r)
       for (std::size_t g = 0; g < G; ++g) {
-        const std::vector<double>& risks = g == 0 ? found.pruned_risk : found.retrained_risk;
+        const std::vector<double>& risks = found[g == 0 ? "pruned_risk" : "retrained_risk"];
         const std::size_t at = (i * R + r) * G + g;
         least(risks.data() + r * K, K, point.sizes, result.risk[at], result.size[at]);
       }

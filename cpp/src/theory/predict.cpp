@@ -2,87 +2,93 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <memory>
+#include <utility>
 
 #include "base/check.hpp"
+#include "base/table_layout.hpp"
 #include "base/workers.hpp"
-#include "theory/coefficients.hpp"
+#include "theory/accuracy_study.hpp"
 
 namespace overprune {
 namespace {
 
-class Table {
+/// Writes what the studies of one training find into its table, each size into slots of its own.
+class Filler {
  public:
-  Table(const Grid& grid, const DrawOptions& options)
+  Filler(const Grid& grid, const DrawOptions& options)
       : grid_(grid),
         sizes_(static_cast<Index>(grid.sizes.size())),
         nonzeros_(static_cast<Index>(grid.nonzeros.size())) {
-    const Index points = static_cast<Index>(grid.rules.size()) * sizes_ * nonzeros_;
-    result_.dense_risk.resize(sizes_);
-    result_.draws.resize(sizes_);
-    result_.pruned_risk.assign(points, std::numeric_limits<double>::quiet_NaN());
-    result_.pruned_stderr = result_.pruned_risk;
-    if (grid.retrain) result_.retrained_risk = result_.retrained_stderr = result_.pruned_risk;
-    if (grid.compensate)
-      result_.compensated_risk = result_.compensated_stderr = result_.pruned_risk;
-    if (options.test == nullptr) return;
-    result_.dense_accuracy = result_.dense_accuracy_stderr = result_.dense_risk;
-    result_.pruned_accuracy = result_.pruned_accuracy_stderr = result_.pruned_risk;
-    result_.retrained_accuracy = result_.retrained_accuracy_stderr = result_.retrained_risk;
+    TableLayout layout = grid_layout(kDrawn, grid);
+    layout.classes = options.test != nullptr;
+    table_ = make_table(layout);
   }
 
   void write(Index size, const theory::AccuracyStudy& study) {
-    result_.dense_accuracy[size] = study.dense().value;
-    result_.dense_accuracy_stderr[size] = study.dense().error;
-    for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
-      for (Index s = 0; s < nonzeros_ && grid_.nonzeros[s] <= grid_.sizes[size]; ++s) {
-        const Index at = (r * sizes_ + size) * nonzeros_ + s;
-        put(study.pruned(r, s), at, result_.pruned_accuracy, result_.pruned_accuracy_stderr);
-        put(study.retrained(r, s), at, result_.retrained_accuracy,
-            result_.retrained_accuracy_stderr);
-      }
+    const Column dense = column("dense_accuracy"), pruned = column("pruned_accuracy"),
+                 retrained = column("retrained_accuracy");
+    dense.values[size] = study.dense().value;
+    dense.errors[size] = study.dense().error;
+    each(size, [&](Index r, Index s, Index at) {
+      put(study.pruned(r, s), at, pruned);
+      put(study.retrained(r, s), at, retrained);
+    });
   }
 
   void write(Index size, const theory::SizeStudy& study) {
-    result_.dense_risk[size] = study.law().risk;
-    result_.draws[size] = study.draws();
-    for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
-      for (Index s = 0; s < nonzeros_ && grid_.nonzeros[s] <= grid_.sizes[size]; ++s) {
-        const theory::Risks& risks = study.risks(r, s);
-        const Index at = (r * sizes_ + size) * nonzeros_ + s;
-        put(risks.pruned, at, result_.pruned_risk, result_.pruned_stderr);
-        put(risks.retrained, at, result_.retrained_risk, result_.retrained_stderr);
-        put(risks.compensated, at, result_.compensated_risk, result_.compensated_stderr);
-      }
+    const Column pruned = column("pruned_risk"), retrained = column("retrained_risk"),
+                 compensated = column("compensated_risk");
+    table_.find("dense_risk")[size] = study.law().risk;
+    table_.find("draws")[size] = static_cast<double>(study.draws());
+    each(size, [&](Index r, Index s, Index at) {
+      const theory::Risks& risks = study.risks(r, s);
+      put(risks.pruned, at, pruned);
+      put(risks.retrained, at, retrained);
+      put(risks.compensated, at, compensated);
+    });
   }
-  DrawnResult finish() { return std::move(result_); }
+  RiskTable finish() { return std::move(table_); }
 
  private:
-  void put(const theory::Estimate& estimate, Index at, std::vector<double>& values,
-           std::vector<double>& errors) const {
-    if (values.empty()) return;
+  /// A variable and its standard errors; null where the table has none.
+  struct Column {
+    double *values, *errors;
+  };
+  Column column(const std::string& name) {
+    return {table_.find(name), table_.find(name + "_stderr")};
+  }
+
+  template <class Body>
+  void each(Index size, const Body& body) const {
+    for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
+      for (Index s = 0; s < nonzeros_ && grid_.nonzeros[s] <= grid_.sizes[size]; ++s)
+        body(r, s, (r * sizes_ + size) * nonzeros_ + s);
+  }
+
+  void put(const theory::Estimate& estimate, Index at, const Column& to) const {
+    if (to.values == nullptr) return;
     if (std::isnan(estimate.value))
       check::out_of_range("risk", static_cast<double>(grid_.sizes[at / nonzeros_ % sizes_]));
-    values[at] = estimate.value;
-    errors[at] = estimate.error;
+    to.values[at] = estimate.value;
+    to.errors[at] = estimate.error;
   }
 
   const Grid& grid_;
   Index sizes_, nonzeros_;
-  DrawnResult result_;
+  RiskTable table_;
 };
 
 }  // namespace
 
-DrawnResult predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
-                    const DrawOptions& options, const std::function<void()>& poll) {
+RiskTable predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
+                  const DrawOptions& options, const std::function<void()>& poll) {
   return std::move(predict(problem, {{n, grid.ridge}}, grid, options, poll).front());
 }
 
-std::vector<DrawnResult> predict(const LinearGaussianProblem& problem,
-                                 const std::vector<Training>& trainings, const Grid& grid,
-                                 const DrawOptions& options, const std::function<void()>& poll) {
+std::vector<RiskTable> predict(const LinearGaussianProblem& problem,
+                               const std::vector<Training>& trainings, const Grid& grid,
+                               const DrawOptions& options, const std::function<void()>& poll) {
   check_grid(grid, problem.features());
   check::at_least("draws", options.draws, 0);
   check::at_least("workers", options.workers, 1);
@@ -95,7 +101,7 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem,
     check::same("test targets (rows)", options.test->features.rows, options.test->targets.rows);
   }
   std::vector<Grid> grids(trainings.size(), grid);
-  std::vector<Table> tables;
+  std::vector<Filler> tables;
   for (std::size_t t = 0; t < trainings.size(); ++t) {
     check::at_least("n", trainings[t].n, 1);
     check::nonnegative("ridge", trainings[t].ridge);
@@ -128,8 +134,8 @@ std::vector<DrawnResult> predict(const LinearGaussianProblem& problem,
     }
   };
   parallel_for(sizes, outer, study_size, poll);
-  std::vector<DrawnResult> results;
-  for (Table& table : tables) results.push_back(table.finish());
+  std::vector<RiskTable> results;
+  for (Filler& table : tables) results.push_back(table.finish());
   return results;
 }
 

@@ -4,16 +4,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "theory/rule_scores.hpp"
+
 namespace overprune::theory {
-namespace {
-
-double trace(ConstBlock block) {
-  double sum = 0.0;
-  for (Index t = 0; t < block.rows; ++t) sum += block(t, t);
-  return sum;
-}
-
-}  // namespace
 
 Remainder::Remainder(const WhiteBasis& basis, const MatrixLaw& law, Indices kept)
     : kept_(std::move(kept)),
@@ -25,46 +18,43 @@ Remainder::Remainder(const WhiteBasis& basis, const MatrixLaw& law, Indices kept
   if (whole()) return;
   const Index k = basis.features(), m = basis.targets(), r = basis.rank();
   const ConstMatrix all = basis.problem().beta();
-  const Block beta = beta_buffer_.block(k, m), mean = mean_buffer_.block(k, m);
-  Buffer rest_buffer;
-  const Block rest = rest_buffer.block(k, m), signal = signal_buffer_.block(r, m);
-  fill(beta, 0.0);
-  copy(law.mean, mean);
+  OwnedMatrix rest(k, m);
+  copy_strided(all, 1.0, rest);
+  own_beta_ = OwnedMatrix(k, m);
+  own_mean_ = law.mean;
   // A null space of correlated features takes a part of beta that training cannot see.
   const bool seen = r == k || basis.diagonal();
-  copy_strided(all, 1.0, rest);
   // E theta - beta = -Sigma^+ F D u, far below beta for features that are large beside tau.
-  Buffer shrunk_buffer, bias_buffer, inverse_buffer;
-  const Block shrunk = shrunk_buffer.block(r, m), bias = bias_buffer.block(k, m);
-  for (Index t = 0; t < m; ++t)
-    for (Index j = 0; j < r; ++j) shrunk(j, t) = law.d[j] * basis.signal()(j, t);
-  basis.solver(0.0, inverse_buffer).apply(shrunk, bias);
+  const OwnedMatrix bias = basis.solver(0.0).apply(scaled_rows(law.d, basis.signal()));
   for (Index t = 0; t < m; ++t)
     for (const Index i : kept_) {
-      beta(i, t) = all(i, t);
-      mean(i, t) = seen ? -bias(i, t) : law.mean(i, t) - all(i, t);
+      own_beta_(i, t) = all(i, t);
+      own_mean_(i, t) = seen ? -bias(i, t) : law.mean(i, t) - all(i, t);
       rest(i, t) = 0.0;
     }
-  beta_ = beta;
-  mean_ = mean;
-  basis.root().apply_transposed(rest, signal);
-  const Block cross = cross_buffer_.block(k, m), energy = energy_buffer_.block(m, m),
-              shift = shift_buffer_.block(m, m);
-  basis.root().apply(signal, cross);
-  weighted_gram(signal, std::vector<double>(r, 1.0), signal, energy);
-  weighted_gram(basis.signal(), law.d, signal, shift);
-  signal_ = signal;
-  cross_ = cross;
-  energy_ = energy;
-  shift_ = shift;
+  own_signal_ = basis.root().apply_transposed(rest);
+  own_cross_ = basis.root().apply(own_signal_);
+  own_energy_ = weighted_gram(own_signal_, std::vector<double>(r, 1.0), own_signal_);
+  own_shift_ = weighted_gram(basis.signal(), law.d, own_signal_);
+  signal_ = own_signal_;
+  cross_ = own_cross_;
+  energy_ = own_energy_;
+  shift_ = own_shift_;
+  beta_ = own_beta_;
+  mean_ = own_mean_;
+}
+
+void Remainder::shrink(const Indices& support, double tau, Block rows) const {
+  if (whole() || tau == 0.0) return;
+  for (Index t = 0; t < rows.cols; ++t)
+    for (Index i = 0; i < rows.rows; ++i) rows(i, t) -= tau * beta_(support[i], t);
 }
 
 bool far_above(double signal, double noise) {
   return signal > 0x1p20 * noise;
 }  // else errors are below 1e-9
 
-std::vector<char> certain(const std::vector<double>& least, const std::vector<double>& most,
-                          const std::vector<double>& count, double s) {
+std::vector<char> ScoreBounds::certain(double s) const {
   Indices order(most.size());
   std::iota(order.begin(), order.end(), Index{0});
   std::sort(order.begin(), order.end(), [&](Index i, Index j) { return most[i] > most[j]; });
@@ -81,27 +71,27 @@ std::vector<char> certain(const std::vector<double>& least, const std::vector<do
   return found;
 }
 
-Indices certain_survivors(const WhiteBasis& basis, const MatrixLaw& law, double n, Rule rule,
-                          Index s) {
-  const Index k = basis.features(), m = basis.targets();
-  if (rule == Rule::random || !law.finite ||
+ScoreBounds score_bounds(const WhiteBasis& basis, const MatrixLaw& law, double n, Rule rule) {
+  ScoreBounds bounds;
+  if (!traits(rule).scores_coefficients || !law.finite ||
       !far_above(trace(basis.energy()), trace(basis.noise())))
-    return {};
+    return bounds;
   const std::vector<double> square = law.solver.square_rows();
-  std::vector<double> least(k), most(k);
-  for (Index i = 0; i < k; ++i) {
+  for (Index i = 0; i < basis.features(); ++i) {
     double size = 0.0;
-    for (Index t = 0; t < m; ++t) size = std::hypot(size, law.mean(i, t));
+    for (Index t = 0; t < basis.targets(); ++t) size = std::hypot(size, law.mean(i, t));
     const double spread = kBeyond * std::sqrt(square[i]) * std::sqrt(law.risk / n);
-    const double weight = rule == Rule::hessian ? basis.root_variances()[i] : 1.0;
-    least[i] = weight * (size - spread);
-    most[i] = weight * (size + spread);
+    const double weight = score_weight(rule, basis.problem().variances()(i));
+    bounds.add(weight * (size - spread), weight * (size + spread), 1.0);
   }
-  const std::vector<char> is_certain =
-      certain(least, most, std::vector<double>(k, 1.0), static_cast<double>(s));
+  return bounds;
+}
+
+Indices certain_survivors(const ScoreBounds& bounds, Index s) {
+  const std::vector<char> is_certain = bounds.certain(static_cast<double>(s));
   Indices survivors;
-  for (Index i = 0; i < k; ++i)
-    if (is_certain[i]) survivors.push_back(i);
+  for (std::size_t i = 0; i < is_certain.size(); ++i)
+    if (is_certain[i]) survivors.push_back(static_cast<Index>(i));
   return survivors;
 }
 

@@ -1,8 +1,8 @@
-// The signal without the features that every draw keeps.
+// The signal without the features that every draw keeps: what rounding errors are measured by where
+// the signal is far above the noise.
 #pragma once
 
-#include "overprune/pruning.hpp"
-#include "theory/white_basis.hpp"
+#include "theory/matrix_law.hpp"
 
 namespace overprune::theory {
 
@@ -23,32 +23,40 @@ class Remainder {
   ConstBlock shift() const { return shift_; }  ///< (m, m) E w'u' = u'D u', of the full u and of u'
   ConstBlock beta() const { return beta_; }    ///< (k, m) beta on C, 0 elsewhere; no rows if whole
   ConstBlock mean() const { return mean_; }    ///< (k, m) E theta - beta_C
-  /// An entry of (F u')_S - tau beta_C: (Sigma_SS + tau)^{-1} of it is (Sigma_SS + tau)^{-1} (F
-  /// u)_S - beta_C.
-  double right_side(Index feature, Index target, double tau) const {
-    return cross_(feature, target) - (whole() ? 0.0 : tau * beta_(feature, target));
-  }
+  /// Turns the rows (F u')_S into (F u')_S - tau beta_C: (Sigma_SS + tau)^{-1} of it is (Sigma_SS +
+  /// tau)^{-1} (F u)_S - beta_C.
+  void shrink(const Indices& support, double tau, Block rows) const;
 
  private:
   Indices kept_;
   ConstBlock signal_, cross_, energy_, shift_, beta_, mean_;
-  Buffer signal_buffer_, cross_buffer_, energy_buffer_, shift_buffer_, beta_buffer_, mean_buffer_;
+  OwnedMatrix own_signal_, own_cross_, own_energy_, own_shift_, own_beta_, own_mean_;
 };
 
-// Standard deviations that no draw is from its mean: the probability of more is below 1e-22.
+/// Standard deviations that no draw is from its mean: the probability of more is below 1e-22.
 inline constexpr double kBeyond = 10.0;
 
 /// Whether rounding errors of the signal's size u'u may matter beside the noise.
 bool far_above(double signal, double noise);
 
-/// Whether each is among the s of largest score wherever all lie between `least` and `most`;
-/// `count` of each kind.
-std::vector<char> certain(const std::vector<double>& least, const std::vector<double>& most,
-                          const std::vector<double>& count, double s);
+/// Between which two numbers the score of each kind of coordinate lies in all draws.
+struct ScoreBounds {
+  std::vector<double> least, most, count;  ///< count: coordinates of the kind
 
-/// The features that are among the s of largest score in every draw of the dense model; none where
-/// the signal is not far above the noise.
-Indices certain_survivors(const WhiteBasis& basis, const MatrixLaw& law, double n, Rule rule,
-                          Index s);
+  void add(double lowest, double highest, double coordinates) {
+    least.push_back(lowest);
+    most.push_back(highest);
+    count.push_back(coordinates);
+  }
+  /// Whether each kind is among the s of largest score, whatever the draw.
+  std::vector<char> certain(double s) const;
+};
+
+/// Bounds of the scores of the dense model's features; none where the signal is not far above the
+/// noise or the rule does not look at the model.
+ScoreBounds score_bounds(const WhiteBasis& basis, const MatrixLaw& law, double n, Rule rule);
+
+/// The features that are among the s of largest score in every draw of the dense model.
+Indices certain_survivors(const ScoreBounds& bounds, Index s);
 
 }  // namespace overprune::theory

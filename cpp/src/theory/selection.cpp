@@ -5,42 +5,17 @@
 #include <limits>
 #include <numeric>
 
+#include "base/normal.hpp"
 #include "base/pace.hpp"
 #include "base/root.hpp"
 #include "kernels/table.hpp"
+#include "theory/rule_scores.hpp"
 
 namespace overprune::theory {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-constexpr double kSqrtTwoPi = 2.5066282746310002;
-
-double density(double x) { return std::exp(-0.5 * x * x) / kSqrtTwoPi; }
-
-/// x with P(|h| > x) = kept = 1 - dropped.
-double half_normal_quantile(double kept, double dropped) {
-  const double root = std::sqrt(0.5);
-  if (dropped <= 0.5) {
-    const double d = dropped * dropped;
-    double x =
-        0.5 * kSqrtTwoPi * dropped * (1.0 + d * (0.2617993877991494 + d * 0.14393173084921979));
-    for (int i = 0; i < 2; ++i) {
-      const double step = (std::erf(x * root) - dropped) / (2.0 * density(x));
-      x -= step / (1.0 + 0.5 * x * step);
-    }
-    return x;
-  }
-  // Abramowitz and Stegun 26.2.23, then Newton for the logarithm.
-  const double t = std::sqrt(-2.0 * std::log(0.5 * kept));
-  double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-                     (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  for (int i = 0; i < 3 && kept > 1e-290; ++i) {
-    const double tail = std::erfc(x * root);
-    x += std::log(tail / kept) * tail / (2.0 * density(x));
-  }
-  return x;
-}
 
 Range range_of(std::size_t size, const double* count, const double* u, const double* r,
                double total) {
@@ -64,7 +39,7 @@ double solve_threshold(std::size_t size, const double* count, const double* u, c
   // P(|u + h| < T) <= 0.8 T
   const double low = std::min((total - s) / (0.8 * range.weighted), range.high);
   const bool rare = s <= 0.5 * total;
-  const double goal = half_normal_quantile(s / total, (total - s) / total);
+  const double goal = normal::outside_quantile(s / total, (total - s) / total);
   // Newton for the quantile of the half-normal distribution that leaves as many: linear in t where
   // u = 0 and r is the same everywhere. The error is counted for the rarer of the two events.
   const auto excess = [&](double t) -> Sample {
@@ -73,21 +48,11 @@ double solve_threshold(std::size_t size, const double* count, const double* u, c
     const double number = rare ? sums[0] : sums[1];
     if (!(number > 0.0)) return {rare ? -kInfinity : kInfinity, 0.0};
     const double value = rare ? std::log(number / s) : -std::log(number / (total - s));
-    const double sum = sums[0] + sums[1], at = half_normal_quantile(sums[0] / sum, sums[1] / sum);
-    return {value, t * (1.0 + (goal - at) * 2.0 * density(at) * sum / sums[2])};
+    const double sum = sums[0] + sums[1],
+                 at = normal::outside_quantile(sums[0] / sum, sums[1] / sum);
+    return {value, t * (1.0 + (goal - at) * 2.0 * normal::density(at) * sum / sums[2])};
   };
   return falling_root(excess, low, range.high, goal * range.start, 1e-14, 4.0 * kEpsilon);
-}
-
-/// E[z^2; |z| < t], without cancellation for small t.
-double inner_square(double t, double dropped, double excess) {
-  if (t >= 1.5) return dropped - excess;
-  double term = t * t * t / 3.0, sum = 0.0;
-  for (int j = 2; term > 1e-17 * sum; ++j) {
-    sum += term;
-    term *= t * t / (2 * j + 1);
-  }
-  return 2.0 * density(t) * sum;
 }
 
 /// Shares of the signal of a Gaussian atom whose coefficients survive beyond t standard deviations.
@@ -95,9 +60,9 @@ struct Beyond {
   double share, dropped, signal_kept, signal_dropped;
 };
 Beyond beyond(double t) {
-  const double share = std::erfc(t * std::sqrt(0.5)), dropped = std::erf(t * std::sqrt(0.5));
-  const double excess = t < 40.0 ? 2.0 * t * density(t) : 0.0;
-  return {share, dropped, share + excess, inner_square(t, dropped, excess)};
+  const double share = normal::outside(t), dropped = normal::inside(t);
+  const double excess = t < 40.0 ? 2.0 * t * normal::density(t) : 0.0;
+  return {share, dropped, share + excess, normal::inner_square(t, dropped, excess)};
 }
 
 /// Which coordinates a threshold on a known score keeps: fixed atoms wholly, those at the threshold
@@ -114,24 +79,41 @@ struct Cut {
   }
 };
 
-/// The s largest scores. @param order  atoms by falling score, among them ones not in `count`
-Cut cut(const std::vector<double>& count, const double* score, const char* gaussian,
-        const Indices& order, double silent, double s, double among) {
+/// Known scores in falling order: of equal ones the number, and how many are larger.
+struct Ranking {
   struct Group {
     double score, before, tied;
   };
-  const Index size = static_cast<Index>(count.size());
-  std::vector<Group> groups;
-  std::vector<double> spread_count, inverse;  // Gaussian atoms
-  double fixed = 0.0, gaussians = 0.0;
+  std::vector<Group> groups;           // of fixed atoms
+  double fixed = 0.0;                  // coordinates in the groups
+  std::vector<double> count, inverse;  // Gaussian atoms: coordinates, 1 / score
+  double gaussians = 0.0;              // coordinates in them
+
+  /// Expected number of Gaussian coordinates beyond a threshold.
+  double beyond(double threshold) const {
+    double number = 0.0;
+    Pace pace;
+    for (std::size_t i = 0; i < inverse.size(); ++i, pace(8))
+      number += count[i] * normal::outside(threshold * inverse[i]);
+    return number;
+  }
+};
+
+/// @param order   atoms by falling score, among them ones not in `count`
+/// @param silent  features without variance, whose score is 0
+Ranking rank(const std::vector<double>& count, const double* score, const char* gaussian,
+             const Indices& order, double silent, double s, double among) {
+  Ranking ranking;
+  std::vector<Ranking::Group>& groups = ranking.groups;
+  double& fixed = ranking.fixed;
   Pace pace;
   for (const Index a : order) {
     pace(2);
-    if (a >= size) continue;
+    if (a >= static_cast<Index>(count.size())) continue;
     if (gaussian && gaussian[a]) {
-      spread_count.push_back(count[a]);
-      inverse.push_back(1.0 / score[a]);
-      gaussians += count[a];
+      ranking.count.push_back(count[a]);
+      ranking.inverse.push_back(1.0 / score[a]);
+      ranking.gaussians += count[a];
       continue;
     }
     if (groups.empty() || score[a] < groups.back().score * (1.0 - among)) {
@@ -147,30 +129,31 @@ Cut cut(const std::vector<double>& count, const double* score, const char* gauss
     groups.back().tied += silent;
     fixed += silent;
   }
-  const auto beyond_count = [&](double threshold) {
-    double number = 0.0;
-    for (std::size_t i = 0; i < inverse.size(); ++i, pace(8))
-      number += spread_count[i] * std::erfc(threshold * inverse[i] * std::sqrt(0.5));
-    return number;
-  };
+  return ranking;
+}
+
+/// The s largest scores of a ranking.
+Cut cut(const Ranking& ranking, double s, double among) {
   // The first group that does not survive whole.
-  const auto group = std::partition_point(groups.begin(), groups.end(), [&](const Group& g) {
-    return g.before + beyond_count(g.score) + g.tied < s;
-  });
-  if (group != groups.end()) {
-    const double kept = group->before + beyond_count(group->score);
+  const auto group = std::partition_point(
+      ranking.groups.begin(), ranking.groups.end(),
+      [&](const Ranking::Group& g) { return g.before + ranking.beyond(g.score) + g.tied < s; });
+  const bool found = group != ranking.groups.end();
+  if (found) {
+    const double kept = group->before + ranking.beyond(group->score);
     if (kept < s) return {group->score, s - kept, group->tied, among};
   }
-  const double more = s - (group != groups.end() ? group->before : fixed);
-  if (inverse.empty() || more >= gaussians) {  // all that are above the group, and none of it
-    if (group == groups.end()) return {0.0, 0.0, 0.0, among};
-    return {group->score, 0.0, group->tied, among};
+  const double more = s - (found ? group->before : ranking.fixed);
+  if (ranking.inverse.empty() || more >= ranking.gaussians) {
+    // All that are above the group, and none of it.
+    return found ? Cut{group->score, 0.0, group->tied, among} : Cut{0.0, 0.0, 0.0, among};
   }
+  const std::vector<double>&count = ranking.count, &inverse = ranking.inverse;
   const std::vector<double> zero(inverse.size(), 0.0);
   const Range range =
-      range_of(inverse.size(), spread_count.data(), zero.data(), inverse.data(), gaussians);
-  const double t = solve_threshold(inverse.size(), spread_count.data(), zero.data(), inverse.data(),
-                                   gaussians, more, range);
+      range_of(inverse.size(), count.data(), zero.data(), inverse.data(), ranking.gaussians);
+  const double t = solve_threshold(inverse.size(), count.data(), zero.data(), inverse.data(),
+                                   ranking.gaussians, more, range);
   return {t, 0.0, 0.0, among};
 }
 
@@ -238,8 +221,9 @@ void keep_share(const Atoms& atoms, double s, double k, Kept& kept) {
 
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept) {
   kept.reset(atoms);
-  const Cut found =
-      cut(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(), k - atoms.total, s, 0.0);
+  const Cut found = cut(rank(atoms.count, atoms.signal, atoms.gaussian, features.by_signal(),
+                             k - atoms.total, s, 0.0),
+                        s, 0.0);
   apply(found, atoms, atoms.signal, kept);
   kept.total = std::min(s, atoms.total);
   kept.in_line = found.tied > 0.0;
@@ -277,7 +261,7 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
       k_(k),
       rule_(rule),
       scale_(std::sqrt(law.risk / n)) {
-  if (rule != Rule::magnitude && rule != Rule::hessian) return;
+  if (!traits(rule).scores_coefficients) return;
   u_.resize(atoms.size());
   r_.resize(atoms.size());
   const double inverse = 1.0 / scale_;
@@ -285,7 +269,7 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
   Pace pace;
   for (std::size_t i = 0; i < atoms.size(); ++i) {
     pace(2);
-    r_[i] = (rule == Rule::magnitude ? std::sqrt(atoms.eigenvalue[i]) : 1.0) / law.a[i];
+    r_[i] = white_weight(rule, atoms.eigenvalue[i]) / law.a[i];
     const double u = atoms.signal[i] == 0.0 ? 0.0 : atoms.signal[i] * inverse;
     if (atoms.gaussian && atoms.gaussian[i]) {
       spread_[i] = std::min(u, 1e300);
@@ -302,9 +286,9 @@ Selection::Selection(const Features& features, const Atoms& atoms, const DenseLa
 }
 
 void Selection::keep(double s, Kept& kept) const {
-  if (rule_ == Rule::oracle) {
+  if (traits(rule_).needs_truth) {
     keep_oracle(features_, atoms_, k_, std::min(s, k_), kept);
-  } else if (rule_ == Rule::random) {
+  } else if (traits(rule_).needs_seed) {
     keep_share(atoms_, std::min(s, k_), k_, kept);
   } else if (s >=
              atoms_.total *
@@ -321,15 +305,16 @@ void Selection::keep_largest(double s, Kept& kept) const {
     kept.reset(atoms_);
     std::vector<double> score(size);
     Pace pace;
-    for (std::size_t i = 0; i < size; ++i, pace(1))
-      score[i] = law_.a[i] * (rule_ == Rule::magnitude ? atoms_.coefficient[i] : atoms_.signal[i]);
+    for (std::size_t i = 0; i < size; ++i, pace(1)) score[i] = law_.a[i] * base_score(i);
     Indices order(size);
     std::iota(order.begin(), order.end(), Index{0});
     std::sort(order.begin(), order.end(), [&](Index a, Index b) {
       pace(4);
       return score[a] > score[b];
     });
-    const Cut found = cut(atoms_.count, score.data(), atoms_.gaussian, order, 0.0, s, 1e-12);
+    constexpr double among = 1e-12;
+    const Cut found =
+        cut(rank(atoms_.count, score.data(), atoms_.gaussian, order, 0.0, s, among), s, among);
     apply(found, atoms_, score.data(), kept);
     for (std::size_t i = 0; i < size; ++i) {
       if ((atoms_.gaussian && atoms_.gaussian[i]) || !found.at(score[i])) continue;
@@ -342,20 +327,12 @@ void Selection::keep_largest(double s, Kept& kept) const {
   }
   double t =
       solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s, range_);
-  kept.share.resize(size);
-  kept.dropped.resize(size);
-  kept.drift.resize(size);
-  kept.excess.resize(size);
-  kept.rest.resize(size);
-  look();
-  kernels::active().truncated(static_cast<kernels::Size>(size), t, r_.data(), u_.data(),
-                              kept.share.data(), kept.dropped.data(), kept.drift.data(),
-                              kept.excess.data(), kept.rest.data());
+  truncate(t, kept);
   kept.selected = true;
   kept.in_line = false;
   kept.energy_kept.clear();
   kept.energy_dropped.clear();
-  if (largest_ > kSharp) t = refine(t, s, kept);
+  t = refine(t, s, kept);
   if (atoms_.gaussian) add_gaussians(t, kept);
   kept.threshold = t * scale_;
   kept.total = s;
@@ -366,6 +343,22 @@ void Selection::keep_largest(double s, Kept& kept) const {
     std::fill(kept.drift.begin(), kept.drift.end(), 0.0);
     std::fill(kept.excess.begin(), kept.excess.end(), 0.0);
   }
+}
+
+double Selection::base_score(std::size_t i) const {
+  const int q = traits(rule_).curvature_power;
+  return q == 0 ? atoms_.coefficient[i]
+                : atoms_.signal[i] * half_power(atoms_.eigenvalue[i], q - 1);
+}
+
+void Selection::truncate(double t, Kept& kept) const {
+  for (std::vector<double>* part :
+       {&kept.share, &kept.dropped, &kept.drift, &kept.excess, &kept.rest})
+    part->resize(atoms_.size());
+  look();
+  kernels::active().truncated(static_cast<kernels::Size>(atoms_.size()), t, r_.data(), u_.data(),
+                              kept.share.data(), kept.dropped.data(), kept.drift.data(),
+                              kept.excess.data(), kept.rest.data());
 }
 
 /// The mean over u: given v, u is Gaussian as well.
@@ -380,7 +373,7 @@ void Selection::add_gaussians(double t, Kept& kept) const {
     const double square = spread_[i] * spread_[i], noise = 1.0 / (1.0 + square),
                  signal = 1.0 / (1.0 + 1.0 / square);
     const double excess = kept.excess[i], dropped = kept.dropped[i];
-    const double inner = inner_square(t * r_[i], dropped, excess);
+    const double inner = normal::inner_square(t * r_[i], dropped, excess);
     kept.energy_kept[i] = kept.share[i] + signal * excess;
     kept.energy_dropped[i] = noise * dropped + signal * inner;
     kept.rest[i] = noise * inner + signal * dropped;

@@ -1,4 +1,5 @@
-// Which coordinates survive pruning, and what survival says about them.
+// Which coordinates of independent features survive pruning, and what survival says about them;
+// docs/theory.md, section 5.
 #pragma once
 
 #include <vector>
@@ -19,11 +20,11 @@ struct Kept {
   std::vector<double> rest;     ///< E[h^2; dropped]
   double total = 0.0;  ///< expected number of survivors among the coordinates of positive variance
   double total_low = 0.0;  ///< its rounding, to be added
-  bool selected =
-      false;  ///< whether survival depends on v; else drift = excess = 0, rest = dropped
-  bool in_line =
-      false;            ///< whether the rule oracle keeps only the first of those at its threshold,
-  double places = 0.0;  ///< and how many
+  /// whether survival depends on v; else drift = excess = 0, rest = dropped
+  bool selected = false;
+  /// whether the rule oracle keeps only the first of those at its threshold,
+  bool in_line = false;
+  double places = 0.0;     ///< and how many
   double threshold = 0.0;  ///< on |theta| or |theta| sqrt(lam); of the oracle on |beta| sqrt(lam)
 
   /// Shares of the signal, E[u^2; kept] / E[u^2] and E[u^2; dropped] / E[u^2]; where no coefficient
@@ -67,11 +68,13 @@ class Selection {
   /// The rules magnitude and hessian, s < atoms.total. Without noise in v the largest |E theta|
   /// survive, ties in equal shares; with infinite noise u plays no role.
   void keep_largest(double s, Kept& kept) const;
+  /// The threshold with s survivors among signals far above their noise, t but for rounding errors.
   double refine(double t, double s, Kept& kept) const;
+  /// Survival where the threshold is t.
+  void truncate(double t, Kept& kept) const;
+  /// Score of E theta_i before it shrinks by law.a.
+  double base_score(std::size_t i) const;
   void add_gaussians(double t, Kept& kept) const;
-
-  static constexpr double kSharp =
-      1e4;  // signals beyond this many deviations of their noise are refined
 
   const Features& features_;
   const Atoms& atoms_;
@@ -84,8 +87,8 @@ class Selection {
   Range range_;
   std::vector<double> u_, r_;  // (atoms) atom i survives where |u_i + h| > t r_i; u = 0 for
                                // Gaussian ones, whose own spread is in r
-  std::vector<double>
-      spread_;  // (atoms) standard deviation of u where Gaussian, else 0; empty without them
+  // (atoms) standard deviation of u where Gaussian, else 0; empty without them
+  std::vector<double> spread_;
 };
 
 }  // namespace overprune::theory

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "base/workers.hpp"
 #include "theory/dense_law.hpp"
@@ -14,12 +15,13 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kBatch = 8;    // pairs whose products with the eigenvectors are formed at once
 constexpr Index kRound = 256;  // pairs whose statistics are held before they are added up in order
-constexpr Index kFirstPairs =
-    32;  // of draws = 0, which doubles them until the errors are small enough
+// of draws = 0, which doubles them until the errors are small enough
+constexpr Index kFirstPairs = 32;
 constexpr Index kMostPairs = Index{1} << 16;
 constexpr Index kPilotPairs = 8;        // whose supports tell the second effective ridge about
 constexpr Index kMostPilots = 512;      // likewise, where these say little
 constexpr double kNodeDistance = 1.03;  // the forms are known at tau2 / 1.03 and 1.03 tau2
+constexpr double kHalf = 0.5;           // of each draw of a pair
 constexpr double kFarthest = 8.0;       // how many times that distance they are taken to be linear
 
 /// |Q0 u1 - u|^2 with u1 = u + e - w, from the forms of [u' e w] at tau2 = 0.
@@ -77,20 +79,23 @@ void SizeStudy::run(Index workers, const Poll& poll) {
 }
 
 void SizeStudy::plan(const Poll& poll) {
-  for (std::size_t r = 0; r < grid_.rules.size(); ++r)
+  const Index m = basis_.targets();
+  for (std::size_t r = 0; r < grid_.rules.size(); ++r) {
+    const Rule rule = grid_.rules[r];
+    const bool independent = traits(rule).needs_seed || !law_.finite;
+    std::optional<ScoreBounds> bounds;
     for (Index i = 0; i < active_; ++i) {
       poll_now(poll);
-      const Rule rule = grid_.rules[r];
-      const Index s = grid_.nonzeros[i], m = basis_.targets();
+      const Index s = grid_.nonzeros[i];
       if (closed_form(rule, s, risks_[static_cast<Index>(r) * active_ + i])) continue;
-      const bool independent = rule == Rule::random || !law_.finite;
+      if (!independent && !bounds) bounds = score_bounds(basis_, law_, n_, rule);
       points_.push_back({rule, static_cast<Index>(r), i, s, independent ? m : 3 * m,
-                         independent ? 0 : remainder_of(rule, s)});
+                         independent ? 0 : remainder_without(certain_survivors(*bounds, s))});
     }
+  }
 }
 
-Index SizeStudy::remainder_of(Rule rule, Index s) {
-  Indices kept = certain_survivors(basis_, law_, n_, rule, s);
+Index SizeStudy::remainder_without(Indices kept) {
   for (std::size_t i = 0; i < remainders_.size(); ++i)
     if (remainders_[i].kept() == kept) return static_cast<Index>(i);
   remainders_.emplace_back(basis_, law_, std::move(kept));
@@ -99,31 +104,22 @@ Index SizeStudy::remainder_of(Rule rule, Index s) {
 
 /// Whether all of the point's risks are known without draws.
 bool SizeStudy::closed_form(Rule rule, Index s, Risks& risks) const {
-  const Index k = basis_.features();
-  const bool scored = rule == Rule::magnitude || rule == Rule::hessian;
-  if (s == k || (rule != Rule::random && basis_.diagonal() && s >= basis_.rank())) {
+  if (s == basis_.features() ||
+      (!traits(rule).needs_seed && basis_.diagonal() && s >= basis_.rank())) {
     risks = {
         {law_.risk, 0.0}, {whole_, 0.0}, {law_.risk, 0.0}};  // at most features without variance go
     return true;
   }
-  if (rule == Rule::oracle ||
-      (scored && law_.risk == 0.0)) {  // without noise the survivors are certain
-    std::vector<double> scores(k);
-    if (rule == Rule::oracle)
-      basis_.problem().oracle_scores(k, scores.data());
-    else
-      rank_scores(column_major(law_.mean.data, k, basis_.targets()),
-                  rule == Rule::hessian ? vector_view(basis_.root_variances()) : ConstVector{},
-                  {scores.data(), k, 1});
-    Indices support = model_order({scores.data(), k, 1}, s);
+  Indices support = known_support(basis_, law_, rule, s);
+  if (!support.empty()) {
     std::sort(support.begin(), support.end());
     risks = fixed_support(basis_, law_, n_, grid_, grid_.compensate, support);
     return true;
   }
   if (!law_.finite) risks.pruned = risks.compensated = {kInfinity, 0.0};
-  if (law_.finite && rule == Rule::random)
+  if (law_.finite && traits(rule).needs_seed)
     risks.pruned = {expected_random(basis_, law_, n_, s), 0.0};
-  const bool known = rule == Rule::random || !law_.finite;  // the pruned risk
+  const bool known = traits(rule).needs_seed || !law_.finite;  // the pruned risk
   return known && !grid_.retrain && !compensates();
 }
 
@@ -135,40 +131,34 @@ void SizeStudy::choose_nodes(const Poll& poll) {
   const Index asked = options_.draws == 0 ? kMostPilots : (options_.draws + 1) / 2;
   for (Point& point : points_) {
     if (grid_.retrain_ridge == 0.0 && static_cast<double>(point.s) <= n_) continue;
-    std::array<std::vector<double>, 2> halves;
-    double tau2 = 0.0, most = 0.0;  // most: the largest rank
+    std::array<std::vector<double>, 2> halves;  // eigenvalues of every second support
+    double tau2 = 0.0, most = 0.0;              // most: the largest rank
     for (Index pairs = 0, target = kPilotPairs;; target *= 2) {
       for (; pairs < target; pairs += kPilotPairs) {
         space.draws.batch(pairs, kPilotPairs);
         for (Index pair = 0; pair < kPilotPairs; ++pair) {
           poll_now(poll);
           space.draws.select(pair, 1.0);
-          const Indices order = space.draws.order(point.rule, point.s);
-          space.forms.start(order, {point.s});
-          const std::vector<double> values = space.forms.eigenvalues(point.s);
+          const std::vector<double> values =
+              basis_.eigenvalues(space.draws.order(point.rule, point.s));
           most = std::max(most, static_cast<double>(values.size()));
           halves[pair % 2].insert(halves[pair % 2].end(), values.begin(), values.end());
         }
       }
-      const double half = static_cast<double>(target) / 2.0;
-      const double one = second_tau(halves[0], half), other = second_tau(halves[1], half);
       std::vector<double> all = halves[0];
       all.insert(all.end(), halves[1].begin(), halves[1].end());
-      tau2 = second_tau(all, 2.0 * half);
-      const bool agree = std::abs(one - other) <= 2.0 * (kNodeDistance - 1.0) * tau2;
-      if (tau2 > 0.0 ? agree : most <= n_) break;
+      const double half = static_cast<double>(target) / 2.0;
+      const auto ridge_of = [&](const std::vector<double>& values, double supports) {
+        return common_tau(values, supports, n_, grid_.retrain_ridge);
+      };
+      tau2 = ridge_of(all, 2.0 * half);
+      const double apart = std::abs(ridge_of(halves[0], half) - ridge_of(halves[1], half));
+      if (tau2 > 0.0 ? apart <= 2.0 * (kNodeDistance - 1.0) * tau2 : most <= n_) break;
       if (2 * target > std::min(asked, kMostPilots)) break;
     }
     point.spectral = tau2 > 0.0;
     point.nodes = {tau2 / kNodeDistance, tau2 * kNodeDistance};
   }
-}
-
-/// The second effective ridge, given the eigenvalues of so many supports.
-double SizeStudy::second_tau(const std::vector<double>& values, double supports) const {
-  const std::vector<double> weights(values.size(), 1.0 / supports);
-  const double total = static_cast<double>(values.size()) / supports;
-  return solve_tau(values, weights, total, n_, grid_.retrain_ridge);
 }
 
 void SizeStudy::draw_until(Index target, Index workers, const Poll& poll) {
@@ -208,16 +198,16 @@ void SizeStudy::visit(Workspace& space, Results& results) const {
 
 void SizeStudy::visit_rule(Rule rule, const Indices& order, Workspace& space,
                            Results& results) const {
-  constexpr double weight = 0.5;  // two draws make a pair
+  const Index m = basis_.targets();
   Indices all, projected;
-  std::vector<std::size_t> open, owner;
+  std::vector<std::size_t> open, owner;  // points: all that are not done, and the projected ones
   bool full = compensates();
   for (std::size_t i = 0; i < points_.size(); ++i) {
     const Point& point = points_[i];
     if (point.rule != rule || point.done) continue;
     open.push_back(i);
     all.push_back(point.s);
-    full = full || point.c > basis_.targets();
+    full = full || point.c > m;
     if (!compensates() && (point.spectral || !grid_.retrain)) continue;
     owner.push_back(i);
     projected.push_back(point.s);
@@ -226,37 +216,44 @@ void SizeStudy::visit_rule(Rule rule, const Indices& order, Workspace& space,
   for (const Remainder& remainder : remainders_) signals.push_back(remainder.cross());
   space.forms.start(order, all);
   const Block y = space.draws.images(order, all.back(), full, signals);
-  const Index m = basis_.targets();
   const auto columns = [&](Index i, ConstBlock rows) {
     const Point& point = points_[owner[i]];
     return columns_of(point, compensates() ? 3 * m : point.c, rows, space.columns);
   };
-  const auto add_projected = [&](Index i, ConstBlock G, Index rank) {
-    const Point& point = points_[owner[i]];
-    std::vector<double>& sums = results[owner[i]];
-    if (compensates()) sums[1] += weight * compensated_excess(remainders_[point.remainder], G);
-    if (point.spectral || !grid_.retrain) return;
-    double* at = sums.data() + point.node(0);
-    at[0] += weight * static_cast<double>(rank);
-    at[1] += weight * static_cast<double>(rank);
-    for (Index b = 0; b < point.c; ++b)
-      for (Index a = 0; a < point.c; ++a) {  // a projection is its own square
-        at[2 + a + b * point.c] += weight * G(a, b);
-        at[2 + a + (b + point.c) * point.c] += weight * G(a, b);
-      }
+  const auto add = [&](Index i, ConstBlock G, Index rank) {
+    add_projected(points_[owner[i]], G, rank, results[owner[i]]);
   };
-  if (!projected.empty()) space.forms.project(y, projected, columns, add_projected);
+  if (!projected.empty()) space.forms.project(y, projected, columns, add);
   for (const std::size_t i : open) {
     const Point& point = points_[i];
     const Remainder& remainder = remainders_[point.remainder];
-    if (law_.finite && rule != Rule::random)
+    if (law_.finite && traits(rule).scores_coefficients)
       results[i][0] +=
-          weight * space.forms.excess_risk(
-                       point.s, space.draws.kept(order, point.s, remainder.mean()), remainder);
+          kHalf * space.forms.excess_risk(
+                      point.s, space.draws.kept(order, point.s, remainder.mean()), remainder);
     if (point.spectral)
       add_spectral(point, columns_of(point, point.c, y.top(point.s), space.columns), space,
                    results[i]);
   }
+}
+
+/// Adds the forms at tau2 = 0, where Q is a projection and its own square.
+void SizeStudy::add_projected(const Point& point, ConstBlock G, Index rank,
+                              std::vector<double>& sums) const {
+  if (compensates()) sums[1] += kHalf * compensated_excess(remainders_[point.remainder], G);
+  if (point.spectral || !grid_.retrain) return;
+  const double trace = static_cast<double>(rank);
+  add_forms(point, 0, {trace, trace}, G, G, sums);
+}
+
+void SizeStudy::add_forms(const Point& point, Index node, Traces traces, ConstBlock G, ConstBlock K,
+                          std::vector<double>& sums) const {
+  double* at = sums.data() + point.node(node);
+  *at++ += kHalf * traces.first;
+  *at++ += kHalf * traces.second;
+  for (const ConstBlock& form : {G, K})
+    for (Index b = 0; b < point.c; ++b)
+      for (Index a = 0; a < point.c; ++a) *at++ += kHalf * form(a, b);
 }
 
 ConstBlock SizeStudy::columns_of(const Point& point, Index count, ConstBlock rows,
@@ -272,19 +269,10 @@ ConstBlock SizeStudy::columns_of(const Point& point, Index count, ConstBlock row
 
 void SizeStudy::add_spectral(const Point& point, ConstBlock y, Workspace& space,
                              std::vector<double>& sums) const {
-  constexpr double weight = 0.5;
   space.forms.reduce(point.s, y, remainders_[point.remainder]);
   const Block G = space.G.block(point.c, point.c), K = space.K.block(point.c, point.c);
-  for (Index node = 0; node < point.node_count(); ++node) {
-    const Traces traces = space.forms.regularised(point.nodes[node], G, K);
-    double* at = sums.data() + point.node(node);
-    at[0] += weight * traces.first;
-    at[1] += weight * traces.second;
-    for (Index j = 0; j < point.c * point.c; ++j) {
-      at[2 + j] += weight * G.data[j];
-      at[2 + point.c * point.c + j] += weight * K.data[j];
-    }
-  }
+  for (Index node = 0; node < point.node_count(); ++node)
+    add_forms(point, node, space.forms.regularised(point.nodes[node], G, K), G, K, sums);
 }
 
 SecondStage SizeStudy::second_stage(const Point& point, const std::vector<double>& mean) const {
@@ -311,14 +299,14 @@ bool SizeStudy::estimate() {
   const auto enough = [&](const Estimate& estimate) {
     return !(estimate.error > options_.rtol * std::abs(estimate.value));
   };
-  const double floor = noise_trace(basis_);
+  const double floor = trace(basis_.noise());
   bool finished = true;
   for (std::size_t i = 0; i < points_.size(); ++i) {
     Point& point = points_[i];
     if (point.done) continue;
     Risks& risks = risks_[point.rule_position * active_ + point.position];
     point.done = true;
-    if (law_.finite && point.rule != Rule::random) {
+    if (law_.finite && traits(point.rule).scores_coefficients) {
       risks.pruned = groups_[i].estimate([&](const auto& mean) { return floor + mean[0]; });
       point.done = enough(risks.pruned);
     }

@@ -1,4 +1,5 @@
-// Risks of one size by draws of the coefficients' law: any covariance, several targets.
+// Risks of one size by draws of the coefficients' law: any covariance, several targets;
+// docs/theory.md, sections 6 and 9.
 #pragma once
 
 #include <array>
@@ -8,8 +9,8 @@
 #include "overprune/theory.hpp"
 #include "theory/fixed_support.hpp"
 #include "theory/groups.hpp"
-#include "theory/memory_equations.hpp"
 #include "theory/model_draws.hpp"
+#include "theory/second_stage.hpp"
 
 namespace overprune::theory {
 
@@ -61,16 +62,18 @@ class SizeStudy {
   void plan(const Poll& poll);
   bool closed_form(Rule rule, Index s, Risks& risks) const;
   void choose_nodes(const Poll& poll);
-  double second_tau(const std::vector<double>& values, double supports) const;
   void draw_until(Index target, Index workers, const Poll& poll);
   void visit(Workspace& space, Results& results) const;
   void visit_rule(Rule rule, const Indices& order, Workspace& space, Results& results) const;
+  void add_projected(const Point& point, ConstBlock G, Index rank, std::vector<double>& sums) const;
+  void add_forms(const Point& point, Index node, Traces traces, ConstBlock G, ConstBlock K,
+                 std::vector<double>& sums) const;
   void add_spectral(const Point& point, ConstBlock y, Workspace& space,
                     std::vector<double>& sums) const;
   /// The first `count` columns of A = [u' e w] for a point, of the rows of all remainders.
   ConstBlock columns_of(const Point& point, Index count, ConstBlock rows, Buffer& buffer) const;
-  /// The number of the remainder without the features that this rule keeps in every draw.
-  Index remainder_of(Rule rule, Index s);
+  /// The number of the remainder without these features, which every draw keeps.
+  Index remainder_without(Indices kept);
   bool compensates() const { return grid_.compensate && law_.finite; }
   bool estimate();
   SecondStage second_stage(const Point& point, const std::vector<double>& mean) const;

@@ -30,8 +30,7 @@ double SupportForms::excess_risk(Index s, ConstBlock x, const Remainder& remaind
       }
   } else {
     const Block image = image_.block(s, x.cols);
-    kernels::active().gemm(false, false, s, x.cols, s, 1.0, sigma_.data, sigma_.ld, x.data, x.ld,
-                           0.0, image.data, image.ld);
+    multiply(corner(s), x, image);
     for (Index t = 0; t < x.cols; ++t)
       for (Index i = 0; i < s; ++i) risk += x(i, t) * image(i, t);
   }
@@ -40,7 +39,7 @@ double SupportForms::excess_risk(Index s, ConstBlock x, const Remainder& remaind
 
 bool SupportForms::factorize(Index s, ConstBlock y) {
   const Block triangle = factor_.block(s, s);
-  copy(BlockOf<const double>{sigma_.data, s, s, sigma_.ld}, triangle);
+  copy(corner(s), triangle);
   if (!definite_cholesky(triangle)) return false;
   solved_ = solved_buffer_.block(s, y.cols);
   copy(y.top(s), solved_);
@@ -54,9 +53,10 @@ Index SupportForms::project_singular(ConstBlock y, Block form) {
   const Index s = y.rows;
   if (!basis_.diagonal()) {
     const Block sigma = factor_.block(s, s);
-    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, sigma);
+    copy(corner(s), sigma);
     root_.factor(sigma);
-    gram_of_rows(root_.coordinates(y), form);
+    const Block rows = root_.coordinates(y);
+    multiply(transposed(rows), rows, form);
     return root_.rank();
   }
   const Block rows = rotated_.block(s, y.cols);
@@ -67,26 +67,8 @@ Index SupportForms::project_singular(ConstBlock y, Block form) {
     rank += root > 0.0;
     for (Index c = 0; c < y.cols; ++c) rows(i, c) = root > 0.0 ? rows(i, c) / root : 0.0;
   }
-  gram_of_rows(rows, form);
+  multiply(transposed(rows), rows, form);
   return rank;
-}
-
-void SupportForms::gram_of_rows(ConstBlock rows, Block form) {
-  kernels::active().gemm(true, false, rows.cols, rows.cols, rows.rows, 1.0, rows.data, rows.ld,
-                         rows.data, rows.ld, 0.0, form.data, form.ld);
-}
-
-std::vector<double> SupportForms::eigenvalues(Index s) {
-  if (!basis_.diagonal()) {
-    const Block sigma = factor_.block(s, s);
-    copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, sigma);
-    return positive_eigenvalues(sigma);
-  }
-  std::vector<double> values;
-  for (Index i = 0; i < s; ++i)
-    if (const double variance = basis_.problem().variances()(order_[i]); variance > 0.0)
-      values.push_back(variance);
-  return values;
 }
 
 void SupportForms::reduce(Index s, ConstBlock y, const Remainder& remainder) {
@@ -98,7 +80,7 @@ void SupportForms::reduce(Index s, ConstBlock y, const Remainder& remainder) {
   copy(y.top(s), reduced_.columns(0, columns_));
   for (Index j = columns_; j < reduced_.cols; ++j)
     for (Index i = 0; i < s; ++i) reduced_(i, j) = remainder.beta()(order_[i], j - columns_);
-  const ConstBlock sigma{sigma_.data, s, s, sigma_.ld};
+  const ConstBlock sigma = corner(s);
   tridiagonal_ = basis_.diagonal() || !differ_in_scale(diagonal_of(sigma));
   if (basis_.diagonal()) {
     for (Index i = 0; i < s; ++i)
@@ -137,15 +119,12 @@ Traces SupportForms::regularised(double tau2, Block G, Block K) {
   } else {
     traces = solve_cholesky(tau2, x);
   }
-  const auto& kernel = kernels::active();
-  kernel.gemm(true, false, c, c, s, 1.0, y.data, y.ld, x.data, x.ld, 0.0, G.data, G.ld);
-  kernel.gemm(true, false, c, c, s, -tau2, x.data, x.ld, x.data, x.ld, 0.0, K.data, K.ld);
+  multiply(transposed(y), x, G);
+  multiply(transposed(x), x, K, -tau2);
   for (Index j = 0; j < c; ++j)
     for (Index i = 0; i < c; ++i)
       K(i, j) += G(i, j);  // Q^2 = Q - tau2 F_S'(Sigma_SS + tau2)^{-2} F_S
-  if (left_out.cols > 0)
-    kernel.gemm(true, false, left_out.cols, c, s, -tau2, left_out.data, left_out.ld, x.data, x.ld,
-                1.0, K.data, K.ld);
+  if (left_out.cols > 0) multiply(transposed(left_out), x, K.top(left_out.cols), -tau2, 1.0);
   return traces;
 }
 
@@ -171,15 +150,14 @@ void SupportForms::solve_tridiagonal(double tau2, Block x) const {
 Traces SupportForms::solve_cholesky(double tau2, Block x) {
   const Index s = x.rows;
   const Block matrix = factor_.block(s, s);
-  copy(ConstBlock{sigma_.data, s, s, sigma_.ld}, matrix);
+  copy(corner(s), matrix);
   for (Index i = 0; i < s; ++i) matrix(i, i) += tau2;
   root_.factor(matrix);
   root_.solve(x);
   const Block dual = inverse_.block(s, root_.rank());
   root_.dual(dual);
   const Block product = factor_.block(s, s);  // the factor is not needed any more
-  kernels::active().gemm(false, true, s, s, dual.cols, tau2, dual.data, dual.ld, dual.data, dual.ld,
-                         0.0, product.data, product.ld);
+  multiply(dual, transposed(dual), product, tau2);
   Traces traces;
   for (Index j = 0; j < s; ++j)
     for (Index i = 0; i < s; ++i) {

@@ -1,4 +1,4 @@
-// Quadratic forms of the second training, for one support at a time.
+// Quadratic forms of the second training, for one support at a time; docs/theory.md, section 6.
 #pragma once
 
 #include <vector>
@@ -44,15 +44,12 @@ class SupportForms {
       const Block form = form_.block(rows.cols, rows.cols);
       Index rank = s;
       if (nested)
-        gram_of_rows(rows, form);
+        multiply(transposed(rows), rows, form);
       else
         rank = project_singular(rows, form);
       visit(number, ConstBlock(form), rank);
     }
   }
-
-  /// The positive eigenvalues of Sigma_SS of the first s of `order`.
-  std::vector<double> eigenvalues(Index s);
 
   /// Prepares `regularised` for the first s of `order`.
   void reduce(Index s, ConstBlock y, const Remainder& remainder);
@@ -60,9 +57,9 @@ class SupportForms {
   Traces regularised(double tau2, Block G, Block K);
 
  private:
+  ConstBlock corner(Index s) const { return {sigma_.data, s, s, sigma_.ld}; }  ///< Sigma_SS
   bool factorize(Index s, ConstBlock y);
   Index project_singular(ConstBlock y, Block form);
-  void gram_of_rows(ConstBlock rows, Block form);
   void solve_tridiagonal(double tau2, Block x) const;
   Traces solve_cholesky(double tau2, Block x);
 

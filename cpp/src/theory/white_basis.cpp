@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include "base/check.hpp"
@@ -10,11 +9,12 @@
 #include "kernels/table.hpp"
 #include "problem/covariance.hpp"
 #include "problem/covariance_root.hpp"
-#include "theory/dense_law.hpp"
+#include "theory/rule_scores.hpp"
 
 namespace overprune::theory {
 
-void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock b, Block out) {
+OwnedMatrix weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock b) {
+  OwnedMatrix out(a.cols, b.cols);
   Pace pace;
   for (Index j = 0; j < b.cols; ++j)
     for (Index i = 0; i < a.cols; ++i, pace(a.rows)) {
@@ -22,6 +22,14 @@ void weighted_gram(ConstBlock a, const std::vector<double>& weights, ConstBlock 
       for (Index l = 0; l < a.rows; ++l) sum += a(l, i) * weights[l] * b(l, j);
       out(i, j) = sum;
     }
+  return out;
+}
+
+OwnedMatrix scaled_rows(const std::vector<double>& weights, ConstBlock a) {
+  OwnedMatrix out(a.rows, a.cols);
+  for (Index t = 0; t < a.cols; ++t)
+    for (Index j = 0; j < a.rows; ++j) out(j, t) = weights[j] * a(j, t);
+  return out;
 }
 
 LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index k) {
@@ -30,22 +38,25 @@ LinearGaussianProblem first_features(const LinearGaussianProblem& problem, Index
   return problem.restrict(first);
 }
 
-void multiply(bool transpose, ConstBlock a, ConstBlock b, double beta, Block c) {
-  kernels::active().gemm(transpose, false, c.rows, c.cols, b.rows, 1.0, a.data, a.ld, b.data, b.ld,
-                         beta, c.data, c.ld);
+OwnedMatrix FeatureMatrix::apply(ConstBlock g) const {
+  OwnedMatrix out(features_, g.cols);
+  apply(g, out);
+  return out;
 }
 
 void FeatureMatrix::apply(ConstBlock g, Block out) const {
-  if (!rows_) return multiply(false, dense_, g, 0.0, out);
+  if (!rows_) return multiply(dense_, g, out);
   fill(out, 0.0);
   for (Index c = 0; c < g.cols; ++c)
     for (Index j = 0; j < g.rows; ++j) out((*rows_)[j], c) = entries_[j] * g(j, c);
 }
 
-void FeatureMatrix::apply_transposed(ConstBlock x, Block out) const {
-  if (!rows_) return multiply(true, dense_, x, 0.0, out);
+OwnedMatrix FeatureMatrix::apply_transposed(ConstBlock x) const {
+  if (!rows_) return product(transposed(dense_), x);
+  OwnedMatrix out(rank(), x.cols);
   for (Index c = 0; c < x.cols; ++c)
-    for (Index j = 0; j < out.rows; ++j) out(j, c) = entries_[j] * x((*rows_)[j], c);
+    for (Index j = 0; j < out.rows(); ++j) out(j, c) = entries_[j] * x((*rows_)[j], c);
+  return out;
 }
 
 std::vector<double> FeatureMatrix::square_rows() const {
@@ -65,35 +76,29 @@ std::vector<double> FeatureMatrix::square_rows() const {
 void FeatureMatrix::gram(const Indices& support, const std::vector<double>& weights,
                          Block out) const {
   const Index s = static_cast<Index>(support.size()), r = rank();
-  Buffer left_buffer, right_buffer;
-  const Block left = left_buffer.block(s, r), right = right_buffer.block(s, r);
+  OwnedMatrix left(s, r), right(s, r);
   Pace pace;
   for (Index j = 0; j < r; ++j, pace(4 * s))
     for (Index i = 0; i < s; ++i) {
       left(i, j) = rows_ ? ((*rows_)[j] == support[i] ? entries_[j] : 0.0) : dense_(support[i], j);
       right(i, j) = left(i, j) * weights[j];
     }
-  kernels::active().gemm(false, true, s, s, r, 1.0, left.data, left.ld, right.data, right.ld, 0.0,
-                         out.data, out.ld);
+  multiply(left, transposed(right), out);
 }
 
 WhiteBasis::WhiteBasis(const LinearGaussianProblem& problem, bool shrinks)
     : problem_(problem), shrinks_(shrinks) {
-  const Index m = targets();
-  const ConstMatrix beta = problem.beta();
   for (Index i = 0; i < features(); ++i)
     root_variances_.push_back(std::sqrt(problem.variances()(i)));
   if (diagonal())
     decompose();
   else
     decompose_dense();
-  signal_ = signal_buffer_.block(rank(), m);
-  cross_ = cross_buffer_.block(features(), m);
-  energy_ = energy_buffer_.block(m, m);
-  noise_ = noise_buffer_.block(m, m);
-  root_.apply_transposed({beta.data, features(), m, beta.col_stride}, signal_);
-  root_.apply(signal_, cross_);
-  weighted_gram(signal_, std::vector<double>(rank(), 1.0), signal_, energy_);
+  const ConstMatrix beta = problem.beta();
+  signal_ = root_.apply_transposed({beta.data, features(), targets(), beta.col_stride});
+  cross_ = root_.apply(signal_);
+  energy_ = weighted_gram(signal_, std::vector<double>(rank(), 1.0), signal_);
+  noise_ = OwnedMatrix(targets(), targets());
   copy_strided(problem.noise_covariance(), 1.0, noise_);
 }
 
@@ -110,61 +115,60 @@ void WhiteBasis::decompose() {
 }
 
 void WhiteBasis::decompose_dense() {
-  const Index k = features();
-  dense_ = dense_buffer_.block(k, k);
-  copy_strided(problem_.covariance(), 1.0, dense_);
-  if (shrinks_ && !differ_in_scale(problem_.variances())) {
-    std::vector<double> values(k);
-    if (!kernels::active().symmetric_eigen(k, dense_.data, dense_.ld, values.data()))
-      check::fail("covariance has no eigendecomposition that converges");
-    const double rounding = covariance_rounding(k) * std::max(values.back(), 0.0);
-    Index first = 0;  // ascending: the ones that are zero come first
-    while (first < k && !(values[first] > rounding)) ++first;
-    values_.assign(values.begin() + first, values.end());
-    dense_ = dense_.columns(first, k - first);
-    for (Index j = 0; j < rank(); ++j) {
-      const double length = std::sqrt(values_[j]);
-      double* column = dense_.col(j);
-      for (Index i = 0; i < k; ++i) column[i] *= length;
-    }
-    root_ = FeatureMatrix(dense_);
-    return;
-  }
-  // The eigenvectors of features on very different scales lose the small ones: Jacobi's do not.
-  CovarianceRoot cholesky, graded;
-  Buffer buffer, graded_buffer;
-  const Block sigma = buffer.block(k, k), again = graded_buffer.block(k, k);
-  copy(dense_, sigma);
+  OwnedMatrix sigma(features(), features());
+  copy_strided(problem_.covariance(), 1.0, sigma);
+  if (shrinks_ && !differ_in_scale(problem_.variances())) return decompose_eigen(std::move(sigma));
+  if (shrinks_) return decompose_graded(std::move(sigma));
+  CovarianceRoot cholesky;
   cholesky.factor(sigma);
-  if (shrinks_) {
-    copy(dense_, again);
-    graded.factor(again, true);
+  values_.assign(cholesky.rank(), 1.0);
+  OwnedMatrix root(features(), rank());
+  dual_ = OwnedMatrix(features(), rank());
+  cholesky.root(root);
+  cholesky.dual(dual_);
+  root_ = FeatureMatrix(std::move(root));
+}
+
+void WhiteBasis::decompose_eigen(OwnedMatrix sigma) {
+  const Index k = features();
+  std::vector<double> values(k);
+  if (!kernels::active().symmetric_eigen(k, sigma.begin(), k, values.data()))
+    check::fail("covariance has no eigendecomposition that converges");
+  const double rounding = covariance_rounding(k) * std::max(values.back(), 0.0);
+  Index first = 0;  // ascending: the ones that are zero come first
+  while (first < k && !(values[first] > rounding)) ++first;
+  values_.assign(values.begin() + first, values.end());
+  for (Index j = first; j < k; ++j) {
+    const double length = std::sqrt(values[j]);
+    for (Index i = 0; i < k; ++i) sigma(i, j) *= length;
   }
-  const Index r = shrinks_ ? graded.rank() : cholesky.rank();
-  dense_ = dense_buffer_.block(k, r);
-  dual_ = dual_buffer_.block(k, r);
-  values_.assign(r, 1.0);
-  root_ = FeatureMatrix(dense_);
-  if (!shrinks_) {
-    cholesky.root(dense_);
-    cholesky.dual(dual_);
-    return;
-  }
-  graded.root(dense_);
-  orthogonalize_columns(dense_);
-  for (Index j = 0; j < r; ++j) values_[j] = norm2(dense_.columns(j, 1));
+  root_ = FeatureMatrix(std::move(sigma), first);
+}
+
+/// The eigenvectors of features on very different scales lose the small ones: Jacobi's do not.
+void WhiteBasis::decompose_graded(OwnedMatrix sigma) {
+  const Index k = features();
+  OwnedMatrix again = sigma;
+  CovarianceRoot cholesky, graded;
+  cholesky.factor(sigma);
+  graded.factor(again, true);
+  const Index r = graded.rank();
+  OwnedMatrix root(k, r);
+  graded.root(root);
+  orthogonalize_columns(root);
+  for (Index j = 0; j < r; ++j) values_.push_back(norm2(root.block().columns(j, 1)));
   CovarianceRoot& from = cholesky.rank() == r ? cholesky : graded;
-  rotation_ = rotation_buffer_.block(r, r);
-  copy(from.coordinates(dense_), rotation_);
-  const Block before = (&from == &cholesky ? graded_buffer : buffer).block(k, r);
-  from.dual(before);
-  multiply(false, before, rotation_, 0.0, dual_);
+  rotation_ = OwnedMatrix(from.coordinates(root));
+  OwnedMatrix dual(k, r);
+  from.dual(dual);
+  dual_ = product(dual, rotation_);
+  root_ = FeatureMatrix(std::move(root));
 }
 
 Block WhiteBasis::coordinates(Block h, Buffer& buffer) const {
-  if (!rotation_.data) return h;
+  if (rotation_.empty()) return h;
   const Block rotated = buffer.block(h.rows, h.cols);
-  multiply(true, rotation_, h, 0.0, rotated);
+  multiply(transposed(rotation_), h, rotated);
   return rotated;
 }
 
@@ -173,85 +177,63 @@ bool may_shrink(const LinearGaussianProblem& problem, double n, double ridge) {
          !differ_in_scale(problem.variances());
 }
 
-FeatureMatrix WhiteBasis::solver(double tau, Buffer& buffer) const {
+FeatureMatrix WhiteBasis::solver(double tau) const {
   const Index k = features(), r = rank();
   if (diagonal()) {
     std::vector<double> entries(r);
     for (Index j = 0; j < r; ++j) entries[j] = root_variances_[where_[j]] / (values_[j] + tau);
     return {k, &where_, std::move(entries)};
   }
-  if (!shrinks_) return FeatureMatrix(dual_);
-  const Block out = buffer.block(k, r);
+  if (!shrinks_) return FeatureMatrix(dual_.block());
+  OwnedMatrix out(root_.dense());
   Pace pace;
   for (Index j = 0; j < r; ++j, pace(2 * k)) {
     const double a = values_[j] / (values_[j] + tau), inverse = 1.0 / (values_[j] + tau);
-    const double* column = dense_.col(j);
-    double* result = out.col(j);
-    for (Index i = 0; i < k; ++i) result[i] = column[i] * inverse;
+    for (Index i = 0; i < k; ++i) out(i, j) *= inverse;
     // For features that are large beside tau the quotient divides rounding errors by small
     // eigenvalues.
-    for (Index i = 0; dual_.data && i < k; ++i)
-      if (problem_.variances()(i) > tau) result[i] = dual_(i, j) * a;
+    for (Index i = 0; !dual_.empty() && i < k; ++i)
+      if (problem_.variances()(i) > tau) out(i, j) = dual_(i, j) * a;
   }
-  return FeatureMatrix(out);
+  return FeatureMatrix(std::move(out));
+}
+
+void WhiteBasis::gather(const Indices& rows, const Indices& columns, Block out) const {
+  const ConstMatrix sigma = problem_.covariance();
+  Pace pace;
+  for (std::size_t j = 0; j < columns.size(); ++j, pace(static_cast<Index>(rows.size()))) {
+    const double* column = &sigma(0, columns[j]);
+    double* to = out.col(static_cast<Index>(j));
+    for (std::size_t i = 0; i < rows.size(); ++i) to[i] = column[rows[i] * sigma.row_stride];
+  }
 }
 
 void WhiteBasis::principal_block(const Indices& support, Block out) const {
-  const ConstMatrix sigma = problem_.covariance();
-  if (diagonal()) fill(out, 0.0);
-  Pace pace;
-  for (std::size_t j = 0; j < support.size(); ++j, pace(static_cast<Index>(support.size()))) {
-    if (diagonal()) {
-      out(j, j) = problem_.variances()(support[j]);
-    } else {
-      for (std::size_t i = 0; i < support.size(); ++i) out(i, j) = sigma(support[i], support[j]);
-    }
-  }
+  if (!diagonal()) return gather(support, support, out);
+  fill(out, 0.0);
+  for (Index j = 0; j < out.cols; ++j) out(j, j) = problem_.variances()(support[j]);
 }
 
-MatrixLaw::MatrixLaw(const WhiteBasis& basis, double n, double ridge) {
-  const Index r = basis.rank(), m = basis.targets();
-  const std::vector<double>& values = basis.values();
-  const double total = static_cast<double>(r);
-  const std::vector<double> ones(r, 1.0);
-  tau = solve_tau(values, ones, total, n, ridge);
-  if (tau > 0.0 && !basis.shrinks())
-    throw std::logic_error("a law with an effective ridge needs eigenvalues");
-  share = spare_fraction(total - n, n, ridge, tau);
-  std::vector<double> d2(r);
-  Pace pace;
-  for (Index j = 0; j < r; ++j) {
-    pace(8);
-    const double sum = values[j] + tau;
-    a.push_back(values[j] / sum);
-    d.push_back(tau / sum);
-    d2[j] = d[j] * d[j];
-    share += a[j] * d[j] / n;
+std::vector<double> WhiteBasis::eigenvalues(const Indices& support) const {
+  std::vector<double> values;
+  if (!diagonal()) {
+    const Index s = static_cast<Index>(support.size());
+    OwnedMatrix sigma(s, s);
+    gather(support, support, sigma);
+    return positive_eigenvalues(sigma);
   }
-  error = error_buffer.block(m, m);
-  omega = omega_buffer.block(m, m);
-  root = root_buffer.block(m, m);
-  shift = shift_buffer.block(m, m);
-  mean = mean_buffer.block(basis.features(), m);
-  weighted_gram(basis.signal(), d2, basis.signal(), error);
-  weighted_gram(basis.signal(), d, basis.signal(), shift);
-  double sum = 0.0;
-  for (Index j = 0; j < m; ++j) {
-    for (Index i = 0; i < m; ++i) error(i, j) += basis.noise()(i, j);
-    sum += error(j, j);
-  }
-  risk = inflate(sum, share);
-  if (!std::isfinite(sum) || std::isnan(risk))
-    check::out_of_range("risk", static_cast<double>(basis.features()));
-  finite = std::isfinite(risk);
-  copy(error, omega);
-  if (finite && risk > 0.0)
-    for (Index j = 0; j < m; ++j)
-      for (Index i = 0; i < m; ++i) omega(i, j) /= share;
-  copy(omega, root);
-  factorize_covariance(root);
-  solver = basis.solver(tau, solver_buffer);
-  solver.apply(basis.signal(), mean);
+  for (const Index i : support)
+    if (const double variance = problem_.variances()(i); variance > 0.0) values.push_back(variance);
+  return values;
+}
+
+void WhiteBasis::score(Rule rule, ConstBlock theta, Vector scores) const {
+  const int q = traits(rule).curvature_power;
+  std::vector<double> weights;
+  for (Index i = 0; q > 1 && i < features(); ++i)
+    weights.push_back(half_power(problem_.variances()(i), q));
+  rank_scores({theta.data, theta.rows, theta.cols, 1, theta.ld},
+              q == 1 ? vector_view(root_variances_) : vector_view(weights), scores);
 }
 
 }  // namespace overprune::theory

@@ -57,8 +57,8 @@ ACTIVATIONS = _core.ACTIVATIONS
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether `value` holds several values: an array with dimensions, or a list, tuple or range."""
-    if type(value) is int:
-        return False
+    if type(value) in (int, tuple, list):
+        return type(value) is not int
     if hasattr(value, "ndim"):
         return bool(value.ndim > 0)
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
@@ -186,9 +186,8 @@ def indices(values: Any, name: str, *, size: int) -> IntArray:
         )
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be an array of integers, got dtype {array.dtype}")
-    if (
-        array.min() < 0 or array.max() >= size
-    ):  # before the cast, which would wrap large unsigned ones
+    # before the cast, which would wrap large unsigned ones
+    if array.min() < 0 or array.max() >= size:
         bad = int(array.min() if array.min() < 0 else array.max())
         raise ValueError(f"{name} must lie between 0 and {size - 1}, got {bad}")
     result = array.astype(np.int64)

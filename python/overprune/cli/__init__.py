@@ -1,5 +1,5 @@
-"""The command line: one module a command, each of a few lines over the functions of the package.
+"""The command line: one module a command, named like it, of a few lines over the rooms below.
 
-`main` joins the commands and has the entry point; `usage` has what they share, options, errors in
-one line and output. Nothing else of the package imports this room.
+`main` joins the commands and is the entry point; `usage` has the options and errors that they
+share. It may use every room, and no other room imports it.
 """

@@ -1,28 +1,85 @@
-"""What `overprune advise` computes and writes."""
+"""`overprune advise`: which way to s nonzeros, for the problem of a config."""
 
 from __future__ import annotations
 
 import csv
 import json
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ..experiments.config import ConfigError, Experiment, build_problem, naming
-from ..experiments.output import write_tables
+import typer
+
+from ..experiments.console import tell
+from .usage import (
+    UNWRITTEN,
+    ConfigFile,
+    Output,
+    Overwrite,
+    Workers,
+    integer,
+    one_line_errors,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from ..experiments.config import Experiment
     from ..theory.advice import Advice
 
 _POINTS = 40  # on either axis of the phase diagram
 
 
-def run(
-    experiment: Experiment, nonzeros: int | None = None, workers: int | None = None
-) -> list[Advice]:
+def advise(
+    config: ConfigFile,
+    nonzeros: Annotated[
+        int | None,
+        typer.Option(
+            "--nonzeros",
+            parser=integer(1, 10**8),
+            metavar="S",
+            help="Features to keep, instead of run.nonzeros.",
+        ),
+    ] = None,
+    output: Output = None,
+    phase: Annotated[
+        bool,
+        typer.Option(
+            "--phase", help="Write a phase diagram over n/p and s/p, too; needs --output."
+        ),
+    ] = False,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say which size, rule, ridge and schedule CONFIG.toml's problem wants, and what each choice
+    costs.
+
+    By theory alone. With --output, writes advice.csv, advice.json, advice.png and risk.zarr, too.
+    """
+    from ..experiments.config import load
+    from ..experiments.output import OutputDirectory
+
+    with one_line_errors():
+        if phase and output is None:
+            raise ValueError("--phase needs --output DIR, where the diagram goes; got none")
+        experiment = load(config)
+        place = None if output is None else OutputDirectory(output, overwrite=overwrite)
+    with place or nullcontext():
+        with one_line_errors():
+            plane = _diagram(experiment, workers) if phase else None
+            found = _advice(experiment, nonzeros, workers)
+        if place is not None:
+            with one_line_errors(*UNWRITTEN, code=1):
+                with place.naming("written"):
+                    _write(place.path, experiment, found, plane)
+                place.commit()
+    tell("\n\n".join(map(str, found)))
+
+
+def _advice(experiment: Experiment, nonzeros: int | None, workers: int | None) -> list[Advice]:
     """Advice for every n and every number of nonzeros of the config, or for the one given."""
+    from ..experiments.config import build_problem, naming
     from ..theory.advise import advise
 
     problem, table = build_problem(experiment), experiment.config.run
@@ -45,18 +102,19 @@ def run(
         ]
 
 
-def diagram(experiment: Experiment, workers: int | None = None) -> xr.Dataset:
+def _diagram(experiment: Experiment, workers: int | None) -> xr.Dataset:
     """The phase diagram of the config's problem over n / p and s / p."""
     import numpy as np
 
+    from ..experiments.config import ConfigError, build_problem, naming
     from ..theory.phase import phase
     from ..theory.predict import grouped
 
     problem, table = build_problem(experiment), experiment.config.run
     if grouped(problem) is None:
         raise ConfigError(
-            f"{experiment.name}: problem: expected independent features and one target for a phase diagram, "
-            f"got {problem!r}"
+            f"{experiment.name}: problem: expected independent features and one target "
+            f"for a phase diagram, got {problem!r}"
         )
     with naming(experiment, "run"):
         return phase(
@@ -70,12 +128,11 @@ def diagram(experiment: Experiment, workers: int | None = None) -> xr.Dataset:
         )
 
 
-def write(
-    directory: Path, experiment: Experiment, found: list[Advice], plane: xr.Dataset | None = None
+def _write(
+    directory: Path, experiment: Experiment, found: list[Advice], plane: xr.Dataset | None
 ) -> None:
-    """Writes the choices as advice.csv and advice.json, advice.png, risk.zarr, the config; and
-    phase.png."""
-    from .._version import __version__
+    """Writes advice.csv, advice.json, advice.png, risk.zarr, config.toml, and phase.png."""
+    from ..experiments.output import write_tables
 
     tables: dict[str, Any] = {}
     for advice in found:
@@ -83,8 +140,7 @@ def write(
         tables |= {f"advise/{name}": advice.dataset(), f"predict/{name}": advice.table}
     if plane is not None:
         tables["phase"] = plane
-    write_tables(directory, tables, {"overprune_version": __version__, "config": experiment.text})
-    (directory / "config.toml").write_text(experiment.text, encoding="utf-8", newline="")
+    write_tables(directory, tables, experiment.text)
     with open(directory / "advice.json", "w", encoding="utf-8") as file:
         json.dump([advice.to_dict() for advice in found], file, indent=1, allow_nan=False)
     with open(directory / "advice.csv", "w", encoding="utf-8", newline="") as file:
@@ -105,7 +161,7 @@ def _write_figures(directory: Path, found: list[Advice], plane: xr.Dataset | Non
             len(found), 1, figsize=(7.2, 4.8 * len(found)), squeeze=False, layout="constrained"
         )
         for advice, ax in zip(found, panels.flat, strict=True):
-            draw(advice, ax)
+            _draw(advice, ax)
         figure.savefig(directory / "advice.png", dpi=150)
         plt.close(figure)
         if plane is not None:
@@ -115,38 +171,21 @@ def _write_figures(directory: Path, found: list[Advice], plane: xr.Dataset | Non
             plt.close(figure)
 
 
-def draw(advice: Advice, ax: Any) -> None:
+def _draw(advice: Advice, ax: Any) -> None:
     """Risk against size with the best choice marked."""
     from .. import plot
 
-    plot.risk(
-        advice.table,
-        stages=None if len(advice.table["size"]) == 1 else _stages(advice.table),
-        ax=ax,
-    )
-    best = advice.best
+    table, best = advice.table, advice.best
+    pruned = [stage for stage in ("pruned", "retrained") if f"{stage}_risk" in table]
+    plot.risk(table, stages=None if len(table["size"]) == 1 else pruned, ax=ax)
     if ax.get_ylim()[0] > best.risk:
         ax.set_ylim(bottom=0.98 * best.risk)
-    label = f"best: risk {best.risk:.4g}"
-    star = ax.plot(
-        best.size,
-        best.risk,
-        marker="*",
-        ms=14,
-        color="#F0E442",
-        mec="black",
-        ls="none",
-        zorder=5,
-        clip_on=False,
-    )
+    look = {"marker": "*", "ms": 14, "color": "#F0E442", "mec": "black", "ls": "none"}
+    (star,) = ax.plot(best.size, best.risk, **look, zorder=5, clip_on=False)
+    star.set_label(f"best: risk {best.risk:.4g}")
     entries = ax.get_legend().legend_handles if ax.get_legend() is not None else []
-    star[0].set_label(label)
-    ax.legend(handles=[*entries, star[0]], loc="best", fontsize="small", framealpha=0.85)
+    ax.legend(handles=[*entries, star], loc="best", fontsize="small", framealpha=0.85)
     ax.set_title(str(best), fontsize="medium", pad=24)
-
-
-def _stages(table: xr.Dataset) -> list[str]:
-    return [stage for stage in ("pruned", "retrained") if f"{stage}_risk" in table]
 
 
 def _several(value: int | list[int]) -> list[int]:

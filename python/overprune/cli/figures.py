@@ -1,13 +1,25 @@
-"""The command `overprune figures`."""
+"""`overprune figures`: the scripts of the room `gallery`, drawn into files."""
 
 from __future__ import annotations
 
+import ast
+import io
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from runpy import run_path
 from typing import Annotated
 
 import typer
 
-from .._validation import printable
-from .usage import say, tell
+from .. import _validation as check
+from .._validation import paths, printable
+from ..experiments.console import say, tell
+from .usage import one_line_errors
+
+_GALLERY = Path(__file__).parents[1] / "gallery"
 
 
 def figures(
@@ -26,10 +38,7 @@ def figures(
 
     Writes NAME.png into DIR. The one of real digits needs pip install 'overprune[data]'.
     """
-    from .figure_scripts import chosen, write
-    from .main import _one_line_errors
-
-    with _one_line_errors():
+    with one_line_errors():
         picked = chosen(names or [])
         if listed:
             width = max(len(figure.name) for figure in picked)
@@ -48,3 +57,96 @@ def figures(
             raise typer.Exit(130) from None
     if not written:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One script of the gallery."""
+
+    name: str
+    script: Path
+
+    @property
+    def title(self) -> str:
+        """The first line of its docstring."""
+        tree = ast.parse(self.script.read_text(encoding="utf-8"))
+        return (ast.get_docstring(tree) or "").split("\n")[0]
+
+    def draw(self) -> tuple[bytes, str]:
+        """Runs the script; returns its figure as a PNG, and the sentences that it prints."""
+        from ..plot.canvas import into_files
+
+        printed, image = io.StringIO(), io.BytesIO()
+        with into_files() as plt:
+            before = set(plt.get_fignums())
+            try:
+                with redirect_stdout(printed):
+                    run_path(str(self.script), run_name="__main__")
+                    (number,) = set(plt.get_fignums()) - before
+                    plt.figure(number).savefig(image, format="png", dpi=150)
+            finally:
+                for number in set(plt.get_fignums()) - before:
+                    plt.close(number)
+        return image.getvalue(), printed.getvalue()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One figure after `write`: `path` is None where it could not be drawn.
+
+    `text` is what the script prints, or why the figure could not be drawn.
+    """
+
+    name: str
+    path: Path | None
+    text: str
+    seconds: float
+
+
+def gallery() -> dict[str, Figure]:
+    """Every figure by its name, in alphabetical order."""
+    return {path.stem: Figure(path.stem, path) for path in sorted(_GALLERY.glob("[a-z]*.py"))}
+
+
+def chosen(names: Sequence[str]) -> list[Figure]:
+    """The figures of these names, all without any; raises where one is not a name."""
+    known = gallery()
+    for name in names:
+        check.choice(name, "NAME", tuple(known))
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def write(figures: Sequence[Figure], output: str, *, overwrite: bool) -> Iterator[Drawn]:
+    """Draws figures into the directory `output` as NAME.png, one after the other.
+
+    Nothing is begun where a file is there already, unless `overwrite`. A figure that lacks an
+    optional package is left out.
+    """
+    paths.local(output, "output")
+    place = Path(output).expanduser()
+    targets = {figure.name: place / f"{figure.name}.png" for figure in figures}
+    there = [path.name for path in targets.values() if path.exists()]
+    if there and not overwrite:
+        raise FileExistsError(
+            f"output {output} holds {', '.join(there)} already; --overwrite replaces it"
+        )
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        reason = "a part of its path is a file" if is_file else error.strerror
+        raise OSError(f"output directory {output} cannot be made: {reason}") from error
+    for figure in figures:
+        begun, path = time.perf_counter(), None
+        try:
+            image, text = figure.draw()
+        except ImportError as error:
+            text = str(error)
+        else:
+            path = targets[figure.name]
+            try:
+                with paths.replacing(path) as temporary:
+                    temporary.write_bytes(image)
+            except OSError as error:
+                raise OSError(f"{path} cannot be written: {error.strerror}") from error
+        yield Drawn(figure.name, path, text, time.perf_counter() - begun)

@@ -1,5 +1,4 @@
-"""Errors of usage of the command line: one line that names the argument, what was expected, what
-came."""
+"""What the commands share: their options, and errors as one line that names the argument."""
 
 from __future__ import annotations
 
@@ -9,22 +8,85 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from .._validation import printable
+from ..experiments.console import say
+
+if TYPE_CHECKING:
+    from ..experiments.output import RunDirectory
 
 # The base of all errors of usage: of the package click, or of typer's own copy of it in newer
 # versions.
 _UsageError: type[Exception] = next(
     k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
 )
+_BAD_INPUT = (ValueError, TypeError, OSError, ImportError, NotImplementedError, MemoryError)
+# Errors of writing results: ImportError where matplotlib cannot be had.
+UNWRITTEN = (OSError, ImportError)
+
+
+def integer(lowest: int, highest: int) -> Callable[[str], int]:
+    """The parser of an option that takes an integer of this range."""
+
+    def parsed(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,9}", text) is None or not lowest <= int(text) <= highest:
+            raise typer.BadParameter(f"must be an integer from {lowest} to {highest}, got {text!r}")
+        return int(text)
+
+    return parsed
+
+
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG.toml", help="What to run; see examples/.")
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="Where the results go; must be new or empty."
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results in DIR.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        parser=integer(1, 1024),
+        metavar="N",
+        help="Threads; all cores if not given. Changes no result.",
+    ),
+]
+
+
+@contextmanager
+def one_line_errors(
+    *kinds: type[Exception], code: int = 2, place: RunDirectory | None = None
+) -> Iterator[None]:
+    """Ends the command with one line on stderr and `code` for errors, by default of bad input.
+
+    An interrupt ends it with code 130, and the line says what `place` keeps.
+    """
+    caught = kinds or _BAD_INPUT
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = "nothing was written"
+        if place is not None and place.has_begun:
+            left = f"what was finished is in {place.shown}, and the same command goes on with it"
+        say(f"interrupted; {left}")
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # stdout's reader has gone: no error of input
+        raise
+    except caught as error:
+        say(str(error) or type(error).__name__)
+        raise typer.Exit(code) from error
 
 
 class Commands(TyperGroup):
-    """The commands; an error of usage is one line on stderr, like every other."""
+    """The group of all commands; an error of usage is one line on stderr, like every other."""
 
     def main(
         self,
@@ -47,7 +109,7 @@ class Commands(TyperGroup):
             code = 2
         except typer.Abort:
             code = 130
-        except OSError as error:  # of stdout: a full disk, say; others have been told as bad input
+        except OSError as error:  # of stdout, say a full disk: `one_line_errors` took the others
             if not standalone_mode:
                 raise
             _forget_stdout()
@@ -70,11 +132,8 @@ def _usage(error: Any) -> str:
     text: str = error.format_message()
     parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
     if isinstance(error, typer.BadParameter) and parameter is not None:
-        name = (
-            max(parameter.opts, key=len)
-            if parameter.param_type_name == "option"
-            else parameter.metavar
-        )
+        is_option = parameter.param_type_name == "option"
+        name = max(parameter.opts, key=len) if is_option else parameter.metavar
         if error.message.startswith("must "):
             return f"{name} {error.message}"
         if type(error).__name__ == "MissingParameter":
@@ -86,45 +145,8 @@ def _usage(error: Any) -> str:
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def integer(lowest: int, highest: int) -> Callable[[str], int]:
-    def parsed(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,9}", text) is None or not lowest <= int(text) <= highest:
-            raise typer.BadParameter(f"must be an integer from {lowest} to {highest}, got {text!r}")
-        return int(text)
-
-    return parsed
-
-
-def number_of_bytes(text: str) -> int:
-    from pydantic import ByteSize, TypeAdapter, ValidationError
-
-    try:
-        size = int(TypeAdapter(ByteSize).validate_python(text))
-    except ValidationError:
-        size = 0
-    if size < 1:
-        raise typer.BadParameter(f'must be a number of bytes like "4GB" or "512MiB", got {text!r}')
-    return size
-
-
-def say(message: str, program: str = "overprune") -> None:
-    """One line on stderr."""
-    typer.echo(f"{program}: {printable(' '.join(message.split()))}", err=True)
-
-
-def tell(text: str) -> None:
-    """Lines on stdout; what a terminal would obey is escaped, and what its encoding lacks replaced."""
-    lines = "\n".join(map(printable, text.split("\n")))
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    try:
-        lines.encode(encoding)
-    except UnicodeEncodeError:
-        lines = lines.replace("±", "+-").encode(encoding, "backslashreplace").decode(encoding)
-    typer.echo(lines)
-
-
 def _forget_stdout() -> None:
-    """What is left in its buffer would raise once more when the process ends."""
+    """Drops what stdout's buffer holds, which would raise once more when the process ends."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

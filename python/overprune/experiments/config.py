@@ -1,4 +1,4 @@
-"""CONFIG.toml of `overprune run`: its fields, checked, and the problem and the run they stand for."""
+"""CONFIG.toml of `overprune run`: its fields, checked, and the problem that it describes."""
 
 from __future__ import annotations
 
@@ -29,22 +29,27 @@ from .. import _validation as check
 from .._validation import FloatArray
 from ..simulation.store import StoreError
 from .config_text import ConfigError as ConfigError
-from .config_text import check_structure, one_line, text_of
+from .config_text import check_structure, first_problem, text_of
 
 if TYPE_CHECKING:
     from ..problems.problem import Problem
 
-_LARGEST = 10**8  # beyond every memory; keeps typing errors from becoming errors of allocation
+_LARGEST = (
+    10**8
+)  # beyond every memory: typing errors are refused here, not when memory is allocated
 _COUNT = "an integer from 1 to 10**8"
 _REAL = "a finite number"
 _NOT_NEGATIVE = "a finite number of at least 0"
 _SEED = "an integer from 0 to 2**64 - 1"
 _INTEGERS = "an increasing list of integers from 1 to 10**8"
 
-_LARGE = ("p", "features", "dim", "n", "sizes", "trials")  # what decides how much memory is needed
+_LARGE = ("p", "features", "dim", "n", "sizes", "trials")  # they decide the memory
 
-Rule = Literal["magnitude", "hessian", "oracle", "random"]
-Activation = Literal["identity", "relu", "sign", "erf", "cos", "tanh", "gelu"]
+if TYPE_CHECKING:
+    Rule = str
+    Activation = str
+else:  # literals, which messages list
+    Rule, Activation = Literal[check.RULES], Literal[check.ACTIVATIONS]
 Quantity = Literal["risk", "accuracy", "error"]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
 Count = Annotated[int, Field(ge=1, le=_LARGEST, description=_COUNT)]
@@ -155,7 +160,8 @@ class Data(_Table):
             )
         if self.dataset != "npz" and self.path is not None:
             raise ValueError(
-                f'path is for dataset = "npz" only, got {check.shown(self.path)} with "{self.dataset}"'
+                f'path is for dataset = "npz" only, got {check.shown(self.path)} with '
+                f'"{self.dataset}"'
             )
         return self
 
@@ -270,19 +276,17 @@ def load(path: str | os.PathLike[str]) -> Experiment:
 
 
 def parse(text: str, name: str, folder: Path) -> Experiment:
-    """Checks the text of a config; `name` begins the messages, and paths are relative to `folder`."""
+    """Checks a config's text; `name` begins messages, and paths are relative to `folder`."""
     check_structure(text, name)
     try:
         raw = tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # also for integers of thousands of digits and deep nesting
+    # Also for integers of thousands of digits and deep nesting.
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{name}: not valid TOML: {error}") from None
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {one_line(error, Config)}") from None
+        raise ConfigError(f"{name}: {first_problem(error, Config)}") from None
     return Experiment(config, name, text, folder)
 
 
@@ -350,8 +354,7 @@ def _data(table: Data, folder: Path) -> Problem:
 
 @contextmanager
 def naming(experiment: Experiment, table: str) -> Iterator[None]:
-    """Puts the names of config and table before the arguments that messages of the package begin
-    with."""
+    """Errors of the package, which begin with an argument, as errors of that field."""
     fields = type(getattr(experiment.config, table)).model_fields
     try:
         yield

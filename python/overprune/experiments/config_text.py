@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from .._validation import printable
+from .._validation import one_line
 
-_MOST_PARTS = 16  # of a key; tomllib takes the square of their number in time and memory
+_MOST_PARTS = 16  # of a key; tomllib's time and memory grow with the square
 _MOST_KEYS = 1000  # with tables and lists; a config has some thirty
 _LONGEST = 60  # characters of a key in a message
 _PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
@@ -27,10 +27,8 @@ _TOKEN = re.compile(
     re.DOTALL | re.MULTILINE | re.ASCII,
 )
 _OTHER_ENCODINGS = {
-    "UTF-32": (
-        codecs.BOM_UTF32_LE,
-        codecs.BOM_UTF32_BE,
-    ),  # before UTF-16, whose mark theirs begins with
+    # Before UTF-16, whose mark a mark of UTF-32 begins with.
+    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
 
@@ -39,7 +37,7 @@ class ConfigError(ValueError):
     """A config that cannot be run; the message is one printable line that names the field."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(" ".join(message.split())))
+        super().__init__(one_line(message))
 
 
 def text_of(path: str | os.PathLike[str]) -> str:
@@ -93,7 +91,7 @@ def _short(key: str) -> str:
     return key if len(key) <= _LONGEST else f"{key[: _LONGEST - 3]}..."
 
 
-def one_line(error: ValidationError, root: type[BaseModel]) -> str:
+def first_problem(error: ValidationError, root: type[BaseModel]) -> str:
     """The first problem of a config of the kind `root` in a line.
 
     Unknown keys come first, because a missing one is often their other half.
@@ -124,9 +122,7 @@ def one_line(error: ValidationError, root: type[BaseModel]) -> str:
 def _shown(value: Any) -> str:
     try:
         return reprlib.repr(value)
-    except (
-        ValueError
-    ):  # an integer of more digits than Python writes, which TOML has in hexadecimal
+    except ValueError:  # an integer of more digits than Python writes, in hexadecimal
         return "an integer of more digits than can be shown"
 
 
@@ -140,8 +136,7 @@ def _expected(field: Any, error: Any) -> str:
 def _locate(
     location: tuple[int | str, ...], extra: bool, root: type[BaseModel]
 ) -> tuple[str, type[BaseModel] | None, Any]:
-    """Dotted path, innermost table and field of an error's location, which also has the tags of
-    unions."""
+    """Dotted path, innermost table and field of an error's location, which has union tags."""
     path, field = "", None
     models = [root]
     for part in location:

@@ -1,4 +1,4 @@
-"""An output directory: all of a run's files or none, and nothing of anybody else's."""
+"""Output directories: a command writes all of its files or none, and keeps those of others."""
 
 from __future__ import annotations
 
@@ -58,12 +58,11 @@ def _is_own(name: str) -> bool:
 
 
 class _Refused(FileExistsError):
-    """The directory holds something that must not be lost; the message is for the user."""
+    """The directory holds files that must not be lost; the message is for the user."""
 
 
 class _Target:
-    """A directory that a command writes into: made where it does not exist, refused where it is
-    another's."""
+    """A directory that a command writes into; one that holds anything else is refused."""
 
     def __init__(self, target: str | os.PathLike[str]) -> None:
         self.shown = os.fspath(target)
@@ -73,7 +72,7 @@ class _Target:
 
     @contextmanager
     def naming(self, action: str) -> Iterator[None]:
-        """Errors of the file system, which may name a temporary file, as errors of this directory."""
+        """Errors of the file system, which may name a temporary file, as this directory's."""
         try:
             yield
         except OSError as error:
@@ -85,7 +84,7 @@ class _Target:
             raise OSError(f"output directory {self.shown} cannot be {action}: {reason}") from error
 
     def _earlier(self) -> bool:
-        """Whether there are earlier results; raises where there is anything else."""
+        """Whether there are earlier results; raises where there are other files."""
         if not self.target.exists():
             return False
         if not self.target.is_dir():
@@ -98,7 +97,8 @@ class _Target:
             scan(self.target / "risk.zarr", os.path.join(self.shown, "risk.zarr"))
         if other:
             raise _Refused(
-                f"output must be a new or empty directory, got {self.shown}, which holds {_some(other)}"
+                f"output must be a new or empty directory, got {self.shown}, which holds "
+                f"{_some(other)}"
             )
         return bool(names)
 
@@ -166,8 +166,8 @@ class OutputDirectory(_Target):
     def _check(self) -> None:
         if self._earlier() and not self.overwrite:
             raise _Refused(
-                f"output must be a new or empty directory, got {self.shown}, which holds earlier results; "
-                "give another, or --overwrite"
+                f"output must be a new or empty directory, got {self.shown}, which holds earlier "
+                "results; give another, or --overwrite"
             )
 
 
@@ -194,8 +194,8 @@ class RunDirectory(_Target):
             is_run = "run" in _store_attributes(self.target / "risk.zarr")
             if self._earlier() and not is_run and not overwrite:
                 raise _Refused(
-                    f"output must be a new or empty directory, or a run's, got {self.shown}, which holds "
-                    "other results; give another, or --overwrite"
+                    f"output must be a new or empty directory, or a run's, got {self.shown}, "
+                    "which holds other results; give another, or --overwrite"
                 )
             if is_run and not overwrite:
                 _check_root(self.target / "risk.zarr", os.path.join(self.shown, "risk.zarr"))
@@ -272,22 +272,21 @@ class RunDirectory(_Target):
                 "run": 1,
             }
             if not root.exists():
-                with self._replacing(root) as temporary:
+                with _paths.replacing(root) as temporary:
                     zarr.open_group(temporary, mode="w-", zarr_format=2, attributes=attributes)
             else:
                 group = zarr.open_group(root, mode="r+", use_consolidated=False, zarr_format=2)
                 group.attrs.update(attributes)
             for name, table in tables.items():
-                with self._replacing(root / name) as temporary:
+                with _paths.replacing(root / name) as temporary:
                     sealed = table.assign_attrs(checksum=checksum(table))
                     sealed.to_zarr(temporary, zarr_format=2, encoding=encoding(table))
-            self.write(
-                "config.toml", lambda path: path.write_text(config, encoding="utf-8", newline="")
-            )
+                    shutil.rmtree(root / name, ignore_errors=True)
+            self.write("config.toml", lambda path: _write_text(path, config))
 
     def write(self, name: str, save: Callable[[Path], object]) -> None:
         """Lets `save` write a file under another name and puts it in place."""
-        with self._replacing(self.target / name) as temporary:
+        with _paths.replacing(self.target / name) as temporary:
             save(temporary)
 
     def finish(self, config: str) -> None:
@@ -304,49 +303,41 @@ class RunDirectory(_Target):
             consolidate(root, os.path.dirname(self.store))
 
     def written(self) -> list[str]:
-        """Names of what is in the directory."""
+        """The names of the directory's files."""
         return sorted(entry.name for entry in self.target.iterdir())
 
     def _remove_earlier(self) -> None:
-        """The store last: without it the rest would not be known for ours."""
+        """Removes earlier results, the store last: it marks the directory as ours."""
         for entry in sorted(self.target.iterdir(), key=lambda e: e.name == "risk.zarr"):
             if entry.is_dir():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
 
-    @contextmanager
-    def _replacing(self, path: Path) -> Iterator[Path]:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            yield temporary
-            if path.is_dir():
-                shutil.rmtree(path)
-            temporary.replace(path)
-        finally:
-            if temporary.is_dir():
-                shutil.rmtree(temporary)
-            else:
-                temporary.unlink(missing_ok=True)
 
-
-def write_tables(
-    directory: Path, tables: dict[str, xr.Dataset], attributes: dict[str, Any]
-) -> None:
-    """Writes risk.zarr: a group for each table ("simulate", "predict").
+def write_tables(directory: Path, tables: dict[str, xr.Dataset], config: str) -> None:
+    """Writes risk.zarr, with a group for each table by its name, and config.toml.
 
     Zarr's format 2, because format 3 has no specification yet for the strings of `rule`; without
     codecs, which would keep what is opened from being written in format 3.
     """
     import xarray as xr
 
-    nodes = {"/": xr.Dataset(attrs=attributes), **tables}
+    from .._version import __version__
+
+    root = xr.Dataset(attrs={"overprune_version": __version__, "config": config})
     encodings = {f"/{name}": encoding(table) for name, table in tables.items()}
-    xr.DataTree.from_dict(nodes).to_zarr(directory / "risk.zarr", zarr_format=2, encoding=encodings)
+    tree = xr.DataTree.from_dict({"/": root, **tables})
+    tree.to_zarr(directory / "risk.zarr", zarr_format=2, encoding=encodings)
+    _write_text(directory / "config.toml", config)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="")
 
 
 def encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """How the variables of a table are kept: as those of a store."""
+    """The encoding of a table's variables, which is that of a store's."""
     return {str(name): plain() for name in table.variables}
 
 
@@ -355,8 +346,7 @@ def _is_our_store(path: Path) -> bool:
 
 
 def _check_root(root: Path, shown: str) -> None:
-    """Raises StoreDamageError where the group of a run has anything but its tables and its
-    metadata."""
+    """Raises StoreDamageError where a run's group has more than tables and metadata."""
     fixed(root, ".zgroup", shown, {"zarr_format": 2})
     for member in scan(root, shown):
         name, slash, _ = member.partition("/")

@@ -1,4 +1,4 @@
-"""Tables made again from nothing but their attributes, and compared."""
+"""Tables made again from their attributes alone, and compared."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _validation as check
 from .._provenance import describe, facts_of, problem_of
+from .._table import ARGUMENTS
 from ..problems.problem import Problem
 from ..simulation.blocks import engine
 from ..simulation.store_files import name_of
@@ -56,19 +57,20 @@ def reproduce(table: xr.Dataset, *, workers: int | None = None) -> xr.Dataset:
     """
     import xarray as xr
 
-    from ..simulation import schedule as _schedule
-    from ..simulation import simulate as _simulate
-    from ..theory import predict as _predict
+    from ..simulation.schedule import simulate_schedule
+    from ..simulation.simulate import simulate
+    from ..theory.predict import predict
+    from ..theory.schedule import predict_schedule
 
     if not isinstance(table, xr.Dataset):
         raise TypeError(f"table must be an xarray.Dataset, got {type(table).__name__}")
     threads = check.workers(workers)
     attributes = {**table.attrs, **_sequences(table)}
     runs: dict[str, tuple[Callable[..., xr.Dataset], tuple[str, ...], tuple[str, ...]]] = {
-        "simulate": (_simulate.simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
-        "predict": (_predict.predict, _GRID, (*_GRID_OPTIONS, *_DRAWS)),
-        "simulate_schedule": (_schedule.simulate_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_TRIALS)),
-        "predict_schedule": (_schedule.predict_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_DRAWS)),
+        "simulate": (simulate, _GRID, (*_GRID_OPTIONS, *_TRIALS)),
+        "predict": (predict, _GRID, (*_GRID_OPTIONS, *_DRAWS)),
+        "simulate_schedule": (simulate_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_TRIALS)),
+        "predict_schedule": (predict_schedule, _ROUNDS, (*_ROUNDS_OPTIONS, *_DRAWS)),
     }
     kind = attributes.get("kind")
     if not isinstance(kind, str) or kind not in runs:
@@ -111,8 +113,8 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
     return lines, is_same
 
 
-_GRID = ("n", "sizes", "nonzeros")
-_GRID_OPTIONS = ("rules", "retrain", "ridge", "retrain_ridge", "compensate", "seed")
+_GRID = ARGUMENTS[:3]
+_GRID_OPTIONS = (*ARGUMENTS[3:], "seed")
 _ROUNDS = ("n", "size", "schedule")
 _ROUNDS_OPTIONS = ("rules", "ridge", "retrain_ridge", "seed")
 _TRIALS = ("trials", "first_trial", "curvature")
@@ -160,8 +162,8 @@ def _problem(attributes: dict[str, Any]) -> Any:
     found = describe(problem)["problem_hash"]
     if found != kept:
         raise ValueError(
-            f"the problem has the hash {kept[:12]}..., the config now makes {found[:12]}...: the data have "
-            "changed, or lie elsewhere than under the current directory"
+            f"the problem has the hash {kept[:12]}..., the config now makes {found[:12]}...: the "
+            "data have changed, or lie elsewhere than under the current directory"
         )
     return problem
 
@@ -193,8 +195,7 @@ def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
 
 
 def _check_layout(table: xr.Dataset, again: xr.Dataset) -> None:
-    """Raises ValueError where a table has other variables or coordinates than it is made with
-    again."""
+    """Raises ValueError where variables or coordinates differ from those made again."""
     for name in (*table.variables, *again.variables):
         there, made = (t.variables.get(name) for t in (table, again))
         if there is None or made is None or _layout(there) != _layout(made):
@@ -215,7 +216,7 @@ def _layout(variable: xr.Variable) -> str:
 
 
 def _made(attributes: dict[str, Any]) -> str:
-    """By what, when and where a table was made; and what makes it again, where that differs."""
+    """The version, time and kernels that made a table; and those of now, where they differ."""
     facts = facts_of(attributes)
     version, level = engine()
     text = f"made {facts['time']} by overprune {facts['overprune_version']}"
@@ -228,8 +229,7 @@ def _made(attributes: dict[str, Any]) -> str:
 
 
 def _difference(old: np.ndarray[Any, Any], new: np.ndarray[Any, Any]) -> tuple[float, float, int]:
-    """Largest difference, largest value, and how many values are NaN or infinite in one of the two
-    alone."""
+    """Largest difference, largest value, and how many values only one of the two has."""
     both = np.isfinite(old) & np.isfinite(new)
     same = both | (old == new) | (np.isnan(old) & np.isnan(new))
     if not both.any():

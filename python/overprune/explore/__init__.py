@@ -1,9 +1,8 @@
-"""The page of `overprune explore`: sliders for a problem, its curves at once from theory, points on
-demand.
+"""The page of `overprune explore`: sliders for a problem, its predicted curves, simulated points.
 
-`state` is what the sliders say, `controls` the sliders, `curves` what a state predicts, `pictures`
-computes it in threads, `points` simulates it in another, `figure` and `widgets` are what is on the
-page, `page` joins them, and `server` serves it to those that `doors` lets in.
+`state` holds the sliders' values, `curves` and `pictures` predict them, `points` simulates them;
+`controls`, `figure`, `widgets` and `page` are the page, and `server` serves it to requests that
+`doors` lets in. The room needs Bokeh and may use every room but `cli`, `networks` and `sklearn`.
 """
 
 from __future__ import annotations
@@ -23,9 +22,8 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
     """
     import webbrowser
 
-    import typer
-
     from ..experiments.config import load
+    from ..experiments.console import tell
     from .state import State, of_config
 
     try:
@@ -38,7 +36,7 @@ def open_page(config: Path | None, host: str, port: int | None, *, browser: bool
 
     def ready(address: str, is_everywhere: bool) -> None:
         where = "and every address of this machine " if is_everywhere else ""
-        typer.echo(f"Serving {address} {where}- Ctrl-C ends it")
+        tell(f"Serving {address} {where}- Ctrl-C ends it")
         if browser:
             webbrowser.open(address)
 

@@ -103,8 +103,7 @@ def highest(state: State, name: str) -> float:
 
 
 def moved(state: State, name: str, value: object) -> State:
-    """The state after one control has changed; choosing correlated features makes a large p
-    smaller."""
+    """The state after one control has changed; correlated features make a large p smaller."""
     changes = {name: value}
     if name == "spectrum" and value == "ar":
         changes["p"] = min(state.p, _CORRELATED_P)

@@ -1,5 +1,4 @@
-"""What a state predicts: its curves, the lines and limits of the picture, and the answer in a
-sentence."""
+"""What a state predicts: curves, reference lines, limits, and the answer in a sentence."""
 
 from __future__ import annotations
 
@@ -9,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..experiments.answer import answer
 from ..experiments.config import build_problem
-from ..experiments.run import answer, run
+from ..experiments.run import run
 from ..plot.curves import Curve, Selection, collect, direct_training
 from ..plot.panel import Limits, limits_of
 from .state import State
@@ -41,7 +41,7 @@ class Picture:
     seconds: float
 
     def simulated_sizes(self, count: int = 16) -> list[int]:
-        """A part of the sizes, evenly spread over the curves, with those that the answer is about."""
+        """Some of the sizes, evenly spread over the curves, with those of the answer."""
         sizes = self.state.sizes()
         even = {sizes[round(i * (len(sizes) - 1) / (count - 1))] for i in range(count)}
         needed = {self.state.nonzeros, *([self.best[0]] if self.best is not None else [])}

@@ -1,4 +1,4 @@
-"""Who is answered: requests to the names under which the page is served, and from its own pages."""
+"""Which requests are answered: to the names under which the page is served, from its pages."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Doors:
 
     @property
     def origins(self) -> list[str]:
-        """For Bokeh, which compares a websocket's with them; `refusal` has looked at it before."""
+        """The origins that Bokeh accepts of a websocket, after `refusal` has checked it."""
         known = [f"{name}:{self._port}" for name in sorted(self._names) if not name.startswith("[")]
         return ["*"] if self.is_everywhere else [*known, f"[::1]:{self._port}"]
 
     def opens(self, place: str) -> bool:
-        """Whether a host with its port is one of ours."""
+        """Whether a host with its port is one of the page's."""
         name, port = _split(place.lower())
         if (port or "80") != str(self._port):
             return False
@@ -76,7 +76,10 @@ class Doors:
     def refusal(self, request: HTTPServerRequest) -> str:
         """Why a request is refused, in a sentence; empty where it is answered."""
         if not self.opens(request.headers.get("Host", "")):
-            return "The host of this address is not where overprune explore serves: open the one it has printed."
+            return (
+                "The host of this address is not where overprune explore serves: open the one it "
+                "has printed."
+            )
         origin = request.headers.get("Origin", request.headers.get("Sec-Websocket-Origin"))
         if origin is not None and not self._is_own(origin):
             return (

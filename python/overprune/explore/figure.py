@@ -25,13 +25,10 @@ from ..plot.panel import COLOURS, Limits
 from .curves import Picture
 from .state import RULES
 
-_DASHES: dict[str, list[int]] = {
-    "magnitude": [],
-    "hessian": [8, 4],
-    "oracle": [2, 3],
-    "random": [9, 3, 2, 3],
-}
-_MARKERS = {"magnitude": "circle", "hessian": "square", "oracle": "triangle", "random": "diamond"}
+_DASHES = dict(zip(RULES, itertools.cycle([[], [8, 4], [2, 3], [9, 3, 2, 3]]), strict=False))
+_MARKERS = dict(
+    zip(RULES, itertools.cycle(["circle", "square", "triangle", "diamond"]), strict=False)
+)
 _GREY = "#767676"
 _NULL, _NOISE = [10, 5], [1, 4]
 
@@ -40,8 +37,7 @@ _KEYS: list[Key] = [("dense", None), *itertools.product(("pruned", "retrained"),
 
 
 class RiskFigure:
-    """Risk over size: a line for every stage and rule, lines for what they are compared with, and
-    points."""
+    """Risk over size: lines for every stage and rule, reference lines, simulated points."""
 
     def __init__(self) -> None:
         self.figure = figure(
@@ -126,7 +122,7 @@ class RiskFigure:
         self.draw_points([])
 
     def draw_points(self, curves: Sequence[Curve]) -> None:
-        """Replaces the simulated points; a point above the picture is a triangle at its upper edge."""
+        """Replaces the simulated points; those above the picture are triangles at its edge."""
         found = {(c.stage, c.rule): c for c in curves}
         for key, (scatter, source) in self.points.items():
             curve = found.get(key)
@@ -217,7 +213,10 @@ def legend(found: Picture, trials: int) -> str:
 
 def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> str:
     if dash is None:
-        sample = f'<circle cx="15" cy="7" r="{radius}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+        sample = (
+            f'<circle cx="15" cy="7" r="{radius}" fill="none" stroke="{colour}" '
+            'stroke-width="1.6"/>'
+        )
     else:
         dashes = " ".join(map(str, dash))
         sample = (
@@ -229,10 +228,8 @@ def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> s
 
 def _line_data(curve: Curve) -> dict[str, Any]:
     k, risk = curve.broken()
-    return {
-        "k": k,
-        "risk": np.where(risk > 0, risk, np.nan),
-    }  # 0 has no place on a logarithmic axis
+    # 0 has no place on a logarithmic axis.
+    return {"k": k, "risk": np.where(risk > 0, risk, np.nan)}
 
 
 def _point_data(curve: Curve | None, high: float, key: Key) -> dict[str, Any]:

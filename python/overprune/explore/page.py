@@ -78,7 +78,7 @@ class Page:
             self._fail(refusal)
 
     def close(self) -> None:
-        """Ends what still runs for the page."""
+        """Ends the picture and the simulation that still run for the page."""
         self._end_points()
         if self._awaited is not None:
             self._awaited.cancel()
@@ -131,7 +131,7 @@ class Page:
             self._fail(str(error))
 
     def _await(self, future: Future[Picture]) -> None:
-        """Draws a picture, now or when it is there."""
+        """Draws a picture, now or when it is computed."""
         self._awaited = future
         if future.done():
             self._arrive(future)
@@ -142,7 +142,7 @@ class Page:
         future.add_done_callback(lambda _: self._loop.add_callback(arrive))
 
     def _arrive(self, future: Future[Picture]) -> None:
-        """The picture is there; where the controls have moved meanwhile, the next one is asked for."""
+        """Shows the picture; asks for the next one where the controls have moved meanwhile."""
         if future is not self._awaited or future.cancelled():
             return
         self._awaited = None
@@ -170,7 +170,7 @@ class Page:
         self.widgets.status(text, [] if is_error else self._notes, is_error)
 
     def _simulate(self) -> None:
-        """The button: begins the simulation, or ends the one that runs."""
+        """Begins the simulation, or ends the one that runs; called by the button."""
         if self.points is not None:
             self._end_points()
             self.widgets.idle()

@@ -1,4 +1,4 @@
-"""Pictures computed in threads, a few at once: the page of one visitor does not wait for another's."""
+"""Pictures computed in threads, a few at once: no visitor waits for another's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 16  # computed or waiting
 
 
 class BusyError(RuntimeError):
-    """More pictures are wanted than wait sensibly."""
+    """Too many pictures are waiting."""
 
 
 class Pictures:

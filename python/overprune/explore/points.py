@@ -1,15 +1,16 @@
-"""Simulated points: trials in a thread, which end within a moment when they are no longer wanted."""
+"""Simulated points: trials in a thread that ends within a moment once cancelled."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..experiments.config import build_problem
-from ..simulation.simulate import plan
+from ..experiments.run import plan
 from .curves import Picture
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ _SECONDS = 0.3  # between two reports, roughly
 
 @dataclass(frozen=True)
 class Report:
-    """How far a simulation is: the table of the trials done, None before the first, or what went
-    wrong."""
+    """How far a simulation is: the table of the trials done, or the error."""
 
     done: int
     total: int
@@ -75,31 +75,27 @@ class Points:
         import xarray as xr
 
         state = self.found.state
-        problem = build_problem(state.experiment())
+        experiment = state.experiment()
+        problem = build_problem(experiment)
         threads = max(1, (os.cpu_count() or 1) - 1)  # one stays for the page
         parts: list[xr.Dataset] = []
         done, block = 0, 1
         while done < state.trials:
             count = min(block, state.trials - done)
             planned = plan(
+                experiment,
                 problem,
-                state.n,
-                self.found.simulated_sizes(),
-                state.nonzeros,
-                rules=state.rules,
-                retrain=state.retrain,
-                ridge=state.ridge,
-                retrain_ridge=state.retrain_ridge,
+                sizes=self.found.simulated_sizes(),
                 trials=count,
                 first_trial=done,
-                seed=state.seed,
                 workers=threads,
-                memory_limit=None,
-                curvature=None,
             )
+            began = time.perf_counter()
             parts.append(planned.in_threads(False, self._watch))
             done += count
-            block = max(1, int(threads * _SECONDS / planned.work.seconds_per_trial()))
+            # The last trials of a block leave threads idle; a block of one trial all but one.
+            seconds = (time.perf_counter() - began) * min(threads, count) / count
+            block = max(1, int(threads * _SECONDS / seconds))
             yield xr.concat(parts, "trial", combine_attrs="override", data_vars="all")
 
     def _watch(self, _: int) -> None:

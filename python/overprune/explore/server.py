@@ -32,9 +32,8 @@ DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
 _PATIENCE = 5.0  # seconds until a page is sent without its picture, which then comes later
 _LARGEST_MESSAGE = 2**20  # bytes of a websocket's: a config is the longest
-_LARGEST_BODY = (
-    2**16
-)  # bytes that come with a request, which is kept until it is refused: pages send none
+# Bytes of a request's body, which is kept until it is refused: pages send none.
+_LARGEST_BODY = 2**16
 
 
 def serve(
@@ -93,8 +92,7 @@ def serve(
 def make_server(
     state: State, notes: Sequence[str], host: str, port: int | None
 ) -> tuple[Server, int]:
-    """A server on this thread's loop that has its port, and which it is; `serve` has the
-    parameters."""
+    """A server on this thread's loop and the port that it has; parameters as in `serve`."""
     number = _port(host, port)
     try:
         sockets, number = bind_sockets(host, number)
@@ -127,7 +125,7 @@ class Server(BaseServer):  # type: ignore[misc]  # Bokeh's types are not read
 
 @dataclass
 class _Visit:
-    """What a visitor is to see, and the picture to come, or why none comes."""
+    """A visitor's state, and its picture to come, or why none comes."""
 
     state: State
     notes: list[str]
@@ -137,8 +135,7 @@ class _Visit:
 
 @dataclass
 class Visits(Handler):  # type: ignore[misc]  # Bokeh's types are not read
-    """Makes a page for each visitor, once its picture is there or has taken long; none waits for
-    another."""
+    """Makes a page for each visitor once its picture is there or has taken long."""
 
     state: State
     notes: Sequence[str]

@@ -1,19 +1,19 @@
-"""What the sliders say: one problem and one run, as a config, as a query of an address, and back."""
+"""The sliders' values: one problem and one run, as a config, as an address, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from .. import _validation as check
+from .._validation import RULES as RULES
 from ..experiments import config as _config
 from ..experiments.config import ConfigError, Experiment, Rule
 
-RULES: tuple[Rule, ...] = ("magnitude", "hessian", "oracle", "random")
 SPECTRA = {
     "isotropic": "isotropic",
     "spiked": "spiked",
@@ -21,6 +21,11 @@ SPECTRA = {
     "ar": "correlated",
 }
 SIGNALS = {"constant": "equal", "sparse": "sparse", "normal": "Gaussian"}
+if TYPE_CHECKING:
+    Spectrum = str
+    Signal = str
+else:  # literals, which messages list
+    Spectrum, Signal = Literal[tuple(SPECTRA)], Literal[tuple(SIGNALS)]
 LARGEST = 20_000
 LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
 _LONGEST = 100  # characters of a name or value in an address
@@ -52,12 +57,12 @@ class State(BaseModel):
 
     p: Count = 1500
     n: Count = 450
-    spectrum: Literal["isotropic", "spiked", "power_law", "ar"] = "spiked"
+    spectrum: Spectrum = "spiked"
     spikes: Count = 150
     value: float = Field(default=25.0, gt=0, le=1e6, description="a number above 0, at most 10**6")
     exponent: float = Field(default=1.0, ge=0, le=5, description="a number from 0 to 5")
     rho: float = Field(default=0.7, ge=-0.99, le=0.99, description="a number from -0.99 to 0.99")
-    signal: Literal["constant", "sparse", "normal"] = "constant"
+    signal: Signal = "constant"
     count: Count = 150
     scale: float | None = Field(
         default=None, ge=-1e6, le=1e6, description="a number from -10**6 to 10**6"
@@ -78,7 +83,7 @@ class State(BaseModel):
 
     @classmethod
     def fitting(cls, values: Mapping[str, Any]) -> Self:
-        """The state of these values, its counts cut to p; ValueError names the first that is wrong."""
+        """The state of these values, counts cut to p; ValueError names the first wrong one."""
         try:
             state = cls.model_validate(dict(values))
         except ValidationError as error:
@@ -93,8 +98,7 @@ class State(BaseModel):
         return self.fitting({**self.model_dump(), **changes})
 
     def query(self) -> str:
-        """What follows the "?" in the page's address: p, and the values that are not the default
-        ones."""
+        """The query of the page's address: p, and the values that differ from the defaults."""
         from urllib.parse import urlencode
 
         fresh = type(self)()
@@ -201,7 +205,8 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         )
     if isinstance(problem.beta, _config.ValuesBeta):
         raise ConfigError(
-            f"{name}: problem.beta.kind must be one of {', '.join(SIGNALS)} to explore, got 'values'"
+            f"{name}: problem.beta.kind must be one of {', '.join(SIGNALS)} to explore, got "
+            "'values'"
         )
     notes: list[str] = []
 
@@ -230,7 +235,8 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
         raise ConfigError(f"{name}: to explore, {error}") from None
     if state.p < problem.p:
         raise ConfigError(
-            f"{name}: problem.p must be at most {state.p} to explore correlated features, got {problem.p}"
+            f"{name}: problem.p must be at most {state.p} to explore correlated features, got "
+            f"{problem.p}"
         )
     notes += [
         f"run.{field} is left out" for field in ("compensate", "curvature") if getattr(run, field)

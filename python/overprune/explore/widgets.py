@@ -52,7 +52,8 @@ status.text = '<div class="status error" role="alert">This page has lost its pro
 """
 _TEXTS = """
 :host { --font: system-ui, sans-serif } .bk-clearfix { width: 100% }
-h2 { font: 600 13px var(--font); color: #333; margin: 0; border-top: 1px solid #ddd; padding-top: 6px }
+h2 { font: 600 13px var(--font); color: #333; margin: 0;
+     border-top: 1px solid #ddd; padding-top: 6px }
 p { margin: 0; font: 17px/1.4 var(--font); color: #111; text-wrap: pretty }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; font: 13px var(--font); color: #333 }
 .legend span { white-space: nowrap } .legend svg { vertical-align: -2px; margin-right: 6px }
@@ -174,8 +175,7 @@ class Widgets:
             self._writing = False
 
     def chosen(self) -> tuple[str, bytes]:
-        """Name and content of the file that was opened last; ValueError where that is not what
-        came."""
+        """Name and content of the file opened last; ValueError where it is neither."""
         name, value = self.open.filename, self.open.value
         if not isinstance(name, str) or not isinstance(value, str):
             raise ValueError("one file must be opened, got several")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._provenance import describe
-from .._table import Grid
+from .._table import STAGES, Arrays, Grid
 from .._validation import FloatArray, IntArray
 from ..problems.problem import Problem
 from .least_squares import as_data
@@ -150,27 +150,20 @@ class PrunePath:
                 f"problem must have {p} features and {m} target(s) as the path has, "
                 f"got {problem.p} and {problem.targets}"
             )
-        judge = problem.judge(stream)
+        key = check.seed(stream, "stream")
 
-        def block(n: int, ridge: float) -> dict[str, FloatArray]:
-            measured = judge(self.dense)
-            quantities = {f"dense_{name}": values for name, values in measured.items()}
-            stages = {"pruned": self.pruned} | (
-                {} if self._retrained is None else {"retrained": self.retrained}
+        def block(n: int, ridge: float) -> Arrays:
+            found = _core.judge_path(
+                problem._core, self._grid.core(), self._dense, self._order, self._retrained, key
             )
-            shape = (len(self.rules), len(self.sizes), len(self.nonzeros))
-            for stage, models in stages.items():
-                quantities |= {f"{stage}_{name}": np.full(shape, np.nan) for name in measured}
-                for r, k, s in np.ndindex(*shape):
-                    if self.nonzeros[s] > self.sizes[k]:
-                        continue
-                    found = judge(models(self.rules[r], self.sizes[k], self.nonzeros[s]))
-                    for name, value in found.items():
-                        quantities[f"{stage}_{name}"][r, k, s] = value
-            return quantities
+            return dict(sorted(found.items(), key=lambda item: _stage(item[0])))
 
-        attributes = {"stream": str(check.seed(stream, "stream")), **describe(problem)}
+        attributes = {"stream": str(key), **describe(problem)}
         return self._grid.table("prune_path", block, attributes)
+
+
+def _stage(name: str) -> int:
+    return STAGES.index(name.partition("_")[0])
 
 
 def _position(name: str, value: Any, axis: tuple[Any, ...]) -> int:
@@ -274,12 +267,7 @@ def prune_path(
     found = _core.prune_path(
         design,
         response,
-        grid.sizes,
-        grid.nonzeros,
-        grid.rules,
-        grid.retrain,
-        grid.ridge[0],
-        grid.retrain_ridge,
+        grid.core(),
         weights,
         scores,
         check.seed(seed),

@@ -24,7 +24,8 @@ figure = op.plot.coefficients(problem, n, size=p, nonzeros=s, rule="magnitude", 
 
 kept = op.survival(problem, n, p, [s])
 print(
-    f"threshold {kept.threshold.item():.4f}; {kept.overlap.item():.0%} of the survivors are the oracle's"
+    f"threshold {kept.threshold.item():.4f}; {kept.overlap.item():.0%} of the survivors are the "
+    "oracle's"
 )
 for name, feature in {"variance 25": 0, "variance 1": p - 1}.items():
     print(f"{name}: survives with probability {kept.probability.squeeze()[feature]:.3f}")

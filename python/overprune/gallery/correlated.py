@@ -30,7 +30,8 @@ axes = op.plot.risk(predicted, simulated)
 at = predicted.sel(rule="magnitude", nonzeros=s, size=p)
 print(f"train the first {s} features directly: test risk {predicted.dense_risk.sel(size=s):.3f}")
 print(
-    f"train all {p}: {at.dense_risk:.3f}; pruned {at.pruned_risk:.3f}, retrained {at.retrained_risk:.3f}"
+    f"train all {p}: {at.dense_risk:.3f}; pruned {at.pruned_risk:.3f}, retrained "
+    f"{at.retrained_risk:.3f}"
 )
 measured = simulated.retrained_risk.sel(rule="magnitude", nonzeros=s, size=p)
 print(f"simulated: {measured.mean():.3f} ± {measured.std(ddof=1) / 60**0.5:.3f}")

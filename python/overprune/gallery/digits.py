@@ -29,7 +29,8 @@ for size in (s, 1000):
     measured = simulated.sel(**at, size=size).mean("trial")
     told = predicted.sel(**at, size=size)
     print(
-        f"k = {size:4}, pruned to {s} and retrained: test error {1 - measured.retrained_accuracy:.3f} "
+        f"k = {size:4}, pruned to {s} and retrained: test error "
+        f"{1 - measured.retrained_accuracy:.3f} "
         f"(predicted {1 - told.retrained_accuracy:.3f}), risk {measured.retrained_risk:.3f} "
         f"(predicted {told.retrained_risk:.3f})"
     )

@@ -12,7 +12,8 @@ import numpy as np
 
 import overprune as op
 
-SHARE = 0.1  # of the features; weights that sum to 1 make n, sizes and nonzeros ratios to the number of features
+# Of the features. The weights sum to 1: n, sizes and nonzeros are ratios to the number of features.
+SHARE = 0.1
 
 
 def spiked(spike: float, noise_std: float = 0.3) -> op.Spectrum:
@@ -54,5 +55,6 @@ axes[2].set_ylabel("variance of the strong features")
 for name, table in {"(a)": plain, "(b)": tuned, "(c)": strength}.items():
     ratio = table.risk / table.direct_risk
     print(
-        f"{name}: pruning wins on {float((ratio < 1).mean()):.0%} of the plane; best ratio {ratio.min():.3f}"
+        f"{name}: pruning wins on {float((ratio < 1).mean()):.0%} of the plane; best ratio "
+        f"{ratio.min():.3f}"
     )

@@ -30,5 +30,6 @@ print(f"train the first {s} features directly: test risk {predicted.dense_risk.s
 for rule in ("magnitude", "hessian"):
     one = at.sel(rule=rule)
     print(
-        f"train all {p}, prune by {rule}: {one.pruned_risk:.3f}, after retraining {one.retrained_risk:.3f}"
+        f"train all {p}, prune by {rule}: {one.pruned_risk:.3f}, after retraining "
+        f"{one.retrained_risk:.3f}"
     )

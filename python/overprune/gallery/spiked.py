@@ -35,7 +35,8 @@ print(
 )
 print(f"train all {p} and prune by the Hessian rule: {at.pruned_risk:.3f}")
 print(
-    f"the same, pruned by magnitude: {predicted.pruned_risk.sel(rule='magnitude', size=p).item():.3f}"
+    "the same, pruned by magnitude: "
+    f"{predicted.pruned_risk.sel(rule='magnitude', size=p).item():.3f}"
 )
 print(
     f"simulated: {simulated.pruned_risk.sel(rule='hessian', size=p).mean():.3f} by the Hessian rule"

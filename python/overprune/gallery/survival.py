@@ -62,6 +62,7 @@ ax.spines[["top", "right"]].set_visible(False)
 
 for rule, law in laws.items():
     print(
-        f"{rule}: {law.overlap:.0%} of the survivors are those of the oracle; probability of survival "
+        f"{rule}: {law.overlap:.0%} of the survivors are those of the oracle; probability of "
+        "survival "
         f"{law.probability[0]:.2f} for the first feature, {law.probability[-1]:.2f} for the last"
     )

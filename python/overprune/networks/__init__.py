@@ -1,8 +1,8 @@
-"""The paper's question asked of networks: train narrow, or train wide and prune to the same
-nonzeros?
+"""Neural networks: train a narrow one, or train a wide one and prune it to the same nonzeros?
 
-`width_sweep` trains networks of every width, prunes them and trains them again; docs/networks.md
-tells how. Needs PyTorch: ``pip install 'overprune[networks]'``.
+`width_sweep` trains networks of every width, prunes them and trains them again (docs/networks.md);
+`predict_sweep` has the theory of those with a frozen first layer. The room needs PyTorch (``pip
+install 'overprune[networks]'``) and may use every room but `cli`, `explore` and `sklearn`.
 """
 
 try:
@@ -14,8 +14,9 @@ except ImportError:
     ) from None
 
 from .bridge import predict_sweep, single_index
-from .data import NetworkData, cifar10, cifar100, digits, from_arrays, mnist, mnist5000
+from .data import NetworkData, from_arrays
 from .figures import plot
+from .loaders import cifar10, cifar100, digits, mnist, mnist5000
 from .models import (
     count_parameters,
     count_prunable,

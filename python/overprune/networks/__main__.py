@@ -1,5 +1,4 @@
-"""`python -m overprune.networks PRESET --output DIR`: a preset's sweeps, their tables and their
-figure."""
+"""`python -m overprune.networks PRESET --output DIR`: a preset's tables and figure."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ import typer
 
 from .. import _validation as check
 from .. import networks
-from ..cli.usage import say, tell
+from ..experiments.console import say, tell
 from ..experiments.output import encoding
 from ..plot.canvas import into_files
 from .cells import KEEP
@@ -64,8 +63,7 @@ def command(
 
 
 def _modes(name: str, keep: str | None) -> tuple[str, ...]:
-    """Which ways to keep; one by default where weights grow in proportion to the width: both are
-    the same."""
+    """Which ways to keep; one by default where weights are proportional to the width."""
     if keep is None:
         keep = "equal_nonzeros" if name in ("two_layer", "bridge") else "both"
     check.choice(keep, "keep", ("both", *KEEP))
@@ -125,14 +123,12 @@ def _tell(table: xr.Dataset) -> None:
         k = int(found.width[int(rivals.difference.fillna(-1.0).values.argmax())])
         row, pruned = rivals.sel(width=k), means.sel(width=k, nonzeros=s)
         weights = int(pruned.nonzero_weights) / int(means.prunable.sel(width=s))
-        dense, retrained = (
-            float(means.dense_test_error.sel(width=s)),
-            float(pruned.retrained_test_error),
-        )
+        dense = float(means.dense_test_error.sel(width=s))
+        retrained = float(pruned.retrained_test_error)
         tell(
-            f"{table.attrs['keep']}, s = {s}: dense {dense:.3f}; best at k = {k}, retrained {retrained:.3f} "
-            f"with {weights:.2f} times the weights: {float(row.difference):+.4f} better, "
-            f"standard error {float(row.stderr):.4f}"
+            f"{table.attrs['keep']}, s = {s}: dense {dense:.3f}; best at k = {k}, retrained "
+            f"{retrained:.3f} with {weights:.2f} times the weights: {float(row.difference):+.4f} "
+            f"better, standard error {float(row.stderr):.4f}"
         )
 
 

@@ -1,4 +1,4 @@
-"""From networks to the linear theory: what `predict` says of networks whose first layer is frozen."""
+"""From networks to the linear theory: `predict` for networks with a frozen first layer."""
 
 from __future__ import annotations
 
@@ -69,10 +69,8 @@ def single_index(
     >>> networks.single_index(50, 20, test_rows=500).inputs.shape
     (5000, 20)
     """
-    n, d = (
-        check.integer(train_rows, "train_rows", lowest=1),
-        check.integer(inputs, "inputs", lowest=1),
-    )
+    n = check.integer(train_rows, "train_rows", lowest=1)
+    d = check.integer(inputs, "inputs", lowest=1)
     count = check.integer(test_rows, "test_rows", lowest=1)
     check.choice(link, "link", tuple(_LINKS))
     noise = check.nonnegative(noise_std, "noise_std")
@@ -135,7 +133,9 @@ def predict_sweep(
     >>> from overprune import networks
     >>> data = networks.single_index(30, 10, test_rows=2000)
     >>> model = functools.partial(networks.random_feature_network, inputs=10)
-    >>> descent = networks.Training(optimizer="gradient_descent", loss="squared", epochs=999, stop_loss=1e-6)
+    >>> descent = networks.Training(
+    ...     optimizer="gradient_descent", loss="squared", epochs=999, stop_loss=1e-6
+    ... )
     >>> table = networks.width_sweep(model, data, [10, 80], [10], training=descent, repeats=2)
     >>> predicted = networks.predict_sweep(table, model, data)
     >>> dict(predicted.retrained_test_error.sizes)

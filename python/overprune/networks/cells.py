@@ -108,8 +108,7 @@ class _Cell:
         trained: nn.Module,
         scores: pruning.Scores | None,
     ) -> None:
-        """The pruned and the retrained network of one number of nonzeros, or NaN where there is
-        none."""
+        """Values of the pruned and the retrained network of one s, NaN where there is none."""
         if count == 0 or scores is None:
             self.append("pruned", None)
             self.append("retrained", None, 0)
@@ -160,7 +159,7 @@ class _Cell:
             return network, finished + 1
 
     def measured(self, network: nn.Module) -> dict[str, float] | None:
-        """Error and loss by part, under the same draws for every network; None where it diverged."""
+        """Error and loss by part, with the same draws for every network; None if it diverged."""
         if not is_finite(network):
             return None
         found: dict[str, float] = {}
@@ -203,9 +202,8 @@ class _Cell:
 
 def diverged(values: dict[str, Any], task: Task, width: int) -> list[str]:
     """The stages of a cell that are NaN though there is a network."""
-    found = (
-        ["dense"] if any(_is_nan(v) for k, v in values.items() if k.startswith("dense_")) else []
-    )
+    is_lost = any(_is_nan(v) for k, v in values.items() if k.startswith("dense_"))
+    found = ["dense"] if is_lost else []
     stages = ("pruned",) if task.retrain == "none" else ("pruned", "retrained")
     for i, (s, count) in enumerate(zip(task.nonzeros, task.counts[width], strict=True)):
         for stage in stages if count else ():

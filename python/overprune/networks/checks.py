@@ -56,11 +56,20 @@ def _computed(layer: nn.Module) -> str | None:
     if sources_of(layer) and not _own_sources(layer):
         return None
     if "weight_mask" in layer._buffers:
-        return "is already pruned by torch.nn.utils.prune; its prune.remove makes the weight an ordinary one"
+        return (
+            "is already pruned by torch.nn.utils.prune; its prune.remove makes the weight an "
+            "ordinary one"
+        )
     if "weight_g" in layer._parameters:
-        return "has the old torch.nn.utils.weight_norm; the one of torch.nn.utils.parametrizations is pruned"
+        return (
+            "has the old torch.nn.utils.weight_norm; the one of torch.nn.utils.parametrizations "
+            "is pruned"
+        )
     if any(isinstance(hook, SpectralNorm) for hook in layer._forward_pre_hooks.values()):
-        return "has the old torch.nn.utils.spectral_norm; the one of torch.nn.utils.parametrizations is pruned"
+        return (
+            "has the old torch.nn.utils.spectral_norm; the one of "
+            "torch.nn.utils.parametrizations is pruned"
+        )
     weight = getattr(layer, "weight", None)
     if isinstance(weight, torch.Tensor) and not weight.requires_grad:
         return None
@@ -81,8 +90,7 @@ def _unfit(parameter: nn.Parameter) -> str | None:
 
 
 def _check_shared(network: nn.Module) -> None:
-    """Refuses two parameters in one memory, and a parameter from which two layers compute their
-    weights."""
+    """Refuses parameters that share memory, and one that two layers compute weights from."""
     owners: dict[int, tuple[str, nn.Module]] = {}
     for name, layer in weight_layers(network).items():
         for source in _own_sources(layer):
@@ -115,8 +123,7 @@ def _check_shared(network: nn.Module) -> None:
 
 
 def _check_originals(network: nn.Module) -> None:
-    """Refuses a parametrized weight that another layer uses as it was before: there it would stay
-    dense."""
+    """Refuses a parametrized weight whose original another layer uses and would keep dense."""
     for name, layer in weight_layers(network).items():
         if not parametrize.is_parametrized(layer, "weight"):
             continue
@@ -125,8 +132,9 @@ def _check_originals(network: nn.Module) -> None:
         for other, module in network.named_modules():
             if module is not steps and originals & {id(p) for p in module._parameters.values()}:
                 raise ValueError(
-                    f"model must share a weight as it is parametrized, but {named(other, module)} has the "
-                    f"one from which {named(name, layer)} computes its own"
+                    "model must share a weight as it is parametrized, but "
+                    f"{named(other, module)} has the one from which "
+                    f"{named(name, layer)} computes its own"
                 )
 
 

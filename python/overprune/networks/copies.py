@@ -1,5 +1,4 @@
-"""Networks apart from one another: whole copies of what a user's function makes and of what is
-trained."""
+"""Whole copies of networks, which share no tensor, function or hook with the original."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ Factory = Callable[[int], nn.Module]
 
 
 def make(model: Factory, width: int, seed: int, device: torch.device) -> nn.Module:
-    """A network of the width on the device, initialized by the seed, that shares nothing with any
-    other."""
+    """A network of the width on the device, initialized by the seed, sharing nothing."""
     with seeded(seed, device):
         return clone(model(width)).to(device)
 
@@ -48,7 +46,7 @@ def clone(network: nn.Module) -> nn.Module:
 
 
 def _rebind(holder: Any, memo: dict[int, Any], seen: set[int]) -> None:
-    """Lets the functions in a dictionary or list of a copy, hooks above all, see the copy's layers."""
+    """Rebinds the functions in a dictionary or list of a copy, say hooks, to its layers."""
     seen.add(id(holder))
     for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
         if isinstance(value, FunctionType):
@@ -58,8 +56,7 @@ def _rebind(holder: Any, memo: dict[int, Any], seen: set[int]) -> None:
 
 
 def _rebound(value: Any, memo: dict[int, Any]) -> Any:
-    """A function that refers to what was copied, as one that refers to the copies; deepcopy leaves
-    it."""
+    """A function rebound to the copies of what it refers to, which deepcopy does not do."""
     if not isinstance(value, FunctionType):
         return memo.get(id(value), value)
     memo.setdefault(id(value), value)  # for functions that refer to themselves
@@ -89,7 +86,7 @@ def _is_full(cell: CellType) -> bool:
 
 
 class _Activations(TorchFunctionMode):
-    """Tensors that a forward pass has computed and left in the network are copied too, as values."""
+    """Copies tensors that a forward pass has left in the network too, as values."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.__deepcopy__ and not args[0].is_leaf:

@@ -81,8 +81,7 @@ def descend(
 def _frozen_part(
     model: nn.Module, inputs: torch.Tensor
 ) -> tuple[torch.Tensor, Callable[..., torch.Tensor]]:
-    """Inputs and the part of the network that acts on them: features that are frozen are found
-    once."""
+    """Inputs and the network on them; where features are frozen, the features and the rest."""
     if hasattr(model, "features") and hasattr(model, "readout"):
         with torch.no_grad():
             return model.features(inputs), model.readout
@@ -130,8 +129,7 @@ def _curvature_and_unit(
 def _curvature(
     loss: Callable[[], torch.Tensor], weights: list[torch.Tensor], unit: torch.Tensor | None
 ) -> float:
-    """The largest eigenvalue of the loss's Hessian, from below by at most a few per cent, and 5 %
-    more."""
+    """An upper bound of the largest eigenvalue of the loss's Hessian: an estimate plus 5 %."""
     slope = torch.autograd.grad(loss(), weights, unit, create_graph=True)
     # Started along the gradient, which has a part in every direction that the descent can take.
     length = _norm([s.detach() for s in slope])

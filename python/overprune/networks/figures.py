@@ -91,11 +91,9 @@ def plot(
         if str(name).startswith("dense_")
     ]
     check.choice(quantity, "quantity", tuple(known))
-    kept = (
-        tables[0].nonzeros.values.tolist()
-        if nonzeros is None
-        else check.increasing(nonzeros, "nonzeros")
-    )
+    kept = tables[0].nonzeros.values.tolist()
+    if nonzeros is not None:
+        kept = check.increasing(nonzeros, "nonzeros")
     missing = [s for s in kept for table in tables if s not in table.nonzeros.values]
     if missing:
         raise ValueError(f"nonzeros must be in the tables, got {missing[0]}")

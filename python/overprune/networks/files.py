@@ -67,8 +67,7 @@ def read_cifar100(directory: Path) -> Arrays:
 
 
 def read_idx(path: Path, ndim: int, largest: int) -> Bytes:
-    """An array of so many dimensions and at most so many bytes in the IDX format, compressed or
-    not."""
+    """An array of an IDX file, compressed or not, of this dimension and at most so many bytes."""
     with _open_regular(path) as file:
         compressed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
@@ -140,8 +139,8 @@ def _idx(stream: Any, path: Path, ndim: int, largest: int) -> Bytes:
     count = math.prod(shape)
     if count > largest or shape[0] > _IDX_ROWS:
         raise ValueError(
-            f"{path} must hold at most {_IDX_ROWS} rows and, with the files before it, {_IDX_BYTES} bytes; "
-            f"got shape {shape}"
+            f"{path} must hold at most {_IDX_ROWS} rows and, with the files before it, "
+            f"{_IDX_BYTES} bytes; got shape {shape}"
         )
     content = _read(stream, count + 1)  # one more shows that there is more
     if len(content) != count:
@@ -193,7 +192,7 @@ def read_regular(path: Path, largest: int, *, follow: bool = True) -> bytes:
 
 
 def _open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Opens without waiting for the other end of a pipe, and looks at what was opened."""
+    """Opens a file without waiting for the other end of a pipe, and refuses other kinds."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))

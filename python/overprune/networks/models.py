@@ -15,7 +15,8 @@ from .randomness import seeded
 
 # The layers whose weights are pruned.
 LAYERS = (
-    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
+    nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
+    nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d,
 )  # fmt: skip
 _ACTIVATIONS = {
     "relu": torch.relu,
@@ -27,8 +28,7 @@ _ACTIVATIONS = {
 
 
 class RandomFeatureNetwork(nn.Module):
-    """``readout(phi(W x))`` with W frozen; `features` is the frozen part. See
-    `random_feature_network`."""
+    """``readout(phi(W x))`` with W frozen, the `features`; see `random_feature_network`."""
 
     def __init__(self, width: int, inputs: int, outputs: int, activation: str) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ def small_conv(width: int, num_classes: int = 10, in_channels: int = 1) -> nn.Mo
 
 
 class _Block(nn.Module):
-    """Two 3 x 3 convolutions and a shortcut, which is a 1 x 1 convolution where the shape changes."""
+    """Two 3 x 3 convolutions and a shortcut, a 1 x 1 convolution where the shape changes."""
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
@@ -296,7 +296,7 @@ def sources_of(layer: nn.Module) -> list[nn.Parameter]:
 
 
 def weight_of(layer: nn.Module) -> torch.Tensor:
-    """The weight as forward passes use it, detached; computed without moving anything in the layer."""
+    """The weight as forward passes use it, detached; the layer stays as it is."""
     if not parametrize.is_parametrized(layer, "weight"):
         return layer.weight.detach()
     steps: Any = layer.parametrizations.weight
@@ -356,7 +356,7 @@ def check_materialized(model: nn.Module) -> None:
 
 
 def named(name: str, layer: nn.Module) -> str:
-    """A layer in messages."""
+    """The name of a layer in messages."""
     return (
         f"layer {name!r} ({type(layer).__name__})"
         if name

@@ -1,5 +1,4 @@
-"""Sweeps with all their arguments: the paper's ResNet-20, a two-layer network for a CPU, the
-bridge."""
+"""Sweeps with all their arguments: ResNet-20, small networks for a CPU, the bridge."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ from typing import Any
 
 from .. import _validation as check
 from .bridge import single_index
-from .data import cifar10, mnist5000
+from .loaders import cifar10, mnist5000
 from .models import random_feature_network, resnet20, small_conv, two_layer
 from .training import Training
 
@@ -58,8 +57,8 @@ def preset(
     check.choice(name, "name", PRESETS)
     if (data is not None) != (name == "resnet20"):
         raise ValueError(
-            f'data must be the directory with CIFAR-10 for "resnet20", and not be given for others; '
-            f"got {data!r} for {name!r}"
+            'data must be the directory with CIFAR-10 for "resnet20", and not be given for '
+            f"others; got {data!r} for {name!r}"
         )
     check.seed(seed)
     if name == "resnet20" and data is not None:

@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar with the time left, or a callable of the user's."""
+"""The progress of a sweep: a bar with the time left, or a callable of the user's."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Progress:
             self._bar.close()
 
     def tell(self, width: int, repeat: int) -> Tell:
-        """What a cell calls after each epoch."""
+        """The function that a cell calls after each epoch."""
         seen: list[str] = []
 
         def tell(stage: str, epoch: int, epochs: int) -> None:

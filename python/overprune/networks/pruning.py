@@ -1,4 +1,4 @@
-"""Which weights go: scores by rule, masks that every use of a weight sees, counts that are checked."""
+"""Scores by rule, masks that every use of a weight sees, and checked counts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from .. import _validation as check
+from .._validation import RULES_OF_DATA
 from .copies import clone
 from .models import named, prunable, weight_of
 from .training import Tensors, at_least_single, numbers
 
-RULES = ("magnitude", "hessian", "random")
+RULES = RULES_OF_DATA
 SCOPES = ("global", "layer")
 
 Scores = dict[str, torch.Tensor]
@@ -29,20 +31,28 @@ def scores_of(
     generator: torch.Generator,
     outputs: int | None = None,
 ) -> Scores:
-    """The score of every prunable weight, by layer: ``|w|``, ``h w**2 / 2`` or uniform random
-    numbers.
+    """The score of every prunable weight, by layer: ``|w|``, ``h**q w**2 / 2`` or random numbers.
 
-    h is the diagonal of the Gauss-Newton matrix of the mean loss over the rows; see `curvatures`.
+    q is the rule's power of the curvature, 1 for "hessian"; h is the diagonal of the Gauss-Newton
+    matrix of the mean loss over the rows, see `curvatures`.
     """
     weights = {name: at_least_single(weight_of(layer)) for name, layer in prunable(model).items()}
-    if rule == "magnitude":
+    traits = check.TRAITS[rule]
+    if not traits.scores_coefficients:
+        return {
+            name: torch.rand(w.shape, generator=generator).to(w.device)
+            for name, w in weights.items()
+        }
+    power = traits.curvature_power
+    if power == 0:
         return {name: w.abs() for name, w in weights.items()}
-    if rule == "hessian":
-        found = curvatures(model, rows, loss, outputs=outputs)
-        return {name: 0.5 * found[name] * w**2 for name, w in weights.items()}
-    return {
-        name: torch.rand(w.shape, generator=generator).to(w.device) for name, w in weights.items()
-    }
+    found = curvatures(model, rows, loss, outputs=outputs)
+    return {name: 0.5 * found[name] ** power * w**2 for name, w in weights.items()}
+
+
+def uses_curvature(rule: str) -> bool:
+    """Whether a rule's scores take derivatives row by row."""
+    return check.TRAITS[rule].curvature_power > 0
 
 
 def curvatures(
@@ -133,7 +143,7 @@ class _Shift(nn.Module):
 
 @contextmanager
 def _shifts(model: nn.Module) -> Iterator[dict[str, nn.Parameter]]:
-    """The parameters to differentiate in, by layer: weights, or shifts of those that are computed."""
+    """The parameters to differentiate in, by layer: weights, or shifts of computed ones."""
     found: dict[str, nn.Parameter] = {}
     shifted: list[Any] = []
     try:
@@ -190,9 +200,8 @@ def _slopes(
         if together is not None:
             try:
                 return together(weights, x.clone(), c)
-            except (
-                Exception
-            ):  # branches on values, counters, operations that torch.func does not know
+            # Branches on values, counters, operations that torch.func does not know.
+            except Exception:
                 together = None
         rows = [alone(row, c) for row in x]
         return {name: torch.stack([row[name] for row in rows]) for name in weights}

@@ -1,5 +1,4 @@
-"""Random numbers that networks draw where nobody hands them a generator: in layers and forward
-passes."""
+"""Global generators, which layers and forward passes draw from: seeded and put back."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ def seed_of(*key: int | str) -> int:
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """The global generators begin at a seed and are afterwards as they were; one thread at a time."""
+    """Seeds the global generators and puts them back afterwards; one thread at a time."""
     with undisturbed(device):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
@@ -48,8 +47,7 @@ def undisturbed(device: torch.device) -> Iterator[None]:
 
 
 class GlobalGenerators:
-    """The states of torch's global generators, of the CPU and a CUDA device, of Python's and of
-    numpy's."""
+    """States of the global generators of torch (CPU and a CUDA device), Python and numpy."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -68,7 +66,7 @@ class GlobalGenerators:
             np.random.set_state(self._numpy)  # noqa: NPY002
 
     def moved(self) -> bool:
-        """Whether somebody has drawn since."""
+        """Whether a generator has been drawn from since."""
         return self._bits() != GlobalGenerators(self._device)._bits()
 
     def _bits(self) -> tuple[object, ...]:
@@ -85,8 +83,7 @@ class GlobalGenerators:
 
 
 class Draws(TorchDispatchMode):
-    """Whether operations of torch draw from a global generator, even where a forward pass puts it
-    back."""
+    """Whether torch draws from a global generator, even where a forward pass resets it."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__()

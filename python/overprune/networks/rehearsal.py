@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .. import _validation as check
 from . import pruning
 from .copies import clone
 from .data import NetworkData
@@ -46,8 +47,7 @@ def rehearse(
     scope: str,
     device: str,
 ) -> bool:
-    """Makes every step of a cell with a copy; returns whether forward passes draw from a global
-    generator."""
+    """Makes every step of a cell with a copy; returns whether forward passes draw globally."""
     place = torch.device(device)
     rows = to_device({"rows": _two_rows(data)}, place)["rows"]
     with _blamed(made, "be one that copy.deepcopy copies", width):
@@ -61,17 +61,17 @@ def rehearse(
         with Draws(place) as draws:
             _check_outputs(network, rows, data, width)
             one = rows[0][:1], rows[1][:1]
-            if rule == "hessian":
+            if pruning.uses_curvature(rule):
                 _check_outputs(
-                    network, one, data, width, "treat rows one by one under rule hessian"
+                    network, one, data, width, f"treat rows one by one under rule {rule}"
                 )
             elif _measures_one(data):
                 _check_outputs(network, one, data, width)
         _check_parameters(network, parameters)
         _check_copy(network, made, rows[0], width)
         _check_settings(network, rows[0], data, settings)
-        if rule == "hessian" and not (draws.seen or before.moved()):
-            _check_rows(network, rows[0], width)
+        if pruning.uses_curvature(rule) and not (draws.seen or before.moved()):
+            _check_rows(network, rows[0], width, rule)
         with draws:
             _steps(network, rows, data, width, settings, rule, scope)
         _check_parameters(network, parameters)
@@ -129,8 +129,8 @@ def _check_settings(
         )
     if settings.weight_decay > largest(network):
         raise ValueError(
-            f"weight_decay must be a number of the weights' precision, at most {largest(network):.4g}, "
-            f"got {settings.weight_decay}"
+            "weight_decay must be a number of the weights' precision, at most "
+            f"{largest(network):.4g}, got {settings.weight_decay}"
         )
 
 
@@ -144,13 +144,13 @@ def _check_parameters(network: nn.Module, before: dict[str, nn.Parameter]) -> No
     for name in {**before, **after}:
         if before.get(name) is not after.get(name):
             raise ValueError(
-                f"model must have its parameters from the beginning, but a forward pass makes {name!r}: "
-                "run the network on a row once in the function that makes it"
+                "model must have its parameters from the beginning, but a forward pass makes "
+                f"{name!r}: run the network on a row once in the function that makes it"
             )
 
 
 def _check_copy(network: nn.Module, made: nn.Module, inputs: torch.Tensor, width: int) -> None:
-    """Refuses a copy whose outputs depend on the parameters of the network that it was copied from."""
+    """Refuses a copy whose outputs depend on the parameters of the original network."""
     foreign = {
         name: parameter for name, parameter in made.named_parameters() if parameter.requires_grad
     }
@@ -162,13 +162,14 @@ def _check_copy(network: nn.Module, made: nn.Module, inputs: torch.Tensor, width
     used = [name for name, slope in zip(foreign, slopes, strict=True) if slope is not None]
     if used:
         raise ValueError(
-            f"model must be one that copy.deepcopy copies, but a copy uses {used[0]!r} of the network "
-            "itself: a function or hook in it must take layers from the module that it is called with"
+            f"model must be one that copy.deepcopy copies, but a copy uses {used[0]!r} of the "
+            "network itself: a function or hook in it must take layers from the module that it "
+            "is called with"
         )
 
 
 class _Call(NamedTuple):
-    """What a layer took and gave, each the first tensor of it."""
+    """The first tensors that a layer took and returned."""
 
     name: str
     layer: nn.Module
@@ -176,16 +177,14 @@ class _Call(NamedTuple):
     given: torch.Tensor | None
 
 
-def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
-    """Refuses networks, under rule hessian, whose outputs for a row depend on the other rows."""
+def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int, rule: str) -> None:
+    """Refuses networks whose outputs for a row depend on others, for a rule with curvatures."""
     apart = clone(network)
     with torch.no_grad():
         for parameter in apart.parameters():
-            if not bool(
-                parameter.any()
-            ):  # a readout that begins at zero hides what comes before it
+            if not bool(parameter.any()):  # a readout that begins at zero hides what is before it
                 parameter.copy_(torch.linspace(-1, 1, parameter.numel()).view_as(parameter))
-    with _blamed(network, "treat rows one by one under rule hessian", width):
+    with _blamed(network, f"treat rows one by one under rule {rule}", width):
         together = _calls(apart, inputs)
         alone = [_calls(apart, inputs[i : i + 1]) for i in range(len(inputs))]
     for i, calls in enumerate(alone):
@@ -197,13 +196,13 @@ def _check_rows(network: nn.Module, inputs: torch.Tensor, width: int) -> None:
         ]
         call = mixing[0] if mixing else together[-1]
         raise ValueError(
-            f"model must treat rows one by one under rule hessian, but what {named(call.name, call.layer)} "
-            "makes of a row depends on the others"
+            f"model must treat rows one by one under rule {rule}, but what "
+            f"{named(call.name, call.layer)} makes of a row depends on the others"
         )
 
 
 def _calls(network: nn.Module, inputs: torch.Tensor) -> list[_Call]:
-    """The calls of all layers in the order in which they end, the network itself last."""
+    """The calls of all layers in the order in which they end; the network's own is the last."""
     found: list[_Call] = []
 
     def first(values: Any) -> torch.Tensor | None:
@@ -229,8 +228,7 @@ def _calls(network: nn.Module, inputs: torch.Tensor) -> list[_Call]:
 
 
 def _agree(together: torch.Tensor | None, alone: torch.Tensor | None, row: int) -> bool:
-    """Whether a row among others is what it is alone, but for rounding; what is not finite says
-    nothing."""
+    """Whether a row's output is the same alone and among others; only finite values count."""
     if together is None or alone is None or not (together.ndim and alone.ndim):
         return True
     if together.shape[1:] != alone.shape[1:] or len(together) <= row or not len(alone):
@@ -250,7 +248,7 @@ def _steps(
     rule: str,
     scope: str,
 ) -> None:
-    """Training, scores, deleting half of the weights, training again, and whether they stay at 0."""
+    """Trains, scores, deletes half of the weights, trains again: they must stay at 0."""
     generator = torch.Generator().manual_seed(0)
     once = dataclasses.replace(
         settings, epochs=1, retrain_epochs=1, learning_rate=1e-8, stop_loss=0.0
@@ -293,11 +291,11 @@ def _batch_sizes(network: nn.Module, data: NetworkData, settings: Training, most
 
 @contextmanager
 def _blamed(network: nn.Module, what: str, width: int) -> Iterator[None]:
-    """Whatever the user's network raises, as one sentence that names the innermost layer at work."""
+    """What the user's network raises, as a sentence that names the innermost layer at work."""
     try:
         yield
     except Exception as error:
-        line = " ".join(str(error).split()) or type(error).__name__
+        line = check.one_line(str(error)) or type(error).__name__
         at = _layer_at_work(network, error)
         where = "" if at is None else f", {at}"
         line = line if len(line) <= 200 else f"{line[:197]}..."

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -59,7 +57,8 @@ class CellStore:
             other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
             if other:
                 raise ValueError(
-                    f"store must be a store of width_sweep or empty, got {self.path} with {other[0]}"
+                    f"store must be a store of width_sweep or empty, got {self.path} with "
+                    f"{other[0]}"
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
@@ -104,11 +103,8 @@ class CellStore:
             try:
                 found = _parse(text)
                 values: dict[str, Any] = found["values"]
-                reason = (
-                    "its checksum is wrong"
-                    if _checksum(values) != found["sha256"]
-                    else misfit(values)
-                )
+                is_whole = _checksum(values) == found["sha256"]
+                reason = misfit(values) if is_whole else "its checksum is wrong"
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = shown(error)
             if reason is None:
@@ -124,16 +120,10 @@ class CellStore:
         return self.path / f"cell-{width}-{repeat}.json"
 
     def _write(self, path: Path, content: Mapping[str, Any]) -> None:
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            with open(part, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                part.unlink()
+        with _paths.replacing(path) as part, open(part, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _check(self, identity: dict[str, Any]) -> None:
         path = self.path / _IDENTITY

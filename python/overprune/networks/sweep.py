@@ -75,9 +75,9 @@ def width_sweep(
         Widths k, strictly increasing, at least 1.
     nonzeros : sequence of int
         Widths s, strictly increasing, at least 1, that say how many weights are kept.
-    rule : {"magnitude", "hessian", "random"}, default "magnitude"
-        Scores of the dense network's weights: ``|w|``, ``h w**2 / 2`` with h the diagonal of the
-        Gauss-Newton matrix on training rows, or uniform random numbers.
+    rule : str, default "magnitude"
+        A rule of `overprune.importance` that needs no truth; for "hessian" the score of a weight is
+        ``h w**2 / 2`` with h the diagonal of the Gauss-Newton matrix on training rows.
     scope : {"global", "layer"}, default "global"
         Whether scores compete over all layers, or every layer keeps the same part.
     keep : {"equal_nonzeros", "width_ratio"}, default "equal_nonzeros"
@@ -145,29 +145,10 @@ def width_sweep(
     >>> dict(table.retrained_test_error.sizes), table.nonzero_weights.values.ravel().tolist()
     ({'width': 2, 'nonzeros': 1, 'repeat': 2}, [148, 148])
     """
-    if not isinstance(data, NetworkData):
-        raise TypeError(
-            f"data must be a NetworkData, as digits() or from_arrays() make it; got {check.shown(data)}"
-        )
     settings = Training() if training is None else training
-    if not isinstance(settings, Training):
-        raise TypeError(f"training must be a Training, got {check.shown(training)}")
-    if settings.select == "validation" and not data.validation:
-        raise ValueError(
-            'select "validation" needs data with a validation split, got validation = 0'
-        )
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
-        )
-    if store is not None and not isinstance(store, (str, os.PathLike)):
-        raise TypeError(f"store must be a path, got {type(store).__name__}")
-    if not callable(progress):
-        check.flag(progress, "progress")
-    ks, ss = (
-        tuple(check.increasing(widths, "widths")),
-        tuple(check.increasing(nonzeros, "nonzeros")),
-    )
+    _check_kinds(data, settings, executor, store, progress)
+    ks = tuple(check.increasing(widths, "widths"))
+    ss = tuple(check.increasing(nonzeros, "nonzeros"))
     check.choice(rule, "rule", pruning.RULES)
     check.choice(scope, "scope", pruning.SCOPES)
     check.choice(keep, "keep", KEEP)
@@ -199,6 +180,28 @@ def width_sweep(
     done = _run(task, cells, identity, store, executor, progress)
     _warn_of_divergence(task, done)
     return table_of(done, ks, ss, count, identity)
+
+
+def _check_kinds(data: Any, settings: Any, executor: Any, store: Any, progress: Any) -> None:
+    if not isinstance(data, NetworkData):
+        raise TypeError(
+            "data must be a NetworkData, as digits() or from_arrays() make it; got "
+            f"{check.shown(data)}"
+        )
+    if not isinstance(settings, Training):
+        raise TypeError(f"training must be a Training, got {check.shown(settings)}")
+    if settings.select == "validation" and not data.validation:
+        raise ValueError(
+            'select "validation" needs data with a validation split, got validation = 0'
+        )
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+        )
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, got {type(store).__name__}")
+    if not callable(progress):
+        check.flag(progress, "progress")
 
 
 def _warn_of_divergence(task: Task, done: dict[tuple[int, int], dict[str, Any]]) -> None:
@@ -254,10 +257,10 @@ def _here(
 def _elsewhere(
     task: Task, cells: list[tuple[int, int]], executor: Executor
 ) -> Iterator[tuple[tuple[int, int], Any]]:
-    """The widest first, so that no wide one is left for the end."""
+    """Runs the widest cells first, so that no wide one is left for the end."""
     futures: dict[Future[Any], tuple[int, int]] = {}
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # for cells in threads of this process, which restore what they find
+    torch.set_num_threads(1)  # cells in threads of this process restore what they find
     generators = GlobalGenerators(torch.device(task.device))
     try:
         for cell in sorted(cells, key=lambda c: (-c[0], c[1])):
@@ -275,8 +278,8 @@ def _elsewhere(
     if task.beside and generators.moved():
         generators.restore()
         warnings.warn(
-            "the table may not repeat: the network draws random numbers of a global generator in some "
-            "forward passes, though not in its first ones; run it without an executor",
+            "the table may not repeat: the network draws random numbers of a global generator in "
+            "some forward passes, though not in its first ones; run it without an executor",
             stacklevel=4,
         )
 
@@ -297,7 +300,7 @@ def _device(device: Any) -> str:
     try:
         float(torch.zeros((), device=found))
     except Exception as error:  # of kinds that differ from device to device
-        line = " ".join(str(error).split())
+        line = check.one_line(str(error))
         raise ValueError(
             f"device must hold numbers, got {check.shown(device)}: {line[:100]}"
         ) from None
@@ -305,7 +308,7 @@ def _device(device: Any) -> str:
 
 
 def _make(model: Factory, width: int, device: str) -> nn.Module:
-    """What the user's function makes: its own, to look at."""
+    """The network of the user's function, itself, to be examined."""
     with seeded(seed_of(0, width, "probe"), torch.device(device)):
         network = model(width)
         if not isinstance(network, nn.Module):
@@ -342,8 +345,7 @@ def _counts(
 
 
 def _entries(value: Any) -> npt.NDArray[Any]:
-    """A tensor's values in a row; bytes of those that numpy has no type for, text of what is no
-    tensor."""
+    """A tensor's values as an array: bytes where numpy lacks the type, text of others."""
     if not isinstance(value, torch.Tensor):
         return np.frombuffer(repr(value).encode(), np.uint8)
     flat = value.detach().cpu().reshape(-1)

@@ -1,4 +1,4 @@
-"""The labelled table of a sweep, its summary over repeats, and the comparison that it is made for."""
+"""The labelled table of a sweep, its summary over repeats, and its comparison."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from .._provenance import provenance
 
 if TYPE_CHECKING:
     import xarray as xr
-
-_UNITS = {"error": "error", "loss": "loss"}
 
 
 def table_of(
@@ -78,12 +76,9 @@ def summarize(table: xr.Dataset) -> xr.Dataset:
     check_table(table)
     found = {}
     for name, variable in table.data_vars.items():
-        found[name] = (
-            variable.mean("repeat", skipna=False, keep_attrs=True)
-            if "repeat" in variable.dims
-            else variable
-        )
+        found[name] = variable
         if "repeat" in variable.dims:
+            found[name] = variable.mean("repeat", skipna=False, keep_attrs=True)
             found[f"{name}_std"] = _deviation(variable)
             found[f"{name}_stderr"] = found[f"{name}_std"] / variable.sizes["repeat"] ** 0.5
     return table.drop_vars([*table.data_vars, "repeat"]).assign(found)

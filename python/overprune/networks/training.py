@@ -118,9 +118,9 @@ class Training:
             self.weight_decay or self.augment != "none" or self.retrain_augment != "none"
         ):
             raise ValueError(
-                'optimizer "gradient_descent" goes to the minimum-norm solution: weight_decay must be 0 and '
-                f"augment and retrain_augment none; got {self.weight_decay}, {self.augment}, "
-                f"{self.retrain_augment}"
+                'optimizer "gradient_descent" goes to the minimum-norm solution: weight_decay '
+                f"must be 0 and augment and retrain_augment none; got {self.weight_decay}, "
+                f"{self.augment}, {self.retrain_augment}"
             )
 
     def describe(self) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Fit:
-    """One training: for which network, with what random numbers and whom it tells."""
+    """One training: settings, random numbers, dense or retrained, and progress."""
 
     training: Training
     generator: torch.Generator
@@ -149,8 +149,7 @@ class Fit:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """torch computes with one thread: sums do not depend on the machine, and cells do not share
-    cores."""
+    """torch computes with one thread: sums do not depend on the machine's cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -174,15 +173,14 @@ def to_device(parts: dict[str, tuple[Array, Array]], device: torch.device) -> di
 
 
 def numbers(inputs: torch.Tensor, like: nn.Module, copy: bool = True) -> torch.Tensor:
-    """Inputs in the precision of the network's parameters; a copy, as forward passes may write to
-    it."""
+    """Inputs in the precision of the parameters; a copy, as forward passes may write to it."""
     kinds = (p.dtype for p in like.parameters() if p.is_floating_point())
     dtype = next(kinds, torch.get_default_dtype())
     return inputs.to(dtype) / 255 if inputs.dtype == torch.uint8 else inputs.to(dtype, copy=copy)
 
 
 def at_least_single(values: torch.Tensor) -> torch.Tensor:
-    """Numbers of 16 bits as 32, in which squares are neither 0 nor infinite as soon."""
+    """Numbers of 16 bits as 32 bits, whose range holds their squares."""
     return values.float() if values.itemsize < 4 else values
 
 
@@ -232,8 +230,7 @@ def is_finite(model: nn.Module) -> bool:
 
 
 def overflows(model: nn.Module, inputs: torch.Tensor, batch: int = MEASURED) -> bool:
-    """Whether a parameter, or what any layer makes of the inputs, is not finite; asked after an
-    error."""
+    """Whether a parameter or any layer's output is not finite; asked after an error."""
     if not is_finite(model):
         return True
     seen: list[bool] = []
@@ -286,7 +283,7 @@ def train(model: nn.Module, parts: dict[str, Tensors], fit: Fit) -> tuple[nn.Mod
 
 
 def _or_worst(found: tuple[float, float]) -> tuple[float, float]:
-    """What is not a number is worse than all numbers."""
+    """Error and loss, infinite where they are NaN, for comparisons."""
     return (math.inf, math.inf) if math.isnan(found[0]) else found
 
 
@@ -301,10 +298,8 @@ def _epoch(
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)
     for first in batches(count, settings, model):
         part = slice(first, first + settings.batch)
-        x, y = (
-            numbers(inputs[part], model, copy=False),
-            targets[part],
-        )  # inputs are a copy of this epoch
+        # No copy: `inputs` is one of this epoch.
+        x, y = numbers(inputs[part], model, copy=False), targets[part]
         if fit.augment == "crop_flip":
             x = crop_flip(x, fit.generator)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.mixed_precision):
@@ -345,8 +340,7 @@ def largest(model: nn.Module) -> float:
 
 
 def _rate(fit: Fit, steps: int, largest: float) -> Iterator[float]:
-    """The learning rate of every step; as the largest one descent diverges, but torch does not
-    raise."""
+    """The learning rate of every step, at most `largest`, above which torch raises."""
     for step in itertools.count():
         part = min(step / (fit.epochs * steps), 1.0) if fit.training.cosine else 0.0
         yield min(fit.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * part)), largest)

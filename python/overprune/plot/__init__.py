@@ -1,10 +1,12 @@
-"""Figures of the tables of `simulate` and `predict`, and of the coefficients and their law.
+"""Figures of the tables of `simulate` and `predict`, of coefficients and their law, and of phases.
 
-`figures` has the public functions; `curves` turns tables into curves, `panel`, `phase_panel` and
-`histogram` draw them, and `canvas` is a pyplot that draws into files. Modules here use `theory`,
-`fits` and `problems`, and import matplotlib only where they draw.
+`risk`, `coefficients` and `phase` have the public functions; `curves` turns tables into curves,
+`panel` draws them, and `canvas` is a pyplot that draws into files. It may use `theory`, `fits` and
+`problems`, and imports matplotlib only where it draws.
 """
 
-from .figures import coefficients, phase, risk, risk_grid
+from .coefficients import coefficients
+from .phase import phase
+from .risk import risk, risk_grid
 
 __all__ = ["coefficients", "phase", "risk", "risk_grid"]

@@ -1,5 +1,4 @@
-"""pyplot that draws into files alone, whatever canvas MPLBACKEND and whatever style a matplotlibrc
-names."""
+"""pyplot that draws into files, whatever MPLBACKEND and a matplotlibrc say."""
 
 from __future__ import annotations
 
@@ -12,12 +11,11 @@ from typing import Any
 
 @contextmanager
 def into_files() -> Iterator[Any]:
-    """`matplotlib.pyplot` with the canvas that needs no display; the one that there was comes back
-    after.
+    """`matplotlib.pyplot` with the canvas that needs no display; the earlier one comes back after.
 
-    The figures have matplotlib's own style: a matplotlibrc may name a format or fonts that cannot
-    be had. matplotlib cannot even be imported where MPLBACKEND names a canvas that it does not
-    know, and pyplot makes no figure where it names one that is not installed: neither is asked for.
+    The figures have matplotlib's own style: a matplotlibrc may name a format or fonts that are not
+    there. MPLBACKEND is ignored: matplotlib cannot be imported where it names an unknown canvas,
+    and pyplot makes no figure where it names one that is not installed.
     """
     matplotlib = _quietly_imported()
     earlier = matplotlib.get_backend() if "matplotlib.pyplot" in sys.modules else None
@@ -35,15 +33,14 @@ def into_files() -> Iterator[Any]:
 
 
 def _quietly_imported() -> Any:
-    """matplotlib, imported as if MPLBACKEND were not set; ImportError where its matplotlibrc is no
-    text."""
+    """matplotlib, imported as if MPLBACKEND were not set."""
     named = os.environ.pop("MPLBACKEND", None)
     try:
         import matplotlib
     except UnicodeDecodeError as error:
         raise ImportError(
-            "matplotlib cannot be imported: its matplotlibrc, in the working directory, MATPLOTLIBRC or "
-            f"~/.config/matplotlib, is not a text file in UTF-8, {error}"
+            "matplotlib cannot be imported: its matplotlibrc, in the working directory, "
+            f"MATPLOTLIBRC or ~/.config/matplotlib, is not a text file in UTF-8, {error}"
         ) from error
     finally:
         if named is not None:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _validation as check
+from .._table import STAGES
 from .._validation import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import xarray as xr
 
-STAGES = ("dense", "pruned", "compensated", "retrained")
 QUANTITIES = ("risk", "accuracy", "error")
 STATISTICS = ("mean", "median")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What to take from tables; None takes everything."""
+    """Which parts of tables are taken; None takes all."""
 
     stages: tuple[str, ...] | None
     rules: tuple[str, ...] | None
@@ -91,20 +91,18 @@ class Curve:
 
     @property
     def style(self) -> tuple[str, int] | None:
-        """What marker and dashes stand for; None for the dense model, which has neither rule nor
-        nonzeros."""
+        """Rule and nonzeros, which marker and dashes tell; None for the dense model."""
         return None if self.rule is None or self.nonzeros is None else (self.rule, self.nonzeros)
 
     @property
     def label(self) -> str:
-        """Where the values come from, in words."""
+        """The source of the values, in words."""
         if self.is_prediction:
             return "predicted"
         return f"simulated, {self.trials} trials" if self.trials > 1 else "one data set"
 
     def at(self, size: int) -> tuple[float, float] | None:
-        """Value and mean length of the error bar at this size; None where the grid does not have
-        it."""
+        """Value and mean length of the error bar at a size; None where the grid lacks it."""
         where = np.flatnonzero(self.size == size)
         if where.size == 0:
             return None
@@ -112,8 +110,7 @@ class Curve:
         return float(self.centre[i]), float(self.below[i] + self.above[i]) / 2
 
     def broken(self) -> tuple[FloatArray, FloatArray]:
-        """The points of a line, with a gap where the value is not finite and at k = n where it
-        diverges."""
+        """The points of a line, with gaps at values that are not finite and at a peak at k = n."""
         x, y = self.size.astype(np.float64), np.where(np.isfinite(self.centre), self.centre, np.nan)
         if self.diverges and self.n not in self.size:
             at = int(np.searchsorted(x, self.n))
@@ -150,8 +147,7 @@ def collect(tables: Sequence[xr.Dataset], chosen: Selection, caller: str) -> lis
 def direct_training(
     tables: Sequence[xr.Dataset], chosen: Selection, curves: Sequence[Curve]
 ) -> dict[int, float]:
-    """The dense value at size s, for every s shown that the tables hold as a size; predictions
-    first."""
+    """The dense value at size s for every s shown, where the tables hold it; predictions first."""
     dense = [
         curve
         for i, table in enumerate(tables)
@@ -206,8 +202,8 @@ def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
         chosen.variable(stage) in table for stage in (chosen.stages or STAGES) for table in tables
     ):
         raise ValueError(
-            f"quantity {chosen.quantity!r} needs the {chosen.variable('dense').split('_')[1]} in the tables, "
-            f"which hold only: {', '.join(str(v) for v in tables[0].data_vars)}"
+            f"quantity {chosen.quantity!r} needs the {chosen.variable('dense').split('_')[1]} in "
+            f"the tables, which hold only: {', '.join(str(v) for v in tables[0].data_vars)}"
         )
     for name, key, wanted in (
         ("rule", "rule", chosen.rules),
@@ -225,7 +221,7 @@ def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
 
 
 def _cut(table: xr.Dataset, chosen: Selection, name: str) -> xr.Dataset:
-    """The table without its dimensions n and ridge, at the values chosen, and with all the others."""
+    """The table at the chosen n and ridge, without these dimensions and with all others."""
     table = _whole(table)
     for dim, value in (("n", chosen.n), ("ridge", chosen.ridge)):
         if dim in table.dims:
@@ -245,8 +241,7 @@ def _cut(table: xr.Dataset, chosen: Selection, name: str) -> xr.Dataset:
 
 
 def _whole(table: xr.Dataset) -> xr.Dataset:
-    """The table with its dimensions rule, size and nonzeros, of length one where a value was
-    selected."""
+    """The table with dimensions rule, size and nonzeros, which a selection may have dropped."""
     scalar = [dim for dim in ("rule", "size", "nonzeros") if table[dim].ndim == 0]
     if not scalar:
         return table
@@ -263,7 +258,8 @@ def _level(table: xr.Dataset, dim: str, name: str = "the table") -> float:
     value = table[dim].values if dim in table.coords else np.asarray(table.attrs.get(dim, 0.0))
     if value.size != 1:
         raise ValueError(
-            f"{name} must say which {dim} it is of, got one of {value.tolist()} without the coordinate"
+            f"{name} must say which {dim} it is of, got one of {value.tolist()} without the "
+            "coordinate"
         )
     number = value.reshape(-1)[0].item()
     return number if isinstance(number, float) else int(number)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .curves import STAGES, Curve
+from .._table import STAGES
+from .curves import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ class Limits:
     log: bool
 
     def union(self, other: Limits) -> Limits:
-        """Of limits on the same scale."""
+        """The union of limits on the same scale."""
         return Limits(min(self.low, other.low), max(self.high, other.high), self.log)
 
 
@@ -52,17 +53,16 @@ def limits_of(
     quantity: str,
     logy: LogScale,
 ) -> Limits:
-    """Limits by the points away from k = n, so that neither the peak nor one stray value rules the
-    scale."""
+    """Limits by the points away from k = n: neither the peak nor one value sets the scale."""
     x = np.concatenate([c.size for c in curves])
     y = np.concatenate([c.centre for c in curves])
     usable = np.isfinite(y) & ((y > 0) | (logy is not True))
     x, y = x[usable], y[usable]
     if y.size == 0:
         return Limits(0.1, 1.0, logy is True)
-    away = (
-        np.all([np.abs(x / m - 1) > 0.1 for m in marks], axis=0) if marks else np.ones(x.size, bool)
-    )
+    away = np.ones(x.size, bool)
+    for mark in marks:
+        away &= np.abs(x / mark - 1) > 0.1
     calm = np.append(y[away] if away.any() else y, list(direct.values()))
     top = min(calm.max(), 10 * np.quantile(calm, 0.9))
     bottom = max(y.min(), np.quantile(calm, 0.1) / 30)
@@ -167,9 +167,7 @@ def draw_marks(
         [(s, f"k = s = {s}") if s is not None else None for s in step]
         for step in zip_longest(*counts)
     ]
-    rows: list[
-        list[list[tuple[float, float]]]
-    ] = []  # for each row and panel, the ends of its labels
+    rows: list[list[list[tuple[float, float]]]] = []  # for each row and panel, its labels' ends
     for step in steps:
         spans = [_span(ax, *mark) if mark else None for ax, mark in zip(panels, step, strict=True)]
         if not any(spans):
@@ -231,11 +229,8 @@ def legend_entries(
     for i, s in enumerate(direct):
         dash = _DASHES[counts.index(s) % 6]
         if not one_style or i == 0:
-            label = (
-                "train s features directly"
-                if one_style and len(direct) > 1
-                else f"train s = {s} directly"
-            )
+            is_one_of_several = one_style and len(direct) > 1
+            label = f"train {'s features' if is_one_of_several else f's = {s}'} directly"
             entries.append(entry(label, color=COLOURS["direct"], lw=1.2, ls=dash))
     if several:
         rules = {rule for rule, _ in styles}

@@ -28,9 +28,9 @@ from .targets import Targets, read_targets
 
 
 class DataProblem(Problem):
-    """A data set: each trial draws training rows, and random features if asked; the risk is the
-    test error.
+    """A data set, from which each trial draws training rows, and random features if asked.
 
+    The risk is the test error:
     ``risk(theta) = mean over test rows of |y - x'theta|**2``, summed over targets.
 
     Parameters
@@ -175,9 +175,8 @@ class DataProblem(Problem):
 
         def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
             models, outer = self._models(theta)
-            with np.errstate(
-                over="ignore", invalid="ignore"
-            ):  # the risk of huge coefficients is infinite
+            # the risk of huge coefficients is infinite
+            with np.errstate(over="ignore", invalid="ignore"):
                 outputs = product(features, models).reshape(len(features), *outer, self.targets)
                 outputs = np.moveaxis(outputs, 0, -2)  # (..., N_test, m)
                 risk = ((outputs - targets) ** 2).sum(axis=-1).mean(axis=-1)
@@ -325,8 +324,8 @@ class DataProblem(Problem):
             warnings.warn(
                 f"equivalent() takes second moments in which rounding hides {lost} of the {p} "
                 "directions of the test rows, so that what is predicted is wrong: centre the "
-                "columns of inputs and test_inputs, or leave out those that are nearly combinations "
-                "of others",
+                "columns of inputs and test_inputs, or leave out those that are nearly "
+                "combinations of others",
                 stacklevel=2,
             )
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of

@@ -181,9 +181,8 @@ def _apportion(weights: FloatArray, total: int) -> npt.NDArray[np.int64]:
     """Integers in proportion to the weights that add up to total: the largest remainders are
     rounded up."""
     exact = weights * (total / math.fsum(weights))
-    counts = np.floor(exact + 1e-9).astype(
-        np.int64
-    )  # what should be an integer may be a rounding below it
+    # what should be an integer may be a rounding below it
+    counts = np.floor(exact + 1e-9).astype(np.int64)
     short = total - int(counts.sum())
     counts[np.argsort(counts - exact, kind="stable")[:short]] += 1
     return counts

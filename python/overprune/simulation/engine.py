@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -18,8 +18,9 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .blocks import Block, Result, Work, engine
 
@@ -47,7 +48,8 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Frees what the engine holds; blocks still under way are stopped where that is possible."""
+        """Frees what the engine holds; blocks still under way are stopped where that is possible.
+        """
         ...
 
 
@@ -106,6 +108,37 @@ def run_blocks(
     finally:
         for future in under_way:
             future.cancel()
+
+
+Measured: TypeAlias = tuple[list[tuple[Block, Result]], float]
+"""Blocks that are done, and the seconds that a trial of the last ones took."""
+
+
+def measure(
+    runner: Engine,
+    behind: Callable[[Mapping[tuple[int, int], int], int], Iterable[Block]],
+    done: dict[tuple[int, int], int],
+    most: int,
+    enough: float,
+) -> Measured:
+    """Runs a short block for each slot of the engine: of one trial, then of more, at most `most`,
+    until one takes `enough` seconds.
+
+    `behind(done, trials)` are the blocks of so many trials behind those that are done in each cell.
+    """
+    found: list[tuple[Block, Result]] = []
+    trials, seconds = 1, 0.0
+    while blocks := list(islice(behind(done, trials), runner.slots())):
+        with closing(run_blocks(blocks, runner)) as results:
+            latest = list(results)
+        found += latest
+        for block in blocks:
+            done[block.n, block.ridge] += block.trials
+        seconds = max(result.seconds / block.trials for block, result in latest)
+        if trials == most or max(result.seconds for _, result in latest) > enough:
+            break
+        trials = min(4 * trials, most)
+    return found, seconds
 
 
 class _Stopped(Exception):
@@ -257,9 +290,8 @@ def run_remote(token: str, payload: bytes | None, block: Block) -> Result | None
         if work is None:
             if payload is None:
                 return None
-            work = _works[token] = pickle.loads(
-                payload
-            )  # from the process that calls, as all it submits
+            # from the process that calls, as all it submits
+            work = _works[token] = pickle.loads(payload)
             while len(_works) > _KEPT:
                 _works.popitem(last=False)
     return work.run(block)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from .._table import Grid
 from .._validation import FloatArray
 from ..problems.problem import Problem, as_problem
 from . import memory as _memory
-from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine
-from .engine import make_engine, run_blocks
+from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine, part_of
+from .engine import Engine, Measured, make_engine, measure, run_blocks
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -249,14 +250,12 @@ class Simulation:
         """Blocks on somebody's executor, results in memory."""
         self._check_remote()
         with closing(make_engine(self.work, executor, self.threads)) as runner:
-            length = self._block_length(runner.slots())
-            blocks = (
-                Block(*cell, self.first + done, min(length, self.count - done))
-                for cell in self.work.cells()
-                for done in range(0, self.count, length)
-            )
-            with self._progress(show) as bar, closing(run_blocks(blocks, runner)) as results:
-                return self._table(self._counted(results, bar))
+            done = self._nothing_done()
+            measured, seconds = self._measure(runner, done)
+            blocks = self._blocks(done, self._block_length(runner.slots(), seconds))
+            left = self.count * len(done) - sum(done.values())
+            with self._progress(show, left) as bar, closing(run_blocks(blocks, runner)) as results:
+                return self._table(chain(measured, self._counted(results, bar)))
 
     def into_store(
         self, store: str | os.PathLike[str], executor: Executor | None, show: bool
@@ -274,11 +273,23 @@ class Simulation:
         with ExitStack() as stack:
             streams = executor is None and self.count >= _MANY * threads
             runner = stack.enter_context(closing(make_engine(self.work, executor, threads)))
-            length = self._block_length(runner.slots())
+            measured: list[tuple[Block, Result]] = []
+
+            def block_length() -> int:
+                found, seconds = self._measure(runner, self._nothing_done())
+                measured.extend(found)
+                return self._block_length(runner.slots(), seconds)
+
             place = stack.enter_context(
-                Store(store, self.work, self.attributes, self.count, length)
+                Store(store, self.work, self.attributes, self.count, block_length)
             )
-            pending = list(place.pending(self.count))
+            pending = []
+            for block in list(place.pending(self.count)):
+                known = part_of(measured, block)
+                if known is None:
+                    pending.append(block)
+                else:
+                    place.write(block, known)
             with self._progress(show, sum(block.trials for block in pending)) as bar:
                 if streams:
                     self._stream(pending, threads, bar, place)
@@ -321,14 +332,14 @@ class Simulation:
     def _table(self, results: Iterable[tuple[Block, Result]]) -> xr.Dataset:
         """The table of all blocks."""
         grid = self.work.grid
-        arrays: dict[str, FloatArray] = {}
-        for name in self.work.names():
-            shape = (len(grid.n), len(grid.ridge), *self.work.shape(name), self.count)
-            arrays[name] = np.empty(shape)
+        arrays: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
+        for name, lengths in self.work.layout().items():
+            shape = (len(grid.n), len(grid.ridge), *lengths.values(), self.count)
+            arrays[name] = (*lengths, "trial"), np.empty(shape)
         for block, result in results:
             begin = block.first - self.first
             for name, values in result.values.items():
-                arrays[name][block.n, block.ridge, ..., begin : begin + block.trials] = values
+                arrays[name][1][block.n, block.ridge, ..., begin : begin + block.trials] = values
         numbers = np.arange(self.first, self.first + self.count)
         return grid.dataset("simulate", arrays, self.attributes, numbers)
 
@@ -346,16 +357,33 @@ class Simulation:
         if self.memory_limit is not None:
             _memory.workers_that_fit(self.work, 1, 0, self.memory_limit)
 
-    def _block_length(self, slots: int) -> int:
-        """Trials of a block: about two seconds, longer for many workers, as one process serves them
-        all, and shorter where each is to have several blocks."""
+    def _blocks(self, done: Mapping[tuple[int, int], int], length: int) -> Iterator[Block]:
+        """Blocks of so many trials, behind those that are done in each cell."""
+        for cell, begun in done.items():
+            for begin in range(begun, self.count, length):
+                yield Block(*cell, self.first + begin, min(length, self.count - begin))
+
+    def _measure(self, runner: Engine, done: dict[tuple[int, int], int]) -> Measured:
+        """The first short blocks behind those that are done."""
+        return measure(runner, self._blocks, done, self._most_trials(runner.slots()), _SECONDS / 20)
+
+    def _nothing_done(self) -> dict[tuple[int, int], int]:
+        """Trials done in each cell; the cells with the most rows, whose trials take longest, first."""
+        return dict.fromkeys(reversed(list(self.work.cells())), 0)
+
+    def _block_length(self, slots: int, seconds: float) -> int:
+        """Trials of a block, each of which takes so many seconds: about two seconds, longer for many
+        workers, as one process serves them all, and shorter where each is to have several blocks."""
         cells = len(self.work.grid.n) * len(self.work.grid.ridge)
-        seconds, size = self.work.seconds_per_trial(), self.work.bytes_per_trial()
         even = -(-self.count * cells // (4 * slots))
+        seconds = max(seconds, 1e-9)
         wanted = _SECONDS * max(1.0, slots / 10) / seconds
         length = max(min(wanted, even), _SECONDS / 10 / seconds)
-        room = self._room(16 * (slots + 1), MOST_BYTES)  # together an eighth of the memory
-        return max(1, int(min(length, room / size)))
+        return max(1, int(min(length, self._most_trials(slots))))
+
+    def _most_trials(self, slots: int) -> int:
+        """Trials of a block for which there is room: all blocks take an eighth of the memory."""
+        return max(1, self._room(16 * (slots + 1), MOST_BYTES) // self.work.bytes_per_trial())
 
     def _room(self, parts: int, most: int) -> int:
         """Bytes of one of so many parts of the memory, at most `most`."""

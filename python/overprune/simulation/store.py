@@ -8,7 +8,7 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,12 +85,12 @@ class Store:
         work: Work,
         attributes: Mapping[str, Any],
         trials: int,
-        block: int,
+        block: int | Callable[[], int],
     ) -> None:
         self.path = place_of(path)
         self.shown = os.fspath(path)
         self._parent = os.path.dirname(self.shown) or self.shown
-        self._work = work
+        self._work, self._layout = work, work.layout()
         self._attributes = {**work.grid.attributes("simulate"), **attributes}
         self._lock: Any = None
         self._group: Any = None
@@ -165,15 +165,12 @@ class Store:
                 }
                 table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(kept)
                 return table
-            arrays = {
-                name: self._arrays[name][..., :trials].reshape(
-                    len(self._work.grid.n),
-                    len(self._work.grid.ridge),
-                    *self._work.shape(name),
-                    trials,
-                )
-                for name in self._work.names()
-            }
+            cells = len(self._work.grid.n), len(self._work.grid.ridge)
+            arrays = {}
+            for name, lengths in self._layout.items():
+                values = self._arrays[name][..., :trials]
+                values = values.reshape(*cells, *lengths.values(), trials)
+                arrays[name] = (*lengths, "trial"), values
             numbers = self._group["trial"][:trials]
             kept = self._group.attrs.asdict()  # what an earlier call has found out, and its config
             attributes = {
@@ -208,7 +205,7 @@ class Store:
             return
         self._lock = lock
 
-    def _open(self, trials: int, block: int) -> None:
+    def _open(self, trials: int, block: int | Callable[[], int]) -> None:
         import zarr
 
         is_part_of_group = os.path.lexists(self.path.parent / ".zgroup")
@@ -219,17 +216,18 @@ class Store:
         found = None
         if not os.path.lexists(self.path) or is_empty(self.path):
             _refuse_current(self.path, self.shown)
-            create(self.path, self._work, self._attributes, trials, block)
+            self.block = block() if callable(block) else block
+            create(self.path, self._work, self._attributes, trials, self.block)
         else:
             found = examine(self.path, self.shown, self._work, self._attributes)
+            self.block = found.block
             self._remove([*found.partial, *found.spoilt])
         mode: Any = "r+" if self._refusal is None else "r"
         self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False, zarr_format=2)
         self._first = int(self._group.attrs["first_trial"])
-        self.block = block if found is None else found.block
         if found is not None:
             self._lengthen(found, trials)
-        self._arrays = {name: self._group[name] for name in self._work.names()}
+        self._arrays = {name: self._group[name] for name in self._layout}
         self._entries = self._group["ledger/blocks"]
         self._ledger = self._read_ledger()
         if found is not None:
@@ -260,7 +258,7 @@ class Store:
         """Chunks of which the ledger knows nothing: a run was killed before it had entered them."""
         if self._refusal is not None:
             return
-        for name in self._work.names():
+        for name in self._layout:
             for index in found.chunks[name]:
                 place = dict(zip(self._work.grid.outer_dims(), index, strict=False))
                 entry = self._ledger[place.get("n", 0), place.get("ridge", 0), index[-1]]
@@ -320,8 +318,8 @@ class Store:
                 *((n,) if self._work.grid.n_is_sequence else ()),
                 *((ridge,) if self._work.grid.ridge_is_sequence else ()),
             )
-            for name in self._work.names():
-                inner = [0] * len(self._work.shape(name))
+            for name in self._layout:
+                inner = [0] * len(self._layout[name])
                 chunk = ".".join(str(int(i)) for i in (*position, *inner, b))
                 (self.path / name / chunk).unlink(missing_ok=True)
             self._ledger[n, ridge, b] = 0
@@ -341,7 +339,7 @@ class Store:
 
     def _read(self, n: int, ridge: int, begin: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
         key = self._key(n, ridge, begin, end)
-        return {name: np.asarray(self._arrays[name][key]) for name in self._work.names()}
+        return {name: np.asarray(self._arrays[name][key]) for name in self._layout}
 
     @contextmanager
     def _naming(self, action: str) -> Iterator[None]:

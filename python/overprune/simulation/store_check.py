@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .._provenance import check_problem, facts_of
+from .._table import ARGUMENTS
 from .._validation import paths as _paths
 from .blocks import MOST_BYTES, Work
 from .store_files import (
@@ -39,14 +40,7 @@ IDENTITY = (
     "overprune_version",
     "kernel_level",
     "problem_hash",
-    "n",
-    "sizes",
-    "nonzeros",
-    "rules",
-    "retrain",
-    "ridge",
-    "retrain_ridge",
-    "compensate",
+    *ARGUMENTS,
     "curvature",
     "seed",
     "first_trial",
@@ -76,7 +70,8 @@ class Found:
 
 
 def check_store(path: str | os.PathLike[str], work: Work, attributes: Mapping[str, Any]) -> None:
-    """Raises ValueError where a Store of these arguments would find another run, or anything else."""
+    """Raises ValueError where a Store of these arguments would find another run, or anything else.
+    """
     place = _paths.local(path, "store")
     if os.path.lexists(place) and not is_empty(place):
         examine(place, os.fspath(path), work, {**work.grid.attributes("simulate"), **attributes})
@@ -124,7 +119,7 @@ def examine(path: Path, shown: str, work: Work, attributes: Mapping[str, Any]) -
     chunks, partial, spoilt = _sort_out(path, shown, members, found)
     for name in ("trial", "ledger/blocks"):
         check_claim(found[name].bytes, members, name, shown)
-    lengths = {found[name].shape[-1] for name in (*work.names(), "trial")}
+    lengths = {found[name].shape[-1] for name in (*work.layout(), "trial")}
     length = max(lengths)
     if length > found["trial"].shape[0]:  # growth was interrupted, and goes on
         check_claim(8 * length, members, "trial", shown)
@@ -176,7 +171,8 @@ def block_of(facts: Mapping[str, Any], shown: str) -> int:
 def array_of(
     path: Path, name: str, shown: str, layout: ArrayLayout
 ) -> tuple[dict[str, Any], tuple[int, ...], bool]:
-    """Metadata and shape of an array that has that layout, and whether its chunks are compressed."""
+    """Metadata and shape of an array that has that layout, and whether its chunks are compressed.
+    """
     member = f"{name}/.zarray"
     found = read_json(path, member, shown, SMALL_JSON)
     if not isinstance(found, dict):
@@ -255,9 +251,8 @@ class _Array:
         whole = self.layout.chunk_bytes
         if not self.is_packed:
             return size == whole
-        return (
-            size <= whole + whole // 8 + 1024 and zstd_length(path) == whole + 4
-        )  # and a checksum
+        # and a checksum
+        return size <= whole + whole // 8 + 1024 and zstd_length(path) == whole + 4
 
 
 def _sort_out(

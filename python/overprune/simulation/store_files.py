@@ -15,13 +15,11 @@ from typing import Any
 from .. import _validation as check
 
 METADATA = (".zgroup", ".zattrs", ".zarray", ".zmetadata")
-LARGEST_JSON = (
-    2**24
-)  # of the attributes of a table, which may hold long lists; .zmetadata repeats them
+# of the attributes of a table, which may hold long lists; .zmetadata repeats them
+LARGEST_JSON = 2**24
 SMALL_JSON = 2**16  # of everything but the attributes of a table
-_MOST_LISTS = (
-    2**18
-)  # lists and objects in one file: each takes some 30 times as much memory as its brackets
+# lists and objects in one file: each takes some 30 times as much memory as its brackets
+_MOST_LISTS = 2**18
 _MOST_ENTRIES = 2**22  # of all of them together
 _DEEPEST = 6  # folders within one another
 _PART = r"\.[0-9a-f]{8}\.part"

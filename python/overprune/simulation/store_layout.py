@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._table import long_name
 from .blocks import Work
 from .store_files import is_folder, part_of
 
@@ -53,16 +54,16 @@ def arrays(work: Work, block: int) -> dict[str, ArrayLayout]:
     those of format 2. Checksums of the values are in the ledger.
     """
     grid, found = work.grid, {}
-    for name in work.names():
-        inner = work.shape(name)
+    for name, lengths in work.layout().items():
+        inner = tuple(lengths.values())
         outer = grid.outer_dims()
         found[name] = ArrayLayout(
-            dims=(*outer, *grid.dims(name), "trial"),
+            dims=(*outer, *lengths, "trial"),
             shape=(*(len(getattr(grid, dim)) for dim in outer), *inner, None),
             chunks=(*(1 for _ in outer), *inner, block),
             dtype=np.dtype("<f8"),
             fill=np.nan,
-            long_name=grid.long_name(name),
+            long_name=long_name(name),
         )
     for name, (dim, values) in grid.coordinates(np.zeros(0, dtype=np.int64)).items():
         array = np.array(values)
@@ -126,7 +127,7 @@ def grow(group: Any, work: Work, trials: int, length: int) -> None:
     import zarr
 
     first, block = int(group.attrs["first_trial"]), int(group["ledger"].attrs["block"])
-    for name in work.names():
+    for name in work.layout():
         array = group[name]
         array.resize((*array.shape[:-1], length))
     numbers = group["trial"]

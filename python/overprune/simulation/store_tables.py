@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _CODECS = {"blosc", "bytes", "crc32", "crc32c", "gzip", "vlen-utf8", "zlib", "zstd"}
-_UNSTORED = (
-    2**27
-)  # bytes that an array may claim without keeping them; beyond, a part of 1/64 at least
+# bytes that an array may claim without keeping them; beyond, a part of 1/64 at least
+_UNSTORED = 2**27
 _LONGEST_CHUNK = 2**28  # bytes of a chunk in memory
 _COMPRESSORS = {"blosc", "gzip", "zlib", "zstd"}
 _MARGIN = 1024  # of checksums
@@ -134,10 +133,11 @@ def _inflated(path: Path, most: int) -> bool:
     import zlib
 
     unpacker, left = zlib.decompressobj(wbits=47), most
+    # what is damaged fails when it is read
     with (
         open(path, "rb") as file,
         contextlib.suppress(zlib.error),
-    ):  # what is damaged fails when it is read
+    ):
         while left >= 0 and (data := unpacker.unconsumed_tail or file.read(1 << 16)):
             left -= len(unpacker.decompress(data, 1 << 20))
     return left >= 0

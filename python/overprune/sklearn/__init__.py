@@ -1,11 +1,10 @@
-"""Pruned least squares as scikit-learn estimators: at home in Pipeline, GridSearchCV, clone and
-pickle.
+"""Pruned least squares as scikit-learn estimators, for Pipeline, GridSearchCV, clone and pickle.
 
 `PrunedLeastSquares` and `PrunedLeastSquaresClassifier` train, prune and retrain once;
 `PrunedLeastSquaresCV` and `PrunedLeastSquaresClassifierCV` pick size, nonzeros, rule, retraining
 and ridge by cross-validation over nested paths; `RandomFeatures` makes the features. All compute in
-float64 on the processor: tensors of other libraries are read, NumPy arrays come back. Needs
-scikit-learn 1.6 or newer, which ``pip install 'overprune[sklearn]'`` brings.
+float64 on the processor: tensors of other libraries are read, NumPy arrays come back. The room
+needs scikit-learn 1.6 (``pip install 'overprune[sklearn]'``) and may use `fits` and rooms below it.
 """
 
 try:

@@ -15,12 +15,6 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from .. import _validation as check
 from .._validation import FloatArray, IntArray
 
-RULES = (
-    "magnitude",
-    "hessian",
-    "random",
-)  # the oracle needs the truth, which an estimator never has
-
 
 def count_of(value: Any, name: str, total: int, whole: str, *, default: int) -> int:
     """An int in [1, total], a fraction of it in (0, 1] or None, as a number of features."""
@@ -51,7 +45,8 @@ def nonzeros_of(value: Any, size: int, is_limited_by_X: bool) -> int:
     is_count = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
     if is_limited_by_X and is_count and value > size:
         warnings.warn(
-            f"n_nonzeros must be at most the number of features of X, {size}; got {value}: all are kept",
+            f"n_nonzeros must be at most the number of features of X, {size}; got {value}: all "
+            "are kept",
             UserWarning,
             stacklevel=3,
         )
@@ -61,12 +56,12 @@ def nonzeros_of(value: Any, size: int, is_limited_by_X: bool) -> int:
 
 
 def in_numpy(X: Any) -> Any:
-    """Validated rows that are not sparse as a NumPy array, whichever array library they come from."""
+    """Validated rows as a NumPy array, whichever array library they come from, or sparse."""
     return X if sparse.issparse(X) else np.asarray(X)
 
 
 def rule_of(value: Any, name: str = "rule") -> str:
-    return check.choice(value, name, RULES)
+    return check.choice(value, name, check.RULES_OF_DATA)
 
 
 def retrain_ridge_of(value: Any, ridge: float) -> float:
@@ -74,8 +69,7 @@ def retrain_ridge_of(value: Any, ridge: float) -> float:
 
 
 def splits_of(splitter: Any, given: Any, groups: Any, n: int) -> list[tuple[IntArray, IntArray]]:
-    """Which of n rows of X and y, as they were given, are in training and test of each fold:
-    indices."""
+    """Indices of the rows of X and y in training and in test of each fold."""
     splits = []
     for i, pair in enumerate(splitter.split(*given, groups)):
         train, test = _pair(pair, i)
@@ -90,7 +84,8 @@ def splits_of(splitter: Any, given: Any, groups: Any, n: int) -> list[tuple[IntA
 def _pair(fold: Any, i: int) -> Any:
     if not isinstance(fold, Sized) or isinstance(fold, (str, bytes)) or len(fold) != 2:
         raise ValueError(
-            f"cv must give pairs of the rows in training and in test, got {check.shown(fold)} as fold {i}"
+            f"cv must give pairs of the rows in training and in test, got {check.shown(fold)} as "
+            f"fold {i}"
         )
     return fold
 
@@ -102,12 +97,13 @@ def _rows_of(part: Any, n: int, where: str) -> IntArray:
         rows = np.flatnonzero(rows)
     if rows.ndim != 1 or rows.size == 0 or rows.dtype.kind not in "iu":
         raise ValueError(
-            f"cv must give indices of rows, at least one, or a mask of the {n} rows; got an array of shape "
-            f"{rows.shape} and dtype {rows.dtype} in {where}"
+            f"cv must give indices of rows, at least one, or a mask of the {n} rows; got an "
+            f"array of shape {rows.shape} and dtype {rows.dtype} in {where}"
         )
     if rows.min() < -n or rows.max() >= n:
         raise ValueError(
-            f"cv must give indices between 0 and {n - 1}, got {rows.min()} to {rows.max()} in {where}"
+            f"cv must give indices between 0 and {n - 1}, got {rows.min()} to {rows.max()} in "
+            f"{where}"
         )
     return rows.astype(np.int64) % n
 
@@ -129,8 +125,7 @@ def seed_of(random_state: Any) -> int:
 
 
 def weights_of(sample_weight: Any, X: Any) -> FloatArray | None:
-    """Weights (n,), finite, not negative and not all zero, `in_range`; None where every row counts
-    alike."""
+    """Checked weights (n,), `in_range`; None where every row counts alike."""
     if sample_weight is None:
         return None
     n = X.shape[0]

@@ -1,4 +1,4 @@
-"""Models that hold nothing but the surviving features of a pruned one."""
+"""Models of the surviving features of a pruned one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from .predictions import Classification, Regression
 
 
 class CompactModel(BaseEstimator):
-    """The surviving features, their coefficients, the intercept; made by `compact()` of a pruned
-    model."""
+    """Surviving features, coefficients and intercept; made by `compact()` of a pruned model."""
 
     @classmethod
     def _of(
@@ -73,8 +72,8 @@ class CompactModel(BaseEstimator):
             X = X[:, self.features_] if sparse.issparse(X) else X.take(self.features_, axis=1)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"X must have the {self.n_features_in_} surviving features or all {self.n_features_full_}, "
-                f"got {X.shape[1]}"
+                f"X must have the {self.n_features_in_} surviving features or all "
+                f"{self.n_features_full_}, got {X.shape[1]}"
             )
         return check_array(X, accept_sparse="csr", estimator=type(self).__name__, input_name="X")
 
@@ -82,11 +81,6 @@ class CompactModel(BaseEstimator):
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"{type(self).__name__} is made by compact() of a fitted model")
         return linear(self._columns(X), self.coef_, self.intercept_, self._offsets)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class CompactRegressor(Regression, CompactModel):

@@ -219,7 +219,7 @@ def _metric_of(search: Any, metric: str | None) -> str:
 
 
 def _name_of(search: Any, metric: str) -> str:
-    """Of the score, as scikit-learn spells it."""
+    """The score's name, as scikit-learn spells it."""
     if metric != "score":
         scoring = search.scoring[metric] if isinstance(search.scoring, dict) else metric
         return scoring if isinstance(scoring, str) else metric

@@ -12,7 +12,7 @@ from .training import Training, dense_columns
 
 
 class PrunedFit(PrunedLinearModel):
-    """The fit of one size, number of nonzeros and rule, whatever the targets stand for."""
+    """The fit of one size, number of nonzeros and rule, for regressors and classifiers."""
 
     _targets: Any
     _training_weights: Any
@@ -83,7 +83,7 @@ class PrunedFit(PrunedLinearModel):
             retrain=retrain,
             ridge=ridge * training.scale,
             retrain_ridge=retrain_ridge * training.scale,
-            seed=seed_of(self.random_state) if rule == "random" else 0,
+            seed=seed_of(self.random_state) if check.TRAITS[rule].needs_seed else 0,
         )
         find = path.retrained if retrain else path.pruned
         self._set_model(
@@ -117,9 +117,9 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
         How many of them survive, in [1, k]; a fraction of k in (0, 1]; or None: half of k, but 10
         at least (all where k is less). Where all columns are trained and X has fewer than
         `n_nonzeros`, as in `RFE` or `SequentialFeatureSelector`, all survive, with a warning.
-    rule : {"magnitude", "hessian", "random"}, default "magnitude"
-        The score of feature i: ``|theta_i|``; ``theta_i**2`` times its (weighted) sample variance,
-        or second moment without an intercept; a uniform random number. With several targets
+    rule : str, default "magnitude"
+        A rule of `overprune.importance` that needs no truth. The curvature of "hessian" is the
+        (weighted) sample variance, or second moment without an intercept. With several targets
         ``|theta_i|`` is the l2 norm of the feature's coefficients.
     retrain : bool, default True
         Whether to train again on the survivors; else they keep their coefficients.
@@ -188,7 +188,7 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
     n_nonzeros : int, float or None, default None
         How many of them survive, in [1, k]; a fraction of k in (0, 1]; or None: half of k, but 10
         at least (all where k is less). More than there are columns are as in `PrunedLeastSquares`.
-    rule : {"magnitude", "hessian", "random"}, default "magnitude"
+    rule : str, default "magnitude"
         As in `PrunedLeastSquares`; a feature's size is the l2 norm of its coefficients over the
         classes.
     retrain : bool, default True

@@ -20,8 +20,7 @@ from .training import Training, dense_columns
 
 @dataclass
 class Found:
-    """Scores by metric, each (sizes, nonzeros, retrain, rules), NaN where there is no model; what
-    failed."""
+    """Scores by metric, each (sizes, nonzeros, retrain, rules), NaN without a model; errors."""
 
     shape: tuple[int, ...]
     scores: dict[Any, FloatArray] = field(default_factory=dict)
@@ -32,12 +31,11 @@ class Found:
         return self.scores.setdefault(name, np.full(self.shape, np.nan))
 
     def known(self, name: Any) -> FloatArray:
-        """Scores of a metric, or those that stand for all."""
+        """The scores of a metric, or those of all where a function failed."""
         return self.of(name if name in self.scores else ONE)
 
     def settle(self, metrics: Metrics) -> None:
-        """Scores what failed; a function that fails does so in all metrics that it returns
-        elsewhere."""
+        """Gives `error_score` to what failed, in all metrics that the function returns."""
         for scorer, position in self.failed:
             for name in [scorer] if metrics.several else list(self.scores) or [scorer]:
                 self.of(name)[position] = metrics.error_score
@@ -45,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Fold:
-    """Where a fold's models are trained and tested: by scores of all of a size at once, or of one."""
+    """The training and test of one fold: scores of all models of a size at once, or of one."""
 
     search: Any
     grid: SearchGrid
@@ -61,7 +59,7 @@ class Fold:
     weighted: frozenset[Any]  # scorers that get the weights
 
     def scores(self, ridge: float) -> Found:
-        """Of all models of one ridge."""
+        """Scores of all models of one ridge."""
         grid, search = self.grid, self.search
         retrain_ridge = retrain_ridge_of(search.retrain_ridge, ridge)
         largest = grid.sizes[-1]
@@ -138,7 +136,7 @@ class Fold:
                     give((i, j), scores[i, j, :1, :1])
 
     def _models(self, path: PrunePath) -> Iterator[tuple[tuple[int, int], IntArray, FloatArray]]:
-        """Position of each size and rule, features in order (c,), coefficients (retrain, A, c, m)."""
+        """Position of each size and rule, ordered features (c,), models (retrain, A, c, m)."""
         for r, rule in enumerate(self.grid.rules):
             for k, size in enumerate(self.grid.sizes):
                 order, pruned, retrained = path.models(rule, size)
@@ -149,7 +147,7 @@ class Fold:
     def _all_at_once(
         self, training: Training, path: PrunePath, tested: FloatArray, found: Found
     ) -> None:
-        """By metrics that see the predictions of many models."""
+        """Scores by metrics that see the predictions of many models."""
         weights = None if self.weights is None else self.weights[self.test]
         # One row a feature, so that the features in use are gathered whole.
         rows = dense_columns(self.X[self.test], len(training.x_centre.origin))
@@ -173,7 +171,7 @@ class Fold:
         attributes: dict[str, Any],
         found: Found,
     ) -> None:
-        """By scorers, which see fitted models, and rows as the user gave them."""
+        """Scores by scorers, which see fitted models and rows as the user gave them."""
         X, y = (rows_of(values, self.test) for values in self.given)
         weights = {} if self.weights is None else {"sample_weight": self.weights[self.test]}
         for (k, r), order, models in self._models(path):
@@ -198,13 +196,12 @@ class Fold:
 
 
 def collected(found: list[Found], metrics: Metrics) -> dict[Any, FloatArray]:
-    """Scores by metric of each fold and ridge, (len(found), *shape); a warning where a scorer
-    failed."""
+    """Scores by metric, (folds and ridges, *shape); a warning where a scorer failed."""
     reasons = [reason for one in found for reason in one.reasons]
     if reasons:
         warnings.warn(
-            f"Scoring failed for {len(reasons)} models, whose scores are {metrics.error_score}; the first "
-            f"failure: {reasons[0]}",
+            f"Scoring failed for {len(reasons)} models, whose scores are {metrics.error_score}; "
+            f"the first failure: {reasons[0]}",
             UserWarning,
             stacklevel=4,
         )

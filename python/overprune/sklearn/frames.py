@@ -1,5 +1,4 @@
-"""Rows and columns of what a user gave: arrays, sparse arrays, lists, frames of pandas, polars or
-pyarrow."""
+"""Rows and columns of arrays, sparse arrays, lists and data frames."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from .._validation import IntArray
 
 
 def column_names(X: Any) -> list[Any] | None:
-    """Of a frame; None for anything else."""
+    """Names of a frame's columns; None for anything else."""
     names = getattr(X, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
     if names is None:
         names = getattr(X, "columns", None)
@@ -26,8 +25,7 @@ def columns_of(X: Any, names: Sequence[Any]) -> Any:
 
 
 def as_given(value: Any, checked: Any) -> Any:
-    """`value` where its rows can be taken, as a splitter or a scorer should see them; else
-    `checked`."""
+    """`value` where rows can be taken of it, which splitters and scorers see; else `checked`."""
     if sparse.issparse(value):
         return value.tocsr()
     is_known = isinstance(value, (np.ndarray, list, tuple)) or _library(value) in (

@@ -38,7 +38,7 @@ _FITTED = (
 
 
 class PrunedSearch(PrunedLinearModel):
-    """Search over a grid by nested paths, whatever the targets stand for."""
+    """Search over a grid by nested paths, for regressors and classifiers."""
 
     _estimator: Any  # the class that is refitted
     _default_scoring: str
@@ -107,9 +107,7 @@ class PrunedSearch(PrunedLinearModel):
         check.flag(self.fit_intercept, "fit_intercept")
         retrain_ridge_of(self.retrain_ridge, 0.0)
         for name in (*_CHOSEN, "best_estimator_", *_FITTED):
-            self.__dict__.pop(
-                name, None
-            )  # of an earlier fit, where this one does not choose or refit
+            self.__dict__.pop(name, None)  # of an earlier fit
         rows, labels, targets, weights = self._targets(X, y, sample_weight)
         several_labels = is_classifier(self) and is_multilabel(self._binarizer)
         metrics = Metrics.of(self, is_classifier(self), several_labels)
@@ -119,7 +117,9 @@ class PrunedSearch(PrunedLinearModel):
         splits = self._splits(given, labels, weights, groups)
         self.n_samples_train_ = min(len(train) for train, _ in splits)
         grid = SearchGrid.of(self, rows.shape[1], self.n_samples_train_)
-        seed = seed_of(self.random_state) if "random" in grid.rules else 0
+        seed = 0
+        if any(check.TRAITS[rule].needs_seed for rule in grid.rules):
+            seed = seed_of(self.random_state)
         shared = {
             "search": self,
             "grid": grid,
@@ -151,7 +151,7 @@ class PrunedSearch(PrunedLinearModel):
     def _scores(
         self, folds: list[Fold], grid: SearchGrid, metrics: Metrics
     ) -> dict[Any, FloatArray]:
-        """By metric, each (folds, *grid.shape)."""
+        """Scores by metric, each (folds, *grid.shape)."""
         found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(fold.scores)(ridge) for fold in folds for ridge in grid.ridges
         )
@@ -162,7 +162,7 @@ class PrunedSearch(PrunedLinearModel):
         return scores
 
     def _check_refit(self, metrics: list[Any] | None) -> None:
-        """Against the names of several metrics; None: there is one, whose name will do."""
+        """Checks `refit` against the names of several metrics; None where there is one metric."""
         named = isinstance(self.refit, str)
         if callable(self.refit) or (metrics and named and self.refit in metrics):
             return
@@ -180,12 +180,13 @@ class PrunedSearch(PrunedLinearModel):
             )
 
     def _splits(self, given: Any, y: Any, weights: FloatArray | None, groups: Any) -> list[Any]:
-        """Rows in training and test of each fold, by a splitter that sees what the user gave."""
+        """The rows of training and test of each fold; the splitter sees the data as given."""
         splits = splits_of(splitter_of(self.cv, y, is_classifier(self)), given, groups, len(y))
         for i, rows in enumerate(splits):
             if weights is not None and not all(weights[part].any() for part in rows):
                 raise ValueError(
-                    f"sample_weight must not be zero in all rows of training or test, as it is in fold {i}"
+                    "sample_weight must not be zero in all rows of training or test, as it is "
+                    f"in fold {i}"
                 )
         return splits
 
@@ -211,13 +212,13 @@ class PrunedSearch(PrunedLinearModel):
         return hasattr(self, "coef_")
 
     def _shared_parameters(self, seed: int) -> dict[str, Any]:
-        """Of every model of the search."""
+        """Parameters of every model of the search."""
         names = ("retrain_ridge", "fit_intercept", "class_weight")
         parameters = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return {**parameters, "random_state": seed}
 
     def _candidate(self, parameters: dict[str, Any], seed: int, attributes: dict[str, Any]) -> Any:
-        """A model for a scorer, which `_fill` makes a fitted one; `attributes` are its fold's own."""
+        """A model for a scorer, which `_fill` fits; `attributes` are its fold's own."""
         model = self._estimator(**self._shared_parameters(seed), **parameters)
         for name in ("n_features_in_", "feature_names_in_", "classes_", "_binarizer"):
             if hasattr(self, name):

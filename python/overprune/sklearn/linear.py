@@ -1,4 +1,4 @@
-"""What all pruned models share once they are fitted, and how each kind reads its targets."""
+"""Fitted pruned models, and how regressors and classifiers read their targets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PrunedLinearModel(BaseEstimator):
         n_features: int,
         single: bool,
     ) -> None:
-        """Keeps theta (k, m) of a training, zero-padded; `single`: of one target, in one dimension."""
+        """Keeps theta (k, m) of a training, zero-padded; in one dimension where `single`."""
         size, targets = theta.shape
         coef = np.zeros((targets, n_features))
         coef[:, :size] = theta.T
@@ -69,8 +69,7 @@ class PrunedLinearModel(BaseEstimator):
         return rows[0] if np.ndim(self.intercept_) == 0 else rows
 
     def sparsify(self) -> Any:
-        """Keep `coef_` as a sparse array (CSR) from now on, and return the estimator; see
-        `densify`."""
+        """Keep `coef_` as a sparse array (CSR) and return the estimator; see `densify`."""
         self.coef_ = self.sparse_coef_
         return self
 
@@ -85,7 +84,7 @@ class PrunedLinearModel(BaseEstimator):
         return np.flatnonzero(self.support_) if indices else self.support_
 
     def _survivors(self) -> dict[str, Any]:
-        """What a compact model keeps."""
+        """The arguments of a compact model."""
         check_is_fitted(self)
         kept = self.get_support(indices=True)
         names = getattr(self, "feature_names_in_", None)
@@ -97,11 +96,6 @@ class PrunedLinearModel(BaseEstimator):
             "n_features_full": self.support_.size,
             "names": None if names is None else names[kept],
         }
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class PrunedRegression(Regression, PrunedLinearModel):
@@ -137,14 +131,13 @@ class PrunedRegression(Regression, PrunedLinearModel):
         return bool(y.ndim == 1 or y.shape[1] == 1)
 
     def compact(self) -> CompactRegressor:
-        """Return a fitted model that holds nothing but the surviving features; see
-        `CompactRegressor`."""
+        """Return a fitted model of the surviving features alone; see `CompactRegressor`."""
         model: CompactRegressor = CompactRegressor._of(**self._survivors())
         return model
 
 
 class PrunedClassification(Classification, PrunedLinearModel):
-    """Class labels: one-vs-rest, with targets +1 and -1, as scikit-learn's RidgeClassifier has it."""
+    """Class labels: one-vs-rest with targets +1 and -1, as scikit-learn's RidgeClassifier."""
 
     def _targets(
         self, X: Any, y: Any, sample_weight: Any
@@ -182,8 +175,7 @@ class PrunedClassification(Classification, PrunedLinearModel):
             return trained, tested, {}
         binarizer, trained = _coded(y[train])
         classes, first = np.unique(y[train], return_index=True)
-        # Of two columns the first of a model's one is the largest: a model of one class predicts no
-        # other.
+        # A model of one class predicts no other: of its two codes the first is the larger.
         codes = trained[first] if len(classes) > 1 else np.array([[1.0, -1.0]])
         nearest = np.searchsorted(classes, y[test]).clip(max=len(classes) - 1)
         tested = np.where((classes[nearest] == y[test])[:, None], codes[nearest], 0.0)
@@ -198,20 +190,22 @@ class PrunedClassification(Classification, PrunedLinearModel):
             return weights
         if isinstance(self.class_weight, str):
             of_classes = _balanced(self.class_weight, y[rows], weights)
-        else:  # a class that has a weight need not have rows among these
+        else:  # classes with a weight may have no rows here
             of_classes = _of_rows(self.class_weight, y)[rows]
         if weights is not None:
             of_classes = np.where(weights > 0.0, of_classes, 0.0)
         if not of_classes.min() >= 0.0 or not np.isfinite(of_classes).all():
             raise ValueError(
-                f"class_weight must be finite and not negative, got {check.shown(self.class_weight)}"
+                "class_weight must be finite and not negative, got "
+                f"{check.shown(self.class_weight)}"
             )
         product = (
             in_range(of_classes) if weights is None else in_range(weights) * in_range(of_classes)
         )
         if not product.any():
             raise ValueError(
-                f"class_weight must leave weight to at least one training row, got {self.class_weight!r}"
+                "class_weight must leave weight to at least one training row, got "
+                f"{self.class_weight!r}"
             )
         return product
 
@@ -220,8 +214,7 @@ class PrunedClassification(Classification, PrunedLinearModel):
         return False
 
     def compact(self) -> CompactClassifier:
-        """Return a fitted model that holds nothing but the surviving features; see
-        `CompactClassifier`."""
+        """Return a fitted model of the surviving features alone; see `CompactClassifier`."""
         model: CompactClassifier = CompactClassifier._of(
             **self._survivors(), binarizer=self._binarizer
         )

@@ -27,7 +27,7 @@ class Offsets:
     left: FloatArray  # (m,): what rounding left over of the intercept
 
     def within(self, kept: IntArray) -> Offsets | None:
-        """Of the columns `kept`, ascending, numbered anew."""
+        """The offsets of the columns `kept`, ascending and renumbered."""
         here = np.isin(self.columns, kept)
         if not here.any():
             return None
@@ -61,8 +61,7 @@ def linear(X: Any, coef: Any, intercept: Any, offsets: Offsets | None) -> FloatA
 
 
 def products(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``a * b`` and its rounding error, after Dekker (1971); where halves would overflow, without
-    it."""
+    """``a * b`` and its rounding error, after Dekker (1971); 0 where halves would overflow."""
     high = np.asarray(a * b)
     with np.errstate(over="ignore", invalid="ignore"):
         (a_high, a_low), (b_high, b_low) = _halves(a), _halves(b)

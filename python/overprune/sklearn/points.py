@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from .. import _validation as check
 from .._validation import FloatArray
-from .arguments import RULES
+from .arguments import rule_of
 
 
 def default_sizes(p: int) -> list[int]:
@@ -21,8 +21,7 @@ def default_sizes(p: int) -> list[int]:
 
 
 def default_nonzeros(p: int, n: int) -> list[int]:
-    """Up to 10 numbers, evenly spaced on a logarithmic axis from 1 to p, or to n / 2 where p is
-    above n."""
+    """Up to 10 integers, evenly spaced in the logarithm from 1 to p, or n / 2 if p > n."""
     return _spaced(1, p if p <= n else max(1, n // 2), 10)
 
 
@@ -32,8 +31,7 @@ def _spaced(lowest: int, highest: int, count: int) -> list[int]:
 
 @dataclass(frozen=True)
 class SearchGrid:
-    """Axes of a search, in the order in which scikit-learn's ParameterGrid runs over the
-    parameters."""
+    """Axes of a search, in the order of scikit-learn's ParameterGrid."""
 
     sizes: list[int]
     nonzeros: list[int]
@@ -52,11 +50,12 @@ class SearchGrid:
             else _up_to(check.increasing(nonzeros, "nonzeros"), p),
             _distinct(search.retrain, "retrain", lambda value, name: check.flag(value, name)),
             _distinct(search.ridge, "ridge", check.nonnegative),
-            _distinct(search.rules, "rules", lambda value, name: check.choice(value, name, RULES)),
+            _distinct(search.rules, "rules", rule_of),
         )
         if grid.nonzeros[0] > grid.sizes[-1]:
             raise ValueError(
-                f"nonzeros must begin at or below the largest size {grid.sizes[-1]}, got {grid.nonzeros}"
+                f"nonzeros must begin at or below the largest size {grid.sizes[-1]}, got "
+                f"{grid.nonzeros}"
             )
         return grid
 
@@ -67,12 +66,12 @@ class SearchGrid:
 
     @property
     def fitting(self) -> Any:
-        """Which points there are: those with nonzeros up to the size."""
+        """A mask of the grid's points: nonzeros up to the size."""
         smaller = np.array(self.nonzeros) <= np.array(self.sizes)[:, None]
         return np.broadcast_to(smaller[:, :, None, None, None], self.shape)
 
     def candidates(self) -> list[dict[str, Any]]:
-        """The points there are, as parameters of a model."""
+        """The grid's points as parameters of a model."""
         return [
             self.point(k, s, t, self.ridges[i], r) for k, s, t, i, r in np.argwhere(self.fitting)
         ]
@@ -116,12 +115,13 @@ class SearchGrid:
 
 
 def _up_to(nonzeros: list[int], p: int) -> list[int]:
-    """Those there are features for; as many as there are features, where there are too few for any."""
+    """The counts that there are features for; where there are too few for any, all features."""
     if nonzeros[-1] <= p:
         return nonzeros
     smaller = [s for s in nonzeros if s <= p] or [p]
     warnings.warn(
-        f"nonzeros must be at most the number of features of X, {p}; got {nonzeros}: {smaller} is tried",
+        f"nonzeros must be at most the number of features of X, {p}; got {nonzeros}: {smaller} "
+        "is tried",
         UserWarning,
         stacklevel=4,
     )
@@ -129,15 +129,14 @@ def _up_to(nonzeros: list[int], p: int) -> list[int]:
 
 
 def _ranks(means: FloatArray) -> Any:
-    """1 for the best; equal scores share the smallest of their ranks, and NaN is no better than the
-    worst."""
+    """Ranks from 1, the best; equal scores share the smallest, and NaN is like the worst."""
     known = means[~np.isnan(means)]
     worst = known.min() - 1.0 if known.size else 0.0
     return rankdata(-np.where(np.isnan(means), worst, means), method="min").astype(np.int32)
 
 
 def _distinct(values: Any, name: str, checked: Any) -> list[Any]:
-    """Distinct values, at least one; one alone is a list of one."""
+    """Distinct values, at least one; a single value is a list of one."""
     if not check.is_sequence(values):
         return [checked(values, name)]
     found: Sequence[Any] = [checked(value, f"{name}[{i}]") for i, value in enumerate(values)]

@@ -1,4 +1,4 @@
-"""From the linear part of a model to what it predicts: targets, or classes."""
+"""Predictions of targets or classes from the linear part of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,38 @@ def is_multilabel(binarizer: LabelBinarizer) -> bool:
     return str(binarizer.y_type_).startswith("multilabel")
 
 
-class Regression(MultiOutputMixin, RegressorMixin):
+class Predicting:
+    """What regressors and classifiers share: sparse X, and scores with weights of any size.
+
+    The weights of scikit-learn's mixins overflow.
+    """
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Compute R^2, averaged over targets, or of a classifier the accuracy.
+
+        Only the ratios of weights count, as in `fit`.
+
+        Parameters
+        ----------
+        X : array_like or sparse array of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array_like of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+        """
+        return float(
+            super().score(X, y, weights_of_score(sample_weight))  # type: ignore[misc]
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags: Any = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
+
+
+class Regression(Predicting, MultiOutputMixin, RegressorMixin):
     """Predicts what `_linear` computes."""
 
     _linear: Any
@@ -37,25 +68,9 @@ class Regression(MultiOutputMixin, RegressorMixin):
         targets: FloatArray = self._linear(X)
         return targets
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute R^2, averaged over targets; only the ratios of weights count, as in `fit`.
 
-        Parameters
-        ----------
-        X : array_like or sparse array of shape (n_samples, n_features)
-        y : array_like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : array_like of shape (n_samples,), optional
-
-        Returns
-        -------
-        float
-        """
-        return float(super().score(X, y, weights_of_score(sample_weight)))
-
-
-class Classification(ClassifierMixin):
-    """Predicts the class whose column of `_linear` is largest; of two classes, by the sign of the
-    one."""
+class Classification(Predicting, ClassifierMixin):
+    """Predicts the class whose column of `_linear` is largest; of two, by the sign of one."""
 
     _linear: Any
     _binarizer: LabelBinarizer
@@ -95,21 +110,6 @@ class Classification(ClassifierMixin):
         if decision.ndim == 2:
             return self.classes_[decision.argmax(axis=1)]
         return self.classes_[((decision > 0) & (len(self.classes_) > 1)).astype(int)]
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Compute the accuracy of the predictions; only the ratios of weights count, as in `fit`.
-
-        Parameters
-        ----------
-        X : array_like or sparse array of shape (n_samples, n_features)
-        y : array_like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : array_like of shape (n_samples,), optional
-
-        Returns
-        -------
-        float
-        """
-        return float(super().score(X, y, weights_of_score(sample_weight)))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,5 +1,4 @@
-"""Scores of many models at once, for the metrics that pruning is tuned by; any other scorer one by
-one."""
+"""Scores: of many models at once for the usual metrics, one by one for other scorers."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ Score = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
 
 
 def _mean(values: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Over the last axis."""
+    """The weighted mean over the last axis."""
     return np.asarray(
         values.mean(axis=-1) if weights is None else values @ (weights / weights.sum())
     )
@@ -52,8 +51,7 @@ def _mae(predictions: FloatArray, targets: FloatArray, weights: FloatArray | Non
 
 
 def _r2(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """Of a constant target 1 where it is met exactly, else 0; of a single row NaN: as scikit-learn
-    has it."""
+    """R^2, as scikit-learn has it: of a constant target 1 if met exactly, else 0; of a row NaN."""
     if targets.shape[1] < 2:
         warnings.warn(
             "R^2 score is not well-defined with less than two samples.",
@@ -96,8 +94,7 @@ _REGRESSION: dict[str, Score] = {
 
 
 def score_of(scoring: Any, is_classifier: bool, is_multilabel: bool) -> Score | None:
-    """The score of many models at once; None where the scorer has to see one fitted model after the
-    other."""
+    """The score of many models at once; None where the scorer must see fitted models."""
     if not isinstance(scoring, str):
         return None
     if not is_classifier:
@@ -107,8 +104,7 @@ def score_of(scoring: Any, is_classifier: bool, is_multilabel: bool) -> Score | 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a search is scored by: by name scores of all models of a size at once, or scorers of
-    one."""
+    """What a search is scored by: by name, scores of all models of a size, or scorers of one."""
 
     scores: dict[Any, Score]
     scorers: dict[Any, Any]
@@ -146,7 +142,8 @@ class Metrics:
             return frozenset()
         for name in self.scorers.keys() - self.taking:
             warnings.warn(
-                f"the scorer {self.scorers[name]!r} takes no sample_weight: its scores count all rows alike",
+                f"the scorer {self.scorers[name]!r} takes no sample_weight: its scores count all "
+                "rows alike",
                 UserWarning,
                 stacklevel=4,
             )
@@ -178,8 +175,8 @@ def _named(scoring: Any) -> dict[str, Any]:
         named = {}
     if not named or not all(isinstance(name, str) for name in named):
         raise ValueError(
-            "scoring must be a scorer, a list of different names of scorers or a dict of scorers by name, "
-            f"got {check.shown(scoring)}"
+            "scoring must be a scorer, a list of different names of scorers or a dict of scorers "
+            f"by name, got {check.shown(scoring)}"
         )
     return named
 

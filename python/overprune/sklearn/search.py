@@ -30,7 +30,8 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         from 1 to all features, or to half of the training rows where there are more features than
         rows. Points with nonzeros > size are left out; nonzeros == size is the model without
         pruning.
-    rules : str or sequence of {"magnitude", "hessian", "random"}, default ("magnitude", "hessian")
+    rules : str or sequence of str, default ("magnitude", "hessian")
+        As `rule` of `PrunedLeastSquares`.
     retrain : bool or sequence of bool, default (True, False)
     ridge : float or sequence of float, default 0.0
         At least 0; each takes a path of its own.
@@ -95,7 +96,8 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
     >>> from overprune.sklearn import PrunedLeastSquaresCV
     >>> from sklearn.datasets import make_regression
     >>> X, y = make_regression(60, 200, n_informative=5, shuffle=False, noise=1.0, random_state=0)
-    >>> search = PrunedLeastSquaresCV(sizes=[5, 20, 100, 200], nonzeros=[5, 10], rules="magnitude").fit(X, y)
+    >>> search = PrunedLeastSquaresCV(sizes=[5, 20, 100, 200], nonzeros=[5, 10], rules="magnitude")
+    >>> search = search.fit(X, y)
     >>> search.best_params_["n_features_to_train"], search.best_params_["n_nonzeros"]
     (5, 5)
     >>> len(search.cv_results_["params"]), search.get_support(indices=True)

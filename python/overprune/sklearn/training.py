@@ -25,8 +25,7 @@ def dense_columns(X: Any, count: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Centre:
-    """Means of columns, each as an origin near the mean and the rest of it; the sum would lose the
-    rest."""
+    """Means of columns as an origin near the mean and the rest, which their sum would lose."""
 
     origin: FloatArray  # (k,)
     shift: FloatArray  # (k,)
@@ -78,8 +77,7 @@ class Training:
         return Training(design, response, x_centre, y_centre, n / design.shape[0])
 
     def intercept(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """``y_mean - x_mean'theta`` (m,) of theta (k, m), as a float64 and what its rounding leaves
-        over."""
+        """``y_mean - x_mean'theta`` (m,) of theta (k, m), and its rounding error."""
         x, y = self.x_centre, self.y_centre
         near = y.shift - x.shift @ theta
         far = x.far[theta[x.far].any(axis=1)]
@@ -96,8 +94,7 @@ class Training:
         return intercept, left
 
     def offsets(self, theta: FloatArray, left: FloatArray) -> Offsets | None:
-        """The columns far from 0 that theta (k, m) uses, with what the rounded intercept leaves
-        over."""
+        """The columns far from 0 that theta (k, m) uses, with the intercept's rounding error."""
         far = self.x_centre.far[theta[self.x_centre.far].any(axis=1)]
         return Offsets(far, self.x_centre.origin[far], left) if far.size else None
 
@@ -131,8 +128,7 @@ class _Rows:
         return _Rows(relative / n, np.sqrt(relative))
 
     def contrasts(self, rows: FloatArray) -> tuple[FloatArray, Centre]:
-        """Of rows (n, k), and the means of their columns; of a single row the row itself, centred:
-        zeros."""
+        """Rows (n, k) centred, and the means of their columns; a single row becomes zeros."""
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused by the core
             centred, centre = self._centred(rows)
         if self.shares is not None:

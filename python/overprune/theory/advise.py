@@ -11,10 +11,10 @@ import numpy as np
 from .. import _validation as check
 from ..fits.pruning import top_k
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
-from ..simulation.schedule import predict_schedule
 from .advice import Advice, Choice, decisions, least
 from .phase import spread_sizes
 from .predict import grouped, linear_gaussian, number_of_draws, predict
+from .schedule import predict_schedule
 from .tune import Interval, natural_bounds, tune_ridge
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> fl
 
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), whose xi is 1 / tau; docs/theory.md, Eq. (5).
+    Chang, Li, Oymak, Thrampoulidis (2021), whose xi is 1 / tau; docs/theory.md, Eq. (8).
 
     Examples
     --------
@@ -92,7 +92,7 @@ def coefficient_law(
     References
     ----------
     Chang, Li, Oymak, Thrampoulidis (2021), the distributional characterization; docs/theory.md, Eq.
-    (8), and section 9 for several targets.
+    (11), and section 9 for several targets.
 
     Examples
     --------

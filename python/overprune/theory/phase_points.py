@@ -65,28 +65,31 @@ def study(points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks
     for point in points:
         problems.setdefault(id(point.problem), (point.problem, []))[1].append(point)
     exact: list[tuple[Any, list[PhasePoint]]] = []
-    for problem, mine in problems.values():
+    for problem, own in problems.values():
         features = grouped(problem)
         if features is None:
-            _draw(problem, mine, options, found)
+            _draw(problem, own, options, found)
         else:
-            exact.append((features, mine))
+            exact.append((features, own))
     if not exact:
         return
-    flat = [(which, point) for which, (_, mine) in enumerate(exact) for point in mine]
+    flat = [(which, point) for which, (_, own) in enumerate(exact) for point in own]
     places = [point.at for _, point in flat]
+    mine = [
+        _core.PhasePoint(problem=which, n=point.n, nonzeros=point.s, sizes=point.sizes)
+        for which, point in flat
+    ]
     for i, ridge in enumerate(options.ridges):
         risks = _core.phase(
             [features for features, _ in exact],
-            [which for which, _ in flat],
-            [point.n for _, point in flat],
-            [point.s for _, point in flat],
-            [point.sizes for _, point in flat],
-            options.rules,
-            options.retrain,
-            ridge,
-            options.retrain_ridge,
-            options.workers,
+            mine,
+            _core.PhaseOptions(
+                rules=options.rules,
+                retrain=options.retrain,
+                ridge=ridge,
+                retrain_ridge=options.retrain_ridge,
+                workers=options.workers,
+            ),
         )
         for name, values in risks.items():
             getattr(found, name)[i, places] = values

@@ -4,7 +4,6 @@ rest."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from .. import _core
 from .. import _validation as check
 from .._provenance import describe
-from .._table import Grid
+from .._table import Arrays, Grid
 from .._validation import FloatArray
 from ..problems.data_problem import DataProblem
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
@@ -21,7 +20,7 @@ from ..problems.spectrum import Spectrum
 if TYPE_CHECKING:
     import xarray as xr
 
-_Block = Callable[[float, float], dict[str, FloatArray]]
+_Block = Callable[[float, float], Arrays]
 
 
 def predict(
@@ -107,8 +106,8 @@ def predict(
 
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (7) and (13);
-    retrained is this project's own, Eqs. (16)-(18), and for correlated features and several targets
+    Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (10) and (16);
+    retrained is this project's own, Eqs. (21)-(23), and for correlated features and several targets
     sections 6 and 9.
 
     Examples
@@ -149,7 +148,11 @@ def predict(
     block = (
         _exact(features, grid)
         if features is not None
-        else _drawn(problem, grid, (count, tolerance, key, threads))
+        else _drawn(
+            problem,
+            grid,
+            _core.DrawOptions(draws=count, rtol=tolerance, seed=key, workers=threads),
+        )
     )
 
     attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
@@ -190,42 +193,15 @@ def grouped(problem: Problem | Spectrum) -> Any:
 
 
 def _exact(features: Any, grid: Grid[Any]) -> _Block:
-    def block(n: float, ridge: float) -> dict[str, FloatArray]:
-        risks: dict[str, FloatArray] = _core.predict(
-            features,
-            n,
-            grid.sizes,
-            grid.nonzeros,
-            grid.rules,
-            grid.retrain,
-            ridge,
-            grid.retrain_ridge,
-        )
-        if grid.compensate:  # the deleted features say nothing about the survivors
-            risks["compensated_risk"] = risks["pruned_risk"].copy()
-        return risks
-
-    return block
+    return lambda n, ridge: _core.predict(features, n, grid.core(ridge, _core.RealGrid))
 
 
-def _drawn(problem: Any, grid: Grid[Any], options: tuple[int, float, int, int]) -> _Block:
-    # options: draws (0: as many as needed), rtol, seed, workers
-    n = [int(v) for v in grid.n]
+def _drawn(problem: Any, grid: Grid[Any], options: _core.DrawOptions) -> _Block:
+    trainings = [(int(n), ridge) for n in grid.n for ridge in grid.ridge]
     found = _core.predict_drawn(
-        linear_gaussian(problem)._core,
-        n,
-        grid.ridge,
-        grid.sizes,
-        grid.nonzeros,
-        grid.rules,
-        grid.retrain,
-        grid.retrain_ridge,
-        grid.compensate,
-        *options,
-        *_test_set(problem),
+        linear_gaussian(problem)._core, trainings, grid.core(), options, *_test_set(problem)
     )
-    tables: dict[tuple[float, float], dict[str, FloatArray]]
-    tables = dict(zip(product(n, grid.ridge), found, strict=True))
+    tables: dict[tuple[float, float], Arrays] = dict(zip(trainings, found, strict=True))
     return lambda n, ridge: tables[n, ridge]
 
 

@@ -11,17 +11,19 @@ import numpy as np
 
 from .. import _core
 from .. import _validation as check
+from .._table import STAGES
 from .._validation import FloatArray
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from .predict import grouped, linear_gaussian, number_of_draws, predict
 
-STAGES = ("dense", "pruned", "retrained")
+_STAGES = tuple(stage for stage in STAGES if stage != "compensated")
 
 _PER_DECADE = 3  # of the grid that finds the bracket
+# beyond it, of risks that are exact or have sampling errors
 _PER_DECADE_OUTSIDE = {
     True: 3,
     False: 1,
-}  # beyond it, of risks that are exact or have sampling errors
+}
 _MOST_OUTSIDE = (
     120  # ridges on either side of the grid, which are further apart where that is not enough
 )
@@ -159,7 +161,7 @@ def tune_ridge(
     as_problem(problem)
     rows = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=problem.p)
-    stage = check.choice(minimise, "minimise", STAGES)
+    stage = check.choice(minimise, "minimise", _STAGES)
     if nonzeros is None and stage != "dense":
         raise ValueError(f"nonzeros must be given to minimise the {stage} risk, got None")
     kept = (
@@ -365,9 +367,8 @@ def _basins(found: Found) -> list[tuple[float, float, float]]:
 def best_ridge(found: Found) -> float:
     """The ridge of least risk; of ridges that do equally well, the smallest."""
     least = min(risk for risk, _ in found.values())
-    return min(
-        r for r, (risk, _) in found.items() if risk <= least + abs(least) * _EQUAL
-    )  # draws: below 0
+    # draws: below 0
+    return min(r for r, (risk, _) in found.items() if risk <= least + abs(least) * _EQUAL)
 
 
 def _is_at_bound(found: Found, ridge: float) -> bool:

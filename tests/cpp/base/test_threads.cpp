@@ -55,9 +55,9 @@ Values figures(std::uint64_t seed) {
   const LinearGaussianProblem& problem = correlated();
   Values all;
   const auto add = [&](const Values& more) { all.insert(all.end(), more.begin(), more.end()); };
-  add(simulate(problem, grid(), {20, 0, 3, seed, 2, false}).retrained_risk);
+  add(simulate(problem, grid(), {20, 0, 3, seed, 2, false})["retrained_risk"]);
   const DrawOptions options{16, 0.005, seed, 2, nullptr};
-  add(predict(problem, 20, grid(), options).retrained_risk);
+  add(predict(problem, 20, grid(), options)["retrained_risk"]);
   const PruningPoint point{20, 40, Rule::magnitude, 0.0, 0.0};
   add(survival(problem, point, {5}, {16, seed, 2}).probability);
   const LinearGaussianProblem part = problem.restrict({3, 1, 30});
@@ -211,8 +211,8 @@ TEST_CASE(
   const Values weights = normals(p * d, 1), teacher = normals(d, 2);
   const RandomFeatureProblem problem(column_major(weights.data(), p, d), vector_view(teacher), 0.3,
                                      rectify, {});
-  const Values one = simulate(problem, grid(), {20, 0, 5, 1, 1, false}).retrained_risk;
-  CHECK(same(simulate(problem, grid(), {20, 0, 5, 1, 3, false}).retrained_risk, one));
+  const Values one = simulate(problem, grid(), {20, 0, 5, 1, 1, false})["retrained_risk"];
+  CHECK(same(simulate(problem, grid(), {20, 0, 5, 1, 3, false})["retrained_risk"], one));
   most = images + 20 * p * 10;
   CHECK_THROWS_AS(simulate(problem, grid(), {20, 0, 1 << 20, 1, 3, false}), Enough);
 }
@@ -224,8 +224,9 @@ TEST_CASE("one problem in the hands of several threads") {
   std::thread other[2];
   for (int i = 0; i < 2; ++i)
     other[i] = std::thread([&, i] {
-      simulated[i] = simulate_schedule(problem, schedule, {20, 0, 4, 1, 2, false}).retrained_risk;
-      predicted[i] = predict_schedule(problem, 20, schedule, {32, 0.005, 1, 2}).retrained_risk;
+      simulated[i] =
+          simulate_schedule(problem, schedule, {20, 0, 4, 1, 2, false})["retrained_risk"];
+      predicted[i] = predict_schedule(problem, 20, schedule, {32, 0.005, 1, 2})["retrained_risk"];
     });
   for (std::thread& thread : other) thread.join();
   CHECK(same(simulated[0], simulated[1]));

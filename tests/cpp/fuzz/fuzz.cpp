@@ -69,23 +69,32 @@ std::string judge(const Target& target, Call& call) {
 
 std::uint64_t number(const char* text) { return std::strtoull(text, nullptr, 10); }
 
+struct Options {
+  std::uint64_t calls = 4000, seed = 1, first = 0;
+  std::string only;
+};
+
+Options options_of(int count, char** words) {
+  Options found;
+  for (int i = 1; i + 1 < count; i += 2) {
+    if (std::strcmp(words[i], "--calls") == 0) found.calls = number(words[i + 1]);
+    if (std::strcmp(words[i], "--seed") == 0) found.seed = number(words[i + 1]);
+    if (std::strcmp(words[i], "--first") == 0) found.first = number(words[i + 1]);
+    if (std::strcmp(words[i], "--target") == 0) found.only = words[i + 1];
+  }
+  return found;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
-  std::uint64_t calls = 4000, seed = 1, first = 0;
-  std::string only;
-  for (int i = 1; i + 1 < count; i += 2) {
-    if (std::strcmp(words[i], "--calls") == 0) calls = number(words[i + 1]);
-    if (std::strcmp(words[i], "--seed") == 0) seed = number(words[i + 1]);
-    if (std::strcmp(words[i], "--first") == 0) first = number(words[i + 1]);
-    if (std::strcmp(words[i], "--target") == 0) only = words[i + 1];
-  }
+  const auto [calls, seed, first, only] = options_of(count, words);
   std::vector<Target> targets = kArrayTargets;
   targets.insert(targets.end(), kProblemTargets.begin(), kProblemTargets.end());
   std::vector<std::uint64_t> tried(targets.size(), 0), succeeded(targets.size(), 0);
   for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int which) { caught = which; });
   std::atomic<bool> done{false};
-  std::thread watcher([&] { watch(done, seed); });
+  std::thread watcher([&done, start = seed] { watch(done, start); });
   for (std::uint64_t i = first; i < first + calls && failures < kMostFailures && !caught; ++i) {
     Arguments dice(seed * 0x9E3779B97F4A7C15U + i, true);
     const auto which = static_cast<std::size_t>(dice.below(static_cast<Index>(targets.size())));

@@ -201,18 +201,21 @@ class Arguments {
           sum += root[i * rank + r] * root[j * rank + r];
         view(i, j) = scale * sum;
       }
-    if (mistake(30)) {
-      if (p > 1 && flip()) {
-        view(0, p - 1) += 0.5 * scale * (1.0 + std::abs(view(0, 0)));
-        for (Index i = 0; i < p; ++i) view(i, i) = std::min(view(i, i), 4.0 * scale);
-      } else {
-        view(below(p), below(p)) = flip() ? kNaN : kInfinity;
-      }
-    }
+    if (mistake(30)) spoil(view, p, scale);
     return numbers;
   }
 
  private:
+  /// Leaves a covariance that is not symmetric, or not finite.
+  void spoil(Matrix view, Index p, double scale) {
+    if (p > 1 && flip()) {
+      view(0, p - 1) += 0.5 * scale * (1.0 + std::abs(view(0, 0)));
+      for (Index i = 0; i < p; ++i) view(i, i) = std::min(view(i, i), 4.0 * scale);
+    } else {
+      view(below(p), below(p)) = flip() ? kNaN : kInfinity;
+    }
+  }
+
   double unusual_scale() {
     extreme = true;
     const double scales[] = {1e-300, 1e-160, 1e-100, 1e-30, 1e30, 1e100, 1e160, 1e300};

@@ -189,13 +189,16 @@ void scores(Call& call) {
     call.numbers(ConstVector(out.vector()), "scores");
 }
 
+bool has_nan(ConstVector values, Index p) {
+  for (Index i = 0; i < p; ++i)
+    if (std::isnan(values(i))) return true;
+  return false;
+}
+
 void largest(Call& call) {
   const Index p = call.one_in(8) ? call.between(200, 900) : call.below(20);
   const ConstVector values = call.vector(p, call.flip() ? Kind::any : Kind::ties);
-  call.wrong = false;
-  bool nan = false;
-  for (Index i = 0; i < p; ++i) nan = nan || std::isnan(values(i));
-  call.wrong = nan;
+  call.wrong = has_nan(values, p);
   const Index k = call.mistake(20) ? (call.flip() ? -1 : p + 1) : call.below(p + 1);
   Indices chosen;
   const Index which = call.below(3);

@@ -141,12 +141,12 @@ Grid grid(Call& call, Index p, bool oracle) {
           call.nonnegative(), call.nonnegative(), call.one_in(4)};
 }
 
-void predictions(const Call& call, const PredictResult& found, const Grid& grid) {
-  call.numbers(found.dense_risk, static_cast<Index>(grid.sizes.size()), "dense_risk", true);
+void predictions(const Call& call, const RiskTable& found, const Grid& grid) {
+  call.numbers(found["dense_risk"], static_cast<Index>(grid.sizes.size()), "dense_risk", true);
   const Index R = static_cast<Index>(grid.rules.size());
-  call.grid(found.pruned_risk, R, grid.sizes, grid.nonzeros, "pruned_risk", true);
+  call.grid(found["pruned_risk"], R, grid.sizes, grid.nonzeros, "pruned_risk", true);
   if (grid.retrain)
-    call.grid(found.retrained_risk, R, grid.sizes, grid.nonzeros, "retrained_risk", true);
+    call.grid(found["retrained_risk"], R, grid.sizes, grid.nonzeros, "retrained_risk", true);
 }
 
 void predict_any(Call& call) {
@@ -157,7 +157,7 @@ void predict_any(Call& call) {
   options.draws = call.mistake(60) ? -1 : call.between(1, 8);
   options.seed = call.bits();
   options.workers = call.at_least(1, 2);
-  DrawnResult found;
+  RiskTable found;
   const Index n = call.at_least(1, 10);
   call.may_refuse = call.extreme;
   if (!call([&] { found = predict(*problem, n, axes, options); })) return;
@@ -172,7 +172,7 @@ void predict_independent(Call& call) {
   const double noise = call.nonnegative();
   const Index n = call.at_least(1, 10);
   call.may_refuse = call.extreme;
-  PredictResult found;
+  RiskTable found;
   if (!call([&] { found = predict(eigenvalues, beta, noise, n, axes); })) return;
   predictions(call, found, axes);
 }
@@ -217,7 +217,7 @@ void predict_blocks(Call& call) {
                 call.nonnegative(),        call.nonnegative()};
   double n = given.total * (0.05 + 2.0 * call.unit());
   if (call.mistake(60)) n = call.flip() ? 0.0 : kNaN;
-  PredictResult found;
+  RiskTable found;
   call.may_refuse = call.extreme;
   GroupedSurvival kept;
   const double k = axes.sizes.empty() ? 1.0 : axes.sizes.back(), s = 0.5 * k;
@@ -229,10 +229,10 @@ void predict_blocks(Call& call) {
       }))
     return;
   const Index R = static_cast<Index>(axes.rules.size());
-  call.numbers(found.dense_risk, static_cast<Index>(axes.sizes.size()), "dense_risk", true);
-  call.grid(found.pruned_risk, R, axes.sizes, axes.nonzeros, "pruned_risk", true);
+  call.numbers(found["dense_risk"], static_cast<Index>(axes.sizes.size()), "dense_risk", true);
+  call.grid(found["pruned_risk"], R, axes.sizes, axes.nonzeros, "pruned_risk", true);
   if (axes.retrain)
-    call.grid(found.retrained_risk, R, axes.sizes, axes.nonzeros, "retrained_risk", true);
+    call.grid(found["retrained_risk"], R, axes.sizes, axes.nonzeros, "retrained_risk", true);
   call.numbers(kept.probability, given.spectrum.eigenvalues.size, "probability");
   call.number(kept.overlap, "overlap");
 }
@@ -310,13 +310,14 @@ void simulation(Call& call) {
   Trials plan = trials(call);
   plan.n = call.at_least(1, 9);
   call.may_refuse = data || call.extreme;  // more rows than there are
-  SimulateResult found;
+  RiskTable found;
   if (!call([&] { found = simulate(*problem, axes, plan); })) return;
   const Index outer = plan.count * static_cast<Index>(axes.rules.size());
-  call.numbers(found.dense_risk, plan.count * static_cast<Index>(axes.sizes.size()), "dense_risk");
-  call.grid(found.pruned_risk, outer, axes.sizes, axes.nonzeros, "pruned_risk", false);
+  call.numbers(found["dense_risk"], plan.count * static_cast<Index>(axes.sizes.size()),
+               "dense_risk");
+  call.grid(found["pruned_risk"], outer, axes.sizes, axes.nonzeros, "pruned_risk", false);
   if (axes.retrain)
-    call.grid(found.retrained_risk, outer, axes.sizes, axes.nonzeros, "retrained_risk", false);
+    call.grid(found["retrained_risk"], outer, axes.sizes, axes.nonzeros, "retrained_risk", false);
   if (worker_memory(*problem, axes, plan.n).total() <= 0) throw Defect("a worker holds no memory");
 }
 
@@ -339,31 +340,31 @@ void simulation_of_rounds(Call& call) {
   Trials runs = trials(call);
   runs.n = call.at_least(1, 9);
   call.may_refuse = data || call.extreme;
-  SimulateScheduleResult found;
+  RiskTable found;
   if (!call([&] { found = simulate_schedule(*problem, plan, runs); })) return;
   const Index points =
       runs.count * static_cast<Index>(plan.rules.size() * (plan.nonzeros.size() + 1));
-  call.numbers(found.dense_risk, runs.count, "dense_risk");
-  call.numbers(found.pruned_risk, points, "pruned_risk");
-  call.numbers(found.retrained_risk, points, "retrained_risk");
+  call.numbers(found["dense_risk"], runs.count, "dense_risk");
+  call.numbers(found["pruned_risk"], points, "pruned_risk");
+  call.numbers(found["retrained_risk"], points, "retrained_risk");
 }
 
 void prediction_of_rounds(Call& call) {
   const auto problem = linear(call);
   if (!problem) return;
   const Schedule plan = schedule(call, problem->features(), true);
-  ScheduleDraws options;
+  DrawOptions options;
   options.draws = call.mistake(60) ? 31 : 32;
   options.seed = call.bits();
   options.workers = call.at_least(1, 2);
   const Index n = call.at_least(1, 9);
-  PredictScheduleResult found;
+  RiskTable found;
   call.may_refuse = call.extreme;
   if (!call([&] { found = predict_schedule(*problem, n, plan, options); })) return;
   const Index points = static_cast<Index>(plan.rules.size() * (plan.nonzeros.size() + 1));
-  call.number(found.dense_risk, "dense_risk", true);
-  call.numbers(found.pruned_risk, points, "pruned_risk", true);
-  call.numbers(found.retrained_risk, points, "retrained_risk", true);
+  call.numbers(found["dense_risk"], 1, "dense_risk", true);
+  call.numbers(found["pruned_risk"], points, "pruned_risk", true);
+  call.numbers(found["retrained_risk"], points, "retrained_risk", true);
 }
 
 }  // namespace

@@ -116,6 +116,23 @@ Values nearly_identity(Index n, std::uint64_t seed) {
   return a;
 }
 
+/// H T H' = A: with B = I, H' comes back. `lam` and `a` are in units of `unit`.
+void check_reduction(const Table* kernel, Values reduced, const Values& lam, const Values& a,
+                     double unit, double tolerance) {
+  const Index n = static_cast<Index>(lam.size()), ld = n + 3;
+  Values main(n), off(n), alone(n), identity = diagonal(n, [](Index) { return 1.0; });
+  REQUIRE(kernel->tridiagonalize(n, reduced.data(), ld, main.data(), off.data(), alone.data(), n,
+                                 identity.data(), n));
+  Values t(n * n, 0.0);
+  for (Index i = 0; i < n; ++i) {
+    CHECK(std::abs(alone[i] / unit - lam[i]) < 4.0 * tolerance);
+    t[i * n + i] = main[i] / unit;
+    if (i + 1 < n) t[i * n + i + 1] = t[(i + 1) * n + i] = off[i] / unit;
+  }
+  const Values back = product(transpose(identity, n, n), product(t, identity, n, n, n), n, n, n);
+  CHECK(largest_difference(back, a) < 2.0 * tolerance);
+}
+
 /// Residuals, orthogonality, order and the reduction's product: all to rounding beside the largest
 /// entry.
 void check_both(const Table* kernel, const Case& own) {
@@ -144,22 +161,10 @@ void check_both(const Table* kernel, const Case& own) {
     for (Index i = 0; i < n; ++i) image[j * n + i] *= lam[j];
   const double tolerance = (subnormal ? 1e-12 : 1e-15) * (20.0 + static_cast<double>(n));
   CHECK(largest_difference(product(a, vectors, n, n, n), image) < 2.0 * tolerance);
-  Values identity = diagonal(n, [](Index) { return 1.0; });
+  const Values identity = diagonal(n, [](Index) { return 1.0; });
   CHECK(largest_difference(product(transpose(vectors, n, n), vectors, n, n, n), identity) <
         tolerance);
-
-  // H T H' = A: with B = I, H' comes back.
-  Values reduced = given, main(n), off(n), alone(n);
-  REQUIRE(kernel->tridiagonalize(n, reduced.data(), ld, main.data(), off.data(), alone.data(), n,
-                                 identity.data(), n));
-  for (Index i = 0; i < n; ++i) CHECK(std::abs(alone[i] - values[i]) / unit < 4.0 * tolerance);
-  Values t(n * n, 0.0);
-  for (Index i = 0; i < n; ++i) {
-    t[i * n + i] = main[i] / unit;
-    if (i + 1 < n) t[i * n + i + 1] = t[(i + 1) * n + i] = off[i] / unit;
-  }
-  const Values back = product(transpose(identity, n, n), product(t, identity, n, n, n), n, n, n);
-  CHECK(largest_difference(back, a) < 2.0 * tolerance);
+  check_reduction(kernel, given, lam, a, unit, tolerance);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct Blocks {
     return {op::vector_view(eigenvalues), op::vector_view(weights), op::vector_view(signal),
             gaussian, noise_std};
   }
-  op::PredictResult predict(double n, const op::RealGrid& grid) const {
+  op::RiskTable predict(double n, const op::RealGrid& grid) const {
     return op::predict(op::GroupedFeatures(spectrum()), n, grid);
   }
 };
@@ -67,10 +67,11 @@ TEST_CASE("a spectrum of counts is the finite problem") {
   const auto finite = op::predict(op::vector_view(lam), op::vector_view(beta), 0.3, 60, grid);
   const auto found =
       blocks.predict(60, {{20, 77, 140, 200}, {5, 33, 77, 190}, kRules, true, 0.1, 0.02});
-  for (std::size_t i = 0; i < finite.pruned_risk.size(); ++i) {
-    if (std::isnan(finite.pruned_risk[i])) continue;
-    CHECK(found.pruned_risk[i] == testing::Approx(finite.pruned_risk[i]).epsilon(1e-13));
-    CHECK(found.retrained_risk[i] == testing::Approx(finite.retrained_risk[i]).epsilon(1e-13));
+  for (std::size_t i = 0; i < finite["pruned_risk"].size(); ++i) {
+    if (std::isnan(finite["pruned_risk"][i])) continue;
+    CHECK(found["pruned_risk"][i] == testing::Approx(finite["pruned_risk"][i]).epsilon(1e-13));
+    CHECK(found["retrained_risk"][i] ==
+          testing::Approx(finite["retrained_risk"][i]).epsilon(1e-13));
   }
 }
 
@@ -82,10 +83,11 @@ TEST_CASE("the unit of the weights does not matter") {
   for (double& signal : blocks.signal) signal /= std::sqrt(scale);
   const auto ratios = blocks.predict(
       60 * scale, {{20 * scale, 140 * scale, 180 * scale}, {5 * scale, 77 * scale}, kRules});
-  for (std::size_t i = 0; i < counts.pruned_risk.size(); ++i) {
-    if (std::isnan(counts.pruned_risk[i])) continue;
-    CHECK(ratios.pruned_risk[i] == testing::Approx(counts.pruned_risk[i]).epsilon(1e-12));
-    CHECK(ratios.retrained_risk[i] == testing::Approx(counts.retrained_risk[i]).epsilon(1e-12));
+  for (std::size_t i = 0; i < counts["pruned_risk"].size(); ++i) {
+    if (std::isnan(counts["pruned_risk"][i])) continue;
+    CHECK(ratios["pruned_risk"][i] == testing::Approx(counts["pruned_risk"][i]).epsilon(1e-12));
+    CHECK(ratios["retrained_risk"][i] ==
+          testing::Approx(counts["retrained_risk"][i]).epsilon(1e-12));
   }
 }
 
@@ -93,22 +95,22 @@ TEST_CASE("a point does not depend on the rest of the grid") {
   const Blocks blocks{{25, 1, 3}, {0.3, 0.1, 0.6}, {0.1, 0.5, 0.2}, {0, 0, 1}};
   const auto all = blocks.predict(0.6, {{0.2, 0.35, 0.7, 1.0}, {0.05, 0.1, 0.3}, kRules});
   const auto one = blocks.predict(0.6, {{0.7}, {0.1}, {Rule::hessian}});
-  CHECK(one.dense_risk[0] == all.dense_risk[2]);
-  CHECK(one.pruned_risk[0] == all.pruned_risk[(1 * 4 + 2) * 3 + 1]);
-  CHECK(one.retrained_risk[0] == all.retrained_risk[(1 * 4 + 2) * 3 + 1]);
+  CHECK(one["dense_risk"][0] == all["dense_risk"][2]);
+  CHECK(one["pruned_risk"][0] == all["pruned_risk"][(1 * 4 + 2) * 3 + 1]);
+  CHECK(one["retrained_risk"][0] == all["retrained_risk"][(1 * 4 + 2) * 3 + 1]);
 }
 
 TEST_CASE("limits: infinite at size = n and nonzeros = n, nothing pruned is dense") {
   const Blocks blocks{{2, 1, 0.5}, {0.1, 0.2, 0.7}, {1, 2, 0.3}, {0, 1, 1}};
   const auto risk = blocks.predict(0.3, {{0.3, 1.0}, {0.1, 0.3}, kRules});
   const double infinity = std::numeric_limits<double>::infinity();
-  CHECK(risk.dense_risk[0] == infinity);
+  CHECK(risk["dense_risk"][0] == infinity);
   for (std::size_t r = 0; r < 4; ++r) {
-    CHECK(risk.pruned_risk[r * 4] == infinity);
-    CHECK(std::isfinite(risk.retrained_risk[r * 4]));
-    CHECK(risk.retrained_risk[r * 4 + 1] == infinity);  // all of size = n
-    CHECK(risk.retrained_risk[r * 4 + 3] == infinity);
-    CHECK(std::isfinite(risk.pruned_risk[r * 4 + 3]));
+    CHECK(risk["pruned_risk"][r * 4] == infinity);
+    CHECK(std::isfinite(risk["retrained_risk"][r * 4]));
+    CHECK(risk["retrained_risk"][r * 4 + 1] == infinity);  // all of size = n
+    CHECK(risk["retrained_risk"][r * 4 + 3] == infinity);
+    CHECK(std::isfinite(risk["pruned_risk"][r * 4 + 3]));
   }
 }
 

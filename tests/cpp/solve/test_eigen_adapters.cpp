@@ -220,19 +220,21 @@ TEST_CASE("eigen: tables of simulate and predict") {
   grid.sizes = {5, 12};
   grid.nonzeros = {2, 4, 5};
   grid.rules = {Rule::magnitude, Rule::random};
-  const SimulateResult measured = simulate(problem, grid, {.n = 8, .count = 4});
-  const PredictResult predicted = predict(problem, 8, grid, {});
-  const EigenTable dense = trial_table(measured.dense_risk, grid);
+  const RiskTable measured = simulate(problem, grid, {.n = 8, .count = 4});
+  const RiskTable predicted = predict(problem, 8, grid, {});
+  const EigenTable dense = trial_table(measured["dense_risk"], grid);
   CHECK(dense.rows() == 4);
-  CHECK(dense(3, 1) == measured.dense_risk[7]);
-  const EigenTable table = trial_table(measured.pruned_risk, grid, Rule::random, 12);
+  CHECK(dense(3, 1) == measured["dense_risk"][7]);
+  const EigenTable table = trial_table(measured["pruned_risk"], grid, Rule::random, 12);
   CHECK(table.rows() == 4);
   CHECK(table.cols() == 3);
-  CHECK(table(2, 1) == measured.pruned_risk[((2 * 2 + 1) * 2 + 1) * 3 + 1]);
-  CHECK(predicted_table(predicted.retrained_risk, grid, Rule::random)(1, 2) ==
-        predicted.retrained_risk[(2 + 1) * 3 + 2]);
-  CHECK_THROWS_AS(predicted_table(predicted.dense_risk, grid, Rule::random), std::invalid_argument);
-  CHECK_THROWS_AS(trial_table(measured.pruned_risk, grid, Rule::random, 6), std::invalid_argument);
+  CHECK(table(2, 1) == measured["pruned_risk"][((2 * 2 + 1) * 2 + 1) * 3 + 1]);
+  CHECK(predicted_table(predicted["retrained_risk"], grid, Rule::random)(1, 2) ==
+        predicted["retrained_risk"][(2 + 1) * 3 + 2]);
+  CHECK_THROWS_AS(predicted_table(predicted["dense_risk"], grid, Rule::random),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(trial_table(measured["pruned_risk"], grid, Rule::random, 6),
+                  std::invalid_argument);
 }
 
 TEST_CASE("eigen: bad shapes are refused by name") {

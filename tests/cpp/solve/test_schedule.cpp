@@ -38,23 +38,23 @@ TEST_CASE("a schedule of one round is a grid of one point, to the last bit") {
   grid.nonzeros = {12};
   grid.rules = schedule.rules;
   const Trials trials{25, 3, 4, 7, 2, false};
-  const SimulateResult expected = simulate(problem, grid, trials);
-  const SimulateScheduleResult found = simulate_schedule(problem, schedule, trials);
-  CHECK(found.dense_risk == expected.dense_risk);
-  for (std::size_t point = 0; point < expected.pruned_risk.size(); ++point) {
-    CHECK(found.pruned_risk[2 * point + 1] == expected.pruned_risk[point]);
-    CHECK(found.retrained_risk[2 * point + 1] == expected.retrained_risk[point]);
-    CHECK(found.retrained_risk[2 * point] == found.dense_risk[point / 4]);
+  const RiskTable expected = simulate(problem, grid, trials);
+  const RiskTable found = simulate_schedule(problem, schedule, trials);
+  CHECK(found["dense_risk"] == expected["dense_risk"]);
+  for (std::size_t point = 0; point < expected["pruned_risk"].size(); ++point) {
+    CHECK(found["pruned_risk"][2 * point + 1] == expected["pruned_risk"][point]);
+    CHECK(found["retrained_risk"][2 * point + 1] == expected["retrained_risk"][point]);
+    CHECK(found["retrained_risk"][2 * point] == found["dense_risk"][point / 4]);
   }
 }
 
 TEST_CASE("the simulated schedule does not depend on the number of workers") {
   const LinearGaussianProblem problem = independent();
   const Schedule schedule = small_schedule();
-  const SimulateScheduleResult one = simulate_schedule(problem, schedule, {25, 0, 6, 7, 1, false});
-  const SimulateScheduleResult many = simulate_schedule(problem, schedule, {25, 0, 6, 7, 5, false});
-  CHECK(one.pruned_risk == many.pruned_risk);
-  CHECK(one.retrained_risk == many.retrained_risk);
+  const RiskTable one = simulate_schedule(problem, schedule, {25, 0, 6, 7, 1, false});
+  const RiskTable many = simulate_schedule(problem, schedule, {25, 0, 6, 7, 5, false});
+  CHECK(one["pruned_risk"] == many["pruned_risk"]);
+  CHECK(one["retrained_risk"] == many["retrained_risk"]);
 }
 
 TEST_CASE("the predicted schedule does not depend on the number of workers") {
@@ -66,12 +66,12 @@ TEST_CASE("the predicted schedule does not depend on the number of workers") {
   const LinearGaussianProblem dense(problem.beta(),
                                     column_major(sigma.data(), kFeatures, kFeatures), 0.3);
   for (const LinearGaussianProblem* which : {&problem, &dense}) {
-    const PredictScheduleResult one = predict_schedule(*which, 25, schedule, {64, 0.005, 1, 1});
-    const PredictScheduleResult many = predict_schedule(*which, 25, schedule, {64, 0.005, 1, 4});
-    CHECK(one.pruned_risk == many.pruned_risk);
-    CHECK(one.retrained_risk == many.retrained_risk);
-    CHECK(one.retrained_risk_stderr == many.retrained_risk_stderr);
-    CHECK(one.retrained_risk.size() == 16);
+    const RiskTable one = predict_schedule(*which, 25, schedule, {64, 0.005, 1, 1});
+    const RiskTable many = predict_schedule(*which, 25, schedule, {64, 0.005, 1, 4});
+    CHECK(one["pruned_risk"] == many["pruned_risk"]);
+    CHECK(one["retrained_risk"] == many["retrained_risk"]);
+    CHECK(one["retrained_risk_stderr"] == many["retrained_risk_stderr"]);
+    CHECK(one["retrained_risk"].size() == 16);
   }
 }
 
@@ -84,14 +84,15 @@ TEST_CASE("a predicted schedule of one round is predict") {
   grid.nonzeros = {12};
   grid.rules = schedule.rules;
   const ConstMatrix beta = problem.beta();
-  const PredictResult expected =
+  const RiskTable expected =
       predict(problem.variances(), {beta.data, beta.rows, 1}, problem.noise_std(), 25, grid);
-  const PredictScheduleResult found = predict_schedule(problem, 25, schedule, {});
+  const RiskTable found = predict_schedule(problem, 25, schedule, {});
   for (std::size_t r = 0; r < 4; ++r) {
-    CHECK(found.pruned_risk[2 * r + 1] == testing::Approx(expected.pruned_risk[r]).epsilon(1e-9));
-    CHECK(found.retrained_risk[2 * r + 1] ==
-          testing::Approx(expected.retrained_risk[r]).epsilon(1e-9));
-    CHECK(found.draws[r] == 0);
+    CHECK(found["pruned_risk"][2 * r + 1] ==
+          testing::Approx(expected["pruned_risk"][r]).epsilon(1e-9));
+    CHECK(found["retrained_risk"][2 * r + 1] ==
+          testing::Approx(expected["retrained_risk"][r]).epsilon(1e-9));
+    CHECK(found["draws"][r] == 0);
   }
 }
 

@@ -38,24 +38,28 @@ TEST_CASE("the same bits for any number of workers and any split") {
   const Grid grid = small_grid();
   const LinearGaussianProblem problem = small_problem();
   Trials trials{30, 0, 12, 5, 1, false};
-  const SimulateResult one = simulate(problem, grid, trials);
+  const RiskTable one = simulate(problem, grid, trials);
   for (const Index workers : {2, 7}) {
     trials.workers = workers;
-    const SimulateResult many = simulate(problem, grid, trials);
-    CHECK(same_bits(one.dense_risk, many.dense_risk));
-    CHECK(same_bits(one.pruned_risk, many.pruned_risk));
-    CHECK(same_bits(one.retrained_risk, many.retrained_risk));
+    const RiskTable many = simulate(problem, grid, trials);
+    CHECK(same_bits(one["dense_risk"], many["dense_risk"]));
+    CHECK(same_bits(one["pruned_risk"], many["pruned_risk"]));
+    CHECK(same_bits(one["retrained_risk"], many["retrained_risk"]));
   }
-  std::vector<SimulateResult> pieces;
+  std::vector<RiskTable> pieces;
   for (const auto& [first, count] : {std::pair<Index, Index>{0, 5}, {5, 1}, {6, 6}})
     pieces.push_back(simulate(problem, grid, {30, first, count, 5, 2, false}));
-  const SimulateResult joined = join(pieces);
-  CHECK(same_bits(one.dense_risk, joined.dense_risk));
-  CHECK(same_bits(one.pruned_risk, joined.pruned_risk));
-  CHECK(same_bits(one.retrained_risk, joined.retrained_risk));
-  CHECK(joined.dense_accuracy.empty());
-  CHECK(join({}).dense_risk.empty());
-  pieces[1].retrained_risk.clear();
+  const RiskTable joined = join(pieces);
+  CHECK(same_bits(one["dense_risk"], joined["dense_risk"]));
+  CHECK(same_bits(one["pruned_risk"], joined["pruned_risk"]));
+  CHECK(same_bits(one["retrained_risk"], joined["retrained_risk"]));
+  CHECK(!joined.contains("dense_accuracy"));
+  CHECK(join({}).names.empty());
+  CHECK(joined.dimensions == one.dimensions);
+  CHECK_THROWS_WITH_AS(joined["bias"],
+                       "the table has no bias, but dense_risk pruned_risk retrained_risk",
+                       std::out_of_range);
+  pieces[1].names.pop_back();
   CHECK_THROWS_AS(join(pieces), std::invalid_argument);
 }
 
@@ -103,14 +107,14 @@ TEST_CASE("the same bits whether X is held or drawn anew") {
       Trials trials{c.n, 2, 2, 5, 1, sample_curvature};
       const Index bytes = 8 * c.n * c.p;
       trials.design_limit = bytes;
-      const SimulateResult held = simulate(problem, grid, trials);
+      const RiskTable held = simulate(problem, grid, trials);
       for (const Index limit : {Index{0}, bytes - 1}) {
         trials.design_limit = limit;
-        const SimulateResult drawn = simulate(problem, grid, trials);
-        CHECK(same_bits(held.dense_risk, drawn.dense_risk));
-        CHECK(same_bits(held.pruned_risk, drawn.pruned_risk));
-        CHECK(same_bits(held.retrained_risk, drawn.retrained_risk));
-        CHECK(same_bits(held.compensated_risk, drawn.compensated_risk));
+        const RiskTable drawn = simulate(problem, grid, trials);
+        CHECK(same_bits(held["dense_risk"], drawn["dense_risk"]));
+        CHECK(same_bits(held["pruned_risk"], drawn["pruned_risk"]));
+        CHECK(same_bits(held["retrained_risk"], drawn["retrained_risk"]));
+        CHECK(same_bits(held["compensated_risk"], drawn["compensated_risk"]));
       }
     }
 }
@@ -121,12 +125,12 @@ TEST_CASE("the same bits whether X is held or drawn anew: schedules") {
       60, {45, 30, 10}, {Rule::magnitude, Rule::hessian, Rule::random}, 0.0, 0.1};
   for (const bool sample_curvature : {false, true}) {
     Trials trials{30, 0, 3, 5, 1, sample_curvature};
-    const SimulateScheduleResult held = simulate_schedule(problem, schedule, trials);
+    const RiskTable held = simulate_schedule(problem, schedule, trials);
     trials.design_limit = 0;
-    const SimulateScheduleResult drawn = simulate_schedule(problem, schedule, trials);
-    CHECK(same_bits(held.dense_risk, drawn.dense_risk));
-    CHECK(same_bits(held.pruned_risk, drawn.pruned_risk));
-    CHECK(same_bits(held.retrained_risk, drawn.retrained_risk));
+    const RiskTable drawn = simulate_schedule(problem, schedule, trials);
+    CHECK(same_bits(held["dense_risk"], drawn["dense_risk"]));
+    CHECK(same_bits(held["pruned_risk"], drawn["pruned_risk"]));
+    CHECK(same_bits(held["retrained_risk"], drawn["retrained_risk"]));
   }
 }
 
@@ -162,22 +166,22 @@ TEST_CASE("a streaming sampler draws the columns that the other holds") {
   CHECK_THROWS_AS(problem.streaming_sampler(0), std::invalid_argument);
   Trials trials{5, 0, 1, 1, 1, false};
   trials.design_limit = 0;  // held all the same
-  CHECK(simulate(dense, {{1, 2}, {1}, {Rule::magnitude}}, trials).dense_risk.size() == 2);
+  CHECK(simulate(dense, {{1, 2}, {1}, {Rule::magnitude}}, trials)["dense_risk"].size() == 2);
 }
 
 TEST_CASE("skipped points are NaN, all others are finite") {
   const Grid grid = small_grid();
-  const SimulateResult found = simulate(small_problem(), grid, {30, 0, 2, 1, 1, false});
-  for (std::size_t i = 0; i < found.pruned_risk.size(); ++i) {
+  const RiskTable found = simulate(small_problem(), grid, {30, 0, 2, 1, 1, false});
+  for (std::size_t i = 0; i < found["pruned_risk"].size(); ++i) {
     const std::size_t s = i % 2, k = i / 2 % 3;
-    CHECK(std::isnan(found.pruned_risk[i]) == (grid.nonzeros[s] > grid.sizes[k]));
+    CHECK(std::isnan(found["pruned_risk"][i]) == (grid.nonzeros[s] > grid.sizes[k]));
   }
-  CHECK(found.dense_accuracy.empty());
+  CHECK(!found.contains("dense_accuracy"));
 }
 
 TEST_CASE("a monitor that throws stops the run and leaves no thread") {
   const Grid grid = small_grid();
-  const auto monitor = [](Index, const SimulateResult&) { throw std::runtime_error("enough"); };
+  const auto monitor = [](Index, const RiskTable&) { throw std::runtime_error("enough"); };
   CHECK_THROWS_WITH_AS(simulate(small_problem(), grid, {30, 0, 1000000, 1, 2, false}, monitor),
                        "enough", std::runtime_error);
 }
@@ -185,17 +189,17 @@ TEST_CASE("a monitor that throws stops the run and leaves no thread") {
 TEST_CASE("a monitor sees final results of the first trials") {
   const Grid grid = small_grid();
   const Trials trials{30, 0, 400, 1, 3, false};
-  const SimulateResult expected = simulate(small_problem(), grid, trials);
-  const std::size_t points = expected.pruned_risk.size() / 400, sizes = grid.sizes.size();
+  const RiskTable expected = simulate(small_problem(), grid, trials);
+  const std::size_t points = expected["pruned_risk"].size() / 400, sizes = grid.sizes.size();
   Index last = 0;
   bool same = true, grows = true;
-  simulate(small_problem(), grid, trials, [&](Index done, const SimulateResult& found) {
+  simulate(small_problem(), grid, trials, [&](Index done, const RiskTable& found) {
     grows = grows && done >= last;
     last = done;
     for (std::size_t i = 0; i < done * sizes; ++i)
-      same = same && found.dense_risk[i] == expected.dense_risk[i];
+      same = same && found["dense_risk"][i] == expected["dense_risk"][i];
     for (std::size_t i = 0; i < done * points; ++i) {
-      const double one = found.pruned_risk[i], other = expected.pruned_risk[i];
+      const double one = found["pruned_risk"][i], other = expected["pruned_risk"][i];
       same = same && (one == other || (std::isnan(one) && std::isnan(other)));
     }
   });

@@ -102,11 +102,9 @@ Seen run(const Problem& problem, const Grid& grid, Index n, Index trials,
          Index design_limit = kDesignLimit) {
   const long calls_before = calls, live_before = live;
   peak = live_before;
-  const SimulateResult result = simulate(problem, grid, {n, 0, trials, 3, 1, false, design_limit});
-  const long results =
-      8 * static_cast<long>(result.dense_risk.size() + result.pruned_risk.size() +
-                            result.retrained_risk.size() + result.dense_accuracy.size() +
-                            result.pruned_accuracy.size() + result.retrained_accuracy.size());
+  const RiskTable result = simulate(problem, grid, {n, 0, trials, 3, 1, false, design_limit});
+  long results = 0;
+  for (const Values& values : result.values) results += 8 * static_cast<long>(values.size());
   return {calls - calls_before, peak - live_before - results};
 }
 

@@ -36,14 +36,14 @@ TEST_CASE("phase: the least of predict at every point, whatever the workers") {
     const auto& mine = features[point.problem];
     const op::RealGrid direct{
         {point.nonzeros}, {point.nonzeros}, {Rule::magnitude}, false, 0.05, 0.0};
-    CHECK(found.direct[i] == op::predict(mine, point.n, direct).dense_risk[0]);
+    CHECK(found.direct[i] == op::predict(mine, point.n, direct)["dense_risk"][0]);
     for (std::size_t r = 0; r < 2; ++r) {
       double pruned = NAN, retrained = NAN;
       for (const double k : point.sizes) {
         const auto one = op::predict(mine, point.n,
                                      {{k}, {point.nonzeros}, {options.rules[r]}, true, 0.05, 0.1});
-        pruned = std::fmin(pruned, one.pruned_risk[0]);
-        retrained = std::fmin(retrained, one.retrained_risk[0]);
+        pruned = std::fmin(pruned, one["pruned_risk"][0]);
+        retrained = std::fmin(retrained, one["retrained_risk"][0]);
       }
       const double *risk = &found.risk[(i * 2 + r) * 2], *size = &found.size[(i * 2 + r) * 2];
       if (point.sizes.empty()) {

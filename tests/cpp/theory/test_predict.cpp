@@ -57,13 +57,11 @@ bool same_bits(const Values& a, const Values& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * 8) == 0);
 }
 
-bool same_bits(const op::DrawnResult& a, const op::DrawnResult& b) {
-  return a.draws == b.draws && same_bits(a.dense_risk, b.dense_risk) &&
-         same_bits(a.pruned_risk, b.pruned_risk) && same_bits(a.pruned_stderr, b.pruned_stderr) &&
-         same_bits(a.retrained_risk, b.retrained_risk) &&
-         same_bits(a.retrained_stderr, b.retrained_stderr) &&
-         same_bits(a.compensated_risk, b.compensated_risk) &&
-         same_bits(a.compensated_stderr, b.compensated_stderr);
+bool same_bits(const op::RiskTable& a, const op::RiskTable& b) {
+  if (a.names != b.names || a.dimensions != b.dimensions) return false;
+  for (std::size_t i = 0; i < a.names.size(); ++i)
+    if (!same_bits(a.values[i], b.values[i])) return false;
+  return true;
 }
 
 /// The message of the std::invalid_argument that predict throws, empty if it throws none.
@@ -87,23 +85,23 @@ TEST_CASE("predict by draws: shapes, and NaN where nonzeros > size") {
   const auto problem = Independent(30).full(0.6);
   op::Grid grid{{10, 20, 30}, {5, 15}, kRules};
   const auto risk = op::predict(problem, 12, grid, drawn(4));
-  CHECK(risk.dense_risk.size() == 3);
-  CHECK(risk.draws == op::Indices{4, 4, 4});
-  for (const Values* values :
-       {&risk.pruned_risk, &risk.pruned_stderr, &risk.retrained_risk, &risk.retrained_stderr}) {
+  CHECK(risk["dense_risk"].size() == 3);
+  CHECK(risk["draws"] == Values{4, 4, 4});
+  for (const Values* values : {&risk["pruned_risk"], &risk["pruned_risk_stderr"],
+                               &risk["retrained_risk"], &risk["retrained_risk_stderr"]}) {
     REQUIRE(values->size() == 24);
     for (std::size_t i = 0; i < 24; ++i)
       CHECK(std::isnan((*values)[i]) == (i % 2 == 1 && (i / 2) % 3 == 0));  // 15 of 10
   }
-  CHECK(risk.compensated_risk.empty());
-  CHECK(risk.dense_accuracy.empty());
+  CHECK(!risk.contains("compensated_risk"));
+  CHECK(!risk.contains("dense_accuracy"));
   grid.retrain = false;
   grid.compensate = true;
   const auto compensated = op::predict(problem, 12, grid, drawn(4));
-  CHECK(compensated.retrained_risk.empty());
-  CHECK(compensated.retrained_stderr.empty());
-  CHECK(compensated.compensated_risk.size() == 24);
-  CHECK(same_bits(compensated.pruned_risk, risk.pruned_risk));
+  CHECK(!compensated.contains("retrained_risk"));
+  CHECK(!compensated.contains("retrained_risk_stderr"));
+  CHECK(compensated["compensated_risk"].size() == 24);
+  CHECK(same_bits(compensated["pruned_risk"], risk["pruned_risk"]));
 }
 
 TEST_CASE("predict by draws: a diagonal given as dense is the diagonal path") {
@@ -116,7 +114,7 @@ TEST_CASE("predict by draws: a diagonal given as dense is the diagonal path") {
                                    op::vector_view(features.beta), 0.3, 60, grid);
     const auto risk = op::predict(features.full(), 60, grid, drawn(512));
     for (std::size_t k = 0; k < 3; ++k)
-      CHECK(risk.dense_risk[k] == testing::Approx(exact.dense_risk[k]).epsilon(1e-12));
+      CHECK(risk["dense_risk"][k] == testing::Approx(exact["dense_risk"][k]).epsilon(1e-12));
     const auto compare = [&](const Values& found, const Values& error, const Values& expected) {
       for (std::size_t i = 0; i < found.size(); ++i) {
         if (std::isnan(expected[i])) {
@@ -128,11 +126,12 @@ TEST_CASE("predict by draws: a diagonal given as dense is the diagonal path") {
         }
       }
     };
-    compare(risk.pruned_risk, risk.pruned_stderr, exact.pruned_risk);
-    compare(risk.retrained_risk, risk.retrained_stderr, exact.retrained_risk);
+    compare(risk["pruned_risk"], risk["pruned_risk_stderr"], exact["pruned_risk"]);
+    compare(risk["retrained_risk"], risk["retrained_risk_stderr"], exact["retrained_risk"]);
     const std::size_t points = 9;
     for (std::size_t i = 2 * points; i < 3 * points; ++i)  // oracle
-      if (!std::isnan(risk.retrained_stderr[i])) CHECK(risk.retrained_stderr[i] == 0.0);
+      if (!std::isnan(risk["retrained_risk_stderr"][i]))
+        CHECK(risk["retrained_risk_stderr"][i] == 0.0);
   }
 }
 
@@ -149,11 +148,12 @@ TEST_CASE("predict by draws: equal columns of beta and joint noise are one targe
   const auto single = op::predict(one.full(), 25, grid, drawn(1024));
   const auto triple = op::predict(several, 25, grid, drawn(1024));
   for (std::size_t k = 0; k < 2; ++k)
-    CHECK(triple.dense_risk[k] == testing::Approx(3.0 * single.dense_risk[k]).epsilon(1e-12));
+    CHECK(triple["dense_risk"][k] == testing::Approx(3.0 * single["dense_risk"][k]).epsilon(1e-12));
   for (std::size_t i = 0; i < 4; ++i) {
-    const double error = std::hypot(3.0 * single.retrained_stderr[i], triple.retrained_stderr[i]);
-    CHECK(std::abs(triple.retrained_risk[i] - 3.0 * single.retrained_risk[i]) <=
-          4.0 * error + 1e-10 * triple.retrained_risk[i]);
+    const double error =
+        std::hypot(3.0 * single["retrained_risk_stderr"][i], triple["retrained_risk_stderr"][i]);
+    CHECK(std::abs(triple["retrained_risk"][i] - 3.0 * single["retrained_risk"][i]) <=
+          4.0 * error + 1e-10 * triple["retrained_risk"][i]);
   }
 }
 
@@ -185,12 +185,12 @@ TEST_CASE("predict by draws: enough of them for the tolerance") {
     op::DrawOptions options = drawn(0);
     options.rtol = rtol;
     const auto risk = op::predict(problem, 20, grid, options);
-    CHECK(risk.pruned_stderr[0] <= rtol * risk.pruned_risk[0]);
-    CHECK(risk.retrained_stderr[0] <= rtol * risk.retrained_risk[0]);
-    CHECK(risk.draws[0] > fewest);
-    fewest = risk.draws[0];
+    CHECK(risk["pruned_risk_stderr"][0] <= rtol * risk["pruned_risk"][0]);
+    CHECK(risk["retrained_risk_stderr"][0] <= rtol * risk["retrained_risk"][0]);
+    CHECK(risk["draws"][0] > fewest);
+    fewest = risk["draws"][0];
   }
-  CHECK(std::isinf(op::predict(problem, 20, grid, drawn(1)).retrained_stderr[0]));
+  CHECK(std::isinf(op::predict(problem, 20, grid, drawn(1))["retrained_risk_stderr"][0]));
 }
 
 TEST_CASE("predict by draws: accuracies of labelled rows") {
@@ -205,19 +205,19 @@ TEST_CASE("predict by draws: accuracies of labelled rows") {
   options.test = &test;
   const op::Grid grid{{10, 30}, {5, 10, 20}, {Rule::magnitude, Rule::random}};
   const auto risk = op::predict(problem, 15, grid, options);
-  CHECK(risk.dense_accuracy.size() == 2);
-  CHECK(risk.pruned_accuracy.size() == 12);
+  CHECK(risk["dense_accuracy"].size() == 2);
+  CHECK(risk["pruned_accuracy"].size() == 12);
   for (std::size_t i = 0; i < 12; ++i) {
     const bool none = i % 3 == 2 && (i / 3) % 2 == 0;  // 20 of 10
-    for (const Values* values : {&risk.pruned_accuracy, &risk.retrained_accuracy}) {
+    for (const Values* values : {&risk["pruned_accuracy"], &risk["retrained_accuracy"]}) {
       CHECK(std::isnan((*values)[i]) == none);
       if (!none) CHECK(((*values)[i] >= 0.0 && (*values)[i] <= 1.0));
     }
   }
-  CHECK(risk.pruned_accuracy[1] == risk.dense_accuracy[0]);  // all 10 of 10
+  CHECK(risk["pruned_accuracy"][1] == risk["dense_accuracy"][0]);  // all 10 of 10
   options.workers = 3;
-  CHECK(same_bits(op::predict(problem, 15, grid, options).retrained_accuracy,
-                  risk.retrained_accuracy));
+  CHECK(same_bits(op::predict(problem, 15, grid, options)["retrained_accuracy"],
+                  risk["retrained_accuracy"]));
 }
 
 TEST_CASE("predict by draws: refuses") {

@@ -24,8 +24,8 @@ struct Problem {
   std::vector<double> eigenvalues, beta;
   double noise_std;
 
-  op::PredictResult predict(Index n, const op::Grid& grid,
-                            const std::function<void()>& poll = {}) const {
+  op::RiskTable predict(Index n, const op::Grid& grid,
+                        const std::function<void()>& poll = {}) const {
     return op::predict(op::vector_view(eigenvalues), op::vector_view(beta), noise_std, n, grid,
                        poll);
   }
@@ -100,15 +100,15 @@ TEST_CASE("coefficient_law: strided input, features without variance, divergence
 TEST_CASE("predict: the demo problem") {
   const op::Grid grid{{150, 1000, 1500}, {150}, {Rule::magnitude, Rule::hessian, Rule::oracle}};
   const auto risk = demo().predict(450, grid);
-  CHECK(risk.dense_risk[0] == testing::Approx(1.485).epsilon(1e-13));
-  CHECK(risk.dense_risk[2] == testing::Approx(1.1334520663960304).epsilon(1e-13));
-  CHECK(risk.pruned_risk[2] == testing::Approx(2.474).epsilon(2e-4));
-  CHECK(risk.pruned_risk[5] == testing::Approx(1.344).epsilon(2e-4));
-  CHECK(risk.retrained_risk[2] == testing::Approx(3.196).epsilon(2e-4));
-  CHECK(risk.retrained_risk[4] == testing::Approx(1.853).epsilon(2e-4));
-  CHECK(risk.retrained_risk[5] == testing::Approx(1.644).epsilon(2e-4));
+  CHECK(risk["dense_risk"][0] == testing::Approx(1.485).epsilon(1e-13));
+  CHECK(risk["dense_risk"][2] == testing::Approx(1.1334520663960304).epsilon(1e-13));
+  CHECK(risk["pruned_risk"][2] == testing::Approx(2.474).epsilon(2e-4));
+  CHECK(risk["pruned_risk"][5] == testing::Approx(1.344).epsilon(2e-4));
+  CHECK(risk["retrained_risk"][2] == testing::Approx(3.196).epsilon(2e-4));
+  CHECK(risk["retrained_risk"][4] == testing::Approx(1.853).epsilon(2e-4));
+  CHECK(risk["retrained_risk"][5] == testing::Approx(1.644).epsilon(2e-4));
   for (const std::size_t oracle : {6, 7, 8})
-    CHECK(risk.retrained_risk[oracle] == testing::Approx(1.485).epsilon(1e-13));
+    CHECK(risk["retrained_risk"][oracle] == testing::Approx(1.485).epsilon(1e-13));
 }
 
 TEST_CASE("predict: points of the grid") {
@@ -118,21 +118,21 @@ TEST_CASE("predict: points of the grid") {
     for (std::size_t k = 0; k < 3; ++k)
       for (std::size_t s = 0; s < 3; ++s) {
         const std::size_t at = (r * 3 + k) * 3 + s;
-        CHECK(std::isnan(risk.pruned_risk[at]) == (s > k));
-        CHECK(std::isnan(risk.retrained_risk[at]) == (s > k));
+        CHECK(std::isnan(risk["pruned_risk"][at]) == (s > k));
+        CHECK(std::isnan(risk["retrained_risk"][at]) == (s > k));
         if (s == k) {
-          CHECK(risk.pruned_risk[at] == risk.dense_risk[k]);
-          CHECK(risk.retrained_risk[at] == risk.dense_risk[k]);
+          CHECK(risk["pruned_risk"][at] == risk["dense_risk"][k]);
+          CHECK(risk["retrained_risk"][at] == risk["dense_risk"][k]);
         }
       }
-  CHECK(risk.dense_risk[1] == kInfinity);
-  CHECK(risk.pruned_risk[3] == kInfinity);       // k = n
-  CHECK(std::isfinite(risk.retrained_risk[3]));  // retraining forgets it
-  CHECK(risk.retrained_risk[7] == kInfinity);    // s = n
+  CHECK(risk["dense_risk"][1] == kInfinity);
+  CHECK(risk["pruned_risk"][3] == kInfinity);       // k = n
+  CHECK(std::isfinite(risk["retrained_risk"][3]));  // retraining forgets it
+  CHECK(risk["retrained_risk"][7] == kInfinity);    // s = n
   grid.retrain = false;
   const auto without = demo().predict(450, grid);
-  CHECK(without.retrained_risk.empty());
-  CHECK(without.pruned_risk[0] == risk.pruned_risk[0]);
+  CHECK(!without.contains("retrained_risk"));
+  CHECK(without["pruned_risk"][0] == risk["pruned_risk"][0]);
 }
 
 TEST_CASE("predict: distinct atoms and grouped ones agree") {
@@ -144,9 +144,9 @@ TEST_CASE("predict: distinct atoms and grouped ones agree") {
   op::Grid grid{{300}, {1, 60, 150, 299}, {Rule::magnitude, Rule::hessian}};
   grid.retrain_ridge = 0.2;
   const auto a = grouped.predict(120, grid), b = apart.predict(120, grid);
-  for (std::size_t i = 0; i < a.pruned_risk.size(); ++i) {
-    CHECK(a.pruned_risk[i] == testing::Approx(b.pruned_risk[i]).epsilon(1e-11));
-    CHECK(a.retrained_risk[i] == testing::Approx(b.retrained_risk[i]).epsilon(1e-11));
+  for (std::size_t i = 0; i < a["pruned_risk"].size(); ++i) {
+    CHECK(a["pruned_risk"][i] == testing::Approx(b["pruned_risk"][i]).epsilon(1e-11));
+    CHECK(a["retrained_risk"][i] == testing::Approx(b["retrained_risk"][i]).epsilon(1e-11));
   }
 }
 

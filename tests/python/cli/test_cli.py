@@ -12,8 +12,11 @@ import xarray as xr
 
 import overprune as op
 from cli_tools import CONFIG, OURS, call, content, fails
+from overprune.experiments import answer as _answer
 from overprune.experiments import run as _demo
 from tables import assert_same
+
+pytestmark = pytest.mark.usefixtures("unpainted")
 
 
 def test_run_writes_the_tables_the_figure_and_the_config(config: Path) -> None:
@@ -64,7 +67,7 @@ def test_the_answer_is_the_smaller_risk(config: Path) -> None:
         rule="magnitude", nonzeros=5, size=[10, 30, 60]
     )
     best = min(float(others[name].min()) for name in others.data_vars)
-    answer = _demo.summary(results.tables).split("\n\n")[0].splitlines()[-1]
+    answer = _answer.summary(results.tables).split("\n\n")[0].splitlines()[-1]
     smaller, larger = sorted([direct, best])
     assert f"test risk {smaller:.4g} (simulated" in answer
     assert f"gives {larger:.4g} (simulated" in answer
@@ -118,9 +121,9 @@ def test_values_that_are_close_give_a_figure_each_too(config: Path) -> None:
     assert "s = 5, ridge = 0.1234562" in call("predict", config).stdout
     one = _demo.run(_demo.parse(CONFIG, "c", Path()), simulate=False).tables["predict"]
     many = {"predict": xr.concat([one, one], "n").assign_coords(n=[1000001, 1000002])}
-    assert [name for name, _ in _demo._views(many)] == ["-n1000001", "-n1000002"]
-    assert "s = 5, n = 1000002" in _demo.summary(many)
-    assert "s = 5, n = 1000002" in _demo.listing(many["predict"])
+    assert [name for name, _ in _answer.views(many)] == ["-n1000001", "-n1000002"]
+    assert "s = 5, n = 1000002" in _answer.summary(many)
+    assert "s = 5, n = 1000002" in _answer.listing(many["predict"])
 
 
 def test_data_with_labels_shows_the_error(config: Path) -> None:
@@ -193,9 +196,8 @@ def test_info_of_a_config_prints_the_memory_of_a_worker(config: Path) -> None:
         f"memory at n = {n}, p = 60{ridge}" for n in (20, 30) for ridge in ("", ", ridge = 0.1")
     ]
     core = op.LinearGaussianProblem(np.full(60, 60**-0.5), np.ones(60), 0.3)._core
-    parts = op._core.worker_memory(
-        core, 20, [5, 10, 30, 60], [5, 10], ["magnitude", "oracle"], True, 0.0, 0.0, False
-    )
+    grid = op._core.Grid(sizes=[5, 10, 30, 60], nonzeros=[5, 10], rules=["magnitude", "oracle"])
+    parts = op._core.worker_memory(core, grid, 20)
     total = sum(parts)
     assert parts[0] == 8 * 20 * 60 < total
     assert lines[0].endswith(

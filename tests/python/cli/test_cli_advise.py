@@ -13,6 +13,8 @@ import overprune as op
 from cli_tools import CONFIG, call, content, fails
 from overprune.experiments.config import build_problem, parse
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 FILES = {"advice.csv", "advice.json", "advice.png", "config.toml", "risk.zarr"}
 
 

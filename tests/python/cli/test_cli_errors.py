@@ -96,17 +96,20 @@ def test_missing_files(config: Path) -> None:
         ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         (
             "jump",
-            "command must be one of demo, run, status, reproduce, predict, advise, figures, explore, info; "
+            "command must be one of demo, run, status, reproduce, predict, advise, figures, "
+            "explore, info; "
             "got 'jump'",
         ),
         (
             "--jump",
-            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, --pkgconfigdir, "
+            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, "
+            "--pkgconfigdir, "
             "--help",
         ),
         (
             "run small.toml --outptu x",
-            "overprune run has no option --outptu; allowed: --output, --workers, --memory-limit, --dask, "
+            "overprune run has no option --outptu; allowed: --output, --workers, --memory-limit, "
+            "--dask, "
             "--overwrite, --help",
         ),
     ],

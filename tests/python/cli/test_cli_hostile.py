@@ -17,8 +17,8 @@ import strategies  # noqa: F401, registers the profile
 from cli_tools import CONFIG, OURS, call, content, fails
 from overprune import datasets
 from overprune._validation import printable
-from overprune.cli.usage import tell
 from overprune.experiments import config as _config
+from overprune.experiments.console import tell
 from overprune.plot.canvas import into_files
 
 PROBLEM = '[problem]\nkind = "linear_gaussian"\np = 60\n'
@@ -187,7 +187,7 @@ def test_c6_no_canvas_is_needed(config: Path, command: str, backend: str) -> Non
     [b"text.usetex: True\nbackend: nonsense\nfont.size: 90\n", b"\xff\xfe font.family: x\n"],
 )
 def test_c6_any_matplotlibrc(config: Path, command: str, style: bytes) -> None:
-    """What it says is no figure's business; one that matplotlib cannot read is named in a sentence."""
+    """Figures do not depend on it; one that matplotlib cannot read is named in a sentence."""
     config.write_text(CONFIG.replace("trials = 4", "trials = 2").replace("[5, 10]", "5"))
     file = config.parent / "matplotlibrc"
     file.write_bytes(style)

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from cli_tools import CONFIG
+from overprune.experiments import answer as _answer
 from overprune.experiments import run as _demo
 
 
@@ -30,13 +31,14 @@ def answer(direct: list[float], pruned: list[list[float]], predicted: bool = Fal
     tables = {"simulate": simulated}
     if predicted:
         tables["predict"] = simulated.mean("trial").assign_attrs(kind="predict", **attributes)
-    return _demo.summary(tables).splitlines()[-1]
+    return _answer.summary(tables).splitlines()[-1]
 
 
 def test_equal_risks_are_called_equal() -> None:
     text = answer([0.75], [[0.75000001]])
     assert text == (
-        "For s = 1 both do equally well, within the last digit shown: to train the 1 feature directly gives "
+        "For s = 1 both do equally well, within the last digit shown: to train the 1 feature "
+        "directly gives "
         "test risk 0.75; to train k = 2 features, prune by magnitude without retraining gives 0.75."
     )
     assert "better" in answer([0.75], [[0.7498]])
@@ -71,12 +73,12 @@ def test_the_best_k_is_that_of_the_predictions(config: Path) -> None:
     moved = tables["simulate"].copy(deep=True)
     moved["pruned_risk"].loc[{"size": 30}] = 1e-6  # the best of the simulated ones, by luck
     row = next(
-        v for v in _demo.summary(tables).splitlines() if v.startswith("magnitude, pruned")
+        v for v in _answer.summary(tables).splitlines() if v.startswith("magnitude, pruned")
     ).split()[2]
     tables["simulate"] = moved
     assert (
         next(
-            v for v in _demo.summary(tables).splitlines() if v.startswith("magnitude, pr")
+            v for v in _answer.summary(tables).splitlines() if v.startswith("magnitude, pr")
         ).split()[2]
         == row
     )

@@ -83,8 +83,8 @@ def test_very_many_keys_are_refused(text: str) -> None:
 
 def test_long_lists_of_numbers_are_read() -> None:
     numbers = ", ".join(map(str, range(1, 100_001)))
-    text = CONFIG.replace("n = 20", f"n = [{numbers}]").replace("p = 60", 'p = 60\nbeta = {kind = "values", '
-        f"values = [{', '.join(['0.5e-3'] * 60)}]}}")  # fmt: skip
+    beta = f'beta = {{kind = "values", values = [{", ".join(["0.5e-3"] * 60)}]}}'
+    text = CONFIG.replace("n = 20", f"n = [{numbers}]").replace("p = 60", f"p = 60\n{beta}")
     assert parse(text, "c", Path()).config.run.n == list(range(1, 100_001))
 
 

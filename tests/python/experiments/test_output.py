@@ -17,6 +17,8 @@ from overprune.experiments import run as _demo
 from overprune.experiments.output import OutputDirectory
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 
 def never(*_: object, **__: object) -> None:
     raise AssertionError("computed before the output directory was checked")
@@ -166,7 +168,8 @@ def test_ctrl_c_keeps_what_was_finished(config: Path) -> None:
             time.sleep(0.05)
         assert call("status", "out").stdout.splitlines()[1] == "state    running"
         assert fails("run", config, "-o", "out", code=1) == (
-            "store out/risk.zarr/simulate is in use by another run; wait for it, or give another store"
+            "store out/risk.zarr/simulate is in use by another run; wait for it, or give another "
+            "store"
         )
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)

@@ -17,7 +17,10 @@ from overprune.experiments.output import RunDirectory
 from stores import change, contents
 from tables import assert_same
 
-pytestmark = pytest.mark.filterwarnings("always::RuntimeWarning")  # the command line prints them
+pytestmark = [
+    pytest.mark.filterwarnings("always::RuntimeWarning"),  # the command line prints them
+    pytest.mark.usefixtures("unpainted"),
+]
 SAID = "is damaged: "
 
 

@@ -17,6 +17,8 @@ from cli_tools import CONFIG, call, fails
 from overprune import _provenance
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 GRID = {
     "n": [10, 14],
     "sizes": [5, 20],

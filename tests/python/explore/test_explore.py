@@ -23,6 +23,8 @@ from overprune.explore.curves import measured, picture
 from overprune.explore.points import Points, Report
 from overprune.explore.state import RULES, SIGNALS, SPECTRA, State, of_config
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 ROOT = Path(__file__).parents[3]
 SMALL = State().with_(p=60, n=20, nonzeros=10, spikes=10, rules=RULES, trials=6)
 STATES = (
@@ -96,7 +98,7 @@ def test_an_address_gives_its_state_again(state):
 
 @pytest.mark.parametrize("state", STATES, ids=lambda s: s.spectrum)
 def test_a_saved_config_predicts_the_curves_of_the_page(state, tmp_path, monkeypatch):
-    """What `overprune run` writes for the file, point for point, and the simulated points with it."""
+    """What `overprune run` writes for the file, point for point, and simulated points."""
     monkeypatch.chdir(tmp_path)
     Path("explore.toml").write_text(state.toml())
     result = call("run", "explore.toml")

@@ -207,25 +207,27 @@ def test_the_address_holds_the_state(page, address):
     assert page.value("number p") == 1500
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (800, 600), (420, 800)])
-def test_it_fits_the_window(page, width, height):
-    page.resize(width, height)
+def test_it_fits_the_window(page):
     script = """
     const box = arguments[0].getBoundingClientRect()
     return [box.width, box.height, document.documentElement.scrollWidth - window.innerWidth]
     """
     canvas = page.element("risk", "canvas")
-    page.until(lambda: page.run(script, canvas)[0] < width)
-    wide, high, beyond = page.run(script, canvas)
-    assert wide > min(360, 0.5 * width)
-    assert high >= 200
-    assert beyond <= 0
+    for width, height in ((1280, 800), (800, 600), (420, 800)):
+        page.resize(width, height)
+
+        def fits(width=width):
+            wide, high, beyond = page.run(script, canvas)
+            return min(360, 0.5 * width) < wide < width and high >= 200 and beyond <= 0
+
+        page.until(fits)
 
 
 def test_a_config_is_where_it_begins(window, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
-        '[problem]\nkind = "linear_gaussian"\np = 40\n[run]\nn = [15, 30]\nsizes = [5, 40]\nnonzeros = 5\n'
+        '[problem]\nkind = "linear_gaussian"\np = 40\n'
+        "[run]\nn = [15, 30]\nsizes = [5, 40]\nnonzeros = 5\n"
     )
     with served(str(path)) as (address, process):
         window.go(address)

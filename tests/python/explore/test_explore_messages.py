@@ -14,9 +14,9 @@ pytest.importorskip("bokeh")
 
 from bokeh.document import Document
 from bokeh.models import FileInput
-from test_explore_server import SMALL, served
 
 from cli_tools import CONFIG, fails
+from explore_thread import SMALL, served
 from overprune.explore.controls import CONTROLS
 from overprune.explore.curves import picture
 from overprune.explore.doors import Doors, named
@@ -45,7 +45,7 @@ def found():
 
 
 def status_after(found, changes):
-    """What a page says after properties of its models have changed, as the websocket changes them."""
+    """What a page says after its models' properties have changed, as by the websocket."""
 
     async def visit():
         begun = Future()

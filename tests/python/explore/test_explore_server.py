@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import threading
-from contextlib import contextmanager
 
 import pytest
 
@@ -13,12 +12,11 @@ pytest.importorskip("bokeh")
 
 from bokeh.client import pull_session
 
+from explore_thread import SMALL, served
 from overprune.explore import pictures, server
 from overprune.explore.doors import Doors
 from overprune.explore.pictures import BusyError, Pictures
-from overprune.explore.state import State
 
-SMALL = State().with_(p=60, n=20, nonzeros=10, spikes=10)
 UPGRADE = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
@@ -26,32 +24,6 @@ UPGRADE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Protocol": "bokeh, token",
 }
-
-
-@contextmanager
-def served(host="localhost"):
-    """The port of a page that a loop in a thread serves."""
-    started, found = threading.Event(), []
-
-    def run():
-        instance, port = server.make_server(SMALL, [], host, 0)
-        instance.start()
-        found.extend([instance, port])
-        instance.io_loop.add_callback(started.set)
-        instance.io_loop.start()
-        instance.stop()
-        instance.io_loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(60)
-    instance, port = found
-    try:
-        yield port
-    finally:
-        instance.io_loop.add_callback(instance.io_loop.stop)
-        thread.join(60)
-        assert not thread.is_alive()
 
 
 def ask(port, path="/", **headers):
@@ -120,9 +92,11 @@ def test_foreign_requests_are_refused_in_a_sentence(port, path, headers):
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
 def test_own_requests_are_answered(port, name):
     host = f"{name}:{port}"
+    file = "/static/js/bokeh.min.js"  # the doors are the page's, which takes longer to make
     assert ask(port, Host=host)[0] == 200
-    assert ask(port, Host=host, Origin=f"http://{host}")[0] == 200
-    assert ask(port, Host=host, Sec_Fetch_Site="cross-site", Sec_Fetch_Dest="document")[0] == 200
+    assert ask(port, file, Host=host, Origin=f"http://{host}")[0] == 200
+    linked = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Dest": "document"}
+    assert ask(port, file, Host=host, **linked)[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,8 @@ def test_the_reference_is_right():
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", SPECTRA)
 def test_as_accurate_as_pinv_at_both_ends_and_around_the_threshold(name, seed):
-    """Whatever the steps from size to size: every size, a few, each on its own, and as a support."""
+    """Whatever the steps from size to size: every size, a few, each on its own,
+    and as a support."""
     X, y = design(name, seed=seed)
     sizes = around(N, P)
     every = op.least_squares_path(X, y, range(1, P + 1))
@@ -104,7 +105,8 @@ def test_as_accurate_as_pinv_at_both_ends_and_around_the_threshold(name, seed):
 @pytest.mark.parametrize("ridge", [0.0, 1e-6])
 @pytest.mark.parametrize("name", [*SPECTRA, "scaled rows"])
 def test_large_steps_are_as_accurate(name, ridge):
-    """Steps of more than 2 n columns go by a Gram matrix where that is good enough, and only there."""
+    """Steps of more than 2 n columns go by a Gram matrix where that is good enough,
+    and only there."""
     p = 200
     X, y = design("isotropic" if name == "scaled rows" else name, p=p)
     if name == "scaled rows":  # conditions on both sides of what a Gram matrix may be trusted with

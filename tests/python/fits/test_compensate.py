@@ -155,7 +155,8 @@ def test_singular_covariances(rank):
 
 
 def test_excess_over_the_best_model_on_the_support_is_at_most_the_trained_models():
-    """The projection does not lengthen: R - sigma_S^2 <= R_dense - sigma^2, whatever the support."""
+    """The projection does not lengthen: R - sigma_S^2 <= R_dense - sigma^2,
+    whatever the support."""
     problem = problems.correlated()
     for t in range(20):
         theta = op.least_squares(*problem.sample(20, seed=1, stream=t))

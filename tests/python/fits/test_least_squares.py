@@ -8,6 +8,7 @@ import scipy.linalg
 
 import overprune as op
 from oracles import EPS, assert_solves, lstsq
+from problems import no_small_pivot
 
 
 def gaussian(n, p, seed=0):
@@ -68,19 +69,12 @@ def test_agrees_with_numpy_and_scipy(name, targets):
 @pytest.mark.parametrize("order", [1, -1], ids=["forward", "backward"])
 @pytest.mark.parametrize("shape", [(30, 12), (12, 30), (20, 20)])
 def test_hilbert_matrix_is_fitted_no_worse_than_by_numpy(shape, order):
-    """Numerically singular: where the rank is cut is a choice, how well the data are fitted is not."""
+    """Numerically singular: where the rank is cut is a choice,
+    how well the data are fitted is not."""
     X, y = scipy.linalg.hilbert(max(shape))[: shape[0], : shape[1]][::order], np.ones(shape[0])
     theta, reference = op.least_squares(X, y), lstsq(X, y)
     assert np.linalg.norm(X @ theta - y) <= 3 * np.linalg.norm(X @ reference - y) + 1e-10
     assert np.linalg.norm(theta) <= 1e3 * np.linalg.norm(reference)
-
-
-def no_small_pivot(n, kind):
-    """Numerically singular triangles without a small pivot, which a plain QR does not reveal."""
-    if kind == "wilkinson":
-        return np.eye(n) - np.triu(np.ones((n, n)), 1)
-    s, c = np.sin(1.2), np.cos(1.2)
-    return np.diag(s ** np.arange(n)) @ (np.eye(n) - c * np.triu(np.ones((n, n)), 1))
 
 
 @pytest.mark.parametrize("transpose", [False, True])
@@ -119,7 +113,8 @@ def test_ridge_of_any_size_beside_the_data(shape, scale):
 
 
 def test_badly_scaled_columns():
-    """Columns that numpy's threshold drops get zero; columns above it are solved to full accuracy."""
+    """Columns that numpy's threshold drops get zero;
+    columns above it are solved to full accuracy."""
     X, y = gaussian(30, 8), gaussian(30, 1)[:, 0]
     X[:, 3] *= 1e-200
     theta = op.least_squares(X, y)

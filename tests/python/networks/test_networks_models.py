@@ -11,7 +11,6 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from docstrings import headings  # noqa: E402
-
 from overprune import networks  # noqa: E402
 
 PUBLIC = {name: getattr(networks, name) for name in networks.__all__}

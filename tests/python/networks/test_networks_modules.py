@@ -1,4 +1,4 @@
-"""Every kind of module trains and is pruned, or is refused by its name before anything is trained."""
+"""Every kind of module trains and is pruned, or is refused by name before training."""
 
 from __future__ import annotations
 

@@ -129,11 +129,12 @@ def test_other_ways_to_retrain(table, retrain):
 
 def test_the_width_ratio_keeps_a_part(table):
     found = sweep(keep="width_ratio")
+    # linear in the width
     assert found.nonzero_weights.values.tolist() == [
         [18, 0],
         [18, 36],
         [18, 36],
-    ]  # linear in the width
+    ]
     conv = partial(networks.small_conv, num_classes=3)
     images = np.random.default_rng(0).normal(size=(60, 1, 8, 8))
     data = networks.from_arrays(images, np.arange(60) % 3, images, np.arange(60) % 3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import inspect
-import re
 
 import matplotlib
 import matplotlib.pyplot
@@ -62,8 +61,8 @@ def test_examples_run(test):
 
 
 def test_headings_are_names_and_not_words_in_the_text():
-    text = "Draws n points.\n\nParameters\n----------\nsize : int\n    n of X : y.\n*a, b : float\n    Both.\n"
-    text += "\nReturns\n-------\nx : y\n"
+    text = "Draws n points.\n\nParameters\n----------\nsize : int\n    n of X : y.\n*a, b : float\n"
+    text += "    Both.\n\nReturns\n-------\nx : y\n"
     assert headings(text) == ["size", "a", "b"]
 
 

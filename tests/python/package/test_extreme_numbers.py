@@ -9,11 +9,14 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_bad_input import DATA, LINEAR
 
 import overprune as op
+import problems
 
 INF = float("inf")
+LINEAR = op.LinearGaussianProblem(np.ones(4), np.ones(4), 0.1)
+X, Y = problems.normal(6, 4), problems.normal(6, seed=1)
+DATA = op.DataProblem(X, Y, X, Y)
 
 
 def test_huge_numbers_leave_no_nan():
@@ -50,7 +53,8 @@ def test_what_underflows_or_overflows_on_the_way_leaves_no_nan():
 
 
 def test_models_without_a_share_of_samples_left_are_refused():
-    """A ridge of 1e-42 of the variance, and one sample for one feature: the share rounds to zero."""
+    """A ridge of 1e-42 of the variance, and one sample for one feature:
+    the share rounds to zero."""
     problem = op.LinearGaussianProblem(
         [1.0, -2.0], np.array([[2.5, -1.3], [-1.3, 0.8]]) * 1e30, 0.3
     )

@@ -1,4 +1,4 @@
-"""Random calls of every public function, good and bad; `python tests/python/support/fuzz.py` makes many
+"""Random calls of every public function, good and bad; `nox -s fuzz` makes many
 more."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Configs and files of data are data: nothing in them is executed, and one line says what is wrong."""
+"""Configs and files of data are data: nothing in them is executed,
+and one line says what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ TEXTS = [CONFIG, *(path.read_text() for path in EXAMPLES)]
 VALUES = [
     "1" + "0" * 400, "9" * 5000, "-1", "0x" + "f" * 40, "nan", "-inf", "1e999", "-0.0", "5e-324",
     "1979-05-27",
-    "07:32:00", "1979-05-27T07:32:00Z", "true", '""', '"../../../etc/passwd"', '"/etc/passwd"', '"a\\u0000b"',
+    "07:32:00", "1979-05-27T07:32:00Z", "true", '""', '"../../../etc/passwd"', '"/etc/passwd"',
+    '"a\\u0000b"',
     '"__import__(\'os\').system(\'false\')"', "[]", "[[]]", "{}", "[nan]", "[1, 'a']", "{kind = 1}",
     "[" * 3000 + "]" * 3000, "{a = " * 500 + "1" + "}" * 500, "'''\n'''",
     "[1, 2,", "=", "'" + "x" * 10000 + "'",
@@ -162,7 +164,8 @@ def test_nothing_in_an_archive_is_unpickled(config, name):
     arrays[name] = np.array([Trap(trap)], dtype=object)
     np.savez(config.parent / "a.npz", **arrays)
     config.write_text(
-        '[problem]\nkind = "data"\ndataset = "npz"\npath = "a.npz"\n[run]\nn = 2\nsizes = [1]\nnonzeros = 1\n'
+        '[problem]\nkind = "data"\ndataset = "npz"\npath = "a.npz"\n'
+        "[run]\nn = 2\nsizes = [1]\nnonzeros = 1\n"
     )
     assert name in fails("run", "small.toml")
     assert not trap.exists()

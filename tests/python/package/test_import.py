@@ -25,7 +25,8 @@ def test_imports_nothing_heavy():
 
 def test_core_works_without_the_heavy_packages():
     block = f"import sys; sys.modules.update(dict.fromkeys({LAZY!r}))"
-    code = f"{block}; import overprune as op; print(op.least_squares([[2.0]], [4.0])[0], op.top_k([1, 2], 1)[0])"
+    calls = "print(op.least_squares([[2.0]], [4.0])[0], op.top_k([1, 2], 1)[0])"
+    code = f"{block}; import overprune as op; {calls}"
     assert in_fresh_interpreter(code) == ["2.0", "1"]
 
 
@@ -35,7 +36,8 @@ def test_numpy_and_the_standard_library_are_all_that_is_imported():
         import sys, numpy
         before = set(sys.modules)
         import overprune
-        print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
+        names = {name.partition(".")[0] for name in set(sys.modules) - before}
+        print(*names - sys.stdlib_module_names)
     """
     assert set(in_fresh_interpreter(code)) <= {"numpy", "overprune"}
 
@@ -48,8 +50,10 @@ def test_every_public_name_is_there():
 
 def test_the_public_names_of_the_design():
     expected = (
-        "LinearGaussianProblem RandomFeatureProblem DataProblem spectra simulate predict least_squares "
-        "least_squares_path retrain_path prune_path importance top_k prune random_features standard_normal "
+        "LinearGaussianProblem RandomFeatureProblem DataProblem spectra simulate predict "
+        "least_squares "
+        "least_squares_path retrain_path prune_path importance top_k prune random_features "
+        "standard_normal "
         "fixed_point coefficient_law plot get_include get_cmake_dir get_pkgconfig_dir build_info"
     )
     assert set(expected.split()) <= set(op.__all__)

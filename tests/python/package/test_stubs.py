@@ -21,6 +21,7 @@ SAME = {
     "typing.SupportsInt | typing.SupportsIndex": "int",
     "typing.SupportsFloat | typing.SupportsIndex": "float",
     "typing.Annotated[numpy.typing.ArrayLike, numpy.float64]": "_Floats",
+    "typing.Annotated[numpy.typing.ArrayLike, numpy.int64]": "_Ints",
     "numpy.typing.NDArray[numpy.float64]": "_Floats",
     "numpy.typing.NDArray[numpy.int64]": "_Ints",
     "collections.abc.Sequence": "Sequence",
@@ -39,7 +40,7 @@ def signatures(source):
                 bases = [ast.unparse(base) for base in node.bases if ast.unparse(base) != "object"]
                 found[prefix + node.name] = (tuple(bases), "class")
                 visit(node.body, f"{prefix}{node.name}.")
-            elif isinstance(node, ast.FunctionDef):
+            elif isinstance(node, ast.FunctionDef) and not is_setter(node):
                 arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                 types = [kind(argument) for argument in arguments if argument.arg != "self"]
                 found[prefix + node.name] = (tuple(types), ast.unparse(node.returns))
@@ -48,6 +49,11 @@ def signatures(source):
 
     visit(ast.parse(source).body, "")
     return found
+
+
+def is_setter(function):
+    """Of a field that is read and written, which the file says once, as `name: type`."""
+    return any(ast.unparse(decorator).endswith(".setter") for decorator in function.decorator_list)
 
 
 def kind(argument):

@@ -14,6 +14,8 @@ import problems
 from cli_tools import call
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 pytest.importorskip("scipy")
 
 
@@ -54,7 +56,8 @@ def tables():
 
 
 NAMES = (
-    "simulate", "one of each", "labels", "predict", "spectrum", "rounds", "predicted rounds", "path", "phase",
+    "simulate", "one of each", "labels", "predict", "spectrum", "rounds", "predicted rounds",
+    "path", "phase",
     "survival", "models", "density", "advise",
 )  # fmt: skip
 
@@ -158,8 +161,10 @@ def test_a_store_of_before_goes_on(tmp_path):
         array = zarr.open_array(path / name, mode="r", zarr_format=2)
         values, facts, attributes = array[...], array.metadata, dict(array.attrs)
         zarr.create_array(
-            path / name, shape=values.shape, chunks=facts.chunks, dtype=values.dtype, filters=[CRC32()],
-            compressors=[Zstd(level=1)], fill_value=facts.fill_value, attributes=attributes, zarr_format=2,
+            path / name, shape=values.shape, chunks=facts.chunks, dtype=values.dtype,
+            filters=[CRC32()],
+            compressors=[Zstd(level=1)], fill_value=facts.fill_value, attributes=attributes,
+            zarr_format=2,
             overwrite=True,
         )[...] = values  # fmt: skip
     attributes = json.loads((path / ".zattrs").read_text())
@@ -168,11 +173,12 @@ def test_a_store_of_before_goes_on(tmp_path):
     more = op.simulate(problems.diagonal(), **grid, trials=9, store=path)
     assert_same(more, op.simulate(problems.diagonal(), **grid, trials=9))
     assert json.loads((path / "dense_risk" / ".zarray").read_text())["compressor"]["id"] == "zstd"
+    # a few bytes that claim a terabyte
     for chunk in (
         "dense_risk/0.0",
         "trial/0",
         "ledger/blocks/0.0.0.0",
-    ):  # a few bytes that claim a terabyte
+    ):
         (path / chunk).write_bytes(
             b"\x28\xb5\x2f\xfd\xe0" + (2**40).to_bytes(8, "little") + b"\x03\x00\x00"
         )

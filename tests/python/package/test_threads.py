@@ -13,7 +13,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ import xarray as xr
 import overprune as op
 import problems
 from overprune import _core
+from processes import environment
 
 GRID = {"n": 15, "sizes": [10, 25], "nonzeros": [5, 10]}
 LINEAR = ("diagonal", "correlated", "several targets")
@@ -164,12 +164,14 @@ def fails(z):
 
 ERRORS = {
     "a problem that knows no oracle": lambda: _core.simulate(
-        *(problems.regression_data()._core, 15, [10], [5], ["oracle"]),
-        *(True, 0.0, 0.0, False, False, 0, [3], 0, 2, None, None),
+        problems.regression_data()._core,
+        _core.Grid(sizes=[10], nonzeros=[5], rules=["oracle"]),
+        *(_core.Trials(n=15, workers=2), [3], None, None),
     ),
     "more rows than there are": lambda: _core.simulate(
-        *(problems.regression_data()._core, 1000, [10], [5], ["magnitude"]),
-        *(True, 0.0, 0.0, False, False, 0, [3], 0, 2, None, None),
+        problems.regression_data()._core,
+        _core.Grid(sizes=[10], nonzeros=[5], rules=["magnitude"]),
+        *(_core.Trials(n=1000, workers=2), [3], None, None),
     ),
     "a callable that fails": lambda: op.random_features(np.ones((2, 2)), np.ones((2, 2)), fails),
 }
@@ -184,15 +186,15 @@ def test_errors_leave_no_thread(name):
 def endless(progress, workers=2):
     """A run that only `progress` can end, at the level of the core."""
     own = problem(0)._core
-    grid = (15, [10, 25], [5], ["magnitude"], True, 0.0, 0.0, False, False)
-    return _core.simulate(own, *grid, 0, [10**6], 0, workers, progress, None)
+    grid = _core.Grid(sizes=[10, 25], nonzeros=[5], rules=["magnitude"])
+    return _core.simulate(own, grid, _core.Trials(n=15, workers=workers), [10**6], progress, None)
 
 
 def endless_schedule(progress, workers=2):
     own = problem(0)._core
-    return _core.simulate_schedule(
-        own, 15, 25, [10, 5], ["magnitude"], 0.0, 0.0, False, 0, 10**6, 0, workers, progress
-    )
+    schedule = _core.Schedule(size=25, nonzeros=[10, 5], rules=["magnitude"])
+    trials = _core.Trials(n=15, count=10**6, workers=workers)
+    return _core.simulate_schedule(own, schedule, trials, progress)
 
 
 @pytest.mark.parametrize("run", [endless, endless_schedule])
@@ -270,13 +272,12 @@ def test_fork_after_use():
         assert digest() == expected
         print("done")
     """
-    here = Path(__file__).parents[1] / "support"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=here,
+        env=environment(),
         check=False,
     )
     assert done.stdout == "done\n", done.stderr

@@ -12,9 +12,9 @@ import xarray as xr
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from test_plot import points, table, texts
 
 import overprune as op
+from axes_tools import points, table, texts
 from overprune import plot
 
 

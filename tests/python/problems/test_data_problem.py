@@ -84,9 +84,8 @@ def test_accuracy():
     outputs = np.einsum("np,bpm->bnm", problem.test_inputs, theta)
     expected = (outputs.argmax(axis=2) == np.arange(35) % 3).mean(axis=1)
     np.testing.assert_array_equal(problem.accuracy(theta), expected)
-    assert problem.accuracy(np.zeros((25, 3))) == pytest.approx(
-        12 / 35
-    )  # a draw is the first class
+    # a draw is the first class
+    assert problem.accuracy(np.zeros((25, 3))) == pytest.approx(12 / 35)
 
 
 def test_simulated_accuracy_is_that_of_the_models():

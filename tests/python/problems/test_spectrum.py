@@ -130,9 +130,8 @@ def test_simulation_of_a_finite_draw_agrees(p):
 def test_divergence_and_its_neighbourhood(rule):
     for spectrum in (spiked(), spiked(True), mixed()):
         assert math.isinf(risks(spectrum, 0.1, 0.1, 0.05, rule)[0])
-        if (
-            rule != "random" or spectrum.eigenvalues.all()
-        ):  # random keeps features without variance too
+        # random keeps features without variance too
+        if rule != "random" or spectrum.eigenvalues.all():
             assert math.isinf(risks(spectrum, 0.25, 0.7, 0.25, rule)[2])
         for shift in (1e-3, 1e-6, 1e-9, 1e-12):
             for n in (0.1 - shift, 0.1 + shift):
@@ -267,7 +266,8 @@ def test_description_pickle_and_provenance():
     energy = np.sum(spectrum.weights * spectrum.eigenvalues * spectrum.signal**2)
     assert spectrum.null_risk == pytest.approx(0.25 + energy, rel=1e-14)
     assert repr(spectrum) == (
-        "Spectrum(eigenvalues=<(5,)>, weights=<(5,)>, signal=<(5,)>, noise_std=0.5, gaussian=<(5,)>)"
+        "Spectrum(eigenvalues=<(5,)>, weights=<(5,)>, signal=<(5,)>, noise_std=0.5, "
+        "gaussian=<(5,)>)"
     )
     twin = pickle.loads(pickle.dumps(spectrum))
     table = op.predict(spectrum, 0.5, [0.5, 1.0], 0.2)

@@ -1,4 +1,5 @@
-"""B4: whether targets are labels or numbers is one rule: said by task=, or guessed with a warning."""
+"""B4: whether targets are labels or numbers is one rule:
+said by task=, or guessed with a warning."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ import problems
 from cli_tools import call, fails
 from overprune._provenance import describe, problem_of
 from overprune.experiments import config as _config
+
+pytestmark = pytest.mark.usefixtures("unpainted")
 
 ROWS = 400
 X = problems.normal(ROWS, 4)
@@ -60,12 +63,14 @@ GUESSES: dict[str, tuple[Any, str, str]] = {
     "39 ages": (
         AGES,
         "classification",
-        "targets are integers, 39 different ones in 400 rows from 20 to 58, and are taken for class labels; ",
+        "targets are integers, 39 different ones in 400 rows from 20 to 58, and are taken for "
+        "class labels; ",
     ),
     "every row another": (
         np.arange(6),
         "classification",
-        "targets are integers, 6 different ones in 6 rows from 0 to 5, and are taken for class labels; ",
+        "targets are integers, 6 different ones in 6 rows from 0 to 5, and are taken for class "
+        "labels; ",
     ),
     "around zero": (
         np.arange(60) % 7 - 3,
@@ -87,7 +92,8 @@ GUESSES: dict[str, tuple[Any, str, str]] = {
     "a column": (
         np.arange(9)[:, None] % 3,
         "regression",
-        "targets are a column of integers, of shape (9, 1), and are taken for real numbers, as labels have "
+        "targets are a column of integers, of shape (9, 1), and are taken for real numbers, as "
+        "labels have "
         "one dimension; ",
     ),
 }
@@ -132,10 +138,11 @@ def test_b4_said_labels_may_be_whole_floats_or_a_column(targets: np.ndarray) -> 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_b4_what_was_said_comes_back(task: str) -> None:
     problem = made(AGES, task=task)
+    # and warns no more
     for twin in (
         pickle.loads(pickle.dumps(problem)),
         problem_of(describe(problem)),
-    ):  # and warns no more
+    ):
         assert twin.task == task
         np.testing.assert_array_equal(twin.target_rows, problem.target_rows)
     table = op.simulate(problem, 30, [3], [2], trials=2)
@@ -163,19 +170,22 @@ def test_b4_plain_labels_are_described_as_ever() -> None:
             np.full(9, 2.0**53),
             {"task": "classification"},
             ValueError,
-            'targets must be whole numbers below 2**53 for task="classification", got 9007199254740992.0 at ',
+            'targets must be whole numbers below 2**53 for task="classification", '
+            "got 9007199254740992.0 at ",
         ),
         (
             np.eye(3)[np.arange(9) % 3],
             {"task": "classification"},
             ValueError,
-            'targets must be labels of one dimension for task="classification", got shape (9, 3); argmax',
+            'targets must be labels of one dimension for task="classification", '
+            "got shape (9, 3); argmax",
         ),
         (
             np.array(list("abcabcabc")),
             {},
             TypeError,
-            "targets must be an array of real numbers or of integer class labels, got dtype <U1; numpy",
+            "targets must be an array of real numbers or of integer class labels, got dtype <U1; "
+            "numpy",
         ),
         (
             pd.Series(list("abcabcabc")),

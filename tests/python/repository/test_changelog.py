@@ -32,9 +32,10 @@ GOOD = """\
 FILES = {
     "CHANGELOG.md": GOOD,
     "CITATION.cff": "version: 0.2.0\n",
-    "pyproject.toml": '[project]\nname = "x"\nversion = "0.2.0"\noptional-dependencies = { data = [] }\n',
+    "pyproject.toml": '[project]\nname = "x"\nversion = "0.2.0"\n'
+    "optional-dependencies = { data = [] }\n",
     "python/overprune/__init__.py": '__all__ = ["__version__", "fit"]\n',
-    "python/overprune/_cli.py": "@app.command()\ndef run():\n    pass\n",
+    "python/overprune/cli/main.py": 'COMMANDS = ("run",)\n',
 }
 
 

@@ -1,4 +1,5 @@
-"""C++ users find the package however it was installed, and their programs print what Python prints."""
+"""C++ users find the package however it was installed,
+and their programs print what Python prints."""
 
 import re
 import shutil
@@ -123,7 +124,8 @@ def test_pkg_config(plain, tmp_path):
 def test_examples_print_what_their_python_twins_print(wheel, tmp_path, flags):
     """Built in a clean folder, against the wheel."""
     shutil.copytree(ROOT / "examples" / "cpp", tmp_path / "source")
-    build(tmp_path / "source", tmp_path / "build", cmakedir(wheel.python), flags=flags)
+    cheap = "-DCMAKE_BUILD_TYPE=Debug"
+    build(tmp_path / "source", tmp_path / "build", cmakedir(wheel.python), cheap, flags=flags)
     for name in EXAMPLES:
         program = tmp_path / "build" / name
         if name == "pruned_regression" and not program.exists():
@@ -167,6 +169,7 @@ def test_the_wheel_is_small_and_complete(wheel):
         ".dylib",
         ".typed",
         "page.html",
+        "demo.toml",
         "_HEADER.rst",
     )
     junk = [name for name in names if not name.endswith(kinds) and ".dist-info/" not in name]
@@ -212,7 +215,7 @@ def test_no_absolute_path_leaks(wheel, plain):
 @installs.needs_archive
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs nm")
 def test_no_stray_weak_symbol():
-    script = ROOT / "tests" / "cpp" / "check_symbols.py"
+    script = ROOT / "tests" / "cpp" / "support" / "check_symbols.py"
     assert ": 0 stray weak symbols" in run(sys.executable, script, "nm", installs.ARCHIVE)
 
 

@@ -14,7 +14,6 @@ import textwrap
 import threading
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,9 +24,9 @@ import problems
 from cli_tools import call, fails
 from overprune.simulation import engine as _engine
 from overprune.simulation import simulate as _simulate
+from processes import environment
 from tables import assert_same
 
-SUPPORT = Path(__file__).parents[1] / "support"
 # Of Python 3.12 and later, where a pool of processes is made by os.fork.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"
@@ -129,22 +128,33 @@ def test_loky(many_blocks):
         executor.shutdown(wait=True, kill_workers=True)
 
 
+def wait_for_a_block(store):
+    while not list(store.glob("ledger/blocks/[0-9]*")):
+        time.sleep(0.01)
+
+
 def test_a_pool_that_loses_a_worker(many_blocks, tmp_path):
-    expected = run(trials=3000)
+    expected, store = run(trials=600), tmp_path / "run.zarr"
     with ProcessPoolExecutor(2) as executor:
         pid = executor.submit(os.getpid).result()
-        killer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+
+        def kill():
+            wait_for_a_block(store)
+            os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
         killer.start()
         with pytest.warns(
             RuntimeWarning, match=r"^executor has lost a worker \(BrokenProcessPool\); a new pool"
         ):
-            table = run(trials=3000, executor=executor, store=tmp_path / "run.zarr")
+            table = run(trials=600, executor=executor, store=store)
         killer.join()
     assert_same(table, expected)
 
 
 def test_a_pool_that_loses_every_worker_gives_up(many_blocks, tmp_path):
-    """A block that kills its worker whenever it runs, as one that the memory does not hold would."""
+    """A block that kills its worker whenever it runs,
+    as one that the memory does not hold would."""
     problem = op.RandomFeatureProblem.draw(60, 10, noise_std=0.1, activation=deadly, seed=1)
     with (
         ProcessPoolExecutor(2) as executor,
@@ -203,7 +213,8 @@ def test_workers_with_other_kernels_are_refused(many_blocks):
         patch.setenv("OVERPRUNE_KERNEL", others[0])
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
             executor.submit(os.getpid).result()
-            message = rf"^executor must have workers with overprune .* kernels {info['kernel_level']}, got "
+            kernels = f"kernels {info['kernel_level']}, got "
+            message = rf"^executor must have workers with overprune .* {kernels}"
             with pytest.raises(RuntimeError, match=message):
                 run(executor=executor)
 
@@ -257,18 +268,17 @@ def cluster():
 @pytest.mark.filterwarnings("ignore")
 def test_dask_with_a_worker_killed_in_the_middle(cluster, many_blocks, tmp_path):
     assert_same(run(executor=cluster.get_executor()), run())
-    expected, store, killed = run(trials=2000), tmp_path / "run.zarr", []
+    expected, store, killed = run(trials=600), tmp_path / "run.zarr", []
 
     def kill():
-        while not list(store.glob("ledger/blocks/[0-9]*")):
-            time.sleep(0.01)
+        wait_for_a_block(store)
         pid = next(iter(cluster.run(os.getpid).values()))
         os.kill(pid, signal.SIGKILL)
         killed.append(len(list(store.glob("ledger/blocks/[0-9]*"))))
 
     killer = threading.Thread(target=kill)
     killer.start()
-    table = run(trials=2000, executor=cluster.get_executor(), store=store)
+    table = run(trials=600, executor=cluster.get_executor(), store=store)
     killer.join()
     assert_same(table, expected)
     assert 0 < killed[0] < len(list(store.glob("ledger/blocks/[0-9]*")))
@@ -320,7 +330,7 @@ def test_mpi_with_two_ranks(tmp_path):
     script = tmp_path / "run.py"
     code = """
     from mpi4py.futures import MPIPoolExecutor
-    from overprune import _simulate
+    from overprune.simulation import simulate as _simulate
     from tables import assert_same
     from test_executors import run
 
@@ -336,7 +346,6 @@ def test_mpi_with_two_ranks(tmp_path):
     root = {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "PYTHONPATH": str(SUPPORT),
     }
     command = [
         "mpiexec",
@@ -350,7 +359,7 @@ def test_mpi_with_two_ranks(tmp_path):
     ]
     done = subprocess.run(
         command,
-        env={**os.environ, **root},
+        env=environment(**root),
         capture_output=True,
         text=True,
         timeout=120,

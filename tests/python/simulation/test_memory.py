@@ -11,6 +11,8 @@ from overprune.simulation import memory as _memory
 from overprune.simulation.simulate import plan
 from tables import assert_same
 
+pytestmark = pytest.mark.usefixtures("unpainted")
+
 GRID = {"n": 50, "sizes": [20, 40, 60], "nonzeros": [10], "seed": 2}
 
 
@@ -92,7 +94,8 @@ def test_a_trial_that_does_not_fit_is_refused_before_any_work(monkeypatch):
     problem = problems.correlated(p=60)
     _, worker = planned(problem).work.memory(0, 0)
     message = (
-        rf"^one trial at n = 50, p = 60 takes {_memory.megabytes(worker)} \(X alone has 0\.024 MB\) "
+        rf"^one trial at n = 50, p = 60 takes {_memory.megabytes(worker)} \(X alone has 0\.024 "
+        rf"MB\) "
         r"and the results .* more than the 0\.01 MB that memory_limit allows; take fewer sizes"
     )
     with pytest.raises(MemoryError, match=message):
@@ -109,8 +112,8 @@ def test_blocks_are_short_enough_for_the_limit():
     options = {"trials": 10**6, "workers": 2}
     whole = planned(problem, **options)
     limited = planned(problem, **options, memory_limit=10**6)
-    assert limited._block_length(2) < whole._block_length(2)
-    under_way = 2 * (2 + 1) * limited._block_length(2) * limited.work.bytes_per_trial()
+    assert limited._block_length(2, 1e-4) < whole._block_length(2, 1e-4)
+    under_way = 2 * (2 + 1) * limited._block_length(2, 1e-4) * limited.work.bytes_per_trial()
     assert under_way <= 10**6 / 8
 
 

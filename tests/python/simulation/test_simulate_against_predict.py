@@ -14,7 +14,8 @@ TRIALS = 100
 
 @dataclass(frozen=True)
 class Case:
-    """One problem and its grid; sizes and nonzeros stay 5 % away from n, where the limit diverges."""
+    """One problem and its grid; sizes and nonzeros stay 5 % away from n,
+    where the limit diverges."""
 
     spectrum: str
     beta: str

@@ -3,7 +3,6 @@ way."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -12,7 +11,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,26 +20,9 @@ import overprune as op
 import problems
 from overprune.simulation import simulate as _simulate
 from overprune.simulation import store as _store
+from processes import environment
+from store_runs import contents, run
 from tables import assert_same
-
-GRID = {"n": [10, 15], "sizes": [5, 12, 20], "nonzeros": [3, 8], "ridge": [0.0, 0.1], "seed": 5}
-RULES = {"rules": ("magnitude", "random")}
-
-
-def run(trials=12, store=None, problem=None, **changes):
-    arguments = {**GRID, **RULES, "workers": 2, **changes}
-    return op.simulate(problem or problems.diagonal(p=20), trials=trials, store=store, **arguments)
-
-
-def contents(path):
-    return {
-        str(file.relative_to(path)): (
-            hashlib.sha256(file.read_bytes()).hexdigest(),
-            file.stat().st_mtime_ns,
-        )
-        for file in sorted(path.rglob("*"))
-        if file.is_file()
-    }
 
 
 @contextmanager
@@ -61,15 +42,20 @@ def interrupted_after(blocks):
             yield
 
 
-@pytest.fixture(params=["streamed", "blocks"])
+# Blocks are computed by all threads at once, or by one thread each; the files are the same.
+BOTH = pytest.mark.parametrize("path", ["streamed", "blocks"], indirect=True)
+
+
+@pytest.fixture
 def path(tmp_path, monkeypatch, request):
-    """Of a store whose blocks have few trials, computed by all threads at once, or by one thread
-    each."""
-    monkeypatch.setattr(_simulate, "_MANY", 0 if request.param == "streamed" else 10**9)
+    """Of a store whose blocks have few trials."""
+    way = getattr(request, "param", "blocks")
+    monkeypatch.setattr(_simulate, "_MANY", 0 if way == "streamed" else 10**9)
     monkeypatch.setattr(_simulate, "_SECONDS", 1e-4)
     return tmp_path / "run.zarr"
 
 
+@BOTH
 @pytest.mark.parametrize("name", problems.EVERY)
 def test_the_table_of_a_store_is_the_table(name, path):
     problem = problems.EVERY[name]()
@@ -78,6 +64,7 @@ def test_the_table_of_a_store_is_the_table(name, path):
         "rules": problems.rules_of(problem),
         "compensate": not isinstance(problem, op.DataProblem),
         "first_trial": 3,
+        "trials": 5,
     }
     expected = run(**settings)
     assert_same(run(store=path, **settings), expected)
@@ -86,6 +73,7 @@ def test_the_table_of_a_store_is_the_table(name, path):
         assert_same(stored.load(), expected)
 
 
+@BOTH
 @pytest.mark.parametrize("single", ["n", "ridge", "both"])
 def test_axes_of_one_value(single, path):
     one = {"n": {"n": 10}, "ridge": {"ridge": 0.0}, "both": {"n": 10, "ridge": 0.0}}[single]
@@ -95,6 +83,7 @@ def test_axes_of_one_value(single, path):
         assert_same(stored.load(), expected)
 
 
+@BOTH
 @pytest.mark.parametrize("blocks", [0, 1, 4, 7])
 def test_an_interrupted_run_goes_on(blocks, path):
     expected = run()
@@ -108,6 +97,7 @@ def test_an_interrupted_run_goes_on(blocks, path):
     assert_same(run(store=path), expected)
 
 
+@BOTH
 def test_only_what_is_missing_is_computed(path):
     with interrupted_after(5):
         run(store=path)
@@ -121,6 +111,7 @@ def test_only_what_is_missing_is_computed(path):
     assert contents(path) == after
 
 
+@BOTH
 def test_more_trials_are_added(path):
     run(trials=7, store=path, first_trial=2)
     with xr.open_zarr(path) as stored:
@@ -133,6 +124,7 @@ def test_more_trials_are_added(path):
         assert_same(stored.load(), run(trials=12, first_trial=2))
 
 
+@BOTH
 def test_workers_and_limits_change_nothing(path):
     expected = run()
     run(trials=11, store=path, workers=1)
@@ -188,15 +180,13 @@ def test_a_store_of_another_kernel_level_is_refused(path):
     others = levels[levels.index(info["kernel_level"]) + 1 :]
     if not others:
         pytest.skip("one kernel level only")
-    code = f"from test_store import run; run(trials=4, store={str(path)!r})"
-    environment = {**os.environ, "OVERPRUNE_KERNEL": others[0]}
-    subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[1] / "support",
-        env=environment,
-        check=True,
+    code = f"from store_runs import run; run(trials=4, store={str(path)!r})"
+    variables = environment(OVERPRUNE_KERNEL=others[0])
+    subprocess.run([sys.executable, "-c", code], env=variables, check=True)
+    message = (
+        f'kernel_level is "{others[0]}" there, "{info["kernel_level"]}" here; '
+        f"OVERPRUNE_KERNEL={others[0]} "
     )
-    message = f'kernel_level is "{others[0]}" there, "{info["kernel_level"]}" here; OVERPRUNE_KERNEL={others[0]} '
     with pytest.raises(ValueError, match=message):
         run(trials=4, store=path)
 
@@ -259,102 +249,6 @@ def test_a_second_run_gets_an_error(path):
     assert {entry.name for entry in path.parent.iterdir()} == {"run.zarr"}
 
 
-def damage(file, how):
-    data = file.read_bytes()
-    if how == "truncated":
-        file.write_bytes(data[: len(data) // 2])
-    elif how == "empty":
-        file.write_bytes(b"")
-    elif how == "flipped":
-        middle = len(data) // 2
-        file.write_bytes(data[:middle] + bytes([data[middle] ^ 0x10]) + data[middle + 1 :])
-    else:
-        file.unlink()
-
-
-@pytest.mark.parametrize("how", ["truncated", "empty", "flipped", "deleted"])
-def test_damaged_chunks_are_computed_again(how, path):
-    expected = run(store=path)
-    for pattern in ("pruned_risk/0.1.*", "dense_risk/1.0.*", "retrained_risk/*.0"):
-        for chunk in sorted(path.glob(pattern))[:2]:
-            damage(chunk, how)
-    with pytest.warns(
-        RuntimeWarning, match=r"^store .*run\.zarr is damaged: \d+ blocks are not as written"
-    ):
-        again = run(store=path)
-    assert_same(again, expected)
-    assert_same(run(store=path), expected)  # without a warning: it is mended
-    with xr.open_zarr(path) as stored:
-        assert_same(stored.load(), expected)
-
-
-def test_a_chunk_of_another_block_is_not_taken_for_the_right_one(path):
-    expected = run(store=path)
-    one, other = path / "pruned_risk" / "0.0.0.0.0.0", path / "pruned_risk" / "0.0.0.0.0.1"
-    other.write_bytes(one.read_bytes())
-    with pytest.warns(RuntimeWarning, match="1 block is not as written"):
-        assert_same(run(store=path), expected)
-
-
-@pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
-def test_a_damaged_ledger_only_costs_time(how, path):
-    expected = run(store=path)
-    for entry in sorted((path / "ledger" / "blocks").glob("[0-9]*"))[:3]:
-        damage(entry, how)
-    assert_same(run(store=path), expected)
-
-
-@pytest.mark.parametrize("name", ["trial", "size", "rule", "n"])
-def test_damaged_coordinates_are_written_again(name, path):
-    expected = run(store=path)
-    damage(next((path / name).glob("[0-9]*")), "truncated")
-    assert_same(run(store=path), expected)
-    with xr.open_zarr(path) as stored:
-        assert_same(stored.load(), expected)
-
-
-@pytest.mark.parametrize(
-    "name", [".zattrs", "pruned_risk/.zarray", "ledger/.zattrs", "ledger/blocks/.zarray"]
-)
-def test_damaged_metadata_is_an_error_that_says_so(name, path):
-    run(trials=4, store=path)
-    damage(path / name, "truncated")
-    with pytest.raises((ValueError, OSError), match=r"^store .*run\.zarr (has damaged|is damaged)"):
-        run(trials=4, store=path)
-
-
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [
-        ("pruned_risk/.zarray", {"shape": [2, 2, 2, 3, 2, 3]}),
-        ("pruned_risk/.zarray", {"dtype": "<f4"}),
-        ("dense_risk/.zarray", {"chunks": [1, 1, 3, 1]}),
-        ("ledger/blocks/.zarray", {"shape": [1, 2, 4, 4]}),
-        ("ledger/.zattrs", {"block": 0}),
-        ("ledger/.zattrs", {"block": "many"}),
-        ("ledger/.zattrs", {"block": 10**30}),
-        (".zattrs", {"trials": "many"}),
-        (".zattrs", {"trials": 10**15}),
-    ],
-)
-def test_altered_metadata_is_an_error_that_says_so(name, changes, path):
-    run(trials=4, store=path)
-    facts = json.loads((path / name).read_text())
-    (path / name).write_text(json.dumps({**facts, **changes}))
-    with pytest.raises(
-        _store.StoreError, match=r"^store .*run\.zarr is damaged: .*; remove it to begin anew$"
-    ):
-        run(trials=4, store=path)
-
-
-def test_what_killed_runs_leave_is_swept_away(path):
-    run(trials=4, store=path)
-    (path.parent / ".run.zarr.0123abcd.part").mkdir()
-    (path / "pruned_risk" / "0.0.0.0.0.0.4f2c.partial").write_bytes(b"half")
-    run(trials=5, store=path)
-    assert not list(path.parent.rglob("*.part*"))
-
-
 def test_a_store_that_would_run_code_is_refused(path, tmp_path):
     """Zarr can hold pickled objects; reading one runs whatever its writer chose."""
     run(trials=4, store=path)
@@ -396,6 +290,7 @@ def _reproduce(path):
     return report(path)
 
 
+@BOTH
 def test_a_store_is_readable_while_it_fills(path, monkeypatch):
     """Every look at it, through xarray, shows a right part of the table."""
     monkeypatch.setattr(_simulate, "_SECONDS", 0.002)
@@ -416,6 +311,7 @@ def test_a_store_is_readable_while_it_fills(path, monkeypatch):
     assert len(set(looks)) > 2
 
 
+@BOTH
 def test_a_table_larger_than_the_memory_stays_in_the_store(path, monkeypatch):
     monkeypatch.undo()
     limit = 10**6
@@ -425,6 +321,7 @@ def test_a_table_larger_than_the_memory_stays_in_the_store(path, monkeypatch):
     assert_same(table.load(), run(trials=2000))
 
 
+@BOTH
 def test_no_thread_of_ours_outlives_a_call(path, tmp_path):
     def names():
         return {thread.name for thread in threading.enumerate()}

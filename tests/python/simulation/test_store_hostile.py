@@ -1,4 +1,5 @@
-"""Stores damaged, or laid out to do harm: the right table, or one sentence that names the member."""
+"""Stores damaged, or laid out to do harm: the right table,
+or one sentence that names the member."""
 
 from __future__ import annotations
 
@@ -17,26 +18,6 @@ from overprune.simulation.status import report as status
 from overprune.simulation.store import StoreDamageError
 from stores import COORDINATES, VARIABLES, change, contents, one_sentence, refused, run
 from tables import assert_same
-
-
-@pytest.fixture(scope="module")
-def expected():
-    return run()
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    path = tmp_path_factory.mktemp("original") / "run.zarr"
-    run(path)
-    return path
-
-
-@pytest.fixture
-def path(tmp_path, original):
-    """A finished store of its own."""
-    path = tmp_path / "run.zarr"
-    shutil.copytree(original, path)
-    return path
 
 
 @pytest.mark.parametrize("member", ["pruned_risk", "trial", "rule", "ledger", "ledger/blocks"])

@@ -61,24 +61,22 @@ def run(problem, n, sizes, nonzeros, ridge, *, sample_curvature, **limit):
     results = []
     op._core.simulate(
         problem._core,
-        n,
-        sizes,
-        nonzeros,
-        RULES,
-        True,
-        ridge,
-        ridge,
-        True,
-        sample_curvature,
-        1,
+        op._core.Grid(
+            sizes=sizes,
+            nonzeros=nonzeros,
+            rules=RULES,
+            ridge=ridge,
+            retrain_ridge=ridge,
+            compensate=True,
+        ),
+        op._core.Trials(
+            n=n, first=1, seed=7, workers=2, sample_curvature=sample_curvature, **limit
+        ),
         [3],
-        7,
-        2,
         None,
         lambda _, found: results.append(found),
-        **limit,
     )
-    return results[0]
+    return {name: values for name, (_, values) in results[0].items()}
 
 
 @pytest.mark.parametrize("sample_curvature", [False, True])
@@ -129,9 +127,8 @@ def test_drawn_columns_give_the_least_squares_of_the_sample(ridge):
 
 
 def memory(problem, n, sizes, nonzeros, **limit):
-    return op._core.worker_memory(
-        problem._core, n, sizes, nonzeros, ["magnitude"], True, 0.0, 0.0, False, **limit
-    )
+    grid = op._core.Grid(sizes=sizes, nonzeros=nonzeros, rules=["magnitude"])
+    return op._core.worker_memory(problem._core, grid, n, **limit)
 
 
 def test_worker_memory_tells_the_memory_of_the_way_that_is_taken():
@@ -147,9 +144,8 @@ def test_worker_memory_tells_the_memory_of_the_way_that_is_taken():
     assert held[0] == 8 * n * p
     assert drawn[0] == 0
     assert sum(drawn) < sum(held)
-    dense = op.LinearGaussianProblem(
-        np.ones(30), np.eye(30), 0.3
-    )  # its columns cannot be drawn one by one
+    # its columns cannot be drawn one by one
+    dense = op.LinearGaussianProblem(np.ones(30), np.eye(30), 0.3)
     assert memory(dense, 20, [30], [5]) == memory(dense, 20, [30], [5], design_limit=0)
     with pytest.raises(ValueError, match="design_limit must be at least 0, got -1"):
         memory(*grid, design_limit=-1)
@@ -170,7 +166,8 @@ LARGE = """
     import overprune as op
     p = 10**6
     problem = op.LinearGaussianProblem(np.full(p, 1e-3), op.spectra.isotropic(p), noise_std=0.3)
-    grid = {"n": 200, "sizes": [1000, p], "nonzeros": [100, 1000], "rules": ["magnitude", "hessian"]}
+    rules = ["magnitude", "hessian"]
+    grid = {"n": 200, "sizes": [1000, p], "nonzeros": [100, 1000], "rules": rules}
 """
 
 
@@ -184,7 +181,8 @@ def test_a_million_features_take_less_memory_than_their_design():
     code = """
         table = op.simulate(problem, trials=1, workers=1, **grid)
         print(float(table.dense_risk[1, 0]))
-        print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+        lines = open("/proc/self/status")
+        print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
     """
     with start(code) as process:
         out, _ = process.communicate(timeout=120)

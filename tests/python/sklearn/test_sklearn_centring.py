@@ -187,9 +187,8 @@ def design(seed):
         elif kind == "constant":
             rows[:, j] = constant
         elif kind == "neighbours":
-            constant = float(
-                rng.choice([0.1, 1.7e9 + 0.123, -3e-5])
-            )  # their ulps are far from the rank's limit
+            # their ulps are far from the rank's limit
+            constant = float(rng.choice([0.1, 1.7e9 + 0.123, -3e-5]))
             rows[:, j] = constant + np.spacing(constant) * rng.integers(-2, 3, n + 10)
         elif kind == "rounded":
             rows[:, j] = np.where(rng.random(n + 10) < 0.5, 0.1 + 0.2, 0.3)

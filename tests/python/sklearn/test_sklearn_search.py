@@ -62,9 +62,8 @@ def assert_same_results(search, other, rtol=1e-7):
     assert search.cv_results_["params"] == other.cv_results_["params"]
     np.testing.assert_allclose(search.best_score_, other.best_score_, rtol=rtol)
     size, nonzeros = (search.best_params_[name] for name in ("n_features_to_train", "n_nonzeros"))
-    if (
-        nonzeros < size and (search.cv_results_["rank_test_score"] == 1).sum() == 1
-    ):  # else rounding decides
+    # else rounding decides
+    if nonzeros < size and (search.cv_results_["rank_test_score"] == 1).sum() == 1:
         assert search.best_params_ == other.best_params_
     assert search.n_splits_ == other.n_splits_
 
@@ -107,9 +106,15 @@ def test_a_scorer_may_look_at_the_model():
     assert search.n_nonzeros_ == 2
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("scoring", [None, "f1_macro"])
-@pytest.mark.parametrize("class_weight", [None, "balanced"])
+@pytest.mark.parametrize(
+    ("classes", "scoring", "class_weight"),
+    [  # every pair of values
+        (2, None, None),
+        (2, "f1_macro", "balanced"),
+        (3, None, "balanced"),
+        (3, "f1_macro", None),
+    ],
+)
 def test_the_classifier(classes, scoring, class_weight):
     X, y = data(60)
     y = np.array(["x", "y", "z"])[labels_of(y, classes)]
@@ -267,9 +272,8 @@ def test_default_grids():
     sizes = np.unique(search.cv_results_["param_n_features_to_train"].data)
     nonzeros = np.unique(search.cv_results_["param_n_nonzeros"].data)
     assert (sizes[0], sizes[-1], nonzeros[0], nonzeros[-1]) == (1, 70, 1, 18)
-    search = PrunedLeastSquaresCV().fit(
-        *data(45, 8)
-    )  # no more features than rows: the whole model is there
+    # no more features than rows: the whole model is there
+    search = PrunedLeastSquaresCV().fit(*data(45, 8))
     assert {"n_features_to_train": 8, "n_nonzeros": 8}.items() <= search.cv_results_["params"][
         -1
     ].items()

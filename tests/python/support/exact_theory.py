@@ -52,7 +52,8 @@ def falling_root(function, low, high, goal):
 
 @dataclass
 class Moments:
-    """Sums of one group over survival: P(kept), E[u^2; kept], E[u v; kept], E[v^2; kept], E[u^2]."""
+    """Sums of one group over survival: P(kept), E[u^2; kept], E[u v; kept], E[v^2;
+    kept], E[u^2]."""
 
     share: mpf
     uu: mpf
@@ -93,7 +94,8 @@ def drawn(spread, sd, T):
 
 @dataclass
 class Exact:
-    """Groups of features: weight, eigenvalue, coefficient (or its spread), whether it is Gaussian."""
+    """Groups of features: weight, eigenvalue, coefficient (or its spread),
+    whether it is Gaussian."""
 
     weight: list
     lam: list
@@ -169,37 +171,14 @@ class Exact:
         B = sum(w * g * g * m.share for w, a, d, g, m in terms) / n
         rho = c = mpf(0)
         if rule in ("magnitude", "hessian") and q > 0:
-
-            def residuals(rho, c):
-                first = sum(
-                    w * g * ((1 - rho) * (m.uv - m.uu) + (rho - c * d) * (m.vv - m.uv))
-                    for w, a, d, g, m in terms
-                )
-                second = sum(
-                    w
-                    * (
-                        d * m.whole
-                        + g * ((1 - rho) * (a * m.uv - m.uu) + (rho - c * d) * (a * m.vv - m.uv))
-                    )
-                    for w, a, d, g, m in terms
-                )
-                return first / q - rho * b - c * (1 - b), (noise + second) / q - rho
-
-            x0, y0 = residuals(mpf(0), mpf(0))
-            x1, y1 = residuals(mpf(1), mpf(0))
-            x2, y2 = residuals(mpf(0), mpf(1))
-            (A, C), (D, E) = (x1 - x0, x2 - x0), (y1 - y0, y2 - y0)
-            det = A * E - C * D
-            rho, c = (-x0 * E + y0 * C) / det, (-y0 * A + x0 * D) / det
+            rho, c = memory(terms, q, noise, b)
         error = noise - B * rho**2 * q
         for w, _, d, g, m in terms:
             al, be = 1 - rho, rho - c * d  # of u and of v
             square = g * g * (al * al * m.uu + 2 * al * be * m.uv + be * be * m.vv)
             error += w * (square - 2 * g * (al * m.uu + be * m.uv) + m.whole)
-        if rule in (
-            "oracle",
-            "random",
-        ):  # survival is independent of v: E h^2 = share was counted in vv
+        if rule in ("oracle", "random"):
+            # Survival is independent of v: E h^2 = share was counted in vv.
             error = noise + sum(
                 w * ((1 - g) ** 2 * m.uu + m.whole - m.uu) for w, a, d, g, m in terms
             )
@@ -296,3 +275,29 @@ class Exact:
             self.independent(i, share.get(i, mpf(0)), threshold if g else None, sd)
             for i, g in enumerate(self.gaussian)
         ]
+
+
+def memory(terms, q, noise, b):
+    """(rho, c): what the second training remembers of the first, from two linear equations."""
+
+    def residuals(rho, c):
+        first = sum(
+            w * g * ((1 - rho) * (m.uv - m.uu) + (rho - c * d) * (m.vv - m.uv))
+            for w, a, d, g, m in terms
+        )
+        second = sum(
+            w
+            * (
+                d * m.whole
+                + g * ((1 - rho) * (a * m.uv - m.uu) + (rho - c * d) * (a * m.vv - m.uv))
+            )
+            for w, a, d, g, m in terms
+        )
+        return first / q - rho * b - c * (1 - b), (noise + second) / q - rho
+
+    x0, y0 = residuals(mpf(0), mpf(0))
+    x1, y1 = residuals(mpf(1), mpf(0))
+    x2, y2 = residuals(mpf(0), mpf(1))
+    (A, C), (D, E) = (x1 - x0, x2 - x0), (y1 - y0, y2 - y0)
+    det = A * E - C * D
+    return (-x0 * E + y0 * C) / det, (-y0 * A + x0 * D) / det

@@ -1,4 +1,4 @@
-"""Fuzzing at length: `python tests/python/support/fuzz.py --calls 200000` calls every public function at
+"""Fuzzing at length: `fuzz.py --calls 200000` calls every public function at
 random.
 
 Prints how many calls each function had and how many of them succeeded, at least every half minute.
@@ -23,12 +23,13 @@ from fuzz_table_targets import TABLE_TARGETS
 from fuzz_targets import ARRAY_TARGETS
 
 TARGETS = {**ARRAY_TARGETS, **PROBLEM_TARGETS, **TABLE_TARGETS}
+# how many times fewer calls
 SLOW = {
     "advise": 20,
     "tune_ridge": 8,
     "phase": 4,
     "predict_schedule": 4,
-}  # how many times fewer calls
+}
 SLOW |= {"plot_risk": 30, "plot_risk_grid": 60, "plot_phase": 60, "plot_coefficients": 60}
 CALLS_OF_A_ROUND = 20_000  # of all functions: an interrupted run has had calls of each
 SECONDS = 30  # between two lines of progress

@@ -23,7 +23,8 @@ SECONDS_OF_A_HANG = 60
 
 # What good arguments may be refused for.
 REFUSALS = re.compile(
-    r"infinite variance|no zero row|1e-?150|less different size|finite risk of theta|finite square|overflow"
+    r"infinite variance|no zero row|1e-?150|less different size|finite risk of theta|finite "
+    r"square|overflow"
     r"|positive semidefinite|must be finite, got inf|in double precision|at z = -?(nan|inf)"
     r"|one row for each feature"
 )
@@ -59,7 +60,8 @@ def perhaps_wrong(draw: st.DrawFn, good: st.SearchStrategy[Call]) -> Call:
 
 @st.composite
 def both(draw: st.DrawFn, good: st.SearchStrategy[Call]) -> list[Call]:
-    """The call, and the same with one argument replaced: most of the time goes into drawing them."""
+    """The call, and the same with one argument replaced:
+    most of the time goes into drawing them."""
     call = draw(good)
     return [call, _wrong(draw, call)] if call.arguments else [call]
 
@@ -92,9 +94,8 @@ def sound(result: Any, infinite: bool, name: str = "result") -> None:
     if isinstance(result, xr.Dataset):
         for key, variable in result.data_vars.items():
             sound_variable(variable, infinite, str(key))
-            if str(key).endswith(
-                ("risk", "stderr")
-            ):  # below zero only an estimate by few draws may be
+            # below zero only an estimate by few draws may be
+            if str(key).endswith(("risk", "stderr")):
                 assert not ((variable < 0) & (result.get(f"{key}_stderr", 0) == 0)).any(), (
                     f"{key} is negative"
                 )
@@ -114,7 +115,7 @@ def sound_variable(variable: xr.DataArray, infinite: bool, name: str) -> None:
     ):
         return  # a density of survivors is NaN where none of the features survives
     if name.startswith("threshold") or {"risk", "size", "ratio", "ridge"} & {name}:
-        return  # documented: no threshold of the rule random; no large model at a point of a phase diagram
+        return  # documented: no threshold of random; no large model at a point of a diagram
     values = variable
     if {"size", "nonzeros"} <= set(variable.dims):
         fits = variable.nonzeros <= variable["size"]
@@ -164,9 +165,8 @@ def run(name: str, call: Call) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", message=r"equivalent\(\) takes", category=UserWarning)
-            warnings.filterwarnings(
-                "ignore", message="targets are", category=UserWarning
-            )  # a guess
+            # a guess
+            warnings.filterwarnings("ignore", message="targets are", category=UserWarning)
             judge(name, call)
     finally:
         faulthandler.cancel_dump_traceback_later()

@@ -107,10 +107,11 @@ def _data(draw: st.DrawFn) -> dict[str, Any]:
 @target
 def data_problem(draw: st.DrawFn) -> Call:
     arguments = _data(draw)
+    # of integers they would be labels, which must be known
     for name in (
         "targets",
         "test_targets",
-    ):  # of integers they would be labels, which must be known
+    ):
         if (
             np.asarray(arguments[name]).dtype.kind in "iub"
             and arguments["targets"] is not arguments[name]
@@ -247,9 +248,8 @@ def simulate(draw: st.DrawFn) -> Call:
     arguments["memory_limit"] = draw(st.sampled_from([None, None, 2**40]))
     if draw(st.integers(0, 19)):
         return Call(op.simulate, arguments, tabled, subject=arguments["problem"])
-    arguments["store"] = draw(
-        st.sampled_from([0, 1.5, b"x", [], ("a",), object(), np.zeros(2)])
-    )  # no path
+    # no path
+    arguments["store"] = draw(st.sampled_from([0, 1.5, b"x", [], ("a",), object(), np.zeros(2)]))
     return Call(op.simulate, arguments, nothing, honest=False, subject=arguments["problem"])
 
 
@@ -264,8 +264,10 @@ def predict(draw: st.DrawFn) -> Call:
 def predict_spectrum(draw: st.DrawFn) -> Call:
     shares = st.sets(st.sampled_from([0.05, 0.1, 0.25, 0.5, 1.0]), min_size=1).map(sorted)
     arguments = {
-        "problem": SPECTRUM, "n": draw(st.sampled_from([0.1, 0.5, 2, [0.2, 0.4]])), "sizes": draw(shares),
-        "nonzeros": draw(shares), "rules": draw(rules), "ridge": draw(ridges), "retrain_ridge": draw(ridges),
+        "problem": SPECTRUM, "n": draw(st.sampled_from([0.1, 0.5, 2, [0.2, 0.4]])),
+        "sizes": draw(shares),
+        "nonzeros": draw(shares), "rules": draw(rules), "ridge": draw(ridges),
+        "retrain_ridge": draw(ridges),
     }  # fmt: skip
     return Call(op.predict, arguments, tabled, infinite=True)
 
@@ -313,7 +315,8 @@ def coefficient_density(draw: st.DrawFn) -> Call:
 def _schedule(draw: st.DrawFn, problem: Any) -> dict[str, Any]:
     size = draw(st.integers(1, problem.p))
     return {
-        "problem": problem, "n": draw(lengths), "size": size, "schedule": draw(increasing(size))[::-1],
+        "problem": problem, "n": draw(lengths), "size": size,
+        "schedule": draw(increasing(size))[::-1],
         "rules": rules_for(draw, problem), "ridge": draw(ridges), "retrain_ridge": draw(ridges),
         "seed": draw(seeds), "workers": draw(workers),
     }  # fmt: skip
@@ -348,7 +351,8 @@ def tune_ridge(draw: st.DrawFn) -> Call:
     problem = draw(linears(several=False))
     size = draw(st.integers(1, problem.p))
     arguments = {
-        "problem": problem, "n": draw(lengths), "size": size, "nonzeros": draw(st.integers(1, size)),
+        "problem": problem, "n": draw(lengths), "size": size, "nonzeros": draw(st.integers(1,
+        size)),
         "minimise": draw(st.sampled_from(["dense", "pruned", "retrained"])),
         "rule": draw(st.sampled_from(RULES)),
         "bounds": draw(st.sampled_from([None, (0.1, 10.0)])), "draws": 4, "workers": 1,
@@ -365,7 +369,8 @@ def advise(draw: st.DrawFn) -> Call:
     arguments = {
         "problem": problem, "n": draw(lengths), "nonzeros": draw(lengths),
         "sizes": draw(st.none() | increasing(6)),
-        "rules": ["magnitude"], "retrain": draw(st.booleans()), "ridge": draw(st.sampled_from(["none", 0.1])),
+        "rules": ["magnitude"], "retrain": draw(st.booleans()),
+        "ridge": draw(st.sampled_from(["none", 0.1])),
         "schedules": False, "draws": 2, "workers": 1,
     }  # fmt: skip
     return Call(op.advise, arguments, nothing, infinite=True, subject=problem)
@@ -374,7 +379,8 @@ def advise(draw: st.DrawFn) -> Call:
 @target
 def split(draw: st.DrawFn) -> Call:
     arguments = {
-        "inputs": draw(arrays(6, 2)), "targets": draw(st.sampled_from([[0, 1] * 3, np.arange(6.0)])),
+        "inputs": draw(arrays(6, 2)), "targets": draw(st.sampled_from([[0, 1] * 3,
+        np.arange(6.0)])),
         "test_size": draw(st.integers(1, 5)), "seed": draw(seeds),
     }  # fmt: skip
     return Call(op.datasets.split, arguments, nothing)

@@ -116,13 +116,15 @@ def _pip(folder: Path, *arguments: str | Path, python: Path | None = None) -> No
     prefixes = ";".join(eigen_prefixes())
     run(
         sys.executable, "-m", "pip", *(["--python", python] if python else []), *arguments,
-        "--no-build-isolation", "--no-deps", "--no-index", f"-Cbuild-dir={folder / 'build'}", *settings,
+        "--no-build-isolation", "--no-deps", "--no-index", f"-Cbuild-dir={folder / 'build'}",
+        *settings,
         env=clean_environment(CMAKE_PREFIX_PATH=prefixes), cwd=folder,
     )  # fmt: skip
 
 
 def _environment(folder: Path) -> tuple[Path, Path]:
-    """A new environment's Python and folder of packages; the other packages are this environment's."""
+    """A new environment's Python and folder of packages;
+    the other packages are this environment's."""
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
     packages = Path(

@@ -12,7 +12,8 @@ LABELS = RNG.integers(0, 3, 40)
 ROWS = (RNG.normal(size=(40, 8)) + 2 * np.eye(8)[LABELS]).astype(np.float32)
 DATA = networks.from_arrays(ROWS[:24], LABELS[:24], ROWS[24:], LABELS[24:])
 IMAGES = networks.from_arrays(*(ROWS.reshape(40, 1, 2, 4)[part] if i % 2 == 0 else LABELS[part]
-                                for part in (slice(0, 24), slice(24, 40)) for i in range(2)))  # fmt: skip
+                                for part in (slice(0, 24), slice(24,
+                                40)) for i in range(2)))  # fmt: skip
 TRAINING = networks.Training(epochs=2, batch=12, learning_rate=0.01)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 import overprune as op
@@ -80,3 +82,17 @@ def rules_of(problem):
     """The rules that a problem allows."""
     rules = ("magnitude", "hessian", "oracle", "random")
     return tuple(r for r in rules if r != "oracle" or not isinstance(problem, op.DataProblem))
+
+
+@functools.cache
+def mnist():
+    """Images and labels of `load_mnist`, which reads them for three seconds."""
+    return op.datasets.load_mnist()
+
+
+def no_small_pivot(n, kind):
+    """Numerically singular triangles without a small pivot, which a plain QR does not reveal."""
+    if kind == "wilkinson":
+        return np.eye(n) - np.triu(np.ones((n, n)), 1)
+    s, c = np.sin(1.2), np.cos(1.2)
+    return np.diag(s ** np.arange(n)) @ (np.eye(n) - c * np.triu(np.ones((n, n)), 1))

@@ -82,7 +82,8 @@ def covariances(draw: st.DrawFn, p: int) -> np.ndarray:
 
 @st.composite
 def disguised(draw: st.DrawFn, array: np.ndarray) -> Any:
-    """The same numbers - if a narrow dtype changes them, then the changed ones - in another dress."""
+    """The same numbers - if a narrow dtype changes them,
+    then the changed ones - in another dress."""
     if draw(st.integers(0, 3)) == 0:
         return array.tolist()
     if draw(st.booleans()):
@@ -129,7 +130,8 @@ def disguised(draw: st.DrawFn, array: np.ndarray) -> Any:
 
 
 def arrays(*shape: int, positive: bool = False) -> st.SearchStrategy[Any]:
-    """Numbers of that shape in any dress; at times one row or column repeated by a stride of zero."""
+    """Numbers of that shape in any dress; at times one row or column repeated by a stride of
+    zero."""
     plain = numbers(shape, positive=positive)
     repeated = numbers((1, *shape[1:]), positive=positive).map(lambda a: np.broadcast_to(a, shape))
     return st.one_of(*[plain.flatmap(disguised)] * 7, repeated)
@@ -183,17 +185,22 @@ class Unusable:
 JUNK: list[Any] = [
     None, True, False, -1, 0, 1, 2, 3, 2**63 - 1, 2**63, 2**64, -(2**63), 10**400, -(10**400),
     0.0, -0.5, 0.5, 2.5, 1e300, 1e-320, float("nan"), float("inf"), -float("inf"), 1j,
-    "", "magnitude", "hessian", "oracle", "random", "relu", "auto", "tuned", "dense", "\0", "é", b"x",
-    [], [[]], [1], [2, 1], [1, 1], [1, 2], [[1.0, 2.0], [3.0]], ["magnitude", "random"], [None], [1, 10**30],
-    (), (1, 2), {}, {1: 2}, {3, 4}, range(1, 3), object(), Unusable(), abs, lambda *_: None, slice(None), ...,
-    np.float64(np.nan), np.float32(0.5), np.int8(2), np.uint64(2**64 - 1), np.bool_(True), np.str_("random"),
+    "", "magnitude", "hessian", "oracle", "random", "relu", "auto", "tuned", "dense", "\0", "é",
+    b"x",
+    [], [[]], [1], [2, 1], [1, 1], [1, 2], [[1.0, 2.0], [3.0]], ["magnitude", "random"], [None],
+    [1, 10**30],
+    (), (1, 2), {}, {1: 2}, {3, 4}, range(1, 3), object(), Unusable(), abs, lambda *_: None,
+    slice(None), ...,
+    np.float64(np.nan), np.float32(0.5), np.int8(2), np.uint64(2**64 - 1), np.bool_(True),
+    np.str_("random"),
     np.array(2), np.array(0.5), np.array([]), np.zeros((2, 0)), np.zeros((0, 3)), np.ones((1,) * 5),
     np.arange(3),
     np.array(["a", "b"]), np.array([None, 1]), np.array([1j]),
     np.array(["2020-01-01"], dtype="datetime64[D]"),
     np.zeros(2, dtype=[("a", "f8")]), np.ma.masked_array([1.0, 2.0], mask=[True, False]),
     np.array([np.nan] * 3),
-    np.array([2**63], dtype=np.uint64), np.longdouble("1e4000") * np.ones(3), np.ones(4, dtype=np.float16),
+    np.array([2**63], dtype=np.uint64), np.longdouble("1e4000") * np.ones(3), np.ones(4,
+    dtype=np.float16),
 ]  # fmt: skip
 
 junk = st.sampled_from(range(len(JUNK))).map(JUNK.__getitem__)

@@ -1,6 +1,6 @@
 """Random problems with extreme parameters: the core against the theory in 100 digits.
 
-python tests/python/support/sweep_theory.py [--problems 10000] [--seed 0]; the first 200 are part of the
+python tests/python/support/sweep_theory.py [--problems 10000] [--seed 0]; the first 100 are in the
 test-suite. Up to five groups, eigenvalues over 16 decades or none, weights from 2^-28 to 2^26, all
 rules, fixed and Gaussian coefficients, ridge in neither, one or both stages, n within 2^-40 of the
 size or of nonzeros.
@@ -51,9 +51,8 @@ def draw(number, seed=0):
     noise_std = rng.choice([0.0, 1.0, decades(-12, 1), decades(-3, 1)])
     total = weights.sum()
     size = total if rng.random() < 0.6 else float(np.cumsum(weights)[rng.integers(blocks)])
-    near = np.ldexp(
-        rng.choice([-1.0, 1.0]), -rng.integers(3, 40)
-    )  # relative distance of what almost meets
+    # relative distance of what almost meets
+    near = np.ldexp(rng.choice([-1.0, 1.0]), -rng.integers(3, 40))
     alive = float(
         weights[: np.searchsorted(np.cumsum(weights), size) + 1][
             eigenvalues[: np.searchsorted(np.cumsum(weights), size) + 1] > 0

@@ -151,9 +151,8 @@ def test_simulation_confirms_the_advice(found):
     large = large[f"{best.stage}_risk"].values.ravel()
     for risks, choice in ((large, best), (small, direct)):
         error = risks.std(ddof=1) / math.sqrt(risks.size)
-        assert (
-            abs(risks.mean() - choice.risk) < 4 * error + 0.01 * choice.risk
-        )  # finite size: of order 1 / n
+        # finite size: of order 1 / n
+        assert abs(risks.mean() - choice.risk) < 4 * error + 0.01 * choice.risk
     difference = small - large
     assert difference.mean() > 4 * difference.std(ddof=1) / math.sqrt(difference.size)
 

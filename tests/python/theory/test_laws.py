@@ -222,9 +222,8 @@ def test_risk_of_the_draws_is_the_predicted_one(case, rule):
         risks = linear.risk(theta if linear.targets > 1 else theta[..., 0])
         pairs = risks.reshape(32, 2).mean(axis=1)
         error = float(table.get(f"{stage}_risk_stderr", table.dense_risk * 0).squeeze())
-        bias = 0.004 * float(
-            table[f"{stage}_risk"].squeeze()
-        )  # random supports remember by the mean over four of them
+        # random supports remember by the mean over four of them
+        bias = 0.004 * float(table[f"{stage}_risk"].squeeze())
         gap = abs(pairs.mean() - float(table[f"{stage}_risk"].squeeze())) - bias
         assert gap < 4 * math.sqrt(pairs.var(ddof=1) / 32 + error**2), stage
 

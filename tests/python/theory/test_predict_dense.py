@@ -1,4 +1,5 @@
-"""Predictions for correlated features: the slow oracle, limits, standard errors, printed numbers."""
+"""Predictions for correlated features: the slow oracle, limits, standard errors,
+printed numbers."""
 
 from __future__ import annotations
 
@@ -8,52 +9,10 @@ import numpy as np
 import pytest
 
 import overprune as op
+from covariances import COVARIANCES, RULES, STAGES, as_dense, autoregressive, dense, scaled
 from dense_oracle import DenseOracle
 from problems import normal
 from tables import assert_same
-
-RULES = ("magnitude", "hessian", "oracle", "random")
-STAGES = ("pruned", "retrained", "compensated")
-
-
-def autoregressive(p, correlation=0.7):
-    i = np.arange(p)
-    return correlation ** abs(i[:, None] - i)
-
-
-def scaled(sigma):
-    """The same correlations with variances from 0.25 to 4: magnitude and hessian then differ."""
-    scale = np.geomspace(0.5, 2.0, len(sigma))[np.argsort(normal(len(sigma), seed=3))]
-    return sigma * np.outer(scale, scale)
-
-
-def blocks(p, size=5, correlation=0.6):
-    same = np.arange(p)[:, None] // size == np.arange(p) // size
-    return np.where(same, correlation, 0.0) + (1 - correlation) * np.eye(p)
-
-
-def low_rank(p, rank):
-    root = normal(p, rank, seed=5) / math.sqrt(rank)
-    return root @ root.T
-
-
-def duplicated(p):
-    """Every feature of the first half again in the second."""
-    return np.kron(np.ones((2, 2)), scaled(autoregressive(p // 2)))
-
-
-COVARIANCES = {
-    "AR": scaled(autoregressive(48)),
-    "block": scaled(blocks(48)),
-    "singular": low_rank(48, 30),
-    "duplicates": duplicated(48),
-}
-
-
-def dense(name, noise_std=0.3, signal=1.0):
-    sigma = COVARIANCES[name]
-    return op.LinearGaussianProblem(signal * normal(len(sigma), seed=11) / 7, sigma, noise_std)
-
 
 # --- the slow oracle: covariance, n, size, nonzeros, ridge, second ridge
 
@@ -130,11 +89,6 @@ def test_slow_oracle_without_noise_and_without_signal():
 
 
 # --- limits
-
-
-def as_dense(problem):
-    """The same independent features, given as a matrix."""
-    return op.LinearGaussianProblem(problem.beta, np.diag(problem.covariance), problem.noise_std)
 
 
 def independent(p=80, noise_std=0.3):
@@ -308,9 +262,8 @@ def test_draws_and_seeds():
     assert int(op.predict(problem, **grid, draws=64).draws.item()) == 64
     assert int(op.predict(problem, **grid, draws=7).draws.item()) == 8
     one = op.predict(problem, **grid, draws=1)
-    assert math.isinf(
-        float(one.retrained_risk_stderr.item())
-    )  # one pair says nothing about the spread
+    # one pair says nothing about the spread
+    assert math.isinf(float(one.retrained_risk_stderr.item()))
     here, again, other = (op.predict(problem, **grid, seed=seed) for seed in (1, 1, 2))
     assert_same(here, again)
     assert float(here.retrained_risk.item()) != float(other.retrained_risk.item())

@@ -42,7 +42,8 @@ def covariance(kind, p, version):
 
 
 def problem(number):
-    """(problem, n, grid): six problems of each kind; sizes and nonzeros keep their distance from n."""
+    """(problem, n, grid): six problems of each kind;
+    sizes and nonzeros keep their distance from n."""
     kind, version = KINDS[number % 5], number // 5
     p, n = 300 + 36 * version, 140 + 12 * version
     signal = normal(p, seed=100 + number) / math.sqrt(p)
@@ -94,7 +95,8 @@ def main():
         )
     z = np.concatenate(every)
     print(
-        f"{z.size} figures of {len(every)} problems, {TRIALS} trials each: max |z| {np.abs(z).max():.2f}, "
+        f"{z.size} figures of {len(every)} problems, {TRIALS} trials each: max |z| "
+        f"{np.abs(z).max():.2f}, "
         f"mean z^2 {np.mean(z**2):.2f}, mean z {np.mean(z):.2f}"
     )
 

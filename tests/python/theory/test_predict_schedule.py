@@ -137,8 +137,26 @@ def test_one_round_is_predict(make, size, s, ridge, retrain_ridge):
     np.testing.assert_allclose(table.dense_risk, grid.dense_risk[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("make", [correlated, several_targets])
+@pytest.mark.parametrize(("ridge", "retrain_ridge"), [(0.0, 0.0), (0.1, 0.05)])
+def test_one_round_is_predict_within_the_errors_of_draws(make, ridge, retrain_ridge):
+    problem = make()
+    p = problem.p
+    arguments = {"rules": RULES, "ridge": ridge, "retrain_ridge": retrain_ridge, "draws": 512}
+    grid = op.predict(problem, p // 2, [p], [p // 3], **arguments)
+    table = op.predict_schedule(problem, p // 2, p, [p // 3], **arguments)
+    np.testing.assert_allclose(table.dense_risk, grid.dense_risk[0], rtol=1e-10)
+    for variable in VARIABLES:
+        one, other = table[variable][:, 1], grid[variable][:, 0, 0]
+        error = np.hypot(table[variable + "_stderr"][:, 1], grid[variable + "_stderr"][:, 0, 0])
+        assert (np.abs(one - other) < 4 * error + 1e-9 * other).all()
+        # The oracle's support is known: no draws.
+        assert error[RULES.index("oracle")] == 0
+
+
 def plain_monte_carlo(lam, beta, noise, n, schedule, paths):
-    """The equations of docs/theory.md with an indicator for every path, no ridge, nonzeros below n."""
+    """The equations of docs/theory.md with an indicator for every path, no ridge,
+    nonzeros below n."""
     rng = np.random.default_rng(0)
     u = np.sqrt(lam) * beta
     p = len(u)
@@ -215,7 +233,7 @@ def test_a_diagonal_matrix_is_independent_features(arguments):
     other = op.LinearGaussianProblem(beta, np.diag(variances), 0.3)
     for schedule in ([60, 25], [150, 130, 40]):
         a = op.predict_schedule(one, 100, 190, schedule, rules=RULES, rtol=0.002, **arguments)
-        b = op.predict_schedule(other, 100, 190, schedule, rules=RULES, draws=512, **arguments)
+        b = op.predict_schedule(other, 100, 190, schedule, rules=RULES, draws=256, **arguments)
         np.testing.assert_allclose(b.dense_risk, a.dense_risk, rtol=1e-10)
         for variable in VARIABLES:
             error = np.hypot(a[variable + "_stderr"], b[variable + "_stderr"])

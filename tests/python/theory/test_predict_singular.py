@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_predict_dense import RULES, STAGES, dense
 
 import overprune as op
+from covariances import RULES, STAGES, dense
 from problems import normal
 
 VARIANCES = np.r_[np.ones(10), np.zeros(10), np.full(10, 2.0)]
@@ -44,7 +44,8 @@ def test_standard_error_is_infinite_where_the_risk_is_without_one_draw():
 
 
 def test_a_risk_of_zero_is_not_below_zero():
-    """Without noise the survivor, which alone has signal, explains everything once it is retrained."""
+    """Without noise the survivor, which alone has signal,
+    explains everything once it is retrained."""
     covariance = [[4.653098767461498, 3.8748933403581205], [3.8748933403581205, 3.6756541205360307]]
     problem = op.LinearGaussianProblem([0.0, 1.0], covariance)
     table = op.predict(problem, 6, [2], [1], ridge=0.1, draws=7, seed=1)

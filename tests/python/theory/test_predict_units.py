@@ -275,9 +275,8 @@ def test_a3_compensation_on_dependent_features_moves_least():
     support, others = [0, 1, 3, 4], [2, 5]
     for scale in (np.ones(6), 10.0 ** np.array([0.0, 3, -3, 2, -1, 4])):
         root, theta = scale[:, None] * normal(6, 3, seed=2), normal(6, seed=3) / scale
-        with mpmath.workdps(
-            60
-        ):  # the least |x| with H_SS x = H_SR theta_R lies in the span of root_S
+        # the least |x| with H_SS x = H_SR theta_R lies in the span of root_S
+        with mpmath.workdps(60):
             kept = mpmath.matrix(root[support].tolist())
             move = (
                 kept

@@ -143,7 +143,8 @@ def test_deterministic_equivalent(values, n, ridge):
 
 
 def silverstein(values, gamma, lam):
-    """v(-lam), the companion Stieltjes transform, and its derivative, from Silverstein's equation."""
+    """v(-lam), the companion Stieltjes transform, and its derivative,
+    from Silverstein's equation."""
 
     def excess(x):
         v = math.exp(x)
@@ -168,7 +169,8 @@ def test_dobriban_wager_ridge_risk(values, n, lam):
 
 
 def test_dobriban_wager_best_ridge(values):
-    """The same theorem: lam = gamma / alpha^2 is the best ridge, and its risk is 1 / (lam v(-lam))."""
+    """The same theorem: lam = gamma / alpha^2 is the best ridge,
+    and its risk is 1 / (lam v(-lam))."""
     p, n, alpha2 = len(values), 80, 2.3
     best = p / n / alpha2
     v, _ = silverstein(values, p / n, best)
@@ -180,7 +182,8 @@ def test_dobriban_wager_best_ridge(values):
 
 @pytest.mark.parametrize("n", [40, 100, 300])
 def test_dobriban_wager_at_ridge_zero(values, n):
-    """As lam -> 0: alpha^2 / (gamma v) + v' / v^2 at v(0) above gamma = 1, 1 / (1 - gamma) below."""
+    """As lam -> 0: alpha^2 / (gamma v) + v' / v^2 at v(0) above gamma = 1,
+    1 / (1 - gamma) below."""
     p, alpha2 = len(values), 2.3
     gamma = p / n
     if gamma > 1:

@@ -1,4 +1,5 @@
-"""Random features against published limits, and against simulation through the equivalent problem."""
+"""Random features against published limits,
+and against simulation through the equivalent problem."""
 
 from __future__ import annotations
 

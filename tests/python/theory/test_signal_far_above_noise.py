@@ -151,7 +151,8 @@ def test_advice_does_not_depend_on_how_far_the_noise_is_below():
 @given(power=st.integers(-400, 400), targets=st.sampled_from([1, 3]), seed=st.integers(0, 2**16))
 @settings(max_examples=25, deadline=None)
 def test_units_of_the_targets_are_of_no_account(power, targets, seed):
-    """Risks are squares: at a power of two of the targets they are the same bits, times its square."""
+    """Risks are squares: at a power of two of the targets they are the same bits,
+    times its square."""
     unit = 2.0**power
 
     def predicted(unit):

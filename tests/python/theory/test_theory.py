@@ -1,4 +1,5 @@
-"""Predictions against printed numbers, closed forms and the slow oracle, and the form of the table."""
+"""Predictions against printed numbers, closed forms and the slow oracle,
+and the form of the table."""
 
 from __future__ import annotations
 

@@ -4,10 +4,8 @@ kernels."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import mpmath
 import numpy as np
@@ -17,9 +15,10 @@ from scipy import integrate
 import overprune as op
 import sweep_theory
 from exact_theory import Exact, drawn, fixed, mpf
+from processes import environment
 
 
-@pytest.mark.parametrize("first", range(0, 200, 20))
+@pytest.mark.parametrize("first", range(0, 100, 20))
 def test_random_problems(first):
     errors = [sweep_theory.worst_error(number) for number in range(first, first + 20)]
     judged = [error for error in errors if error is not None]
@@ -29,17 +28,17 @@ def test_random_problems(first):
 
 def test_the_sweep_is_extreme():
     # What the random problems must contain for the test above to mean something.
-    cases = [sweep_theory.draw(number) for number in range(200)]
+    cases = [sweep_theory.draw(number) for number in range(100)]
     assert any(gaussian.any() and not gaussian.all() for _, gaussian, *_ in cases)
-    assert sum(problem[3] == 0.0 for problem, *_ in cases) > 20
+    assert sum(problem[3] == 0.0 for problem, *_ in cases) > 10
     assert (
         max(problem[0].max() / problem[0].min() for problem, *_ in cases if problem[0].min() > 0)
         > 1e13
     )
-    assert sum(0 < abs(n / size - 1) < 1e-3 for _, _, n, size, *_ in cases) > 10
-    assert sum(0 < abs(n / s - 1) < 1e-3 for _, _, n, _, s, *_ in cases) > 10
+    assert sum(0 < abs(n / size - 1) < 1e-3 for _, _, n, size, *_ in cases) > 5
+    assert sum(0 < abs(n / s - 1) < 1e-3 for _, _, n, _, s, *_ in cases) > 5
     for rest in ([r > 0 for *_, r, _ in cases], [r > 0 for *_, r in cases]):
-        assert 40 < sum(rest) < 120
+        assert 20 < sum(rest) < 60
 
 
 LEVELS = """
@@ -54,8 +53,7 @@ def test_levels_agree():
     for level in op.build_info()["kernel_levels"]:
         run = subprocess.run(
             [sys.executable, "-c", LEVELS],
-            env={**os.environ, "OVERPRUNE_KERNEL": level},
-            cwd=Path(__file__).parents[1] / "support",
+            env=environment(OVERPRUNE_KERNEL=level),
             capture_output=True,
             text=True,
         )

@@ -104,9 +104,8 @@ def test_no_signal(size, dense):
     found = risks(np.ones(300), np.zeros(300), 0.5, 100, size, 20)
     assert found[0] == pytest.approx(dense, rel=1e-13)
     assert 0.25 < found[1] < dense
-    assert (
-        0.25 / (1 - 20 / 100) < found[2] < np.inf
-    )  # the selected fit the noise better than any 20 would
+    # the selected fit the noise better than any 20 would
+    assert 0.25 / (1 - 20 / 100) < found[2] < np.inf
     assert risks(np.ones(300), np.zeros(300), 0.0, 100, size, 20) == (0.0, 0.0, 0.0)
 
 

@@ -145,7 +145,8 @@ def test_bounds_bound():
 
 
 def uneven(seed):
-    """Variances over up to 120 decades, coefficients that matter at all of them; what is asked for."""
+    """Variances over up to 120 decades, coefficients that matter at all of them;
+    what is asked for."""
     rng = np.random.default_rng(seed)
     p, decades = int(rng.integers(5, 60)), rng.choice([1, 4, 8, 20, 60])
     clusters = 10.0 ** (decades * rng.choice([-1, 0, 1], p) + rng.uniform(-0.5, 0.5, p))

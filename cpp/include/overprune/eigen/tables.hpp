@@ -129,7 +129,7 @@ PrunePath prune_path(const X& x, const Y& y, const Grid& grid, const RuleInputs&
 }
 
 /// Predicted risks of one rule as a table on the result's own memory.
-/// @param values  (R, K, S) `pruned_risk` or `retrained_risk` of a PredictResult, which must
+/// @param values  (R, K, S) `pruned_risk` or `retrained_risk` of a prediction, which must
 /// outlive the table
 /// @param grid    of the prediction
 /// @param rule    one of the grid's
@@ -144,7 +144,7 @@ inline EigenTable predicted_table(const std::vector<double>& values, const Grid&
 EigenTable predicted_table(std::vector<double>&&, const Grid&, Rule) = delete;
 
 /// Simulated risks of the dense models as a table on the result's own memory.
-/// @param values  (T, K) `dense_risk` of a SimulateResult, which must outlive the table
+/// @param values  (T, K) `dense_risk` of a simulation, which must outlive the table
 /// @param grid    of the simulation
 /// @return (T, K)
 /// @throws std::invalid_argument for an array of another length
@@ -157,9 +157,8 @@ inline EigenTable trial_table(const std::vector<double>& values, const Grid& gri
 EigenTable trial_table(std::vector<double>&&, const Grid&) = delete;
 
 /// Simulated risks of one rule and size as a table on the result's own memory.
-/// @param values  (T, R, K, S) `pruned_risk` or `retrained_risk` of a SimulateResult, which must
-/// outlive the
-///                table
+/// @param values  (T, R, K, S) `pruned_risk` or `retrained_risk` of a simulation, which must
+/// outlive the table
 /// @param grid    of the simulation
 /// @param rule    one of the grid's
 /// @param size    one of the grid's

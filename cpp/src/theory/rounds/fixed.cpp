@@ -1,30 +1,31 @@
-// Iterative pruning by rules that do not look at the data: every round is a fresh training of its
+// Pruning in rounds by rules that do not look at the data: every round is a fresh training of its
 // support.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "kernels/table.hpp"
 #include "overprune/random.hpp"
 #include "problem/covariance_root.hpp"
-#include "theory/rounds/dense_model.hpp"
+#include "theory/remainder.hpp"
+#include "theory/rounds/pilot.hpp"
+#include "theory/rounds/rounds.hpp"
 
 namespace overprune::theory {
 namespace {
 
-class ScalarFixedSchedule final : public ScheduleMethod {
+class IndependentFixedSchedule final : public ScheduleMethod {
  public:
-  ScalarFixedSchedule(const LinearGaussianProblem& problem, double n, const Schedule& schedule,
-                      Rule rule)
+  IndependentFixedSchedule(const LinearGaussianProblem& problem, double n, const Schedule& schedule,
+                           Rule rule)
       : schedule_(schedule), n_(n), atoms_(schedule_atoms(problem, schedule.size)) {
     std::vector<double> scores(schedule.size);
-    if (rule == Rule::oracle) problem.oracle_scores(schedule.size, scores.data());
+    if (traits(rule).needs_truth) problem.oracle_scores(schedule.size, scores.data());
     for (const Index s : schedule.nonzeros) {
       // One number of survivors for each atom; their order is that of the atoms' (variance,
       // |beta|).
       std::vector<double> survivors;
-      if (rule == Rule::random) {
+      if (traits(rule).needs_seed) {
         for (const double count : atoms_.count)
           survivors.push_back(count * static_cast<double>(s) / static_cast<double>(schedule.size));
       } else {
@@ -35,8 +36,6 @@ class ScalarFixedSchedule final : public ScheduleMethod {
   }
 
   bool exact() const override { return true; }
-  Index first_draws() const override { return 0; }
-  Index most_draws() const override { return 0; }
 
   Rounds run(Index, Index, const ForEach&, const Poll&) const override {
     DenseLaw law = dense_law(atoms_.view(), n_, schedule_.ridge);
@@ -102,15 +101,16 @@ class ScalarFixedSchedule final : public ScheduleMethod {
   std::vector<std::vector<double>> survivors_;  // (T) of each atom
 };
 
-class DenseFixedSchedule final : public ScheduleMethod {
+class CorrelatedFixedSchedule final : public ScheduleMethod {
  public:
-  DenseFixedSchedule(std::shared_ptr<const DenseModel> model, const LinearGaussianProblem& problem,
-                     const Schedule& schedule, Rule rule, std::uint64_t seed)
-      : model_(std::move(model)),
+  CorrelatedFixedSchedule(std::shared_ptr<const FirstStage> first,
+                          const LinearGaussianProblem& problem, const Schedule& schedule, Rule rule,
+                          std::uint64_t seed)
+      : first_(std::move(first)),
         schedule_(schedule),
         seed_(seed),
-        whole_(model_->basis, model_->law) {
-    if (rule != Rule::oracle) return;
+        whole_(first_->basis, first_->law) {
+    if (!traits(rule).needs_truth) return;
     truth_.resize(schedule.size);
     // Of the problem as it was given, so that features of no use are in the order of the
     // simulation.
@@ -154,8 +154,8 @@ class DenseFixedSchedule final : public ScheduleMethod {
   /// The coefficients on a support: their mean, less what the remainder has left out, and their
   /// covariance over risk / n.
   struct Trained {
-    SmallMatrix mean;        // (s, m)
-    SmallMatrix covariance;  // (s, s)
+    OwnedMatrix mean;        // (s, m)
+    OwnedMatrix covariance;  // (s, s)
     double risk = 0.0;
   };
 
@@ -172,24 +172,23 @@ class DenseFixedSchedule final : public ScheduleMethod {
 
   double tau_of(const std::vector<Indices>& orders, Index s, const Poll& poll) const {
     const double ridge = schedule_.retrain_ridge;
-    if (ridge == 0.0 && static_cast<double>(s) <= model_->n) return 0.0;
+    if (ridge == 0.0 && static_cast<double>(s) <= first_->n) return 0.0;
     std::vector<std::vector<double>> values(orders.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       poll_now(poll);
-      values[i] = model_->eigenvalues({orders[i].begin(), orders[i].begin() + s});
+      values[i] = first_->basis.eigenvalues({orders[i].begin(), orders[i].begin() + s});
     }
-    return common_regularisation(values, model_->n, ridge).tau;
+    return common_regularisation(values, first_->n, ridge).tau;
   }
 
   Trained trained() const {
-    const Index k = model_->features(), m = model_->targets();
-    Trained all{SmallMatrix(k, m), SmallMatrix(k, k), model_->law.risk};
+    const Index k = first_->basis.features(), m = first_->basis.targets();
+    Trained all{OwnedMatrix(k, m), OwnedMatrix(k, k), first_->law.risk};
     Indices every(k);
     std::iota(every.begin(), every.end(), Index{0});
-    const Remainder none(model_->basis, model_->law, every);
-    copy((exact() ? none : whole_).mean(), all.mean.block());
-    model_->law.solver.gram(every, std::vector<double>(model_->basis.rank(), 1.0),
-                            all.covariance.block());
+    const Remainder none(first_->basis, first_->law, every);
+    all.mean = OwnedMatrix((exact() ? none : whole_).mean());
+    first_->law.solver.gram(every, std::vector<double>(first_->basis.rank(), 1.0), all.covariance);
     return all;
   }
 
@@ -201,13 +200,13 @@ class DenseFixedSchedule final : public ScheduleMethod {
       poll_now(poll);
       const Index s = schedule_.nonzeros[t];
       const Indices support(order.begin(), order.begin() + s);
-      SmallMatrix sigma(s, s);
-      model_->gather(support, support, sigma.block());
+      OwnedMatrix sigma(s, s);
+      first_->basis.gather(support, support, sigma);
       // Its rows in the model before: the features themselves in the dense one, else the first.
       Indices rows = support;
       for (Index i = 0; t > 0 && i < s; ++i) rows[i] = i;
       // What random supports leave out is as large as the signal itself.
-      const Remainder known(model_->basis, model_->law, exact() ? support : Indices{});
+      const Remainder known(first_->basis, first_->law, exact() ? support : Indices{});
       const Remainder& remainder = exact() ? known : whole_;
       risks.pruned.push_back(pruned_risk(t > 0 ? now : dense_, rows, support, sigma, remainder));
       now = retrain(support, sigma, taus_[t], remainder);
@@ -217,10 +216,9 @@ class DenseFixedSchedule final : public ScheduleMethod {
   }
 
   /// Excess risk of coefficients on the support, less those left out: |F'theta - u'|^2.
-  static double excess(const SmallMatrix& theta, const Indices& support, const SmallMatrix& sigma,
+  static double excess(const OwnedMatrix& theta, const Indices& support, const OwnedMatrix& sigma,
                        const Remainder& remainder) {
-    SmallMatrix explained(theta.rows(), theta.cols());
-    multiply(false, sigma.block(), theta.block(), 0.0, explained.block());
+    const OwnedMatrix explained = product(sigma, theta);
     double sum = 0.0;
     for (Index t = 0; t < theta.cols(); ++t) {
       sum += remainder.energy()(t, t);
@@ -231,40 +229,40 @@ class DenseFixedSchedule final : public ScheduleMethod {
   }
 
   double pruned_risk(const Trained& model, const Indices& rows, const Indices& support,
-                     const SmallMatrix& sigma, const Remainder& remainder) const {
+                     const OwnedMatrix& sigma, const Remainder& remainder) const {
     if (std::isinf(model.risk)) return model.risk;
     const Index s = sigma.rows(), m = model.mean.cols();
-    SmallMatrix kept(s, m);
+    OwnedMatrix kept(s, m);
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < s; ++i) kept(i, t) = model.mean(rows[i], t);
     double variance = 0.0;
     for (Index j = 0; j < s; ++j)
       for (Index i = 0; i < s; ++i) variance += sigma(i, j) * model.covariance(rows[i], rows[j]);
-    return model_->noise.trace() + excess(kept, support, sigma, remainder) +
-           model.risk / model_->n * variance;
+    return trace(first_->basis.noise()) + excess(kept, support, sigma, remainder) +
+           model.risk / first_->n * variance;
   }
 
-  Trained retrain(const Indices& support, const SmallMatrix& sigma, double tau,
+  Trained retrain(const Indices& support, const OwnedMatrix& sigma, double tau,
                   const Remainder& remainder) const {
-    const Index s = sigma.rows(), m = model_->targets();
-    Trained model{SmallMatrix(s, m), SmallMatrix(s, s), 0.0};
-    SmallMatrix regularised = sigma;
+    const Index s = sigma.rows(), m = first_->basis.targets();
+    Trained model{OwnedMatrix(s, m), OwnedMatrix(s, s), 0.0};
+    OwnedMatrix regularised = sigma;
     for (Index i = 0; i < s; ++i) {
       regularised(i, i) += tau;
-      for (Index t = 0; t < m; ++t) model.mean(i, t) = remainder.right_side(support[i], t, tau);
+      for (Index t = 0; t < m; ++t) model.mean(i, t) = remainder.cross()(support[i], t);
     }
+    remainder.shrink(support, tau, model.mean);
     CovarianceRoot solver;
-    solver.factor(regularised.block());
-    solver.solve(model.mean.block());
-    SmallMatrix dual(s, solver.rank()), inverse(s, s);
-    solver.dual(dual.block());
-    kernels::active().gemm(false, true, s, s, dual.cols(), 1.0, dual.block().data, s,
-                           dual.block().data, s, 0.0, inverse.block().data, s);
+    solver.factor(regularised);
+    solver.solve(model.mean);
+    OwnedMatrix dual(s, solver.rank());
+    solver.dual(dual);
+    const OwnedMatrix inverse = product(dual, transposed(dual));
     // (Sigma + tau)^{-1} Sigma (Sigma + tau)^{-1}, and tr Q^2 = tr Q - tau times its trace.
     model.covariance = inverse;
     double square = static_cast<double>(solver.rank());
     if (tau > 0.0) {
-      multiply(false, inverse.block(), inverse.block(), 0.0, model.covariance.block());
+      model.covariance = product(inverse, inverse);
       double first = static_cast<double>(s), trace = 0.0;
       for (Index j = 0; j < s; ++j) {
         for (Index i = 0; i < s; ++i)
@@ -274,12 +272,13 @@ class DenseFixedSchedule final : public ScheduleMethod {
       }
       square = first - tau * trace;
     }
-    const double error = model_->noise.trace() + excess(model.mean, support, sigma, remainder);
-    model.risk = inflate(std::max(error, 0.0), (model_->n - square) / model_->n);
+    const double error =
+        trace(first_->basis.noise()) + excess(model.mean, support, sigma, remainder);
+    model.risk = inflate(std::max(error, 0.0), (first_->n - square) / first_->n);
     return model;
   }
 
-  std::shared_ptr<const DenseModel> model_;
+  std::shared_ptr<const FirstStage> first_;
   const Schedule& schedule_;
   std::uint64_t seed_;
   Remainder whole_;
@@ -290,17 +289,17 @@ class DenseFixedSchedule final : public ScheduleMethod {
 
 }  // namespace
 
-std::unique_ptr<ScheduleMethod> dense_fixed_schedule(std::shared_ptr<const DenseModel> model,
-                                                     const LinearGaussianProblem& problem,
-                                                     const Schedule& schedule, Rule rule,
-                                                     std::uint64_t seed) {
-  return std::make_unique<DenseFixedSchedule>(std::move(model), problem, schedule, rule, seed);
+std::unique_ptr<ScheduleMethod> correlated_fixed_schedule(std::shared_ptr<const FirstStage> first,
+                                                          const LinearGaussianProblem& problem,
+                                                          const Schedule& schedule, Rule rule,
+                                                          std::uint64_t seed) {
+  return std::make_unique<CorrelatedFixedSchedule>(std::move(first), problem, schedule, rule, seed);
 }
 
-std::unique_ptr<ScheduleMethod> scalar_fixed_schedule(const LinearGaussianProblem& problem,
-                                                      double n, const Schedule& schedule,
-                                                      Rule rule) {
-  return std::make_unique<ScalarFixedSchedule>(problem, n, schedule, rule);
+std::unique_ptr<ScheduleMethod> independent_fixed_schedule(const LinearGaussianProblem& problem,
+                                                           double n, const Schedule& schedule,
+                                                           Rule rule) {
+  return std::make_unique<IndependentFixedSchedule>(problem, n, schedule, rule);
 }
 
 }  // namespace overprune::theory

@@ -1,4 +1,5 @@
-// Gaussian paths of single coordinates, for iterative pruning of independent features.
+// Gaussian paths of single coordinates, for pruning in rounds of independent features;
+// docs/theory.md, section 8.
 //
 // A path is the sequence e_0, e_1, ... of one coordinate that survives. The latest field f = u + e
 // - sum c w is Gaussian given the path before it, so its survival and its truncated moments are
@@ -16,25 +17,14 @@
 #include <utility>
 #include <vector>
 
+#include "base/normal.hpp"
 #include "base/pace.hpp"
+#include "base/root.hpp"
 #include "theory/remainder.hpp"
+#include "theory/rounds/evolution.hpp"
 #include "theory/rounds/rounds.hpp"
 
 namespace overprune::theory {
-
-inline double upper_tail(double x) { return 0.5 * std::erfc(x * std::sqrt(0.5)); }
-inline double density(double x) { return std::exp(-0.5 * x * x) * 0.3989422804014327; }
-
-/// x with P(h > x) = p for standard normal h, to about 1e-10: a rational starting point (Abramowitz
-/// and Stegun, 26.2.23) and one step of Halley's method.
-inline double upper_quantile(double p) {
-  if (p > 0.5) return -upper_quantile(1.0 - p);
-  const double t = std::sqrt(-2.0 * std::log(p));
-  const double x = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-                           (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-  const double step = (upper_tail(x) - p) / density(x);
-  return x + step / (1.0 - 0.5 * x * step);
-}
 
 /// Moments of a standard normal z where mean + deviation z lies outside [-T, T].
 struct Outside {
@@ -43,9 +33,10 @@ struct Outside {
 
   Outside(double mean, double deviation, double T) {
     const double low = (-T - mean) / deviation, high = (T - mean) / deviation;
-    below = upper_tail(-low);
-    above = upper_tail(high);
-    const double at_low = density(low), at_high = density(high);
+    below = normal::upper_tail(-low);
+    above = normal::upper_tail(high);
+    const double at_low = normal::density_by_product(low),
+                 at_high = normal::density_by_product(high);
     first = at_high - at_low;
     second = below + above + (std::isfinite(high) ? high * at_high - low * at_low : 0.0);
   }
@@ -53,8 +44,66 @@ struct Outside {
   /// z given that it survives, by a uniform number.
   double draw(double uniform) const {
     const double rank = uniform * probability();
-    return rank < below ? -upper_quantile(rank) : upper_quantile(probability() - rank);
+    return rank < below ? -normal::upper_quantile(rank)
+                        : normal::upper_quantile(probability() - rank);
   }
+};
+
+/// Sums over the survivors of one atom, Z = constant + y (0 ... 1 ... df) with y the spread of the
+/// latest field, in the columns of the latest e and w.
+struct AtomSums {
+  explicit AtomSums(Index columns)
+      : latest_e((columns - 1) / 2),
+        latest_w(columns - 1),
+        squares(columns, columns),
+        constant(columns),
+        sums(columns) {}
+
+  void clear() {
+    fill(squares, 0.0);
+    std::fill(sums.begin(), sums.end(), 0.0);
+    number = 0.0;
+  }
+
+  /// One path, whose y has these moments on its survival.
+  void add(double M0, double M1, double M2, double df) {
+    number += M0;
+    const Index columns = squares.cols();
+    for (Index q = 0; q < columns; ++q)
+      for (Index p = 0; p <= q; ++p) squares(p, q) += M0 * constant[p] * constant[q];
+    for (Index p = 0; p < columns; ++p) {
+      squares(std::min(p, latest_e), std::max(p, latest_e)) += M1 * constant[p];
+      squares(std::min(p, latest_w), std::max(p, latest_w)) += M1 * df * constant[p];
+      sums[p] += M0 * constant[p];
+    }
+    squares(latest_e, latest_e) += M1 * constant[latest_e] + M2;
+    squares(latest_w, latest_w) += M1 * df * constant[latest_w] + M2 * df * df;
+    squares(latest_e, latest_w) += M2 * df;
+    sums[latest_e] += M1;
+    sums[latest_w] += M1 * df;
+  }
+
+  /// Adds the atom's part to the forms of Q = g. @param bias  Q u - u of a survivor
+  void finish(double g, double bias, Forms& total) {
+    const Index columns = squares.cols();
+    for (Index q = 0; q < columns; ++q)
+      for (Index p = 0; p < q; ++p) squares(q, p) = squares(p, q);
+    total.first.add(g, squares);
+    total.second.add(g * g, squares);
+    for (Index p = 0; p < columns && bias != 0.0; ++p) {
+      total.first(p, 0) += bias * sums[p];
+      total.second(p, 0) += bias * g * sums[p];
+      total.second(0, p) += bias * g * sums[p];
+    }
+    total.second(0, 0) += bias * bias * number;
+    total.first_trace += g * number;
+    total.second_trace += g * g * number;
+  }
+
+  Index latest_e, latest_w;
+  OwnedMatrix squares;  // (columns, columns) Z'Z
+  std::vector<double> constant, sums;
+  double number = 0.0;
 };
 
 /// The Gaussian paths of one set of draws, at one round of the schedule.
@@ -81,9 +130,8 @@ class Paths {
 
   const Evolution& evolution() const { return evolution_; }
 
-  /// The t with sum P(|f| > t ratio) = s: Newton on a logarithmic scale, where the rarer of
-  /// survival and loss is nearly linear at either end, with bisection where Newton leaves the
-  /// bracket.
+  /// The t with sum P(|f| > t ratio) = s: on a logarithmic scale the rarer of survival and loss is
+  /// nearly linear at either end.
   /// @param ratio  (atoms) threshold of |f| for t = 1
   double threshold(const std::vector<double>& ratio, double s, const Poll& poll) const {
     double total = 0.0, high = 0.0;
@@ -93,28 +141,23 @@ class Paths {
     });
     if (high == 0.0) return 0.0;
     const bool rare = s <= 0.5 * total;
-    double low = high * 1e-30, t = high * 0.1, last = 0.0;
-    for (int iteration = 0; iteration < 200; ++iteration) {
+    const auto excess = [&](double t) -> Sample {
       poll_now(poll);
       double number = 0.0, slope = 0.0;
       each_path([&](std::size_t i, std::size_t a, Index) {
         const double T = limit(ratio, t, a);
         const double below = (-T - mean_[i]) / deviation_, above = (T - mean_[i]) / deviation_;
-        const double survives = upper_tail(-below) + upper_tail(above);
+        const double survives = normal::upper_tail(-below) + normal::upper_tail(above);
         number += weight_[i] * (rare ? survives : 1.0 - survives);
-        slope += weight_[i] * T / deviation_ * (density(below) + density(above));
+        slope += weight_[i] * T / deviation_ *
+                 (normal::density_by_product(below) + normal::density_by_product(above));
       });
       const double value = std::log(number / (rare ? s : total - s)) * (rare ? 1.0 : -1.0);
-      if (std::abs(value) < 1e-13) break;
-      (value > 0.0 ? low : high) = t;
-      const double step = value * number / slope, next = t * std::exp(step);
-      const bool newton =
-          next > low && next < high && !(std::abs(value) > 0.5 * last && last > 0.0);
-      last = newton ? std::abs(value) : 0.0;
-      t = newton ? next : std::sqrt(low) * std::sqrt(high);
-      if (high <= low * (1.0 + 4.0 * std::numeric_limits<double>::epsilon())) break;
-    }
-    return t;
+      return {value, t * std::exp(value * number / slope)};
+    };
+    constexpr double rounding = 4.0 * std::numeric_limits<double>::epsilon(),
+                     far = std::numeric_limits<double>::infinity();  // long steps do no harm here
+    return falling_root(excess, high * 1e-30, high, high * 0.1, 1e-13, rounding, far);
   }
 
   /// Expected survivors of each atom.
@@ -139,19 +182,16 @@ class Paths {
   /// The sums over the survivors of the next round, which regularises by tau.
   /// @param field_tau  of the round that the field belongs to
   Forms forms(const std::vector<double>& ratio, double t, double field_tau, double tau) const {
-    const Index r = evolution_.rounds(), columns = 1 + 2 * r;
+    const Index columns = 1 + 2 * evolution_.rounds();
     Forms total(columns);
-    SmallMatrix own(columns, columns);
-    std::vector<double> constant(columns), sums(columns);
+    AtomSums own(columns);
     std::size_t i = 0;
     Pace pace;
     for (std::size_t a = 0; a < atoms_.size(); ++a) {
       const double lam = atoms_.eigenvalue[a], u = signal(a), known = left_out(a);
       const double g = lam / (lam + tau), gf = lam / (lam + field_tau),
                    df = field_tau / (lam + field_tau);
-      own = SmallMatrix(columns, columns);
-      std::fill(sums.begin(), sums.end(), 0.0);
-      double number = 0.0;
+      own.clear();
       total.pruned += atoms_.count[a] * u * u;
       for (Index j = 0; j < points_[a]; ++j, ++i) {
         pace(64);
@@ -159,48 +199,15 @@ class Paths {
         const double M0 = weight_[i] * z.probability(), M1 = weight_[i] * z.first * deviation_,
                      M2 = weight_[i] * z.second * deviation_ * deviation_;
         if (M0 == 0.0) continue;
-        number += M0;
         // f = mean + y, and u_t = gf f for the survivors: (gf f - u)^2 less u^2. What is left out
         // is shrunk, too.
-        const double mean = mean_[i], shrunk = gf * mean - df * known;
+        const double shrunk = gf * mean_[i] - df * known;
         total.pruned +=
             (shrunk - 2.0 * u) * shrunk * M0 + 2.0 * (shrunk - u) * gf * M1 + gf * gf * M2;
-        // Z = constant + y (0 ... 1 ... df): e_t = f + memory - u, w_t = memory + df f.
-        constant[0] = u;
-        for (Index l = 0; l + 1 < r; ++l) {
-          constant[1 + l] = e(i, l);
-          constant[1 + r + l] = w(i, l);
-        }
-        const Index last_e = r, last_w = 2 * r;
-        constant[last_e] = mean + memory_[i] - u;
-        constant[last_w] = memory_[i] + df * (mean + known);
-        for (Index q = 0; q < columns; ++q)
-          for (Index p = 0; p <= q; ++p) own(p, q) += M0 * constant[p] * constant[q];
-        for (Index p = 0; p < columns; ++p) {
-          own(std::min(p, last_e), std::max(p, last_e)) += M1 * constant[p];
-          own(std::min(p, last_w), std::max(p, last_w)) += M1 * df * constant[p];
-        }
-        own(last_e, last_e) += M1 * constant[last_e] + M2;
-        own(last_w, last_w) += M1 * df * constant[last_w] + M2 * df * df;
-        own(last_e, last_w) += M2 * df;
-        if (known == 0.0) continue;
-        for (Index p = 0; p < columns; ++p) sums[p] += M0 * constant[p];
-        sums[last_e] += M1;
-        sums[last_w] += M1 * df;
+        fill_constant(i, a, df, own.constant);
+        own.add(M0, M1, M2, df);
       }
-      for (Index q = 0; q < columns; ++q)
-        for (Index p = 0; p < q; ++p) own(q, p) = own(p, q);
-      total.first.add(g, own);
-      total.second.add(g * g, own);
-      const double bias = -tau / (lam + tau) * known;  // Q u - u of a survivor
-      for (Index p = 0; p < columns && bias != 0.0; ++p) {
-        total.first(p, 0) += bias * sums[p];
-        total.second(p, 0) += bias * g * sums[p];
-        total.second(0, p) += bias * g * sums[p];
-      }
-      total.second(0, 0) += bias * bias * number;
-      total.first_trace += g * number;
-      total.second_trace += g * g * number;
+      own.finish(g, -tau / (lam + tau) * known, total);  // Q u - u of a survivor
     }
     return total;
   }
@@ -238,6 +245,19 @@ class Paths {
   }
 
  private:
+  /// Z of path i without the spread of the latest field: e_t = f + memory - u, w_t = memory + df f.
+  void fill_constant(std::size_t i, std::size_t a, double df, std::vector<double>& constant) const {
+    const Index r = evolution_.rounds();
+    const double u = signal(a);
+    constant[0] = u;
+    for (Index l = 0; l + 1 < r; ++l) {
+      constant[1 + l] = e(i, l);
+      constant[1 + r + l] = w(i, l);
+    }
+    constant[r] = mean_[i] + memory_[i] - u;
+    constant[2 * r] = memory_[i] + df * (mean_[i] + left_out(a));
+  }
+
   template <class Body>
   void each_path(const Body& body) const {
     std::size_t i = 0;

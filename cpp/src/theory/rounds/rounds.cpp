@@ -3,11 +3,12 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/table_layout.hpp"
 #include "theory/groups.hpp"
+#include "theory/rounds/pilot.hpp"
 #include "theory/rounds/rounds.hpp"
 
 namespace overprune {
@@ -43,6 +44,7 @@ using theory::ScheduleMethod;
 constexpr Index kGroups = 16;
 /// Draws come in antithetic pairs.
 constexpr Index kLeastDraws = 2 * kGroups;
+static_assert(kLeastDraws == kLeastScheduleDraws);
 
 /// The figures of one rule.
 struct Estimate {
@@ -50,24 +52,9 @@ struct Estimate {
   Index draws = 0;
 };
 
-/// Mean and standard error of one figure over the groups.
-std::pair<double, double> spread(const std::vector<Rounds>& groups,
-                                 std::vector<double> Rounds::* figures, std::size_t t) {
-  const double count = static_cast<double>(groups.size());
-  std::vector<double> values;
-  for (const Rounds& group : groups) values.push_back((group.*figures)[t]);
-  const double unit = theory::unit_of(values);
-  for (double& value : values) value /= unit;
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  if (std::isinf(mean)) return {mean, 0.0};
-  double squares = 0.0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return {unit * mean, unit * std::sqrt(squares / (count * (count - 1.0)))};
-}
-
 class Prediction {
  public:
-  Prediction(const ScheduleDraws& draws, const std::function<void()>& monitor)
+  Prediction(const DrawOptions& draws, const std::function<void()>& monitor)
       : draws_(draws), poll_(monitor), monitor_([&monitor](Index) { poll_now(monitor); }) {}
 
   Estimate run(ScheduleMethod& method) const {
@@ -122,10 +109,14 @@ class Prediction {
         },
         monitor_);
     Estimate found{groups[0], groups[0], draws};
-    const auto figures = {&Rounds::pruned, &Rounds::retrained};
-    for (const auto member : figures)
-      for (std::size_t t = 0; t < groups[0].pruned.size(); ++t)
-        std::tie((found.mean.*member)[t], (found.error.*member)[t]) = spread(groups, member, t);
+    for (const auto member : {&Rounds::pruned, &Rounds::retrained})
+      for (std::size_t t = 0; t < groups[0].pruned.size(); ++t) {
+        std::vector<double> values;
+        for (const Rounds& group : groups) values.push_back((group.*member)[t]);
+        const theory::Estimate figure = theory::mean_of(std::move(values));
+        (found.mean.*member)[t] = figure.value;
+        (found.error.*member)[t] = figure.error;
+      }
     return found;
   }
 
@@ -147,7 +138,7 @@ class Prediction {
     return largest;
   }
 
-  const ScheduleDraws& draws_;
+  const DrawOptions& draws_;
   Poll poll_;
   std::function<void(Index)> monitor_;
 };
@@ -155,37 +146,41 @@ class Prediction {
 /// The way to the figures of one rule; the dense model is shared by the rules that need it.
 std::unique_ptr<ScheduleMethod> method_for(const LinearGaussianProblem& problem, double n,
                                            const Schedule& schedule, Rule rule, std::uint64_t seed,
-                                           std::shared_ptr<const theory::DenseModel>& model) {
-  const bool fixed = rule == Rule::oracle || rule == Rule::random;
+                                           std::shared_ptr<const theory::FirstStage>& dense) {
+  const bool fixed = !traits(rule).scores_coefficients;
   if (problem.diagonal() && problem.targets() == 1)
-    return fixed ? theory::scalar_fixed_schedule(problem, n, schedule, rule)
-                 : theory::scalar_schedule(problem, n, schedule, rule, seed);
-  if (!model) model = theory::dense_model(problem, n, schedule);
-  return fixed ? theory::dense_fixed_schedule(model, problem, schedule, rule, seed)
-               : theory::dense_schedule(model, schedule, rule, seed);
+    return fixed ? theory::independent_fixed_schedule(problem, n, schedule, rule)
+                 : theory::independent_schedule(problem, n, schedule, rule, seed);
+  if (!dense) dense = theory::dense_training(problem, n, schedule);
+  return fixed ? theory::correlated_fixed_schedule(dense, problem, schedule, rule, seed)
+               : theory::correlated_schedule(dense, schedule, rule, seed);
 }
 
 }  // namespace
 
-PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Index n,
-                                       const Schedule& schedule, const ScheduleDraws& draws,
-                                       const std::function<void()>& monitor) {
+RiskTable predict_schedule(const LinearGaussianProblem& problem, Index n, const Schedule& schedule,
+                           const DrawOptions& options, const std::function<void()>& monitor) {
   const Interruptible interruptible(monitor);
   check::at_least("n", n, 1);
   check_schedule(schedule, problem.features());
-  if (draws.draws != 0) check::at_least("draws", draws.draws, kLeastDraws);
-  if (!(draws.rtol > 0.0)) check::fail("rtol must be above 0, got ", draws.rtol);
-  check::at_least("workers", draws.workers, 1);
-  const Prediction prediction(draws, monitor);
-  std::shared_ptr<const theory::DenseModel> model;
-  PredictScheduleResult result;
-  const auto append = [](std::vector<double>& to, const std::vector<double>& from) {
-    to.insert(to.end(), from.begin(), from.end());
+  if (options.draws != 0) check::at_least("draws", options.draws, kLeastDraws);
+  if (!(options.rtol > 0.0)) check::fail("rtol must be above 0, got ", options.rtol);
+  check::at_least("workers", options.workers, 1);
+  const Prediction prediction(options, monitor);
+  std::shared_ptr<const theory::FirstStage> dense;
+  const Dimension rules{"rule", static_cast<Index>(schedule.rules.size())};
+  const Index rounds = static_cast<Index>(schedule.nonzeros.size()) + 1;
+  RiskTable result = make_table({kPredictedRounds, {}, {}, {rules, {"round", rounds}}});
+  Index done = 0;  // rules
+  const auto put = [&](const char* name, const std::vector<double>& figures) {
+    std::copy(figures.begin(), figures.end(), result[name].begin() + done * rounds);
+    for (const double figure : figures)
+      if (std::isnan(figure)) check::out_of_range("risk", static_cast<double>(schedule.size));
   };
   for (const Rule rule : schedule.rules) {
     poll_now(monitor);
     const auto method =
-        method_for(problem, static_cast<double>(n), schedule, rule, draws.seed, model);
+        method_for(problem, static_cast<double>(n), schedule, rule, options.seed, dense);
     const Estimate found = [&] {
       try {
         return prediction.run(*method);
@@ -193,17 +188,13 @@ PredictScheduleResult predict_schedule(const LinearGaussianProblem& problem, Ind
         check::out_of_range("scores", static_cast<double>(schedule.size));
       }
     }();
-    result.dense_risk = found.mean.retrained[0];
-    append(result.pruned_risk, found.mean.pruned);
-    append(result.retrained_risk, found.mean.retrained);
-    append(result.pruned_risk_stderr, found.error.pruned);
-    append(result.retrained_risk_stderr, found.error.retrained);
-    result.draws.push_back(found.draws);
+    result["dense_risk"][0] = found.mean.retrained[0];
+    put("pruned_risk", found.mean.pruned);
+    put("retrained_risk", found.mean.retrained);
+    put("pruned_risk_stderr", found.error.pruned);
+    put("retrained_risk_stderr", found.error.retrained);
+    result["draws"][done++] = static_cast<double>(found.draws);
   }
-  for (const auto* risks : {&result.pruned_risk, &result.retrained_risk, &result.pruned_risk_stderr,
-                            &result.retrained_risk_stderr})
-    for (const double risk : *risks)
-      if (std::isnan(risk)) check::out_of_range("risk", static_cast<double>(schedule.size));
   return result;
 }
 
