@@ -136,14 +136,16 @@ inline Matrix as_mutable_matrix(Array& array) {
 
 /// A new C-order array of the given shape, uninitialised: by numpy's own function, since pybind11's
 /// constructor costs small calls more than their work.
-inline Array new_array(const py::ssize_t* shape, std::size_t ndim) {
-  static PyObject* const float64 = py::dtype::of<double>().release().ptr();
+template <class AnyArray = Array>
+AnyArray new_array(const py::ssize_t* shape, std::size_t ndim) {
+  using Number = typename AnyArray::value_type;
+  static PyObject* const dtype = py::dtype::of<Number>().release().ptr();
   const auto& numpy = py::detail::npy_api::get();
-  Py_INCREF(float64);  // taken over by the array
+  Py_INCREF(dtype);  // taken over by the array
   PyObject* const array = numpy.PyArray_NewFromDescr_(
-      numpy.PyArray_Type_, float64, static_cast<int>(ndim), shape, nullptr, nullptr, 0, nullptr);
+      numpy.PyArray_Type_, dtype, static_cast<int>(ndim), shape, nullptr, nullptr, 0, nullptr);
   if (array == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<Array>(array);
+  return py::reinterpret_steal<AnyArray>(array);
 }
 inline Array new_array(std::initializer_list<py::ssize_t> shape) {
   return new_array(shape.begin(), shape.size());

@@ -5,15 +5,16 @@
 namespace overprune::bindings {
 namespace {
 
-/// Whether the core can take `value` as it is: exactly an array of finite, aligned doubles of one
-/// or two dimensions, not empty. The check of every argument, so it does nothing that costs time.
-bool finite_doubles(const py::object& value) {
-  if (!is_doubles(value)) return false;
+/// The number of dimensions of `value` where the core can take it as it is: exactly an array of
+/// finite, aligned doubles of one or two dimensions, not empty. 0 for anything else. Every argument
+/// goes through this check, so it is quick.
+py::ssize_t finite_doubles(const py::object& value) {
+  if (!is_doubles(value)) return 0;
   const auto array = py::reinterpret_borrow<Array>(value);
-  if (array.ndim() < 1 || array.ndim() > 2 || array.size() == 0) return false;
+  if (array.ndim() < 1 || array.ndim() > 2 || array.size() == 0) return 0;
   const ConstMatrix numbers = as_columns(array, "value");
   const ReleaseForMany release(numbers.rows * numbers.cols);
-  return all_finite(numbers);
+  return all_finite(numbers) ? array.ndim() : 0;
 }
 
 bool any_negative(const Array& values) {

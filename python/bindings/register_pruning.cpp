@@ -13,7 +13,11 @@ namespace {
 /// Many indices are handed over, for a copy may take seconds; to copy a few is cheaper.
 py::array_t<Index> as_array(Indices indices) {
   const auto count = static_cast<py::ssize_t>(indices.size());
-  if (count <= 10000) return py::array_t<Index>(count, indices.data());
+  if (count <= 10000) {
+    auto copied = new_array<py::array_t<Index>>(&count, 1);
+    std::copy(indices.begin(), indices.end(), copied.mutable_data());
+    return copied;
+  }
   auto kept = std::make_unique<Indices>(std::move(indices));
   const Index* data = kept->data();
   const py::capsule owner(kept.get(), [](void* pointer) { delete static_cast<Indices*>(pointer); });

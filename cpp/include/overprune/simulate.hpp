@@ -69,6 +69,18 @@ using SimulateMonitor = std::function<void(Index done, const RiskTable& found)>;
 RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trials,
                    const SimulateMonitor& monitor = {});
 
+/// Judges the models of prune_path as `simulate` judges those of a trial.
+/// @param problem  with the features and targets of the data that the models were fitted to
+/// @param grid     of prune_path
+/// @param found    by prune_path
+/// @param stream   of a data set with random features: the trial whose features judge
+/// @param poll     called between points; may throw to stop
+/// @return risks and, for classes, accuracies, without a dimension of trials; NaN where nonzeros >
+/// size, infinite where a risk leaves double's range
+/// @throws std::invalid_argument for shapes that do not match
+RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathResult& found,
+                     std::uint64_t stream = 0, const std::function<void()>& poll = {});
+
 /// What one worker of `simulate` keeps from trial to trial, in bytes.
 struct WorkerMemory {
   Index design = 0;   ///< X (n, p), or 0 where its columns are drawn anew

@@ -107,8 +107,10 @@ void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& 
   }
 }
 
-void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
-                     ConstVector bias, Matrix out) {
+namespace {
+
+void check_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
+                    ConstVector bias, ConstMatrix out) {
   check_function("activation", activation);
   check::view("inputs", inputs);
   check::view("weights", weights);
@@ -121,6 +123,28 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
   check::finite("inputs", inputs);
   check::finite("weights", weights);
   check::finite("bias", bias);
+}
+
+/// Activates products of inputs and weights.
+/// @param by_rows  whether the features are the rows of `part`, and the bias that of its rows
+void activate(const ScalarFunction& activation, const double* bias, bool by_rows, Block part) {
+  if (bias && by_rows)
+    for (Index j = 0; j < part.cols; ++j)
+      for (Index i = 0; i < part.rows; ++i) part(i, j) += bias[i];
+  const auto check_finite = [&part] {
+    if (!all_finite({part.data, part.rows, part.cols, 1, part.ld}))
+      check::fail("inputs must have finite features: their products with the weights overflow");
+  };
+  if (!activation.named()) check_finite();  // a function of the caller's sees finite numbers only
+  apply(activation, by_rows ? nullptr : bias, part);
+  if (activation.named()) check_finite();
+}
+
+}  // namespace
+
+void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
+                     ConstVector bias, Matrix out) {
+  check_features(inputs, weights, activation, bias, out);
   Buffer input_buffer, weight_buffer, out_buffer;
   const Factor a = factor(inputs, input_buffer), r = factor(weights, weight_buffer);
   std::vector<double> shifts(bias.size);
@@ -140,17 +164,8 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
     kernel.gemm(left.transposed, !right.transposed, x.rows, part.cols, d, 1.0, left.data, left.ld,
                 right.data + first * (right.transposed ? right.ld : 1), right.ld, 0.0, part.data,
                 part.ld);
-    const double* column_bias = shifts.empty() || by_rows ? nullptr : shifts.data() + first;
-    if (by_rows && !shifts.empty())
-      for (Index j = 0; j < part.cols; ++j)
-        for (Index i = 0; i < part.rows; ++i) part(i, j) += shifts[i];
-    const auto check_finite = [&part] {
-      if (!all_finite({part.data, part.rows, part.cols, 1, part.ld}))
-        check::fail("inputs must have finite features: their products with the weights overflow");
-    };
-    if (!activation.named()) check_finite();  // a function of the caller's sees finite numbers only
-    apply(activation, column_bias, part);
-    if (activation.named()) check_finite();
+    activate(activation, shifts.empty() ? nullptr : shifts.data() + (by_rows ? 0 : first), by_rows,
+             part);
   }
   if (!by_rows && !by_columns) copy_out(x, out);
 }

@@ -16,6 +16,14 @@ namespace overprune {
 /// Whether the retrained model of a support with all features is the dense one.
 inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.ridge; }
 
+/// The dense model cut down to supports of its first features by score.
+/// @param theta     (k, m)
+/// @param order     features by falling score, at least nonzeros.back() of them
+/// @param nonzeros  (A) strictly increasing
+/// @param out       (nonzeros.back(), A m): column i m + t receives s number i, target t,
+/// zero-padded; rows in that order
+void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> nonzeros, Block out);
+
 /// Receives the models of a grid as they are found. All blocks live until the next call only.
 class GridSink {
  public:

@@ -77,11 +77,10 @@ void find_residual(const PathProblem& problem, Index k, ConstBlock theta, Block 
   });
 }
 
-void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
-  ++solved_;
-  const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
-  const double root = std::sqrt(problem.lambda);
-  // Columns of zeros have no coefficients; there may be very many where k > n.
+/// Finds the columns of the first k that are not zero: zeros have no coefficients, and there may be
+/// very many where k > n.
+void OrthogonalSolver::keep_columns(const PathProblem& problem, Index k) {
+  const Index n = problem.x.rows;
   kept_.clear();
   each_block(problem.x.first(k), problem.space, problem.poll, [&](Index first, ConstBlock x) {
     for (Index j = 0; j < x.cols; ++j)
@@ -92,6 +91,13 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
   // A support is solved the same whatever the order of its features.
   std::sort(kept_.begin(), kept_.end(),
             [&](Index a, Index b) { return problem.x.feature(a) < problem.x.feature(b); });
+}
+
+void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
+  ++solved_;
+  const Index n = problem.x.rows, m = problem.y.cols, k = problem.sizes[i];
+  const double root = std::sqrt(problem.lambda);
+  keep_columns(problem, k);
   const Index own = static_cast<Index>(kept_.size());
   const bool stack = root > 0.0 && (k <= n || differ_in_size(problem, root));
   const Index beside = root > 0.0 && !stack ? n : 0;  // columns

@@ -65,6 +65,7 @@ class OrthogonalSolver {
   Index solved() const { return solved_; }  ///< how often `solve` has been called
 
  private:
+  void keep_columns(const PathProblem& problem, Index k);
   void scale(Block matrix, bool by_column);
   bool differ_in_size(const PathProblem& problem, double root);
 

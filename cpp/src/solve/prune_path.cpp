@@ -32,6 +32,15 @@ void check_grid(const Grid& grid, Index p) {
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }
 
+void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> nonzeros,
+                Block out) {
+  const Index m = theta.cols;
+  fill(out, 0.0);
+  for (Index a = 0; a < static_cast<Index>(nonzeros.size()); ++a)
+    for (Index t = 0; t < m; ++t)
+      for (Index j = 0; j < nonzeros[a]; ++j) out(j, a * m + t) = theta(order[j], t);
+}
+
 void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
                   GridSink& sink, SolveInfo* info, const Poll& poll,
                   std::span<const double> units) {
@@ -66,10 +75,7 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
   const Index count = nonzeros.back();
   find_order(grid.rules[rule], size, k, theta, inputs, count, order_);
   const Block pruned = pruned_.block(count, active * m);
-  fill(pruned, 0.0);
-  for (Index a = 0; a < active; ++a)
-    for (Index t = 0; t < m; ++t)
-      for (Index j = 0; j < nonzeros[a]; ++j) pruned(j, a * m + t) = theta(order_[j], t);
+  keep_first(theta, order_, nonzeros, pruned);
   Block retrained, compensated;
   if (grid.retrain) {
     retrained = retrained_.block(count, active * m);

@@ -143,53 +143,29 @@ void each(ConstMatrix theta, ConstVector weight, Vector scores, Function f) {
   }
 }
 
-// A threshold guessed from a sample leaves few scores in one pass over all. It is checked by
-// counting them: where fewer than k are left, the next guess is lower, and in the end none.
-void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, Indices& chosen) {
-  const Index p = scores.size;
-  check::view(magnitude ? "theta" : "scores", scores);
-  if (k < 0 || k > p) check::fail("k must lie in [0, ", p, "], got ", k);
-  std::vector<double> copy;
-  if (scores.stride != 1) {
-    copy.reserve(p);
-    in_parts(p, [&](Index first, Index some) {
-      for (Index i = first; i < first + some; ++i) copy.push_back(scores(i));
-    });
-    scores = vector_view(copy);
-  }
-  if (k == p) {
-    resize_in_parts(chosen, p);
-    in_parts(p, [&](Index first, Index some) {
-      for (Index i = first; i < first + some; ++i) {
-        if (std::isnan(scores(i))) refuse_nan(scores);
-        chosen[i] = i;
-      }
-    });
-    return;
-  }
-  Bracket guess = bracket(scores, magnitude, std::max(k, Index{1}), 1.0, space.sorted);
-  collect(scores, magnitude, guess.low, k + k / 2, space);
-  for (double wide = 4.0; static_cast<Index>(space.indices.size()) < k; wide *= 4.0) {
-    guess = bracket(scores, magnitude, k, wide, space.sorted);
-    collect(scores, magnitude, guess.low, k + k / 2, space);
-  }
+/// All indices, where none is left out.
+void take_all(ConstVector scores, Indices& chosen) {
+  resize_in_parts(chosen, scores.size);
+  in_parts(scores.size, [&](Index first, Index some) {
+    for (Index i = first; i < first + some; ++i) {
+      if (std::isnan(scores(i))) refuse_nan(scores);
+      chosen[i] = i;
+    }
+  });
+}
+
+/// The k largest of the candidates that `collect` left. Those above the bracket are chosen for
+/// sure; the k-th largest is sought among the others.
+void choose(double high, Index k, SelectionSpace& space, Indices& chosen) {
   const auto count = static_cast<Index>(space.indices.size());
   const double* values = space.values.data();
-  look();
-  for (Index i = 0; i < count; ++i)
-    if (std::isnan(values[i])) throw check::NanScores(space.indices[i]);
-  resize_in_parts(chosen, k);
-  if (k == 0) return;
-
-  // Those above the bracket are chosen for sure; the k-th largest is sought among the others.
-  look();
   resize_in_parts(space.sorted, count);
   double* sorted = space.sorted.data();
   Index middle = 0;
   in_parts(count, [&](Index first, Index some) {
     for (Index i = first; i < first + some; ++i) {
       sorted[middle] = values[i];
-      middle += values[i] <= guess.high;
+      middle += values[i] <= high;
     }
   });
   Index wanted = k - (count - middle);
@@ -210,6 +186,36 @@ void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, 
       ties -= values[i] == threshold;
     }
   });
+}
+
+// A threshold guessed from a sample leaves few scores in one pass over all. It is checked by
+// counting them: where fewer than k are left, the next guess is lower, and in the end none.
+void select(ConstVector scores, bool magnitude, Index k, SelectionSpace& space, Indices& chosen) {
+  const Index p = scores.size;
+  check::view(magnitude ? "theta" : "scores", scores);
+  if (k < 0 || k > p) check::fail("k must lie in [0, ", p, "], got ", k);
+  std::vector<double> copy;
+  if (scores.stride != 1) {
+    copy.reserve(p);
+    in_parts(p, [&](Index first, Index some) {
+      for (Index i = first; i < first + some; ++i) copy.push_back(scores(i));
+    });
+    scores = vector_view(copy);
+  }
+  if (k == p) return take_all(scores, chosen);
+  Bracket guess = bracket(scores, magnitude, std::max(k, Index{1}), 1.0, space.sorted);
+  collect(scores, magnitude, guess.low, k + k / 2, space);
+  for (double wide = 4.0; static_cast<Index>(space.indices.size()) < k; wide *= 4.0) {
+    guess = bracket(scores, magnitude, k, wide, space.sorted);
+    collect(scores, magnitude, guess.low, k + k / 2, space);
+  }
+  look();
+  for (std::size_t i = 0; i < space.values.size(); ++i)
+    if (std::isnan(space.values[i])) throw check::NanScores(space.indices[i]);
+  resize_in_parts(chosen, k);
+  if (k == 0) return;
+  look();
+  choose(guess.high, k, space, chosen);
 }
 
 }  // namespace

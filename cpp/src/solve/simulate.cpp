@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "base/check.hpp"
@@ -70,6 +71,16 @@ class RiskSink final : public GridSink {
   TrialSlots slots_{};
 };
 
+/// Where a table of one trial, or the first of several, takes its numbers.
+TrialSlots slots_of(RiskTable& table) {
+  TrialSlots slots;
+  for (std::size_t stage = 0; stage < slots.size(); ++stage) {
+    const std::string name = kStageNames[stage];
+    slots[stage] = {table.find(name + "_risk"), table.find(name + "_accuracy")};
+  }
+  return slots;
+}
+
 class Run {
  public:
   Run(const Problem& problem, const Grid& grid, const Trials& trials)
@@ -79,12 +90,8 @@ class Run {
         sizes_(static_cast<Index>(grid.sizes.size())),
         points_(static_cast<Index>(grid.rules.size()) * sizes_ *
                 static_cast<Index>(grid.nonzeros.size())),
-        result_(simulated_table(problem, grid, trials.count)) {
-    for (std::size_t stage = 0; stage < first_.size(); ++stage) {
-      const std::string name = kStageNames[stage];
-      first_[stage] = {result_.find(name + "_risk"), result_.find(name + "_accuracy")};
-    }
-  }
+        result_(simulated_table(problem, grid, trials.count)),
+        first_(slots_of(result_)) {}
 
   RiskTable finish(const SimulateMonitor& monitor) {
     prepare_truth();
@@ -206,6 +213,88 @@ RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trial
         "the ",
         "second moments of the training rows it would be retraining");
   return Run(problem, grid, trials).finish(monitor);
+}
+
+namespace {
+
+/// Hands the models of prune_path to a sink as GridFit does.
+class Replay {
+ public:
+  Replay(const Grid& grid, const PrunePathResult& found) : grid_(grid), found_(found) {
+    const Index m = found.m, sizes = static_cast<Index>(grid.sizes.size());
+    dense_ = dense_buffer_.block(grid.sizes.back(), sizes * m);
+    for (Index i = 0; i < sizes; ++i)
+      for (Index t = 0; t < m; ++t)
+        for (Index j = 0; j < dense_.rows; ++j)
+          dense_(j, i * m + t) = found.dense[(i * found.p + j) * m + t];
+  }
+
+  void run(GridSink& sink, const Poll& poll) {
+    sink.dense(dense_);
+    for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
+      for (Index i = 0; i < static_cast<Index>(grid_.sizes.size()); ++i) {
+        poll_now(poll);
+        run_point(r, i, sink);
+      }
+  }
+
+ private:
+  void run_point(Index rule, Index size, GridSink& sink) {
+    const Index m = found_.m, k = grid_.sizes[size],
+                point = rule * static_cast<Index>(grid_.sizes.size()) + size;
+    const auto end = std::upper_bound(grid_.nonzeros.begin(), grid_.nonzeros.end(), k);
+    const std::span<const Index> nonzeros(grid_.nonzeros.begin(), end);
+    if (nonzeros.empty()) return;
+    const Index active = static_cast<Index>(nonzeros.size()), count = nonzeros.back();
+    const auto first = found_.order.begin() + point * found_.most;
+    const Indices order(first, first + count);
+    check::distinct("order", order, k);
+    const Block pruned = pruned_.block(count, active * m);
+    keep_first(dense_.columns(size * m, m).top(k), order, nonzeros, pruned);
+    Block retrained;
+    if (grid_.retrain) {
+      retrained = retrained_.block(count, active * m);
+      const double* from = found_.retrained.data() +
+                           point * static_cast<Index>(grid_.nonzeros.size()) * found_.most * m;
+      for (Index c = 0; c < retrained.cols; ++c)
+        for (Index j = 0; j < count; ++j)
+          retrained(j, c) = from[((c / m) * found_.most + j) * m + c % m];
+    }
+    sink.pruned(size, rule, order, pruned, retrained);
+  }
+
+  const Grid& grid_;
+  const PrunePathResult& found_;
+  Block dense_;  // (sizes.back(), K m)
+  Buffer dense_buffer_, pruned_, retrained_;
+};
+
+}  // namespace
+
+RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathResult& found,
+                     std::uint64_t stream, const Poll& poll) {
+  const Interruptible interruptible(poll);
+  check_grid(grid, problem.features());
+  check::same("models (features)", problem.features(), found.p);
+  check::same("models (targets)", problem.targets(), found.m);
+  const auto length = [](const auto& values) { return static_cast<Index>(values.size()); };
+  const Index sizes = length(grid.sizes), points = length(grid.rules) * sizes * found.most;
+  const Indices fitting = grid.fitting_nonzeros();
+  check::same("models (nonzeros)", fitting.empty() ? 0 : fitting.back(), found.most);
+  check::same("dense", sizes * found.p * found.m, length(found.dense));
+  check::same("order", points, length(found.order));
+  check::same("retrained", grid.retrain ? points * length(grid.nonzeros) * found.m : 0,
+              length(found.retrained));
+  TableLayout layout = grid_layout(kSimulated, grid);
+  layout.classes = problem.has_classes();
+  RiskTable table = make_table(layout);
+  const TrialSlots slots = slots_of(table);
+  const auto sampler = problem.sampler(1);
+  if (!problem.population()) sampler->draw(0, stream, poll);  // the test set's random features
+  RiskSink sink(grid);
+  sink.start(*sampler, slots);
+  Replay(grid, found).run(sink, poll);
+  return table;
 }
 
 }  // namespace overprune

@@ -57,8 +57,8 @@ ACTIVATIONS = _core.ACTIVATIONS
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether `value` holds several values: an array with dimensions, or a list, tuple or range."""
-    if type(value) is int:
-        return False
+    if type(value) in (int, tuple, list):
+        return type(value) is not int
     if hasattr(value, "ndim"):
         return bool(value.ndim > 0)
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))

@@ -125,14 +125,9 @@ def _place(value: Any, where: tuple[int, ...]) -> str:
     return f"in column {shown(named[where[1]][0])} at row {where[0]}"
 
 
-def _fits(
-    array: FloatArray, ndim: int | tuple[int, ...], shape: tuple[int | None, ...] | None
-) -> bool:
-    lengths = array.shape
-    if len(lengths) not in ndim if isinstance(ndim, tuple) else len(lengths) != ndim:
-        return False
-    for axis, length in enumerate(shape) if shape else ():
-        if length is not None and axis < len(lengths) and lengths[axis] != length:
+def _fits(lengths: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    for axis, length in enumerate(shape[: len(lengths)]):
+        if length is not None and lengths[axis] != length:
             return False
     return True
 
@@ -158,7 +153,12 @@ def float_array(
 
     `shape` gives the expected lengths of the leading dimensions; None leaves one open.
     """
-    if _core.finite_doubles(value) and _fits(value, ndim, shape):
+    found = _core.finite_doubles(value)  # dimensions, or 0 where more is to be looked at
+    if (
+        found
+        and (found == ndim or (isinstance(ndim, tuple) and found in ndim))
+        and (shape is None or _fits(value.shape, shape))
+    ):
         checked: FloatArray = value
         return checked
     array = real_array(value, name)

@@ -116,14 +116,19 @@ def numbers(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if kinds == missing or not all(issubclass(kind, _NUMBERS) for kind in kinds - missing):
         return array
     if missing:
-        first = next(i for i, value in enumerate(values) if type(value) in missing)
-        where = tuple(int(i) for i in np.unravel_index(first, array.shape))
-        raise MissingValue(where[0] if len(where) == 1 else where)
+        raise MissingValue(_first_of(missing, values, array.shape))
     if all(issubclass(kind, (Integral, np.bool_)) for kind in kinds):
         whole = np.array(values).reshape(array.shape)
         if whole.dtype.kind in _REAL:
             return whole
     return array.astype(np.float64)
+
+
+def _first_of(kinds: set[type], values: list[Any], shape: tuple[int, ...]) -> Any:
+    """The index of the first value of one of the kinds, in an array of that shape."""
+    first = next(i for i, value in enumerate(values) if type(value) in kinds)
+    where = tuple(int(i) for i in np.unravel_index(first, shape))
+    return where[0] if len(where) == 1 else where
 
 
 def frame_array(named: list[tuple[Any, Any]], rows: int) -> npt.NDArray[Any] | None:

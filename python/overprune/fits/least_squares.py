@@ -116,9 +116,9 @@ def retrain_path(
     *,
     ridge: float = 0.0,
 ) -> FloatArray:
-    """Solve least squares on the first s columns of `order`, for every s of `nonzeros`, from shared
-    factors.
+    """Solve least squares on the first s columns of `order`, for every s of `nonzeros`.
 
+    All share their factors.
     ``theta_S = (X[:, S])^+ y`` with ``S = order[:s]``, zero elsewhere; ridge and rank as in
     `least_squares`.
 

@@ -150,29 +150,15 @@ class PrunePath:
                 f"problem must have {p} features and {m} target(s) as the path has, "
                 f"got {problem.p} and {problem.targets}"
             )
-        judge = problem.judge(stream)
+        key = check.seed(stream, "stream")
 
         def block(n: int, ridge: float) -> Arrays:
-            layout = self._grid.layout(problem._core)
-            found = {
-                name: (tuple(lengths), np.full(tuple(lengths.values()), np.nan))
-                for name, lengths in sorted(layout.items(), key=lambda item: _stage(item[0]))
-            }
-            for name, values in judge(self.dense).items():
-                found[f"dense_{name}"][1][:] = values
-            for r, k, s in np.ndindex(len(self.rules), len(self.sizes), len(self.nonzeros)):
-                point = self.rules[r], self.sizes[k], self.nonzeros[s]
-                if point[2] > point[1]:
-                    continue
-                models = {"pruned": self.pruned(*point)}
-                if self._retrained is not None:
-                    models["retrained"] = self.retrained(*point)
-                for stage, theta in models.items():
-                    for name, value in judge(theta).items():
-                        found[f"{stage}_{name}"][1][r, k, s] = value
-            return found
+            found = _core.judge_path(
+                problem._core, self._grid.core(), self._dense, self._order, self._retrained, key
+            )
+            return dict(sorted(found.items(), key=lambda item: _stage(item[0])))
 
-        attributes = {"stream": str(check.seed(stream, "stream")), **describe(problem)}
+        attributes = {"stream": str(key), **describe(problem)}
         return self._grid.table("prune_path", block, attributes)
 
 

@@ -211,9 +211,9 @@ def prune(
 
 
 def compensate(theta: npt.ArrayLike, support: npt.ArrayLike, hessian: npt.ArrayLike) -> FloatArray:
-    """Delete the coordinates off a support and let the survivors make up for them (optimal brain
-    surgeon).
+    """Delete the coordinates off a support and let the survivors make up for them.
 
+    Optimal brain surgeon:
     ``theta_S + H_SS^{-1} H_{S,S^c} theta_{S^c}`` on the support S, zero off it: of all models on S
     the one with the least ``(theta' - theta)' H (theta' - theta)``; where H_SS is singular, by the
     smallest move.

@@ -28,9 +28,9 @@ from .targets import Targets, read_targets
 
 
 class DataProblem(Problem):
-    """A data set: each trial draws training rows, and random features if asked; the risk is the
-    test error.
+    """A data set, from which each trial draws training rows, and random features if asked.
 
+    The risk is the test error:
     ``risk(theta) = mean over test rows of |y - x'theta|**2``, summed over targets.
 
     Parameters
@@ -325,8 +325,7 @@ class DataProblem(Problem):
                 f"equivalent() takes second moments in which rounding hides {lost} of the {p} "
                 "directions of the test rows, so that what is predicted is wrong: centre the "
                 "columns of inputs and test_inputs, or leave out those that are nearly "
-                "combinations "
-                "of others",
+                "combinations of others",
                 stacklevel=2,
             )
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of

@@ -21,6 +21,7 @@ SAME = {
     "typing.SupportsInt | typing.SupportsIndex": "int",
     "typing.SupportsFloat | typing.SupportsIndex": "float",
     "typing.Annotated[numpy.typing.ArrayLike, numpy.float64]": "_Floats",
+    "typing.Annotated[numpy.typing.ArrayLike, numpy.int64]": "_Ints",
     "numpy.typing.NDArray[numpy.float64]": "_Floats",
     "numpy.typing.NDArray[numpy.int64]": "_Ints",
     "collections.abc.Sequence": "Sequence",
