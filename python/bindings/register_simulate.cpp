@@ -30,11 +30,12 @@ py::dict bind_judge_path(const Problem& problem, const Grid& grid, const Array& 
   const auto numbers = [](const auto& array) {
     return std::vector(array.data(), array.data() + array.size());
   };
-  PrunePathResult found{.p = dense.shape(1),
-                        .m = dense.shape(2),
-                        .most = order.shape(2),
-                        .dense = numbers(dense),
-                        .order = numbers(order)};
+  PrunePathResult found;
+  found.p = dense.shape(1);
+  found.m = dense.shape(2);
+  found.most = order.shape(2);
+  found.dense = numbers(dense);
+  found.order = numbers(order);
   if (retrained) found.retrained = numbers(*retrained);
   RiskTable risks;
   {
