@@ -20,8 +20,9 @@ from .problems.spectrum import Spectrum
 from .simulation.schedule import simulate_schedule
 from .simulation.simulate import simulate
 from .theory.advise import advise
+from .theory.density import coefficient_density
 from .theory.fixed_point import coefficient_law, fixed_point
-from .theory.laws import coefficient_density, sample_coefficients, survival
+from .theory.laws import sample_coefficients, survival
 from .theory.phase import phase
 from .theory.predict import predict
 from .theory.schedule import predict_schedule

@@ -102,6 +102,19 @@ void place(Panel* panels, Size m) {
   for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
 }
 
+/// W -= z v' on a tile of rows of W (., m), with v (m, kTile).
+template <int R>
+OVERPRUNE_INLINE void subtract_reflected(const Tile<R>& z, const double* v, Size m, double* w,
+                                         Size ldw) {
+  for (Size j = 0; j < m; ++j, v += kTile) {
+    Packet x[R];
+    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
+    for (Size c = 0; c < kTile; ++c)
+      for (int r = 0; r < R; ++r) x[r] = subtract_product(x[r], z.value[r][c], spread(v[c]));
+    for (int r = 0; r < R; ++r) store(w + r * kWidth + j * ldw, x[r]);
+  }
+}
+
 /// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those
 /// of `l`, at its first row and the panel's first column; else they are among W's, and d is part of
 /// v.
@@ -136,14 +149,7 @@ void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
       }
     }
   }
-  v = panel.v;
-  for (Size j = 0; j < m; ++j, v += kTile) {
-    Packet x[R];
-    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
-    for (Size c = 0; c < kTile; ++c)
-      for (int r = 0; r < R; ++r) x[r] = subtract_product(x[r], z.value[r][c], spread(v[c]));
-    for (int r = 0; r < R; ++r) store(w + r * kWidth + j * ldw, x[r]);
-  }
+  subtract_reflected<R>(z, panel.v, m, w, ldw);
 }
 
 /// Calls body(i, Rows<R>) for tiles of R packets of rows from row i on, over `rows` rows, a

@@ -31,6 +31,16 @@ struct Found {
   }
 };
 
+/// The scores from position i on, one by one while there is room; returns where it ended.
+OVERPRUNE_INLINE Size select_rest(Size i, Size n, const double* x, bool magnitude, double threshold,
+                                  Size room, Found& found) {
+  for (; i < n && found.count < room; ++i) {
+    const double value = magnitude ? __builtin_fabs(x[i]) : x[i];
+    if (!(value < threshold)) found.add(value, i);
+  }
+  return i;
+}
+
 }  // namespace
 
 Size select_from(Size n, const double* x, bool magnitude, double threshold, Size first, Size room,
@@ -66,11 +76,7 @@ Size select_from(Size n, const double* x, bool magnitude, double threshold, Size
     }
 #endif
   }
-  if (i + step > n)
-    for (; i < n && found.count < room; ++i) {
-      const double value = magnitude ? __builtin_fabs(x[i]) : x[i];
-      if (!(value < threshold)) found.add(value, i);
-    }
+  if (i + step > n) i = select_rest(i, n, x, magnitude, threshold, room, found);
   *end = i;
   return found.count;
 }

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._provenance import facts_of
 from .._validation import paths as _paths
-from ..simulation.store import refuse_if_in_use
 from ..simulation.store_files import (
     StoreDamageError,
     consolidate,
@@ -28,6 +27,7 @@ from ..simulation.store_files import (
     scan,
 )
 from ..simulation.store_layout import plain
+from ..simulation.store_place import refuse_if_in_use
 from ..simulation.store_tables import checksum, load_table
 
 if TYPE_CHECKING:

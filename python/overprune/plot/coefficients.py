@@ -11,7 +11,8 @@ from .. import _validation as check
 from .._validation import FloatArray
 from ..fits.prune_path import prune_path
 from ..problems.problem import Problem, as_problem
-from ..theory.laws import coefficient_density, survival
+from ..theory.density import coefficient_density
+from ..theory.laws import survival
 from ..theory.predict import linear_gaussian
 from .panel import COLOURS
 

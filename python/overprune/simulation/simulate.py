@@ -152,7 +152,7 @@ def simulate(
             f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
         )
     if store is not None:
-        from .store import place_of
+        from .store_place import place_of
 
         place_of(store)
     show = check.flag(progress, "progress")

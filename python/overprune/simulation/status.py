@@ -12,10 +12,10 @@ import numpy as np
 
 from .._provenance import facts_of, kind_of_problem
 from .._validation import paths as _paths
-from .store import in_use
 from .store_check import MOST_TRIALS, array_of, attributes_of, block_of, count_of, rules_of
 from .store_files import StoreDamageError, is_folder, short
 from .store_layout import ledger_layout
+from .store_place import in_use
 from .store_tables import check_claim, check_codecs
 
 _LATEST = 2**53  # microseconds since 1970, the year 2255

@@ -10,12 +10,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._validation import paths as _paths
 from .blocks import Block, Result, Work
 from .store_check import Found, examine, is_empty
 from .store_files import (
@@ -24,10 +22,9 @@ from .store_files import (
     StoreInUseError,
     check_group,
     consolidate,
-    is_file,
-    is_part,
 )
 from .store_layout import create, grow, sweep
+from .store_place import check_lock, in_use_error, lock_file, place_of, refuse_current
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,8 +34,6 @@ __all__ = [
     "StoreDamageError",
     "StoreError",
     "StoreInUseError",
-    "in_use",
-    "refuse_if_in_use",
 ]
 
 
@@ -185,14 +180,14 @@ class Store:
         from filelock import FileLock, Timeout
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = _lock_file(self.path)
-        _check_lock(file, self.shown)
+        file = lock_file(self.path)
+        check_lock(file, self.shown)
         lock = FileLock(file, timeout=0)
         try:
             lock.acquire()
         except Timeout:
             if os.path.lexists(file):
-                raise _in_use_error(self.shown) from None
+                raise in_use_error(self.shown) from None
             # A lock is waited for, too, where its file cannot be made; making it tells why, or that
             # it can.
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o644))
@@ -215,7 +210,7 @@ class Store:
             sweep(self.path)
         found = None
         if not os.path.lexists(self.path) or is_empty(self.path):
-            _refuse_current(self.path, self.shown)
+            refuse_current(self.path, self.shown)
             self.block = block() if callable(block) else block
             create(self.path, self._work, self._attributes, trials, self.block)
         else:
@@ -357,78 +352,6 @@ class Store:
                 else ""
             )
             raise StoreError(f"store {self.shown} cannot be {action}: {reason}{kept}") from error
-
-
-def place_of(path: str | os.PathLike[str]) -> Path:
-    """Where a store is or will be; ValueError for what can be the place of none."""
-    place = _paths.local(path, "store")
-    if is_part(place.name):
-        raise ValueError(
-            f"store must have a name that no store has while it is made, got {os.fspath(path)}"
-        )
-    named = Path(path).expanduser().absolute()
-    if named.is_symlink() and (named.parent / ".zgroup").exists():
-        raise StoreDamageError(
-            os.fspath(path), "it is a link in a Zarr group, which has folders of its own"
-        )
-    return place
-
-
-def _refuse_current(path: Path, shown: str) -> None:
-    """An empty directory is replaced by a new store, and would be lost to the processes that are in
-    it."""
-    with contextlib.suppress(OSError):
-        if path.samefile(os.curdir):
-            raise ValueError(
-                "store must not be the current directory, which a new store would replace, "
-                f"got {shown}; "
-                "give the name of a directory in it"
-            )
-
-
-def in_use(path: Path, shown: str) -> bool:
-    """Whether a run has the store open."""
-    from filelock import FileLock, Timeout
-
-    file = _lock_file(path.resolve())
-    if not os.path.lexists(file):
-        return False
-    _check_lock(file, shown)
-    try:
-        with FileLock(file, timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
-def refuse_if_in_use(path: Path, shown: str) -> None:
-    """Raises StoreInUseError where a run has the store open."""
-    if in_use(path, shown):
-        raise _in_use_error(shown)
-
-
-def _in_use_error(shown: str) -> StoreInUseError:
-    return StoreInUseError(
-        f"store {shown} is in use by another run; wait for it, or give another store"
-    )
-
-
-def _lock_file(path: Path) -> Path:
-    """Beside the store, or beside the outermost group that it is part of: no group holds other
-    files."""
-    top = path
-    while (top.parent / ".zgroup").exists():
-        top = top.parent
-    return top.with_name(".".join([top.name, *path.relative_to(top).parts, "lock"]))
-
-
-def _check_lock(file: Path, shown: str) -> None:
-    """Raises StoreError where the name of the lock is taken: locking a file makes it empty."""
-    if os.path.lexists(file) and not (is_file(file) and file.stat().st_size == 0):
-        raise StoreError(
-            f"store {shown} cannot be locked: {file.name} beside it must be an empty file, which a "
-            "run makes and removes"
-        )
 
 
 def _checksum(values: Mapping[str, np.ndarray[Any, Any]]) -> int:

@@ -1,4 +1,4 @@
-"""Laws of the models: who survives pruning, draws of models, densities of coefficients."""
+"""Laws of the models: who survives pruning, and draws of models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import _core
 from .. import _validation as check
@@ -125,7 +124,7 @@ def survival(
     settings |= {"draws": number if drawn else 0, "seed": str(key)}
     variables = _survivals(found, "feature", several)
     coordinates = {"nonzeros": counts if several else counts[0], "feature": np.arange(features)}
-    return _table("survival", problem, variables, coordinates, settings)
+    return law_table("survival", problem, variables, coordinates, settings)
 
 
 def _survivals(found: dict[str, Any], last: str, several: bool) -> dict[str, Any]:
@@ -135,7 +134,7 @@ def _survivals(found: dict[str, Any], last: str, several: bool) -> dict[str, Any
     for name, values in found.items():
         dims = ("nonzeros", last)[: values.ndim]
         kept = (dims, values) if several else (dims[1:], values[0])
-        variables[name] = (*kept, {"long_name": _LONG_NAMES[name]})
+        variables[name] = (*kept, {"long_name": LONG_NAMES[name]})
     return variables
 
 
@@ -156,7 +155,7 @@ def _survival_of_spectrum(
         found["threshold"][:] = np.nan
     variables = _survivals(found, "block", several)
     settings = {"n": samples, "size": total, "rule": name, "ridge": strength, "draws": 0}
-    return _table(
+    return law_table(
         "survival", spectrum, variables, {"nonzeros": counts if several else counts[0]}, settings
     )
 
@@ -241,7 +240,7 @@ def sample_coefficients(
     >>> bool(abs(models.surviving).min() > abs(models.dense).median())
     True
     """
-    linear, settings, cores = _point(
+    linear, settings, cores = checked_point(
         problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge
     )
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
@@ -257,137 +256,18 @@ def sample_coefficients(
         if stage not in found:
             continue
         dims = ("draw", "feature" if stage == "dense" else "survivor", "target")
-        text = {"long_name": _LONG_NAMES[stage]}
+        text = {"long_name": LONG_NAMES[stage]}
         variables[stage] = (
             (dims[:2], found[stage][..., 0], text) if single else (dims, found[stage], text)
         )
     coordinates = {"draw": np.arange(number), "feature": np.arange(settings["size"])}
     attributes = {**settings, "draws": number, "seed": str(key)}
-    return _table("sample_coefficients", problem, variables, coordinates, attributes)
-
-
-def coefficient_density(
-    problem: Problem,
-    n: int,
-    size: int,
-    nonzeros: int,
-    edges: npt.ArrayLike,
-    *,
-    features: npt.ArrayLike | None = None,
-    rule: str = "magnitude",
-    retrain: bool = True,
-    ridge: float = 0.0,
-    retrain_ridge: float = 0.0,
-    draws: int = 1024,
-    seed: int = 0,
-    workers: int | None = None,
-) -> xr.Dataset:
-    """Compute the law of a coefficient taken at random: before pruning, among the survivors,
-    retrained.
-
-    The density in the cells of a histogram, ``P(edges[j] < theta_i <= edges[j + 1])`` over the
-    width of the cell, as ``numpy.histogram(..., density=True)`` estimates it where no coefficient
-    lies outside.
-
-    Parameters
-    ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        The last two are replaced by their equivalent linear Gaussian problem.
-    n : int
-        Samples, at least 1.
-    size : int
-        In [1, p]: the first `size` features are trained.
-    nonzeros : int
-        Survivors s, in [1, size].
-    edges : array_like of shape (cells + 1,)
-        Strictly increasing, in the units of the coefficients.
-    features : array_like of int, optional
-        Distinct, in [0, size): which features are averaged over; all by default. A single one gives
-        the law of its own coefficient.
-    rule : str, default "magnitude"
-        A pruning rule, as in `importance`.
-    retrain : bool, default True
-        Whether to compute the law of the retrained coefficients too.
-    ridge, retrain_ridge : float, default 0.0
-        Of the first and of the second training, at least 0.
-    draws : int, default 1024
-        Draws of the trained model, at least 1, used in antithetic pairs: for the survivors, where
-        features are correlated or targets several and the rule is magnitude or hessian, and at most
-        128 of them for the retrained model.
-    seed : int, default 0
-        In [0, 2**64): of the draws.
-    workers : int, optional
-        Threads for the draws, at least 1; by default one per core that this process may use. Does
-        not change the result.
-
-    Returns
-    -------
-    xarray.Dataset
-        dense, surviving, retrained (cell), with coordinates cell (the middle) and width; with
-        several targets (target, cell). surviving is the law given survival: a mixture of truncated
-        Gaussians where features are independent and there is one target. NaN where none of
-        `features` survives.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is of the wrong type or out of range, or coefficients have infinite variance:
-        without ridge at size == n, or after retraining at nonzeros == n.
-    KeyboardInterrupt
-        Within a second of Ctrl-C.
-
-    Warns
-    -----
-    UserWarning
-        For a DataProblem whose test set is small; see its equivalent().
-
-    References
-    ----------
-    docs/theory.md, sections 4 to 6 and 9.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import overprune as op
-    >>> beta, variances = np.full(600, 0.04), op.spectra.isotropic(600)
-    >>> problem = op.LinearGaussianProblem(beta, variances, noise_std=0.3)
-    >>> law = op.coefficient_density(problem, 300, 600, 60, np.linspace(-0.5, 0.5, 101))
-    >>> print(f"{float((law.surviving * law.width).sum()):.6f}")
-    1.000000
-    >>> float(law.surviving.sel(cell=0.005, method="nearest"))
-    0.0
-    """
-    linear, settings, cores = _point(
-        problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge
-    )
-    cuts = check.float_array(edges, "edges", ndim=1)
-    if cuts.size < 2 or not (np.diff(cuts) > 0).all():
-        raise ValueError(f"edges must be at least two strictly increasing numbers, got {cuts}")
-    chosen = np.arange(settings["size"])
-    if features is not None:
-        chosen = check.indices(features, "features", size=settings["size"])
-    number = check.integer(draws, "draws", lowest=1, highest=2**31)
-    key, threads = check.seed(seed), check.workers(workers)
-    found = _core.coefficient_density(
-        linear._core, *cores, cuts, chosen.tolist(), number, key, threads
-    )
-    single = linear.targets == 1
-    variables = {
-        stage: (
-            ("cell",) if single else ("target", "cell"),
-            density[0] if single else density,
-            {"long_name": f"density of the {_LONG_NAMES[stage]}"},
-        )
-        for stage, density in found.items()
-    }
-    coordinates = {"cell": (cuts[1:] + cuts[:-1]) / 2, "width": ("cell", np.diff(cuts))}
-    attributes = {**settings, "draws": number, "seed": str(key)}
-    return _table("coefficient_density", problem, variables, coordinates, attributes)
+    return law_table("sample_coefficients", problem, variables, coordinates, attributes)
 
 
 _Point = tuple[int, int, int, str, bool, float, float]
 
-_LONG_NAMES = {
+LONG_NAMES = {
     "probability": "probability of survival",
     "threshold": "smallest score of a survivor",
     "overlap": "share of the survivors in the oracle's support",
@@ -401,7 +281,7 @@ _LONG_NAMES = {
 }
 
 
-def _point(
+def checked_point(
     problem: Problem,
     n: Any,
     size: Any,
@@ -433,7 +313,7 @@ def _point(
     return linear, settings, (samples, features, count, name, again, first, second)
 
 
-def _table(
+def law_table(
     kind: str,
     problem: Problem | Spectrum,
     variables: dict[str, Any],

@@ -1,0 +1,275 @@
+"""The search behind `advise`: which sizes, ridges and schedules are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..problems.problem import LinearGaussianProblem
+from .advice import Choice, least
+from .phase import spread_sizes
+from .predict import grouped, predict
+from .schedule import predict_schedule
+from .tune import Interval, natural_bounds, tune_ridge
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SIZES, _SIZES_DRAWN = 24, 9  # of the first scan
+_FINER = 6  # sizes between the neighbours of the best, in each further scan
+_REFINEMENTS = 5
+_WORTHWHILE = 1.2  # ratio of sizes below which nothing is pruned in rounds
+_NEAR_N = 0.02  # sizes this close to n, relatively, are left out: the risk diverges there
+
+Key = tuple[str, str, int, float, tuple[int, ...]]
+
+
+def key_of(choice: Choice) -> Key:
+    """What tells choices apart: a tuned ridge may change."""
+    return (
+        choice.stage,
+        choice.rule,
+        choice.size,
+        -1.0 if choice.tuned else choice.ridge,
+        choice.schedule,
+    )
+
+
+@dataclass
+class Search:
+    """What `advise` has tried: sizes first, then ridges and schedules of the best ones."""
+
+    problem: LinearGaussianProblem
+    n: int
+    s: int
+    rules: tuple[str, ...]
+    stages: tuple[str, ...]
+    tune: bool
+    strengths: tuple[float, ...]  # to try as they are
+    retrain_ridge: float
+    draws: int  # 0: as many as needed
+    options: dict[str, Any]
+    choices: dict[Key, Choice] = field(default_factory=dict)
+    tables: list[xr.Dataset] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        return grouped(self.problem) is not None
+
+    @property
+    def few_draws(self) -> int:
+        return max(8, self.draws // 4) if self.draws else 16
+
+    def scan(self, given: list[int] | None) -> None:
+        """All sizes; by default finer ones around the best of each rule and stage too."""
+        p = self.problem.p
+        if given is not None:
+            self._look([k for k in given if k > self.s])
+            return
+        count = _SIZES if self.exact else _SIZES_DRAWN
+        self._look([int(k) for k in spread_sizes(self.s, p, count) if k == p or self._calm(k)])
+        for _ in range(2 if self.exact else 1):
+            self._look(self._finer())
+
+    def _calm(self, k: float) -> bool:
+        return abs(k - self.n) > _NEAR_N * self.n
+
+    def _finer(self) -> list[int]:
+        """Sizes between the neighbours of the best ones that have not been looked at."""
+        seen = sorted({c.size for c in self.choices.values()} | {self.s})
+        wanted: set[int] = set()
+        for choice in self._winners():
+            at = seen.index(choice.size)
+            left, right = seen[at - 1], seen[min(at + 1, len(seen) - 1)]
+            wanted |= {int(k) for k in np.linspace(left, right, _FINER + 2)[1:-1].round()}
+        return sorted(k for k in wanted - set(seen) if self._calm(k))
+
+    def _winners(self) -> Iterator[Choice]:
+        """The best choice of each rule and stage, without and with a tuned ridge."""
+        for rule in self.rules:
+            for stage in self.stages:
+                for tuned in (False, True):
+                    mine = (
+                        c
+                        for c in self.choices.values()
+                        if (c.rule, c.stage, c.tuned) == (rule, stage, tuned)
+                    )
+                    found = least(c for c in mine if c.rounds == 1)
+                    if found is not None:
+                        yield found
+
+    def _look(self, sizes: list[int]) -> None:
+        """Predicts all rules, stages and ridges of the sizes."""
+        ridges = sorted({*self.strengths, *(self._grid() if self.tune else ())})
+        table = predict(
+            self.problem,
+            self.n,
+            sorted({self.s, *sizes}) if not self.tables else sizes or [self.s],
+            [self.s],
+            rules=self.rules,
+            retrain="retrained" in self.stages,
+            ridge=ridges,
+            retrain_ridge=self.retrain_ridge,
+            draws=self.few_draws,
+            **self.options,
+        )
+        self.tables.append(table)
+        for stage in self.stages:
+            one = table.sel(nonzeros=self.s).transpose("rule", "size", "ridge", ...)
+            risks = one[f"{stage}_risk"].values
+            name = f"{stage}_risk_stderr"
+            errors = one[name].values if name in one else np.zeros_like(risks)
+            for r, rule in enumerate(self.rules):
+                for k in sizes:
+                    at = r, one.indexes["size"].get_loc(k)
+                    for i, tuned in self._kinds(ridges, risks[at]):
+                        risk, error = float(risks[at][i]), float(errors[at][i])
+                        self._add(Choice(stage, k, rule, ridges[i], tuned, (self.s,), risk, error))
+
+    def _kinds(self, ridges: list[float], risks: Any) -> list[tuple[int, bool]]:
+        """Positions of the ridges that count: those asked for, and the best."""
+        found = [(ridges.index(r), False) for r in self.strengths]
+        return [*found, (int(np.argmin(risks)), True)] if self.tune else found
+
+    def _grid(self) -> list[float]:
+        """Coarse ridges for all sizes: `refine` finds the best."""
+        few, all_ = (
+            natural_bounds(self.problem.restrict(k), self.n) for k in (self.s, self.problem.p)
+        )
+        both = Interval(
+            low=min(few.low, all_.low),
+            high=max(few.high, all_.high),
+            least=min(few.least, all_.least),
+            largest=max(few.largest, all_.largest),
+        )
+        return [0.0, *both.grid(2 if self.exact else 1)]
+
+    def _add(self, choice: Choice) -> None:
+        self.choices[key_of(choice)] = choice
+
+    def refine(self) -> None:
+        """The winners with their best ridges and all draws, and so those that win instead, a few
+        times.
+
+        What would win by the luck of few draws even after that is left out.
+        """
+        done: set[Choice] = set()
+        passes = 0
+        while waiting := [c for c in self._winners() if c not in done]:
+            passes += 1
+            for choice in waiting:
+                if passes <= _REFINEMENTS:
+                    done.add(self._refined(choice))
+                else:
+                    del self.choices[key_of(choice)]
+
+    def _refined(self, choice: Choice) -> Choice:
+        draws: int | str = self.draws or "auto"
+        if choice.tuned:
+            tuned = tune_ridge(
+                self.problem,
+                self.n,
+                choice.size,
+                self.s,
+                minimise=choice.stage,
+                rule=choice.rule,
+                retrain_ridge=self.retrain_ridge,
+                draws=draws,
+                **self.options,
+            )
+            better = replace(choice, ridge=tuned.ridge, risk=tuned.risk, stderr=tuned.stderr)
+        elif self.exact:
+            return choice
+        else:
+            table = predict(
+                self.problem,
+                self.n,
+                [choice.size],
+                [self.s],
+                rules=(choice.rule,),
+                ridge=choice.ridge,
+                retrain_ridge=self.retrain_ridge,
+                draws=draws,
+                **self.options,
+            )
+            risk, error = (table[f"{choice.stage}_risk{end}"].item() for end in ("", "_stderr"))
+            better = replace(choice, risk=risk, stderr=error)
+        self._add(better)
+        return better
+
+    def try_schedules(self) -> None:
+        """Two and four rounds from the best choices that retrain."""
+        once = [c for c in self.choices.values() if c.stage == "retrained"]
+        top = max((c.size for c in once), default=0)
+        groups = [
+            [c for c in pool if (c.rule, c.tuned) == kind]
+            for pool in (
+                [c for c in self._winners() if c in once],
+                [c for c in once if c.size == top],
+            )
+            for kind in dict.fromkeys((c.rule, c.tuned) for c in pool)
+        ]
+        starts = dict.fromkeys(found for group in groups if (found := least(group)) is not None)
+        if not self.exact:  # a round takes long where the coefficients are drawn
+            starts = dict.fromkeys(c for c in [least(starts)] if c is not None)
+        for start in starts:
+            for schedule in _schedules(start.size, self.n, self.s):
+                try:
+                    table = predict_schedule(
+                        self.problem,
+                        self.n,
+                        start.size,
+                        schedule,
+                        rules=(start.rule,),
+                        ridge=start.ridge,
+                        retrain_ridge=self.retrain_ridge,
+                        **self.options,
+                    )
+                except NotImplementedError:
+                    return
+                risk = table.retrained_risk.values[0, -1].item()
+                error = table.retrained_risk_stderr.values[0, -1].item()
+                self._add(replace(start, schedule=tuple(schedule), risk=risk, stderr=error))
+
+    def direct(self, problem: LinearGaussianProblem) -> list[Choice]:
+        """Training the first s features of a problem."""
+        found = []
+        if self.strengths:
+            table = predict(
+                problem, self.n, [self.s], [self.s], retrain=False, ridge=list(self.strengths)
+            )
+            for ridge, risk in zip(
+                self.strengths, table.dense_risk.values.ravel().tolist(), strict=True
+            ):
+                found.append(Choice("direct", self.s, "", ridge, False, (), risk))
+        if self.tune:
+            tuned = tune_ridge(problem, self.n, self.s)
+            found.append(Choice("direct", self.s, "", tuned.ridge, True, (), tuned.risk))
+        return found
+
+    def table(self) -> xr.Dataset:
+        """The scans' risks with the first ridge, by size."""
+        import xarray as xr
+
+        ridge = 0.0 if 0.0 in self.tables[0].ridge.values else self.tables[0].ridge.values[0]
+        parts = [t.sel(ridge=ridge, drop=True) for t in self.tables]
+        table = xr.concat(parts, "size", combine_attrs="override", join="outer").sortby("size")
+        table = table.isel(size=np.unique(table["size"].values, return_index=True)[1])
+        return table.assign_attrs(sizes=table["size"].values.tolist(), ridge=float(ridge))
+
+
+def _schedules(size: int, n: int, s: int) -> list[list[int]]:
+    """Rounds that end with s, at even steps of the logarithm from below the peak at n."""
+    top = min(size, 0.9 * n)
+    found: list[list[int]] = []
+    if top < _WORTHWHILE * s:
+        return found
+    for shares in ((0.5,), (0.75,), (0.75, 0.5, 0.25)):
+        steps = [round(s * (top / s) ** share) for share in shares]
+        rounds = sorted({k for k in steps if s < k < min(size, n)}, reverse=True)
+        if len(rounds) == len(shares):
+            found.append([*rounds, s])
+    return found
