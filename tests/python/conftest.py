@@ -31,6 +31,7 @@ os.environ["PATH"] = os.pathsep.join(
 )
 
 
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nothing asks
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One process a core, eight at most; none for a few files or tests by name.
 

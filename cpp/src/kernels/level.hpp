@@ -14,6 +14,13 @@
   }                         \
   }
 
+// Loops vectorise only once everything in them is inlined.
+#if defined(__GNUC__)
+#define OVERPRUNE_INLINE [[gnu::always_inline]] inline
+#else
+#define OVERPRUNE_INLINE inline
+#endif
+
 OVERPRUNE_BEGIN_LEVEL
 
 // What the table holds.

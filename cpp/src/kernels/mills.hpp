@@ -3,13 +3,6 @@
 
 #include "kernels/level.hpp"
 
-// The loops vectorise only once everything in them is inlined.
-#if defined(__GNUC__)
-#define OVERPRUNE_INLINE [[gnu::always_inline]] inline
-#else
-#define OVERPRUNE_INLINE inline
-#endif
-
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
