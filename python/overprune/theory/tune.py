@@ -164,11 +164,9 @@ def tune_ridge(
     stage = check.choice(minimise, "minimise", _STAGES)
     if nonzeros is None and stage != "dense":
         raise ValueError(f"nonzeros must be given to minimise the {stage} risk, got None")
-    kept = (
-        None
-        if nonzeros is None
-        else check.integer(nonzeros, "nonzeros", lowest=1, highest=features)
-    )
+    kept = nonzeros
+    if kept is not None:
+        kept = check.integer(kept, "nonzeros", lowest=1, highest=features)
     kind = check.choice(rule, "rule", check.RULES)
     second = check.nonnegative(retrain_ridge, "retrain_ridge")
     given = None if bounds is None else _bounds(bounds)
@@ -200,8 +198,8 @@ def tune_ridge(
             **options,
         )
         risks = table[f"{stage}_risk"].values.reshape(-1)
-        name = f"{stage}_risk_stderr"
-        return risks, table[name].values.reshape(-1) if name in table else np.zeros_like(risks)
+        errors = table.get(f"{stage}_risk_stderr")
+        return risks, np.zeros_like(risks) if errors is None else errors.values.reshape(-1)
 
     exact = grouped(linear) is not None or kind == "oracle"
     found = minimise_over_ridges(evaluate, interval, exact=exact, widen=given is None)
