@@ -1,5 +1,6 @@
-# overprune_unity(target group sources...): with OVERPRUNE_UNITY, compiles these sources of the target as one, which
-# reads their headers once. Names in their unnamed namespaces must differ. Sources with options of their own stay apart.
+# overprune_unity(target group sources...): with OVERPRUNE_UNITY, compiles these sources of the
+# target as one, which reads their headers once. Names in their unnamed namespaces must differ.
+# Sources with options of their own stay apart.
 function(overprune_unity target group)
   if(OVERPRUNE_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)

@@ -168,7 +168,8 @@ def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
     """The problem itself, or its equivalent."""
     if isinstance(problem, LinearGaussianProblem):
         return problem
-    equivalent: LinearGaussianProblem = as_problem(problem).equivalent()  # type: ignore[attr-defined]
+    known: Any = as_problem(problem)
+    equivalent: LinearGaussianProblem = known.equivalent()
     return equivalent
 
 
