@@ -1,6 +1,7 @@
 #include "theory/accuracy_study.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "base/workers.hpp"
@@ -8,6 +9,8 @@
 namespace overprune::theory {
 namespace {
 
+// Of a retrained model whose risk diverges.
+constexpr double kDiverged = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kPairs = 16;  // of draws that an accuracy is averaged over, at most
 
 /// The fraction of rows whose largest output is the right class.
@@ -63,13 +66,18 @@ void AccuracyStudy::run(Index workers, const Poll& poll) {
         mean[0] += 0.5 * judge.accuracy(nullptr, draws.theta());
         for (std::size_t i = 0; i < laws.size(); ++i) {
           poll_now(stop);
-          laws[i]->draw(draws);
+          const bool finite = laws[i]->finite();
+          if (finite)
+            laws[i]->draw(draws);
+          else
+            laws[i]->select(draws);
           const Indices& support = laws[i]->support();
           const Block kept =
               draws.kept(support, static_cast<Index>(support.size()), study_.law().mean);
           mean[1 + 2 * i] += 0.5 * judge.accuracy(support.data(), kept);
           if (grid_.retrain)
-            mean[2 + 2 * i] += 0.5 * judge.accuracy(support.data(), laws[i]->retrained());
+            mean[2 + 2 * i] +=
+                finite ? 0.5 * judge.accuracy(support.data(), laws[i]->retrained()) : kDiverged;
         }
       }
     }

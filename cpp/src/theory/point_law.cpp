@@ -83,9 +83,11 @@ void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& g
     supports = {support_};
   } else {
     const std::vector<Point>& points = study.points();
-    std::size_t at = 0;
-    while (points[at].rule != rule_ || points[at].s != s_) ++at;
-    second_ = study.second_stage(at);
+    const auto point = std::find_if(points.begin(), points.end(), [this](const Point& one) {
+      return one.rule == rule_ && one.s == s_;
+    });
+    if (point == points.end()) return;  // its retrained risk diverges, and takes no draws
+    second_ = study.second_stage(static_cast<std::size_t>(point - points.begin()));
     ModelDraws draws(basis_, law, n, seed);
     for (Index pair = 0; traits(rule_).needs_seed && pair < kSupports; ++pair) {
       draws.batch(pair, 1);

@@ -3,6 +3,8 @@ kept."""
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,23 @@ def test_units(power):
     for name in ("dense_risk", *(f"{stage}_risk" for stage in STAGES)):
         np.testing.assert_allclose(there[name] / unit, here[name], rtol=1e-9)
         np.testing.assert_allclose(louder[name] / unit, here[name], rtol=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["magnitude", "hessian", "random"])
+def test_accuracies_where_the_retrained_risk_diverges(rule):
+    """Nonzeros equal to n without ridge: no accuracy there, and the others as without them."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(300, 30))
+    labels = (inputs @ rng.normal(size=(30, 3)) + 0.5 * rng.normal(size=(300, 3))).argmax(1)
+    parts = inputs[:200], labels[:200], inputs[200:], labels[200:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        problem = op.DataProblem(*parts, features=60, seed=1)
+        grid = {"n": 20, "sizes": [10, 20, 60], "rules": [rule], "draws": 8, "seed": 2}
+        both = op.predict(problem, nonzeros=[5, 20], **grid)
+        one = op.predict(problem, nonzeros=[5], **grid)
+    assert np.isinf(both.retrained_risk.sel(size=60, nonzeros=20)).all()
+    assert np.isnan(both.retrained_accuracy.sel(size=60, nonzeros=20)).all()
+    assert np.isfinite(both.pruned_accuracy.sel(size=60)).all()
+    for name in ("pruned_accuracy", "retrained_accuracy"):
+        np.testing.assert_array_equal(both[name].sel(nonzeros=5), one[name].sel(nonzeros=5))
