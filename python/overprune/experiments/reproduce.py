@@ -196,7 +196,7 @@ def _open(path: Path) -> list[tuple[str, xr.Dataset]]:
 
 def _check_layout(table: xr.Dataset, again: xr.Dataset) -> None:
     """Raises ValueError where variables or coordinates differ from those made again."""
-    for name in (*table.variables, *again.variables):
+    for name in (*again.variables, *table.variables):  # files of a store have no order
         there, made = (t.variables.get(name) for t in (table, again))
         if there is None or made is None or _layout(there) != _layout(made):
             had = "lacks" if there is None else "has"

@@ -126,7 +126,8 @@ def predict(
     [3.196 1.644]
     >>> features = op.RandomFeatureProblem.draw(90, 10, noise_std=0.3, seed=0)
     >>> table = op.predict(features, 30, [30, 90], [10])
-    >>> print(*sorted(table.data_vars), sep='\n')
+    >>> for name in sorted(table.data_vars):
+    ...     print(name)
     dense_risk
     draws
     pruned_risk

@@ -7,6 +7,7 @@ import pytest
 import overprune as op
 import problems
 from cli_tools import CONFIG, call, fails
+from overprune._validation import memory as _machine
 from overprune.simulation import memory as _memory
 from overprune.simulation.simulate import plan
 from tables import assert_same
@@ -61,9 +62,9 @@ def test_limits_of_control_groups(group, files, expected, tmp_path, monkeypatch)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "cgroup").write_text(group)
-    monkeypatch.setattr(_memory, "_CGROUPS", tmp_path)
-    monkeypatch.setattr(_memory, "_OWN_GROUPS", tmp_path / "cgroup")
-    found = list(_memory._free_of_cgroups())
+    monkeypatch.setattr(_machine, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(_machine, "_OWN_GROUPS", tmp_path / "cgroup")
+    found = list(_machine._free_of_cgroups())
     assert (min(found) if found else None) == expected
 
 
