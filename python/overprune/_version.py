@@ -28,8 +28,7 @@ def get_include() -> str:
 
 
 def get_cmake_dir() -> str:
-    """Return the directory of the CMake package: ``-Doverprune_DIR=`` for ``find_package(overprune
-    CONFIG)``.
+    """Return the directory of the CMake package, the value of ``-Doverprune_DIR=``.
 
     Examples
     --------
@@ -41,8 +40,7 @@ def get_cmake_dir() -> str:
 
 
 def get_pkgconfig_dir() -> str:
-    """Return the directory of ``overprune.pc``, a ``PKG_CONFIG_PATH`` for ``pkg-config --libs
-    overprune``.
+    """Return the directory of ``overprune.pc``, a ``PKG_CONFIG_PATH`` for ``pkg-config``.
 
     Examples
     --------

@@ -32,7 +32,7 @@ class Filler {
     dense.errors[size] = study.dense().error;
     each(size, [&](Index r, Index s, Index at) {
       put(study.pruned(r, s), at, pruned);
-      put(study.retrained(r, s), at, retrained);
+      put(study.retrained(r, s), at, retrained);  // NaN where its risk diverges
     });
   }
 
@@ -43,9 +43,9 @@ class Filler {
     table_.find("draws")[size] = static_cast<double>(study.draws());
     each(size, [&](Index r, Index s, Index at) {
       const theory::Risks& risks = study.risks(r, s);
-      put(risks.pruned, at, pruned);
-      put(risks.retrained, at, retrained);
-      put(risks.compensated, at, compensated);
+      put_risk(risks.pruned, at, pruned);
+      put_risk(risks.retrained, at, retrained);
+      put_risk(risks.compensated, at, compensated);
     });
   }
   RiskTable finish() { return std::move(table_); }
@@ -66,10 +66,13 @@ class Filler {
         body(r, s, (r * sizes_ + size) * nonzeros_ + s);
   }
 
-  void put(const theory::Estimate& estimate, Index at, const Column& to) const {
-    if (to.values == nullptr) return;
-    if (std::isnan(estimate.value))
+  void put_risk(const theory::Estimate& estimate, Index at, const Column& to) const {
+    if (to.values != nullptr && std::isnan(estimate.value))
       check::out_of_range("risk", static_cast<double>(grid_.sizes[at / nonzeros_ % sizes_]));
+    put(estimate, at, to);
+  }
+  static void put(const theory::Estimate& estimate, Index at, const Column& to) {
+    if (to.values == nullptr) return;
     to.values[at] = estimate.value;
     to.errors[at] = estimate.error;
   }

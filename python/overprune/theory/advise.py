@@ -34,8 +34,7 @@ def advise(
     seed: int = 0,
     workers: int | None = None,
 ) -> Advice:
-    """Find the way to a model of s features with the least predicted risk, and what each decision
-    costs.
+    """Find the best way to a model of s features, by predicted risk, and what each decision costs.
 
     Compares training s features directly with training k > s of them, pruning to s and perhaps
     training again, at once or in rounds, over sizes, rules and ridges: by theory alone, without any

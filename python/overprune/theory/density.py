@@ -32,8 +32,7 @@ def coefficient_density(
     seed: int = 0,
     workers: int | None = None,
 ) -> xr.Dataset:
-    """Compute the law of a coefficient taken at random: before pruning, among the survivors,
-    retrained.
+    """Compute the law of a random coefficient: before pruning, among the survivors, retrained.
 
     The density in the cells of a histogram, ``P(edges[j] < theta_i <= edges[j + 1])`` over the
     width of the cell, as ``numpy.histogram(..., density=True)`` estimates it where no coefficient

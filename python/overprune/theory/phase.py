@@ -51,8 +51,7 @@ def phase(
     seed: int = 0,
     workers: int | None = None,
 ) -> xr.Dataset:
-    """Compare training large and pruning with training s features directly, over a plane, by
-    theory.
+    """Compare training large and pruning with training s features directly, over a plane.
 
     At every point: ``risk``, the least predicted risk over sizes k > s, rules, stages and ridges;
     and the risk of training the first s features. `plot.phase` draws the ratio of the two.

@@ -32,8 +32,7 @@ def predict_schedule(
     seed: int = 0,
     workers: int | None = None,
 ) -> xr.Dataset:
-    """Predict iterative pruning: the risk after every round of pruning and retraining, without any
-    data.
+    """Predict iterative pruning: the risk after every round of pruning and retraining.
 
     The limit, for many samples and features in fixed proportion, of what `simulate_schedule`
     measures. The model of round t is ``1{S_t} (v_t - sum_{l<t} c_tl w_l)`` in the features' units,

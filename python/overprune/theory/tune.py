@@ -91,8 +91,7 @@ def tune_ridge(
     seed: int = 0,
     workers: int | None = None,
 ) -> TunedRidge:
-    """Find the ridge of the first training that minimises the dense, pruned or retrained risk, by
-    theory.
+    """Find the ridge of the first training that minimises a dense, pruned or retrained risk.
 
     Ridge 0, the minimum-norm limit, is among the candidates. The others form a grid of three a
     decade, refined between the neighbours of its best point, and of other points of it that are
