@@ -65,27 +65,31 @@ def expected():
     return run()
 
 
+def kill_after(blocks, store):
+    """Start the run and kill it once the store holds so many blocks; whether it was running."""
+    with start(store) as process:
+        process.stdout.readline()
+        while done(store) < blocks and process.poll() is None:
+            time.sleep(0.001)
+        was_running = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    return was_running
+
+
 @pytest.mark.slow
 def test_many_kills_and_every_time_the_same_table(tmp_path, expected):
-    """Each store is killed at a random moment, up to three times, and then finished."""
-    moments, kills, stores = random.Random(0), 0, 0
-    progress = set()
+    """Each store is killed at up to three random stages, and then finished."""
+    stages, kills, stores = random.Random(0), 0, 0
     while kills < KILLS:
         store = tmp_path / f"{stores}.zarr"
-        for _ in range(3):
-            with start(store) as process:
-                process.stdout.readline()
-                time.sleep(moments.uniform(0.0, 1.0))
-                was_running = process.poll() is None
-                process.send_signal(signal.SIGKILL)
-            kills += was_running
-            progress.add(done(store))
+        for blocks in sorted(stages.sample(range(18), 3)):
+            kills += kill_after(blocks, store)
         assert_same(run(store=store), expected)
         with xr.open_zarr(store) as stored:
             assert_same(stored.load(), expected)
         assert not list(tmp_path.rglob("*.part*"))
         stores += 1
-    assert len(progress) > min(KILLS, 10) // 2  # the kills came at different stages
+    assert kills > stores  # the kills came at different stages
 
 
 @contextmanager
