@@ -134,7 +134,7 @@ def wait_for_a_block(store):
 
 
 def test_a_pool_that_loses_a_worker(many_blocks, tmp_path):
-    expected, store = run(trials=600), tmp_path / "run.zarr"
+    expected, store = run(trials=200), tmp_path / "run.zarr"
     with ProcessPoolExecutor(2) as executor:
         pid = executor.submit(os.getpid).result()
 
@@ -147,7 +147,7 @@ def test_a_pool_that_loses_a_worker(many_blocks, tmp_path):
         with pytest.warns(
             RuntimeWarning, match=r"^executor has lost a worker \(BrokenProcessPool\); a new pool"
         ):
-            table = run(trials=600, executor=executor, store=store)
+            table = run(trials=200, executor=executor, store=store)
         killer.join()
     assert_same(table, expected)
 
@@ -268,7 +268,7 @@ def cluster():
 @pytest.mark.filterwarnings("ignore")
 def test_dask_with_a_worker_killed_in_the_middle(cluster, many_blocks, tmp_path):
     assert_same(run(executor=cluster.get_executor()), run())
-    expected, store, killed = run(trials=600), tmp_path / "run.zarr", []
+    expected, store, killed = run(trials=200), tmp_path / "run.zarr", []
 
     def kill():
         wait_for_a_block(store)
@@ -278,7 +278,7 @@ def test_dask_with_a_worker_killed_in_the_middle(cluster, many_blocks, tmp_path)
 
     killer = threading.Thread(target=kill)
     killer.start()
-    table = run(trials=600, executor=cluster.get_executor(), store=store)
+    table = run(trials=200, executor=cluster.get_executor(), store=store)
     killer.join()
     assert_same(table, expected)
     assert 0 < killed[0] < len(list(store.glob("ledger/blocks/[0-9]*")))
@@ -287,12 +287,12 @@ def test_dask_with_a_worker_killed_in_the_middle(cluster, many_blocks, tmp_path)
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_dask_when_all_that_had_the_arrays_are_lost(cluster, many_blocks):
-    expected = run(trials=2000)
+    expected = run(trials=300)
     killer = threading.Timer(
         0.3, lambda: [os.kill(pid, signal.SIGKILL) for pid in cluster.run(os.getpid).values()]
     )
     killer.start()
-    table = run(trials=2000, executor=cluster.get_executor())
+    table = run(trials=300, executor=cluster.get_executor())
     killer.join()
     assert_same(table, expected)
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="kills and mounts are Linux's"
 )
 
-TRIALS = 1200
+TRIALS = 400
 KILLS = int(os.environ.get("OVERPRUNE_KILLS", "6"))  # nox -s kills: fifty
 
 
@@ -39,7 +39,7 @@ def run(trials=TRIALS, store=None, workers=2):
     }
     options = {"trials": trials, "store": store, "workers": workers, "seed": 3}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_simulate, "_SECONDS", 0.012)
+        patch.setattr(_simulate, "_SECONDS", 0.03)
         return op.simulate(problems.diagonal(p=150), **grid, **options)
 
 

@@ -293,11 +293,11 @@ def _reproduce(path):
 @BOTH
 def test_a_store_is_readable_while_it_fills(path, monkeypatch):
     """Every look at it, through xarray, shows a right part of the table."""
-    monkeypatch.setattr(_simulate, "_SECONDS", 0.002)
+    monkeypatch.setattr(_simulate, "_SECONDS", 0.02)
     grid = {"n": [60], "sizes": [50, 70, 150], "nonzeros": [20], "ridge": 0.0}
     grid["problem"] = problems.diagonal(p=150)
-    expected = run(trials=1000, **grid)
-    worker = threading.Thread(target=run, kwargs={"trials": 1000, "store": path, **grid})
+    expected = run(trials=400, **grid)
+    worker = threading.Thread(target=run, kwargs={"trials": 400, "store": path, **grid})
     worker.start()
     looks = []
     while worker.is_alive():
