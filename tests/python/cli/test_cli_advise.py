@@ -12,10 +12,17 @@ import xarray as xr
 import overprune as op
 from cli_tools import CONFIG, call, content, fails
 from overprune.experiments.config import build_problem, parse
+from overprune.theory import search as _search
 
 pytestmark = pytest.mark.usefixtures("unpainted")
 
 FILES = {"advice.csv", "advice.json", "advice.png", "config.toml", "risk.zarr"}
+
+
+@pytest.fixture(autouse=True)
+def _no_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Schedules, which `advise` has its own tests for, take most of the time."""
+    monkeypatch.setattr(_search, "_WORTHWHILE", 1e9)
 
 
 def test_it_prints_what_advise_says(config: Path) -> None:

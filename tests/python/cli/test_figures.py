@@ -18,6 +18,8 @@ LESS = {
     "digits": {"features=1000": "features=400", "trials=20": "trials=2", "draws=16": "draws=2",
                "400, 460, 550, 650, 800, 1000]": "400]", "size in (s, 1000)": "size in (s, 400)"},
     "phase": {", 60)": ", 12)"},
+    "ridge": {"p + 1, 10": "p + 1, 50", "trials=40": "trials=4"},
+    "schedules": {"300, 600, 60": "300, 600, 6"},
 }  # fmt: skip
 EXPECTED = (
     "spiked power_law identity correlated random_features digits retraining phase coefficients "

@@ -65,7 +65,7 @@ def states(draw):
     return state
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(states())
 def test_every_position_of_the_sliders_has_a_picture(state):
     found = picture(state)

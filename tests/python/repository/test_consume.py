@@ -120,13 +120,26 @@ def test_pkg_config(plain, tmp_path):
     assert run(program).startswith(f"overprune {op.__version__} (")
 
 
-@pytest.mark.parametrize("flags", ["", "-march=native"])
-def test_examples_print_what_their_python_twins_print(wheel, tmp_path, flags):
-    """Built in a clean folder, against the wheel."""
+@pytest.mark.parametrize(
+    ("flags", "target", "names"),
+    [("", "all", EXAMPLES), ("-march=native", "pruned_regression", ["pruned_regression"])],
+    ids=["", "-march=native"],
+)
+def test_examples_print_what_their_python_twins_print(wheel, tmp_path, flags, target, names):
+    """Built in a clean folder, against the wheel; where Eigen is used, also with other flags."""
+    if names != EXAMPLES and not installs.eigen_prefixes():
+        pytest.skip("no Eigen here for pruned_regression")
     shutil.copytree(ROOT / "examples" / "cpp", tmp_path / "source")
     cheap = "-DCMAKE_BUILD_TYPE=Debug"
-    build(tmp_path / "source", tmp_path / "build", cmakedir(wheel.python), cheap, flags=flags)
-    for name in EXAMPLES:
+    build(
+        tmp_path / "source",
+        tmp_path / "build",
+        cmakedir(wheel.python),
+        cheap,
+        flags=flags,
+        target=target,
+    )
+    for name in names:
         program = tmp_path / "build" / name
         if name == "pruned_regression" and not program.exists():
             pytest.skip("no Eigen here for pruned_regression")

@@ -12,10 +12,10 @@ import warnings
 import hypothesis.strategies as st
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import given
 
 import overprune as op
-import strategies
+import strategies  # noqa: F401, registers the profile
 from cli_tools import fails
 from overprune.experiments.reproduce import report as reproduced
 from overprune.simulation.status import report as status
@@ -213,7 +213,6 @@ HOWS = (
 )
 
 
-@settings(max_examples=3 * strategies.settings.default.max_examples)
 @given(MEMBERS, st.sampled_from(HOWS), st.integers(0, 2**30), st.booleans())
 def test_any_damage_is_mended_or_refused(
     original, tmp_path_factory, expected, which, how, seed, more

@@ -61,7 +61,12 @@ def eigen_prefixes() -> list[str]:
 
 
 def build(
-    source: Path, directory: Path, prefix: str | Path | None, *definitions: str, flags: str = ""
+    source: Path,
+    directory: Path,
+    prefix: str | Path | None,
+    *definitions: str,
+    flags: str = "",
+    target: str = "all",
 ) -> None:
     """Configures and builds a project against the package under `prefix`."""
     prefixes = [*([str(prefix)] if prefix else []), *eigen_prefixes()]
@@ -70,7 +75,7 @@ def build(
         f"-DCMAKE_PREFIX_PATH={';'.join(prefixes)}", f"-DPython_EXECUTABLE={sys.executable}",
         f"-DCMAKE_CXX_FLAGS={BASELINE} {flags}", *definitions, env=clean_environment(),
     )  # fmt: skip
-    run("cmake", "--build", directory)
+    run("cmake", "--build", directory, "--target", target)
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
@@ -97,7 +102,7 @@ def stand_ins(folder: Path) -> dict[str, str]:
 def plain(folder: Path, shared: bool) -> Path:
     """What `cmake --install` makes of the component devel."""
     definitions = [f"-D{name}={value}" for name, value in stand_ins(folder).items()]
-    definitions.append(f"-DBUILD_SHARED_LIBS={'ON' if shared else 'OFF'}")
+    definitions += [f"-DBUILD_SHARED_LIBS={'ON' if shared else 'OFF'}", "-DOVERPRUNE_UNITY=ON"]
     build(ROOT, folder / "build", None, "-DCMAKE_INSTALL_LIBDIR=lib", *definitions)
     run(
         "cmake",
@@ -112,7 +117,8 @@ def plain(folder: Path, shared: bool) -> Path:
 
 
 def _pip(folder: Path, *arguments: str | Path, python: Path | None = None) -> None:
-    settings = [f"-Ccmake.define.{name}={value}" for name, value in stand_ins(folder).items()]
+    definitions = {**stand_ins(folder), "OVERPRUNE_UNITY": "ON"}  # each file starts a stand-in
+    settings = [f"-Ccmake.define.{name}={value}" for name, value in definitions.items()]
     prefixes = ";".join(eigen_prefixes())
     run(
         sys.executable, "-m", "pip", *(["--python", python] if python else []), *arguments,
