@@ -5,7 +5,7 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-// columns of W; with fewer it is the triangle that passes through the caches
+// From so many columns of W on, W is what passes through the caches; with fewer it is the triangle.
 constexpr Size kMany = 128;
 constexpr Size kColumns = 256;  // columns of W folded in at once
 

@@ -60,7 +60,8 @@ void product(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double 
 
 }  // namespace
 
-// A long product is one of columns after columns, or rows after rows, of the result.
+// A long product is cut into blocks of columns, or of rows, of the result, with a look between
+// them.
 void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
           Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
   const Size work = m * n * k, side = m > n ? m : n;

@@ -85,7 +85,7 @@ bool all_finite(Size n, const double* x) {
   constexpr Size step = 4 * kVector, stretch = 128 * step;
   Size i = 0;
   while (i + step <= n) {
-    // Times zero: NaN for what is not finite, and NaN stays in a sum.
+    // x * 0 is NaN where x is not finite, and a NaN stays in the sum.
     const Size end = n - i < stretch ? n : i + stretch;
     Real sum[4] = {};
     for (; i + step <= end; i += step)

@@ -33,8 +33,8 @@ void CovarianceRoot::factor(Block sigma, bool graded) {
   dependents();
 }
 
-/// The largest variance that is left goes next, until what is left of every feature is this part of
-/// its own variance at most.
+/// Pivoted Cholesky: the feature with the largest remaining variance goes next. It ends where every
+/// feature's remaining variance is at most `rounding` times its own variance.
 void CovarianceRoot::pivot(ConstBlock sigma, double rounding) {
   const Index p = sigma.rows;
   factor_ = pivoted_.block(p, p);

@@ -77,7 +77,7 @@ LinearGaussianProblem::LinearGaussianProblem(ConstMatrix beta, Noise noise)
     check::fail("noise_std must have a finite square, got ", noise.std);
 }
 
-/// A problem whose risks overflow has nothing to say.
+/// Refuses a problem whose risks overflow.
 void LinearGaussianProblem::check_risk() const {
   const double risk = null_risk();
   if (!std::isfinite(risk))

@@ -170,7 +170,8 @@ class DiagonalSampler final : public BaseSampler {
 
  private:
   void draw_columns(Index first, Block x) const {
-    // Side by side, and then apart from the last on, where they are to lie apart.
+    // The columns are drawn side by side. Where x has a larger leading dimension, they are then
+    // moved apart, the last one first.
     standard_normal(key_, static_cast<std::uint64_t>(first * x.rows), x.cols * x.rows, x.data);
     for (Index j = x.cols - 1; x.ld > x.rows && j > 0; --j)
       std::copy_backward(x.data + j * x.rows, x.data + (j + 1) * x.rows, x.col(j) + x.rows);

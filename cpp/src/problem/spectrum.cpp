@@ -40,7 +40,7 @@ Features::Features(ConstVector eigenvalues, ConstVector beta, double noise_std) 
   Pace pace;
   for (Index i = 0; i < eigenvalues.size; ++i) {
     pace(1);
-    // What equals the last feature, which was checked, needs no check.
+    // A feature equal to the one before it, which was checked, needs no check.
     if (i > 0 && eigenvalues(i) == lam && std::abs(beta(i)) == coefficient) continue;
     pace(64);  // a place in the hash table is found in memory, not in cache
     check_feature(eigenvalues(i), beta(i), i, "beta");
@@ -83,7 +83,7 @@ void Features::add(double eigenvalue, double coefficient, bool gaussian, double 
   energy_.push_back(eigenvalue * coefficient * coefficient);
 }
 
-/// The number of an atom, which may be new.
+/// The number of the atom with this eigenvalue and coefficient; a new one is added.
 Index Features::atom(double eigenvalue, double coefficient, bool gaussian) {
   if (2 * signal_.size() >= slots_.size()) rehash(std::max<std::size_t>(64, 2 * slots_.size()));
   const std::size_t mask = slots_.size() - 1;

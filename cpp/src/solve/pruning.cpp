@@ -41,8 +41,7 @@ double kth_largest(double* values, Index count, Index k) {
   throw check::NanScores(i);
 }
 
-/// What a sample says of the k-th largest of many scores: it lies between the two, in all
-/// likelihood.
+/// Two numbers between which the k-th largest of many scores very probably lies, by a sample.
 struct Bracket {
   double low = -std::numeric_limits<double>::infinity(),
          high = std::numeric_limits<double>::infinity();
@@ -251,7 +250,7 @@ void importance(ConstMatrix theta, int curvature_power, ConstVector curvature, V
     curvature = {powers.data(), theta.rows, 1};
   }
   if (theta.cols == 1) {
-    // In this order a square that overflows meets no weight of 0.
+    // (value weight) value: value^2 may overflow, and infinity times a weight of 0 would be NaN.
     each(theta, curvature, scores,
          [](double value, double weight) { return value * weight * value; });
     return;

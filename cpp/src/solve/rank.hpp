@@ -35,17 +35,17 @@ inline constexpr double kLeastNorm = 1e-140, kLargestNorm = 1e150;
 /// look rank-deficient by their sizes alone.
 inline constexpr double kLevelColumns = 1e-3;
 
-/// What the rows of a triangle count in.
+/// The unit in which a triangle's rows are measured.
 enum class RowUnit {
   largest,  ///< the largest norm of any: as the singular values that the rank is decided by
   own  ///< each in its own norm: only the accuracy of the triangle is in question, not the rank
 };
 
-/// Finds out how many leading blocks of a lower triangle L are far from singular: from the pivots,
-/// and from the smallest singular value, for a triangle can be singular without a small pivot. The
-/// singular value is bounded by inverse iteration from a random direction, which leaves out no
-/// direction whatever the triangle looks like; an estimate that grows with the triangle, column by
-/// column, stays in an earlier block where a later one is orthogonal to it.
+/// Finds out how many leading blocks of a lower triangle L are far from singular. It looks at the
+/// pivots and at the smallest singular value, because a triangle can be singular without a small
+/// pivot. Inverse iteration from a random direction bounds the singular value: such a direction has
+/// a part along every singular vector. An estimate built up column by column would stay within an
+/// earlier block where a later block is orthogonal to it.
 class TriangleJudge {
  public:
   /// @param triangle  (k, k) L, lower

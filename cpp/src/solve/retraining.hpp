@@ -11,7 +11,7 @@
 namespace overprune {
 
 /// A correction below this, relative to the solution, shows that the Gram matrix alone is accurate
-/// enough. Then it is so for every smaller support on the same order, whose leading block is
+/// enough. The same holds for every smaller support on the same order, because its leading block is
 /// conditioned no worse.
 inline constexpr double kTinyCorrection = 1e-14;
 /// Supports that are solved and corrected together.

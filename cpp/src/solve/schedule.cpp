@@ -154,7 +154,7 @@ class ScheduleRun {
     if (to.accuracy) *to.accuracy = dense_.accuracy[trial];
   }
 
-  /// What a rule needs once a trial: the scores themselves where they do not depend on the
+  /// Prepares a rule once a trial: computes its scores where they do not depend on the
   /// coefficients.
   void prepare_scores(Rule rule, Index trial, const Design& x, Worker& worker, const Poll& poll) {
     worker.scores.resize(schedule_.size);

@@ -12,7 +12,7 @@ void SupportGram::start(const Design& x, ConstBlock y, Index most) {
   columns_ = column_buffer_.block(x.rows, most);
   gram_ = gram_buffer_.block(most, most);
   response_ = response_buffer_.block(most, y.cols);
-  // Whether features enter without the others depends on the data.
+  // How many features enter depends on the data: the buffers get their largest size now.
   const Index entering = std::max<Index>(most / 2, 1);
   entered_columns_.block(x.rows, entering);
   products_.block(most, std::max(entering, y.cols));
@@ -33,7 +33,8 @@ void SupportGram::need(Index n, Index p, Index m, Index most, Index count, Memor
 
 void SupportGram::hold(const Index* order, Index count, const Poll& poll) {
   place(order, count);
-  // By symmetry the products of all cost half of what those of as many entering ones do.
+  // The products of all columns with one another are symmetric and cost half: they are the cheaper
+  // way once half of the columns enter.
   if (2 * static_cast<Index>(entered_.size()) > count_)
     form_all(poll);
   else if (!entered_.empty())
@@ -92,7 +93,7 @@ void SupportGram::form_all(const Poll& poll) {
 void SupportGram::form_entered(const Poll& poll) {
   const auto& kernel = kernels::active();
   const Index n = x_.rows, m = y_.cols, count = static_cast<Index>(entered_.size());
-  // more of them would have been formed with all others
+  // `hold` forms all products anew where more features than this enter.
   const Index most = std::max<Index>(gram_.cols / 2, 1);
   const Block entered = entered_columns_.block(n, most);
   gather_columns(columns_, entered_.data(), count, entered);

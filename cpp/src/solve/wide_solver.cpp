@@ -137,8 +137,8 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   return true;
 }
 
-/// The triangle of size `upto` in the slot, from the newest one, which stays as it is unless it is
-/// this one.
+/// Makes the triangle of size `upto` in the slot from the newest triangle. The newest one changes
+/// only where it lies in that slot.
 void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   const Index n = problem.x.rows, padded = triangles_.rows, most = columns_per_poll(2 * n * n);
   if (leaps(n, appended_, upto, static_cast<Index>(slots_.size())) && leap(problem, upto, slot))
@@ -199,7 +199,7 @@ void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
 }
 
 /// theta = X_k' a for the sizes i, ..., i + count - 1 at once, and their residuals y - X theta,
-/// from the same columns of X while they are in cache. What a smaller size has not is zero.
+/// from the same columns of X while they are in cache. Entries beyond a smaller size are zero.
 void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];

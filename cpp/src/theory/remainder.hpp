@@ -39,7 +39,7 @@ inline constexpr double kBeyond = 10.0;
 /// Whether rounding errors of the signal's size u'u may matter beside the noise.
 bool far_above(double signal, double noise);
 
-/// Between which two numbers the score of each kind of coordinate lies in all draws.
+/// Two numbers for each kind of coordinate, between which its score lies in every draw.
 struct ScoreBounds {
   std::vector<double> least, most, count;  ///< count: coordinates of the kind
 

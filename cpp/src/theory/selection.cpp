@@ -99,7 +99,7 @@ struct Ranking {
   }
 };
 
-/// @param order   atoms by falling score, among them ones not in `count`
+/// @param order   atoms by falling score; some may be missing from `count`
 /// @param silent  features without variance, whose score is 0
 Ranking rank(const std::vector<double>& count, const double* score, const char* gaussian,
              const Indices& order, double silent, double s, double among) {
@@ -145,7 +145,7 @@ Cut cut(const Ranking& ranking, double s, double among) {
   }
   const double more = s - (found ? group->before : ranking.fixed);
   if (ranking.inverse.empty() || more >= ranking.gaussians) {
-    // All that are above the group, and none of it.
+    // The scores above the group survive, none of the group.
     return found ? Cut{group->score, 0.0, group->tied, among} : Cut{0.0, 0.0, 0.0, among};
   }
   const std::vector<double>&count = ranking.count, &inverse = ranking.inverse;

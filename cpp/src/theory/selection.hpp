@@ -11,7 +11,8 @@ namespace overprune::theory {
 
 /// Survival of the coordinates of each atom. In units of the noise of v, with h standard normal,
 /// the kept ones have |u + h| > T; alpha = T - u, gamma = T + u. All risks are sums of these
-/// without large cancellation. Of a Gaussian atom, u is random too and the mean over it is taken.
+/// without large cancellation. For a Gaussian atom, u is random too, and the sums are means over
+/// it.
 struct Kept {
   std::vector<double> share;    ///< M0, the probability of survival
   std::vector<double> dropped;  ///< 1 - M0
@@ -44,8 +45,8 @@ struct Kept {
 /// The rule random: every coordinate survives with probability s / k.
 void keep_share(const Atoms& atoms, double s, double k, Kept& kept);
 
-/// The rule oracle: the s largest |beta| sqrt(lam) of the first k features; of equal ones the
-/// first.
+/// The rule oracle: the s largest |beta| sqrt(lam) of the first k features survive; among equal
+/// ones the first.
 void keep_oracle(const Features& features, const Atoms& atoms, double k, double s, Kept& kept);
 
 /// Where the t of any number of survivors lies.
@@ -55,7 +56,7 @@ struct Range {
   double high = 0.0;      ///< nothing survives
 };
 
-/// A rule at one size: who survives, for any number of survivors.
+/// A rule at one size: which coordinates survive, for any number of survivors.
 class Selection {
  public:
   /// @param atoms  the first k of the features; it and the law are kept by reference

@@ -7,12 +7,10 @@
 namespace overprune::theory {
 namespace {
 
-/// As many features as samples: the risk is infinite, and later rounds, which depend on it only
-/// through the noise being far above the signal, follow a neighbour with this share of its samples
-/// left.
+/// The share of samples that stands for none where there are as many features as samples. The risk
+/// is infinite there; later rounds only see that the noise is far above the signal.
 constexpr double kNoShare = 1e-9;
-/// Equations with a smaller ratio of pivots are those of rounds that repeat one another up to
-/// rounding.
+/// The rank threshold of the memory equations: below it rounds repeat one another up to rounding.
 constexpr double kRepeats = 1e-11;
 
 OwnedMatrix part(const OwnedMatrix& from, Index row, Index col, Index rows, Index cols) {
@@ -87,8 +85,8 @@ void Evolution::append(OwnedMatrix own, const OwnedMatrix& overlap) {
       for (Index i = 0; i < before; ++i) omega(before + j, i) = cross(i, j);
     conditional.add(-1.0, product(transposed(round_.rho), cross));
   }
-  // What the noise of the draws made negative is no variance: Omega stays that of the residuals
-  // drawn.
+  // The noise of the draws may make eigenvalues negative, which `symmetric_root` drops. Omega gets
+  // the root's square in their place, so that it is the covariance of the residuals as drawn.
   own.add(-1.0, conditional);
   round_.root = symmetric_root(std::move(conditional));
   own.add(1.0, product(transposed(round_.root), round_.root));

@@ -1,5 +1,5 @@
-// What the rounds of correlated features need beforehand: the dense training, the effective ridge
-// of each round from a few pilot supports, and how many draws a user may wait for.
+// The preparations for rounds of correlated features: the dense training, the effective ridge of
+// each round from a few pilot supports, and how many draws a user may wait for.
 #pragma once
 
 #include <memory>

@@ -28,13 +28,13 @@ class ScheduleMethod {
   /// Called once, before any run.
   virtual void prepare(const ForEach&, const Poll&) {}
   virtual Rounds run(Index first, Index count, const ForEach& for_each, const Poll& poll) const = 0;
-  /// Draws to start with, and to stay below, where the user does not say.
+  /// How many draws to begin with, and the largest number, where the user gives none.
   virtual Index first_draws() const { return 0; }
   virtual Index most_draws() const { return 0; }
-  /// No draws are needed: one run says all.
+  /// Whether no draws are needed, so that one run gives the result.
   virtual bool exact() const { return false; }
-  /// Whether to run over all draws as well as over groups of them: few draws bias what is not
-  /// linear in them.
+  /// Whether to run over all draws as well as over groups of them. A group of few draws is biased
+  /// where the result is not linear in them.
   virtual bool pools() const { return false; }
 };
 
