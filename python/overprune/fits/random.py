@@ -10,6 +10,7 @@ from .. import _validation as check
 from .._validation import FloatArray
 
 _USER = _core.PURPOSE_USER
+_MANY = 1000  # numbers that take longer to draw than their arguments to check
 
 
 def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -> FloatArray:
@@ -49,8 +50,15 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
+    if type(shape) is type(seed) is type(stream) is int and 0 < shape < _MANY:
+        try:
+            return _core.standard_normal(shape, seed, stream, _USER)
+        except TypeError:  # the core takes integers in [0, 2**64): one of the two is none
+            check.seed(seed)
+            check.seed(stream, "stream")
+            raise
     key, number = check.seed(seed), check.seed(stream, "stream")
-    if type(shape) is int or not check.is_sequence(shape):
+    if not check.is_sequence(shape):
         count = check.integer(shape, "shape", lowest=1)
         return _core.standard_normal(count, key, number, _USER)
     sizes = [check.integer(length, "shape", lowest=1) for length in shape]
