@@ -30,8 +30,9 @@ class GaussianRisk {
   void from_differences(const Models& models, const Indices& which, double* risk);
 
   const LinearGaussianProblem& problem_;
-  std::vector<double> signal_, after_,
-      forms_;  // diagonal: each feature's Sigma_ii beta_i^2 and their tails, made at need
+  // Of a diagonal Sigma: each feature's Sigma_ii beta_i^2 and their tails, made at need.
+  std::vector<double> signal_, after_;
+  std::vector<double> forms_;  // quadratic forms of the models under judgement
   Indices heights_, open_;
   Buffer differences_, images_, gathered_, targets_;
 };

@@ -43,8 +43,8 @@ class ConditionEstimate {
   double of(ConstBlock matrix, double lambda, ConstBlock triangle);
 
  private:
-  std::vector<double> large_, small_,
-      image_;  // the directions that the largest and the smallest belong to
+  // Directions of the largest and of the smallest singular value, and the image of one of them.
+  std::vector<double> large_, small_, image_;
 };
 
 /// Size of a correction relative to what it corrects, of the target that it changes most: a larger
@@ -144,8 +144,8 @@ class WideSolver {
   std::vector<Slot> slots_;         // (batch)
   Block duals_, residual_;          // (n, batch m) a, and the residuals y - X theta - lambda a
   TriangleJudge judge_;
-  std::vector<double> moved_,
-      size_;  // (batch m) squared norms of a correction and of what it corrects
+  // (batch m) squared norms of a correction and of what it corrects
+  std::vector<double> moved_, size_;
   ConditionEstimate condition_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;
 };

@@ -34,9 +34,8 @@ from .config_text import check_structure, first_problem, text_of
 if TYPE_CHECKING:
     from ..problems.problem import Problem
 
-_LARGEST = (
-    10**8
-)  # beyond every memory: typing errors are refused here, not when memory is allocated
+# Beyond every memory: typing errors are refused here, not when memory is allocated.
+_LARGEST = 10**8
 _COUNT = "an integer from 1 to 10**8"
 _REAL = "a finite number"
 _NOT_NEGATIVE = "a finite number of at least 0"

@@ -50,18 +50,19 @@ def core_function(value: Any, name: str, *, probe: bool = True) -> str | Checked
 
     `probe` tries a callable first, on the range of N(0, 1).
     """
-    if not isinstance(value, str) and callable(value):
+    if isinstance(value, str):
+        if value in check.ACTIVATIONS:
+            return value
+    elif callable(value):
         function = Checked(value, name)
         if probe:
             _probe(function, name)
         return function
-    if not isinstance(value, str) or value not in check.ACTIVATIONS:
-        error = ValueError if isinstance(value, str) else TypeError
-        raise error(
-            f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; "
-            f"got {check.shown(value)}"
-        )
-    return value
+    error = ValueError if isinstance(value, str) else TypeError
+    raise error(
+        f"{name} must be a callable or one of {', '.join(check.ACTIVATIONS)}; "
+        f"got {check.shown(value)}"
+    )
 
 
 def _probe(function: Checked, name: str) -> None:
