@@ -10,7 +10,7 @@ from .. import _validation as check
 from .._validation import FloatArray
 
 _USER = _core.PURPOSE_USER
-_MANY = 1000  # numbers that take longer to draw than their arguments to check
+_MANY = 10_000  # numbers that take longer to draw than their arguments to check
 
 
 def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -> FloatArray:
