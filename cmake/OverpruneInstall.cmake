@@ -14,8 +14,8 @@ install(EXPORT overprune-targets NAMESPACE overprune:: DESTINATION "${_config_di
 if(TARGET overprune_static)
   install(TARGETS overprune_static EXPORT overprune-static-targets
           ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT static)
-  install(EXPORT overprune-static-targets NAMESPACE overprune:: DESTINATION "${_config_dir}"
-    COMPONENT static)
+  install(EXPORT overprune-static-targets NAMESPACE overprune::
+          DESTINATION "${_config_dir}" COMPONENT static)
 endif()
 configure_package_config_file(cmake/overprune-config.cmake.in overprune-config.cmake
                               INSTALL_DESTINATION "${_config_dir}")
@@ -25,13 +25,12 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/overprune-config.cmake"
         DESTINATION "${_config_dir}" COMPONENT devel)
 
 # From the folder of overprune.pc to the prefix.
-cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY
-  "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig"
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+           BASE_DIRECTORY "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig"
            OUTPUT_VARIABLE OVERPRUNE_PC_PREFIX)
 if(BUILD_SHARED_LIBS AND NOT WIN32)
   set(OVERPRUNE_PC_RPATH "-Wl,-rpath,\${libdir} ")  # no loader looks into a Python package
 endif()
 configure_file(cmake/overprune.pc.in overprune.pc @ONLY)
-install(FILES "${CMAKE_CURRENT_BINARY_DIR}/overprune.pc" DESTINATION
-  "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
-        COMPONENT devel)
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/overprune.pc"
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT devel)

@@ -1,9 +1,9 @@
 """From a checkout to tested wheels: sdist, a wheel from it alone for every Python that is here, its
 tests.
 
-    python packaging/check_wheels.py                               # python3.11, 3.12, 3.13 as found
-    on PATH python packaging/check_wheels.py --python python3.12 -- -x -q
-    tests/python/fits/test_random.py
+    # python3.11, 3.12 and 3.13 as found on PATH
+    python packaging/check_wheels.py
+    python packaging/check_wheels.py --python python3.12 -- -x -q tests/python/fits/test_random.py
 
 Needs `build`, and on Linux `auditwheel`. What it saw last is in bench/results/wheels.md, which it
 writes. Arguments after `--` go to pytest; by default all tests that are not slow run, those of C++

@@ -5,8 +5,9 @@ One table of ratios: how many times as long the other way takes, the median of t
 smallest and the largest. No ratio is printed before the answers were compared. torch and
 scikit-learn are optional.
 
-Run from anywhere: python bench/python/bench_peers.py [--quick] [--only NAME ...] [--slow] [--runs
-5]
+Run from anywhere:
+
+    python bench/python/bench_peers.py [--quick] [--only NAME ...] [--slow] [--runs 5]
 """
 
 import timing  # isort: skip  # first: it pins the threads

@@ -14,7 +14,6 @@ from .words import one_line, shown
 
 FloatArray = npt.NDArray[np.float64]
 _FLOAT64 = np.dtype(np.float64)
-_NDARRAY = np.ndarray  # looked up in half the time
 
 
 def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
@@ -136,7 +135,7 @@ def _fits(lengths: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
 def is_plain(value: Any, ndim: int) -> TypeGuard[FloatArray]:
     """Whether `value` is exactly a non-empty float64 array of that many dimensions."""
     return (
-        type(value) is _NDARRAY
+        type(value) is np.ndarray
         and value.dtype is _FLOAT64
         and value.ndim == ndim
         and value.size > 0

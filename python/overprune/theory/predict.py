@@ -90,8 +90,7 @@ def predict(
         were needed, the standard errors pruned_risk_stderr, retrained_risk_stderr (0 where a risk
         is exact) and draws (size). For a DataProblem with class labels also dense_accuracy,
         pruned_accuracy, retrained_accuracy (NaN where its risk is infinite) on its test set, by at
-        most 32 of the draws, and their
-        standard errors. Its attributes repeat the run.
+        most 32 of the draws, and their standard errors. Its attributes repeat the run.
 
     Raises
     ------

@@ -162,6 +162,8 @@ def test_c6_printable_text_is_safe_and_what_was_safe_stays(text: str) -> None:
     ("command", "backend"),
     [
         ("run", "nonsense"),
+        ("run", "module://missing"),
+        ("advise", "nonsense"),
         ("figures", "module://missing"),
     ],
 )
@@ -173,19 +175,16 @@ def test_c6_no_canvas_is_needed(config: Path, command: str, backend: str) -> Non
     assert b"Traceback" not in done.stderr
     expected = {
         "run": OURS,
+        "advise": {"advice.csv", "advice.json", "advice.png", "config.toml", "risk.zarr"},
         "figures": {"identity.png"},
     }
     assert content(Path("out")) == expected[command]
 
 
+@pytest.mark.parametrize("command", ["run", "predict", "advise", "figures"])
 @pytest.mark.parametrize(
-    ("command", "style"),
-    [
-        ("run", b"text.usetex: True\nbackend: nonsense\nfont.size: 90\n"),
-        ("figures", b"text.usetex: True\nbackend: nonsense\nfont.size: 90\n"),
-        ("run", b"\xff\xfe font.family: x\n"),
-        ("figures", b"\xff\xfe font.family: x\n"),
-    ],
+    "style",
+    [b"text.usetex: True\nbackend: nonsense\nfont.size: 90\n", b"\xff\xfe font.family: x\n"],
 )
 def test_c6_any_matplotlibrc(config: Path, command: str, style: bytes) -> None:
     """Figures do not depend on it; one that matplotlib cannot read is named in a sentence."""

@@ -80,16 +80,18 @@ def kill_after(blocks, store):
 def test_many_kills_and_every_time_the_same_table(tmp_path, expected):
     """Each store is killed at up to three random stages, and then finished."""
     stages, kills, stores = random.Random(0), 0, 0
+    progress = set()
     while kills < KILLS:
         store = tmp_path / f"{stores}.zarr"
         for blocks in sorted(stages.sample(range(18), 3)):
             kills += kill_after(blocks, store)
+            progress.add(done(store))
         assert_same(run(store=store), expected)
         with xr.open_zarr(store) as stored:
             assert_same(stored.load(), expected)
         assert not list(tmp_path.rglob("*.part*"))
         stores += 1
-    assert kills > stores  # the kills came at different stages
+    assert len(progress) > min(KILLS, 10) // 2  # the kills came at different stages
 
 
 @contextmanager

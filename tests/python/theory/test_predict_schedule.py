@@ -232,8 +232,8 @@ def test_a_diagonal_matrix_is_independent_features(arguments):
     one = op.LinearGaussianProblem(beta, variances, 0.3)
     other = op.LinearGaussianProblem(beta, np.diag(variances), 0.3)
     for schedule in ([60, 25], [150, 130, 40]):
-        a = op.predict_schedule(one, 100, 190, schedule, rules=RULES, rtol=0.004, **arguments)
-        b = op.predict_schedule(other, 100, 190, schedule, rules=RULES, draws=96, **arguments)
+        a = op.predict_schedule(one, 100, 190, schedule, rules=RULES, rtol=0.002, **arguments)
+        b = op.predict_schedule(other, 100, 190, schedule, rules=RULES, draws=256, **arguments)
         np.testing.assert_allclose(b.dense_risk, a.dense_risk, rtol=1e-10)
         for variable in VARIABLES:
             error = np.hypot(a[variable + "_stderr"], b[variable + "_stderr"])
