@@ -1,6 +1,6 @@
 #include "base/memory_need.hpp"
 
-#include "kernels/table.hpp"
+#include "kernels/caches.hpp"
 
 namespace overprune {
 namespace {
@@ -14,10 +14,10 @@ Index whole_steps(Index count) {
 }  // namespace
 
 void MemoryNeed::product(Index rows, Index columns, Index depth) {
-  constexpr Index cached_depth = 256, cached = 96 * 1024;  // of the left and of the right factor
-  if (columns <= kernels::kSkinny || std::max({rows, columns, depth}) < 48) return;
-  const Index kept = std::min(depth, cached_depth);
-  packed_ = std::max(packed_, rows * kept + std::min(cached, kept * columns));
+  if (columns <= kernels::kSkinny) return;
+  const kernels::Blocks most = kernels::product_blocks(sizeof(double));
+  packed_ = std::max(packed_, (std::min(rows, most.rows) + std::min(columns, most.columns)) *
+                                  std::min<Index>(depth, kernels::kDepth));
 }
 
 void MemoryNeed::reflect(Index columns) {

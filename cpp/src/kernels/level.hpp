@@ -14,11 +14,14 @@
   }                         \
   }
 
-// Loops vectorise only once everything in them is inlined.
+// Loops vectorise only once everything in them is inlined. An array of registers stays in
+// registers only where all loops over it are unrolled.
 #if defined(__GNUC__)
 #define OVERPRUNE_INLINE [[gnu::always_inline]] inline
+#define OVERPRUNE_UNROLL _Pragma("GCC unroll 16")
 #else
 #define OVERPRUNE_INLINE inline
+#define OVERPRUNE_UNROLL
 #endif
 
 OVERPRUNE_BEGIN_LEVEL
@@ -31,6 +34,8 @@ OVERPRUNE_BEGIN_LEVEL
               apply(truncated_sums) apply(select_from) apply(all_finite)
 #define OVERPRUNE_DECLARE(name) std::remove_pointer_t<decltype(Table::name)> name;
 OVERPRUNE_EACH_KERNEL(OVERPRUNE_DECLARE)
+
+constexpr Size kWorthALook = 1'000'000;  // multiplications
 
 /// C += alpha op(A) B for at most kSkinny columns, where `is_skinny` says so.
 bool is_skinny(bool transpose_a, Size m, Size n, Size k);

@@ -9,8 +9,14 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-using Packet = Eigen::internal::packet_traits<double>::type;
-constexpr Size kWidth = Eigen::internal::packet_traits<double>::size;  // doubles in a register
+/// A register of numbers, and how many.
+template <class T>
+using PacketOf = typename Eigen::internal::packet_traits<T>::type;
+template <class T>
+constexpr Size kLanes = Eigen::internal::packet_traits<T>::size;
+
+using Packet = PacketOf<double>;
+constexpr Size kWidth = kLanes<double>;
 constexpr Size kTile = 8;  // columns of a register tile, and rows of a panel
 /// Packets a column of a register tile: 8 accumulators a packet, of 16 registers or of
 /// AVX-512's 32.
@@ -21,12 +27,30 @@ static_assert(kTile % kWidth == 0, "a panel's rows are whole registers");
 [[maybe_unused]] Packet load(const double* from) { return Eigen::internal::ploadu<Packet>(from); }
 [[maybe_unused]] Packet spread(double value) { return Eigen::internal::pset1<Packet>(value); }
 [[maybe_unused]] void store(double* to, Packet value) { Eigen::internal::pstoreu(to, value); }
+[[maybe_unused]] Packet scaled(Packet a, Packet b) { return Eigen::internal::pmul(a, b); }
+/// Asks for the cache line at `from`.
+[[maybe_unused]] void fetch(const double* from) { Eigen::internal::prefetch(from); }
 /// c + a b and c - a b.
 [[maybe_unused]] Packet add_product(Packet c, Packet a, Packet b) {
   return Eigen::internal::pmadd(a, b, c);
 }
 [[maybe_unused]] Packet subtract_product(Packet c, Packet a, Packet b) {
   return Eigen::internal::psub(c, Eigen::internal::pmul(a, b));  // contracted where the level can
+}
+
+/// Writes a square of kWidth by kWidth numbers transposed.
+OVERPRUNE_INLINE void transpose_square(const double* from, Size ld, double* to, Size ld_to) {
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of a register as a template's argument
+#endif
+  Eigen::internal::PacketBlock<Packet, static_cast<int>(kWidth)> square;
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+  for (Size i = 0; i < kWidth; ++i) square.packet[i] = load(from + i * ld);
+  Eigen::internal::ptranspose(square);
+  for (Size i = 0; i < kWidth; ++i) store(to + i * ld_to, square.packet[i]);
 }
 
 /// A tile of R packets by kTile columns in registers.

@@ -128,9 +128,11 @@ void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double
   // As many columns of A at a time as stay in cache for all columns of B.
   const Size rows = transpose_a ? k : m, columns = transpose_a ? m : k;
   const Size width = kCached / rows < 8 ? 8 : kCached / rows;
+  const bool looks = m * n * k >= kWorthALook;
   for (Size first = 0; first < columns; first += width) {
     const Size count = columns - first < width ? columns - first : width;
     const double* part = a + first * lda;
+    if (looks) look();
     if (transpose_a)
       each_group<kRight>(n, [&]<int N>(Size j, Group<N>) {
         inner_columns<N>(count, k, alpha, part, lda, b + j * ldb, ldb, c + first + j * ldc, ldc);

@@ -19,6 +19,8 @@ constexpr Size kRowPadding = 8;
 /// Rows rounded up to whole tiles.
 Size whole_tiles(Size rows);
 
+constexpr Size kDepth = 320;  // terms of a product's entry that are summed before they meet C
+
 // What worker_memory knows of the kernels' scratch.
 constexpr Size kSkinny = 8;  // products with at most so many columns on the right pack nothing
 constexpr Size kReflectorRows = 32;      // rows reduced together by `lq` and `append_columns`,

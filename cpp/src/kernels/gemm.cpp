@@ -1,0 +1,200 @@
+// Products of our own: panels of both operands, packed so that a tile in registers reads them in
+// order.
+//
+// An entry of C is a sum over blocks of the depth, each summed in order by the same fused
+// operations. Where the entry lies in a tile, a block or a part of a product changes nothing: its
+// bits depend on its row of op(A), its column of op(B), alpha, beta and k alone. Products with at
+// most kSkinny columns go another way (skinny.cpp).
+#include "kernels/caches.hpp"
+#include "kernels/panels.hpp"
+#include "kernels/scratch.hpp"
+
+OVERPRUNE_BEGIN_LEVEL
+namespace {
+
+// A register tile: 3 packets by 8 columns of AVX-512's 32 registers, 2 by 6 of AVX's 16, or 2 by 4
+// where a multiply-add needs one more.
+constexpr int kUp = kWidth == 8 ? 3 : 2;
+constexpr int kSide = kWidth == 8 ? 8 : kWidth == 4 ? 6 : 4;
+constexpr int kHalfSide = kSide / 2;
+constexpr Size kUnpacked = 64;  // lines of the other operand that do not pay for packing
+
+Size rounded_up(Size value, Size step) { return (value + step - 1) / step * step; }
+
+/// `size` in as few equal parts as `most` allows, each but the last a multiple of `step`.
+Size even_part(Size size, Size most, Size step) {
+  const Size parts = size <= most ? 1 : (size + most - 1) / most;
+  return rounded_up((size + parts - 1) / parts, step);
+}
+
+/// C += alpha op(A) op(B), or C = where `fresh`; of a symmetric C the lower triangle alone.
+template <class T>
+struct Product {
+  static constexpr Size kTall = kUp * kLanes<T>;
+  using Multiply = void (*)(Size, const T*, Size, const T*, Size, Size, const Target<T>&);
+
+  Size m, n, k;
+  T alpha;
+  Lines<T> left, right;
+  bool fresh, lower;
+  T* c;
+  Size ldc;
+
+  // What `prepare` decides: the blocks, and which operand is read where it lies.
+  Size rows = 0, columns = 0, depth = 0;
+  bool left_lies = false, right_lies = false;
+  T *packed_left = nullptr, *packed_right = nullptr;
+
+  /// Rows i, ..., i + high - 1 and columns j, ..., j + wide - 1 of C over `thick` depths from l on.
+  struct Block {
+    Size i, j, l, high, wide, thick;
+  };
+
+  void prepare() {
+    const Blocks most = product_blocks(sizeof(T));
+    depth = even_part(k, kDepth, 8);
+    rows = even_part(m, most.rows < kTall ? kTall : most.rows / kTall * kTall, kTall);
+    columns = even_part(n, most.columns / kSide * kSide, kSide);
+    left_lies = !left.deep && n <= kUnpacked;
+    right_lies = m <= (right.deep ? kUnpacked : kTall);
+    packed_left = scratch(Scratch::packing, (rows + columns) * (k < depth ? k : depth));
+    packed_right = packed_left + rows * (k < depth ? k : depth);
+  }
+
+  /// The rows that are not read where they lie: all, or those short of a packet.
+  void pack_left(const Block& at) const {
+    constexpr Size width = kLanes<T>;
+    const Lines<T> lines = left.from(at.i, at.l);
+    Size done = left_lies ? at.high / width * width : 0;
+    for (; done + kTall <= at.high; done += kTall)
+      pack<T, kTall>(lines.from(done, 0), kTall, at.thick, packed_left + done * at.thick);
+    const Size rest = at.high - done;
+    T* to = packed_left + done * at.thick;
+    if (rest > 2 * width)
+      pack<T, kTall>(lines.from(done, 0), rest, at.thick, to);
+    else if (rest > width)
+      pack<T, 2 * width>(lines.from(done, 0), rest, at.thick, to);
+    else if (rest > 0)
+      pack<T, width>(lines.from(done, 0), rest, at.thick, to);
+  }
+
+  void pack_right(const Block& at) const {
+    const Lines<T> lines = right.from(at.j, at.l);
+    Size done = right_lies ? at.wide / kSide * kSide : 0;
+    for (; done + kSide <= at.wide; done += kSide)
+      pack<T, kSide>(lines.from(done, 0), kSide, at.thick, packed_right + done * at.thick);
+    const Size rest = at.wide - done;
+    T* to = packed_right + done * at.thick;
+    if (rest > kHalfSide)
+      pack<T, kSide>(lines.from(done, 0), rest, at.thick, to);
+    else if (rest > 0)
+      pack<T, kHalfSide>(lines.from(done, 0), rest, at.thick, to);
+  }
+
+  /// The tile for so many rows and columns of which the right panel lies where it lies.
+  static Multiply choose(Size high, Size wide, bool lies) {
+    static constexpr Multiply tiles[3][2][2] = {
+        {{tile<T, 1, kHalfSide, true>, tile<T, 1, kHalfSide, false>},
+         {tile<T, 1, kSide, true>, tile<T, 1, kSide, false>}},
+        {{tile<T, 2, kHalfSide, true>, tile<T, 2, kHalfSide, false>},
+         {tile<T, 2, kSide, true>, tile<T, 2, kSide, false>}},
+        {{tile<T, kUp, kHalfSide, true>, tile<T, kUp, kHalfSide, false>},
+         {tile<T, kUp, kSide, true>, tile<T, kUp, kSide, false>}}};
+    return tiles[(high - 1) / kLanes<T>][wide > kHalfSide][lies];
+  }
+
+  /// The tiles of columns y, ... of the block.
+  void multiply_columns(const Block& at, Size y) const {
+    const Size wide = at.wide - y < kSide ? at.wide - y : kSide, j = at.j + y;
+    const bool lies = right_lies && wide == kSide;
+    const T* b = lies ? right.from(j, at.l).at : packed_right + y * at.thick;
+    const Size down = right.deep ? 1 : right.ld, across = right.deep ? right.ld : 1;
+    // Tiles above the diagonal are left out.
+    for (Size x = lower && j > at.i ? (j - at.i) / kTall * kTall : 0; x < at.high;) {
+      Size high = at.high - x < kTall ? at.high - x : kTall;
+      const Size i = at.i + x;
+      const T* a = packed_left + x * at.thick;
+      Size step = rounded_up(high, kLanes<T>);
+      if (left_lies && high >= kLanes<T>) {
+        a = left.from(i, at.l).at;
+        step = left.ld;
+        high = high / kLanes<T> * kLanes<T>;
+      }
+      choose(high, wide, lies)(
+          at.thick, a, step, b, down, across,
+          {c + i + j * ldc, ldc, alpha, fresh && at.l == 0, high, wide, lower ? i - j : m + n});
+      x += high;
+    }
+  }
+
+  void run() {
+    prepare();
+    const bool looks = m * n * k >= kWorthALook;
+    const auto part = [](Size size, Size first, Size most) {
+      return size - first < most ? size - first : most;
+    };
+    for (Size j = 0; j < n; j += columns)
+      for (Size l = 0; l < k; l += depth) {
+        Block at{0, j, l, 0, part(n, j, columns), part(k, l, depth)};
+        pack_right(at);
+        for (at.i = lower ? j / rows * rows : 0; at.i < m; at.i += rows) {
+          if (looks) look();
+          at.high = part(m, at.i, rows);
+          pack_left(at);
+          for (Size y = 0; y < at.wide; y += kSide) multiply_columns(at, y);
+        }
+      }
+  }
+};
+
+void scale(Size m, Size n, double factor, double* c, Size ldc) {
+  for (Size j = 0; j < n; ++j)
+    for (Size i = 0; i < m; ++i) c[i + j * ldc] = factor == 0.0 ? 0.0 : factor * c[i + j * ldc];
+}
+
+}  // namespace
+
+void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
+          Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
+  if (m == 0 || n == 0) return;
+  const bool few = !transpose_b && is_skinny(transpose_a, m, n, k);
+  if (beta != 1.0 && (beta != 0.0 || few || k == 0)) scale(m, n, beta, c, ldc);
+  if (few) return skinny(transpose_a, m, n, k, alpha, a, lda, b, ldb, c, ldc);
+  Product<double>{.m = m,
+                  .n = n,
+                  .k = k,
+                  .alpha = alpha,
+                  .left = {a, lda, transpose_a},
+                  .right = {b, ldb, !transpose_b},
+                  .fresh = beta == 0.0,
+                  .lower = false,
+                  .c = c,
+                  .ldc = ldc}
+      .run();
+}
+
+void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda,
+                       double* c, Size ldc) {
+  if (n == 0) return;
+  Product<double>{.m = n,
+                  .n = n,
+                  .k = k,
+                  .alpha = alpha,
+                  .left = {a, lda, transpose},
+                  .right = {a, lda, transpose},
+                  .fresh = false,
+                  .lower = true,
+                  .c = c,
+                  .ldc = ldc}
+      .run();
+}
+
+void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc) {
+  symmetric_product(true, n, k, 1.0, a, lda, c, ldc);
+}
+
+void row_gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc) {
+  symmetric_product(false, n, k, 1.0, a, lda, c, ldc);
+}
+
+OVERPRUNE_END_LEVEL

@@ -1,0 +1,125 @@
+// Panels of a product's operands, and the register tile that multiplies them. Internal linkage:
+// every level has its own.
+#pragma once
+
+#include "kernels/packet.hpp"
+
+OVERPRUNE_BEGIN_LEVEL
+namespace {
+
+/// The lines that a panel is made of: rows of op(A) or columns of op(B), each of them over the
+/// depth of the product.
+template <class T>
+struct Lines {
+  const T* at;
+  Size ld;
+  bool deep;  // a line's entries follow one another in memory; else those of one depth do
+
+  Lines from(Size line, Size depth) const {
+    return {at + (deep ? line * ld + depth : line + depth * ld), ld, deep};
+  }
+};
+
+/// Packs `count` <= P lines as a panel of P: entries of one depth follow one another, lines past
+/// the last are zeros.
+template <class T, int P>
+void pack(const Lines<T>& lines, Size count, Size depth, T* to) {
+  constexpr Size width = kLanes<T>;
+  Size done = 0;
+  if (count == P && P >= width) {
+    // The last group of lines begins where it still fits.
+    const auto each_group = [](auto body) {
+      OVERPRUNE_UNROLL
+      for (Size g = 0; g < P; g += width) body(g + width <= P ? g : P - width);
+    };
+    if (lines.deep) {
+      for (; done + width <= depth; done += width)
+        each_group([&](Size g) {
+          transpose_square(lines.at + done + g * lines.ld, lines.ld, to + done * P + g, P);
+        });
+    } else {
+      for (; done < depth; ++done)
+        each_group([&](Size g) { store(to + done * P + g, load(lines.at + done * lines.ld + g)); });
+    }
+  }
+  const Size across = lines.deep ? lines.ld : 1, down = lines.deep ? 1 : lines.ld;
+  for (; done < depth; ++done) {
+    const T* from = lines.at + done * down;
+    for (Size i = 0; i < P; ++i) to[done * P + i] = i < count ? from[i * across] : T(0);
+  }
+}
+
+/// Where a tile goes, and what part of it.
+template <class T>
+struct Target {
+  T* c;
+  Size ld;
+  T alpha;
+  bool fresh;  // C is overwritten, not added to
+  Size rows, columns;
+  Size skew;  // row i and column j are wanted where i + skew >= j
+};
+
+/// The tile's part of C from its sums, the same operations for every entry.
+template <class T, int R, int N>
+OVERPRUNE_INLINE void put(const PacketOf<T> (&sum)[N][R], const Target<T>& to) {
+  const PacketOf<T> alpha = spread(to.alpha);
+  OVERPRUNE_UNROLL
+  for (int j = 0; j < N; ++j) OVERPRUNE_UNROLL
+  for (int r = 0; r < R; ++r) {
+    T* c = to.c + r * kLanes<T> + j * to.ld;
+    store(c, to.fresh ? scaled(alpha, sum[j][r]) : add_product(load(c), alpha, sum[j][r]));
+  }
+}
+
+/// The same for a tile that sticks out of what is wanted.
+template <class T, int R, int N>
+OVERPRUNE_INLINE void put_part(const PacketOf<T> (&sum)[N][R], const Target<T>& to) {
+  constexpr Size ld = R * kLanes<T>;
+  T whole[N * ld];
+  const auto first = [&](Size j) { return j > to.skew ? j - to.skew : Size{0}; };
+  for (Size j = 0; j < to.columns; ++j)
+    for (Size i = first(j); i < to.rows; ++i)
+      whole[i + j * ld] = to.fresh ? T(0) : to.c[i + j * to.ld];
+  put<T, R, N>(sum, {whole, ld, to.alpha, to.fresh, ld, N, ld});
+  for (Size j = 0; j < to.columns; ++j)
+    for (Size i = first(j); i < to.rows; ++i) to.c[i + j * to.ld] = whole[i + j * ld];
+}
+
+/// A tile of R packets by N columns: C += alpha times a panel of `left`, whose lines of one depth
+/// follow one another, times one of `right`. Each sum runs over the depth in order.
+template <class T, int R, int N, bool Packed>
+void tile(Size depth, const T* left, Size step, const T* right, Size down, Size across,
+          const Target<T>& to) {
+  constexpr Size width = kLanes<T>;
+  PacketOf<T> sum[N][R];
+  OVERPRUNE_UNROLL
+  for (int j = 0; j < N; ++j) OVERPRUNE_UNROLL
+  for (int r = 0; r < R; ++r) sum[j][r] = spread(T(0));
+  if (to.columns == N)
+    for (int j = 0; j < N; ++j) fetch(to.c + j * to.ld);
+  if constexpr (Packed) {
+    down = N;
+    across = 1;
+  }
+  for (Size l = 0; l < depth; ++l) {
+    PacketOf<T> a[R];
+    OVERPRUNE_UNROLL
+    for (int r = 0; r < R; ++r) a[r] = load(left + r * width);
+    OVERPRUNE_UNROLL
+    for (int j = 0; j < N; ++j) {
+      const PacketOf<T> b = spread(right[j * across]);
+      OVERPRUNE_UNROLL
+      for (int r = 0; r < R; ++r) sum[j][r] = add_product(sum[j][r], a[r], b);
+    }
+    left += step;
+    right += down;
+  }
+  if (to.rows == R * width && to.columns == N && to.skew >= N - 1)
+    put<T, R, N>(sum, to);
+  else
+    put_part<T, R, N>(sum, to);
+}
+
+}  // namespace
+OVERPRUNE_END_LEVEL
