@@ -31,7 +31,7 @@ void reduce(Panel& panel, Size m, Triangle l, const double* w, Size ldw) {
 /// The reflectors of panels 0, ..., count - 1 on the rows below, at row 0 of W and of L in the
 /// first panel's first column. Each tile of rows meets all panels while it is in the nearest cache.
 void apply(const Panel* panels, Size count, Size rows, Size m, Triangle l, double* w, Size ldw) {
-  each_tile(rows, [=]<int R>(Size i, Rows<R>) {
+  share_tiles(rows, m, count, [=]<int R>(Size i, Rows<R>) {
     for (Size p = 0; p < count; ++p)
       apply_tile<R, true>(panels[p], m, l.at(i, p * kTile), w + i, ldw);
   });

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "kernels/look.hpp"
+#include "kernels/share.hpp"
 #include "kernels/table.hpp"
 
 #define OVERPRUNE_BEGIN_LEVEL    \

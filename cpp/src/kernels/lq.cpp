@@ -40,7 +40,7 @@ void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
         apply_tile<R, false>(panel, m - c, {}, w + below + i + c * ldw, ldw);
       });
     }
-    each_tile(rows - end, [&]<int R>(Size i, Rows<R>) {
+    share_tiles(rows - end, m - first, (end - first) / kTile, [&]<int R>(Size i, Rows<R>) {
       for (Size c = first; c < end; c += kTile)
         apply_tile<R, false>(panels[(c - first) / kTile], m - c, {}, w + end + i + c * ldw, ldw);
     });

@@ -163,6 +163,21 @@ void each_tile(Size rows, Body body) {
   for (; i < rows; i += kWidth) body(i, Rows<1>{});
 }
 
+/// The same with the rows shared among the threads of a team.
+/// @param m  columns that so many panels are applied to
+template <class Body>
+void share_tiles(Size rows, Size m, Size panels, const Body& body) {
+  const double work = 4.0 * static_cast<double>(rows * m * panels * kTile);
+  share(
+      rows, kTall * kWidth, work,
+      [](const void* context, Size first, Size end) {
+        each_tile(end - first, [&]<int R>(Size i, Rows<R> size) {
+          (*static_cast<const Body*>(context))(first + i, size);
+        });
+      },
+      &body);
+}
+
 }  // namespace
 
 OVERPRUNE_END_LEVEL
