@@ -8,7 +8,7 @@ namespace overprune::bindings {
 namespace {
 
 Array bind_features(const Array& inputs, const Array& weights, const py::object& activation,
-                    const std::optional<Array>& bias) {
+                    const std::optional<Array>& bias, Index workers) {
   const ConstMatrix a = as_matrix(inputs, "inputs"), r = as_matrix(weights, "weights");
   const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
   const ScalarFunction phi = as_function(activation, "activation");
@@ -16,7 +16,8 @@ Array bind_features(const Array& inputs, const Array& weights, const py::object&
   const Matrix view = as_mutable_matrix(out);
   {
     const ReleaseForMany release(a.rows * r.rows + a.rows * a.cols + r.rows * r.cols);
-    random_features(a, r, phi, shifts, view);
+    // Without the GIL's release a callable could not run in another thread.
+    random_features(a, r, phi, shifts, view, release ? workers : 1);
   }
   return out;
 }

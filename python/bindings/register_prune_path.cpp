@@ -7,7 +7,7 @@ namespace {
 
 py::dict bind_prune_path(const Array& x, const Array& y, const Grid grid,
                          const std::optional<Array>& curvature, const std::optional<Array>& truth,
-                         std::uint64_t seed, std::uint64_t stream) {
+                         std::uint64_t seed, std::uint64_t stream, Index workers) {
   const ConstMatrix design = as_matrix(x, "X"), response = as_matrix(y, "y");
   RuleInputs inputs;
   if (curvature) inputs.curvature = as_vector(*curvature, "curvature");
@@ -17,7 +17,7 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Grid grid,
   PrunePathResult result;
   {
     const LongWork work;
-    result = prune_path(design, response, grid, inputs, interruptible());
+    result = prune_path(design, response, grid, inputs, workers, interruptible());
   }
   const auto length = [](const auto& axis) { return static_cast<py::ssize_t>(axis.size()); };
   const py::ssize_t r = length(grid.rules), k = length(grid.sizes), s = length(grid.nonzeros);

@@ -28,11 +28,13 @@ const char* name_of(Activation activation);
 /// @param activation  phi, a named one or the caller's
 /// @param bias        (p), or empty for none
 /// @param out         (n, p) receives the features
-/// @throws std::invalid_argument for shapes that do not match, and for entries or images that are
-/// not finite
+/// @param workers     threads, at least 1; a caller's phi is then called from each of them. The
+///                    result does not depend on it
+/// @throws std::invalid_argument for shapes that do not match, for entries or images that are not
+/// finite, and for workers below 1
 /// Source: docs/theory.md, section 7.
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
-                     ConstVector bias, Matrix out);
+                     ConstVector bias, Matrix out, Index workers = 1);
 
 /// Second moments under a ~ N(0, I_d) of x and y = g(teacher'a) (docs/theory.md, section 7).
 ///

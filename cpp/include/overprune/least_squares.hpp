@@ -34,9 +34,11 @@ struct SolveInfo {
 /// @param ridge  at least 0
 /// @param theta  (p, m) receives the solution
 /// @param info   if not null, receives rank and condition
-/// @throws std::invalid_argument for empty or non-finite input, mismatched shapes, negative ridge
+/// @param workers  threads, at least 1; the result does not depend on it
+/// @throws std::invalid_argument for empty or non-finite input, mismatched shapes, negative ridge,
+/// workers below 1
 void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta,
-                   SolveInfo* info = nullptr);
+                   SolveInfo* info = nullptr, Index workers = 1);
 
 /// The same for the first k columns of x, for every k of `sizes`, from one factorization: a QR of
 /// the first min(n, max k) columns serves every k <= n, and a triangular factor of X_k X_k' carried
@@ -47,10 +49,11 @@ void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta,
 /// @param ridge  at least 0
 /// @param theta  (K, p, m) contiguous, C order; receives the solutions, zero from row k on
 /// @param info   if not null, receives rank and condition of each size
-/// @param poll   called between sizes; may throw to stop
+/// @param workers  threads, at least 1; the result does not depend on it
+/// @param poll   called between sizes by the calling thread; may throw to stop
 /// @throws std::invalid_argument as least_squares, and for sizes out of range
 void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge,
-                        double* theta, SolveInfo* info = nullptr,
+                        double* theta, SolveInfo* info = nullptr, Index workers = 1,
                         const std::function<void()>& poll = {});
 
 /// Retraining: least squares on the first s columns of `order`, for every s of `nonzeros`, from one
@@ -62,10 +65,12 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
 /// @param nonzeros  (S) strictly increasing, at least 1
 /// @param ridge     at least 0
 /// @param theta     (S, p, m) contiguous, C order; receives the solutions, zero off the support
-/// @param poll      called between sizes; may throw to stop
+/// @param workers   threads, at least 1; the result does not depend on it
+/// @param poll      called between sizes by the calling thread; may throw to stop
 /// @throws std::invalid_argument as least_squares, and for an order or nonzeros out of range
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros,
-                  double ridge, double* theta, const std::function<void()>& poll = {});
+                  double ridge, double* theta, Index workers = 1,
+                  const std::function<void()>& poll = {});
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

@@ -61,11 +61,12 @@ struct PrunePathResult {
 /// @param y       (n, m), finite
 /// @param grid    sizes, nonzeros, rules and ridges
 /// @param inputs  what the rules need beyond theta
-/// @param poll    called between points; may throw to stop
+/// @param workers  threads, at least 1; the result does not depend on it
+/// @param poll    called between points by the calling thread; may throw to stop
 /// @return models, orders of pruning, rank and condition
 /// @throws std::invalid_argument for mismatched, empty or non-finite input, or a grid out of range
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
-                           const std::function<void()>& poll = {});
+                           Index workers = 1, const std::function<void()>& poll = {});
 
 /// Refuses a grid that does not suit p features.
 /// @param grid  to be checked

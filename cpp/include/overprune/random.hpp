@@ -38,17 +38,20 @@ struct StreamKey {
 /// @param first  position of the first, below 2^49
 /// @param count  how many, at least 0
 /// @param out    (count) contiguous
-/// @throws std::invalid_argument for positions out of range
+/// @param workers  threads, at least 1; the numbers do not depend on it
+/// @throws std::invalid_argument for positions or workers out of range
 /// Source: Salmon, Moraes, Dror, Shaw, Parallel random numbers: as easy as 1, 2, 3, 2011.
-void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out);
+void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out,
+                     Index workers = 1);
 
 /// Uniforms in [0, 1) with 53 bits, addressed as in `standard_normal`.
 /// @param key    which stream
 /// @param first  position of the first, below 2^49
 /// @param count  how many, at least 0
 /// @param out    (count) contiguous
-/// @throws std::invalid_argument for positions out of range
-void uniform(StreamKey key, std::uint64_t first, Index count, double* out);
+/// @param workers  threads, at least 1; the numbers do not depend on it
+/// @throws std::invalid_argument for positions or workers out of range
+void uniform(StreamKey key, std::uint64_t first, Index count, double* out, Index workers = 1);
 
 /// `count` distinct integers of 0, ..., population - 1, in random order (partial Fisher-Yates
 /// shuffle).

@@ -27,7 +27,9 @@ struct Trials {
   Index first = 0;         ///< number of the first trial
   Index count = 0;         ///< how many; at least 1
   std::uint64_t seed = 0;  ///< with the number of a trial the key of its draws
-  Index workers = 1;       ///< threads; the result does not depend on it
+  /// threads over trials, and, where there are fewer trials, over the work inside them; the result
+  /// does not depend on it
+  Index workers = 1;
   /// `hessian` uses (X'X)_ii / n even where the population is known
   bool sample_curvature = false;
   /// Bytes of X (n, p), at least 0. Above them the columns are drawn anew, block by block, at every

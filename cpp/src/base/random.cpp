@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
+#include "base/team.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/table.hpp"
 
@@ -27,22 +28,29 @@ void check_range(StreamKey key, std::uint64_t first, Index count, const double* 
   check::pointer("out", out, count);
 }
 
-}  // namespace
-
-void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out) {
+/// Numbers first, ..., first + count - 1 of a stream by a kernel, in parts for a team.
+/// @param cost  operations of one number, about
+void draw(decltype(kernels::Table::normals) kernel, double cost, StreamKey key, std::uint64_t first,
+          Index count, double* out, Index workers) {
   check_range(key, first, count, out);
-  in_parts(count, [&](Index offset, Index some) {
-    kernels::active().normals(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
-                              first + static_cast<std::uint64_t>(offset), some, out + offset);
+  const TeamScope scope(workers);
+  constexpr Index line = 512;  // whole batches of the kernels, and whole pages of memory
+  share_out(count, line, cost * static_cast<double>(count), [&](Index begin, Index end) {
+    in_parts(end - begin, [&](Index offset, Index some) {
+      kernel(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
+             first + static_cast<std::uint64_t>(begin + offset), some, out + begin + offset);
+    });
   });
 }
 
-void uniform(StreamKey key, std::uint64_t first, Index count, double* out) {
-  check_range(key, first, count, out);
-  in_parts(count, [&](Index offset, Index some) {
-    kernels::active().uniforms(key.seed, key.stream, static_cast<std::uint32_t>(key.purpose),
-                               first + static_cast<std::uint64_t>(offset), some, out + offset);
-  });
+}  // namespace
+
+void standard_normal(StreamKey key, std::uint64_t first, Index count, double* out, Index workers) {
+  draw(kernels::active().normals, 60.0, key, first, count, out, workers);
+}
+
+void uniform(StreamKey key, std::uint64_t first, Index count, double* out, Index workers) {
+  draw(kernels::active().uniforms, 30.0, key, first, count, out, workers);
 }
 
 void sample_without_replacement(StreamKey key, Index population, Index count, Indices& items) {

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/check.hpp"
 #include "kernels/look.hpp"
 #include "overprune/interrupt.hpp"
 
@@ -81,7 +82,9 @@ void Team::run(Index parts, Index helpers, const std::function<void(Index)>& bod
   ++calls_;
   hire(std::min({most_, parts - 1, helpers}));
   if (Index wanted = std::min(asleep_.load(), parts - 1); wanted > 0) {
-    { const std::lock_guard lock(mutex_); }  // whoever is about to sleep does before the call
+    {
+      const std::lock_guard lock(mutex_);
+    }  // whoever is about to sleep does before the call
     for (; wanted > 0; --wanted) called_.notify_one();
   }
   Team* const own = std::exchange(current, nullptr);
@@ -164,8 +167,9 @@ void Team::help() {
   }
 }
 
-TeamScope::TeamScope(Index workers) : team_(workers), outer_(current) {
-  current = workers > 1 ? &team_ : nullptr;
+TeamScope::TeamScope(Index workers) : outer_(current) {
+  check::at_least("workers", workers, 1);
+  if (workers > 1) current = &team_.emplace(workers);
 }
 
 TeamScope::~TeamScope() { current = outer_; }

@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -58,17 +59,18 @@ class Team {
   std::exception_ptr failure_;  // guarded by mutex_
 };
 
-/// While it lives, `share` in this thread uses a team of so many threads; one is none. Inside a part
-/// of a team there is none, but what makes a scope of its own.
+/// While it lives, `share` in this thread uses a team of so many threads; one leaves the team there
+/// is. Inside a part there is none.
 class TeamScope {
  public:
+  /// @throws std::invalid_argument unless workers is at least 1
   explicit TeamScope(Index workers);
   TeamScope(const TeamScope&) = delete;
   TeamScope& operator=(const TeamScope&) = delete;
   ~TeamScope();
 
  private:
-  Team team_;
+  std::optional<Team> team_;
   Team* outer_;
 };
 

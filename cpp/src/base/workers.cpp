@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/team.hpp"
+
 namespace overprune {
 namespace {
 
@@ -57,9 +59,11 @@ struct Board {
   /// All tasks before this one are finished.
   Index done() const { return std::min_element(at.begin(), at.end())->load(); }
 
-  void work(Index worker, Index count, const std::function<Task()>& start) {
+  /// @param threads  of this worker's own team
+  void work(Index worker, Index threads, Index count, const std::function<Task()>& start) {
     std::exception_ptr why;
     try {
+      const TeamScope team(threads);
       const Poll poll = [this] {
         if (stop) throw Stopped{};
       };
@@ -98,7 +102,10 @@ void run_tasks(Index count, Index workers, const std::function<Task()>& start,
   Board board(used);
   Threads threads;
   try {
-    for (Index w = 0; w < used; ++w) threads.start([&, w] { board.work(w, count, start); });
+    for (Index w = 0; w < used; ++w) {
+      const Index each = workers / used + (w < workers % used ? 1 : 0);
+      threads.start([&, w, each] { board.work(w, each, count, start); });
+    }
     board.wait(monitor);
   } catch (...) {
     board.stop = true;
@@ -115,6 +122,7 @@ void parallel_for(Index count, Index workers, const Task& body, const Poll& poll
     return;
   }
   const Interruptible interruptible(poll);
+  const TeamScope team(workers);
   for (Index i = 0; i < count; ++i) {
     poll_now(poll);
     body(i, poll);

@@ -10,7 +10,8 @@ namespace overprune {
 /// What one thread calls for each task it takes. The poll throws once the run is being stopped.
 using Task = std::function<void(Index i, const Poll& poll)>;
 
-/// Runs tasks 0, ..., count - 1, taken from a counter by at most `workers` threads.
+/// Runs tasks 0, ..., count - 1, taken from a counter by at most `workers` threads. Where there are
+/// fewer tasks, the rest of the threads are given to the tasks (base/team.hpp).
 /// @param start    called once in every thread; what it returns may own that thread's memory
 /// @param monitor  called by the calling thread about twenty times a second, and at the end, with a
 /// number

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
+#include "base/team.hpp"
 #include "kernels/table.hpp"
 #include "overprune/finite.hpp"
 #include "problem/features.hpp"
@@ -13,7 +14,9 @@ namespace overprune {
 namespace {
 
 constexpr Index kColumns = 1024;  // columns per product: fewer, and packing the other factor shows
-constexpr Index kImages = 1 << 16;  // numbers that a caller's function gets at once
+constexpr Index kUnit = 48;       // columns of the smallest part: whole tiles of the kernels
+constexpr double kActivationCost = 20;  // operations of one activation, about
+constexpr Index kImages = 1 << 16;      // numbers that a caller's function gets at once
 
 /// X (m, n) = phi(X + 1 bias') for a function of the caller's.
 void call_on(const ScalarFunction& phi, const double* bias, Block x) {
@@ -143,8 +146,9 @@ void activate(const ScalarFunction& activation, const double* bias, bool by_rows
 }  // namespace
 
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
-                     ConstVector bias, Matrix out) {
+                     ConstVector bias, Matrix out, Index workers) {
   check_features(inputs, weights, activation, bias, out);
+  const TeamScope scope(workers);
   Buffer input_buffer, weight_buffer, out_buffer;
   const Factor a = factor(inputs, input_buffer), r = factor(weights, weight_buffer);
   std::vector<double> shifts(bias.size);
@@ -159,14 +163,17 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
                                : out_buffer.block(n, p);
   const Factor &left = by_rows ? r : a, &right = by_rows ? a : r;
   const auto& kernel = kernels::active();
-  for (Index first = 0; first < x.cols; first += kColumns) {
-    const Block part = x.columns(first, std::min(kColumns, x.cols - first));
-    kernel.gemm(left.transposed, !right.transposed, x.rows, part.cols, d, 1.0, left.data, left.ld,
-                right.data + first * (right.transposed ? right.ld : 1), right.ld, 0.0, part.data,
-                part.ld);
-    activate(activation, shifts.empty() ? nullptr : shifts.data() + (by_rows ? 0 : first), by_rows,
-             part);
-  }
+  const double work = static_cast<double>(n * p) * (2.0 * static_cast<double>(d) + kActivationCost);
+  share_out(x.cols, kUnit, work, [&](Index begin, Index end) {
+    for (Index first = begin; first < end; first += kColumns) {
+      const Block part = x.columns(first, std::min(kColumns, end - first));
+      kernel.gemm(left.transposed, !right.transposed, x.rows, part.cols, d, 1.0, left.data, left.ld,
+                  right.data + first * (right.transposed ? right.ld : 1), right.ld, 0.0, part.data,
+                  part.ld);
+      activate(activation, shifts.empty() ? nullptr : shifts.data() + (by_rows ? 0 : first),
+               by_rows, part);
+    }
+  });
   if (!by_rows && !by_columns) copy_out(x, out);
 }
 

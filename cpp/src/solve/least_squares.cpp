@@ -4,13 +4,15 @@
 #include <span>
 
 #include "base/check.hpp"
+#include "base/team.hpp"
 #include "problem/scaled_data.hpp"
 #include "solve/path_solver.hpp"
 #include "solve/retraining.hpp"
 
 namespace overprune {
 
-void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info) {
+void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, SolveInfo* info,
+                   Index workers) {
   check::view("X", x);
   check::view("y", y);
   check::view("theta", theta);
@@ -19,14 +21,15 @@ void least_squares(ConstMatrix x, ConstMatrix y, double ridge, Matrix theta, Sol
   check::same("theta", x.cols, theta.rows);
   check::same("theta (targets)", y.cols, theta.cols);
   std::vector<double> solution(x.cols * y.cols);
-  least_squares_path(x, y, {x.cols}, ridge, solution.data(), info);
+  least_squares_path(x, y, {x.cols}, ridge, solution.data(), info, workers);
   for (Index i = 0; i < theta.rows; ++i)
     for (Index t = 0; t < theta.cols; ++t) theta(i, t) = solution[i * theta.cols + t];
 }
 
 void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, double ridge,
-                        double* theta, SolveInfo* info, const Poll& poll) {
+                        double* theta, SolveInfo* info, Index workers, const Poll& poll) {
   const Interruptible interruptible(poll);
+  const TeamScope scope(workers);
   const ScaledData data(x, y, ridge);
   check::increasing("sizes", sizes, 1, x.cols);
   const Index m = y.cols, most = sizes.back(), count = static_cast<Index>(sizes.size());
@@ -44,8 +47,9 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
 }
 
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros,
-                  double ridge, double* theta, const Poll& poll) {
+                  double ridge, double* theta, Index workers, const Poll& poll) {
   const Interruptible interruptible(poll);
+  const TeamScope scope(workers);
   const ScaledData data(x, y, ridge);
   check::increasing("nonzeros", nonzeros, 1, static_cast<Index>(order.size()));
   check::distinct("order", order, x.cols);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/team.hpp"
 #include "overprune/random.hpp"
 #include "problem/scaled_data.hpp"
 #include "solve/grid_fit.hpp"
@@ -221,8 +222,9 @@ class StoringSink final : public GridSink {
 }  // namespace
 
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
-                           const Poll& poll) {
+                           Index workers, const Poll& poll) {
   const Interruptible interruptible(poll);
+  const TeamScope scope(workers);
   check::view("X", x);
   check::view("y", y);
   check::view("covariance", inputs.covariance);

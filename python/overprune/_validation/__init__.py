@@ -91,10 +91,17 @@ def seed(value: Any, name: str = "seed") -> int:
     return integer(value, name, lowest=0, highest=2**64 - 1)
 
 
-def workers(value: Any) -> int:
-    """A number of threads; None: one per core that this process may use."""
+# Operations of work that the core never shares among threads (cpp/src/base/team.cpp).
+_ALONE = 1_000_000
+
+
+def workers(value: Any, work: float = math.inf) -> int:
+    """A number of threads; None: one per core that this process may use, and one without asking
+    the system where so little work needs no more."""
     if value is not None:
         return integer(value, "workers", lowest=1, highest=1024)
+    if work < _ALONE:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -15,6 +15,8 @@ def random_features(
     weights: npt.ArrayLike,
     activation: Function = "relu",
     bias: npt.ArrayLike | None = None,
+    *,
+    workers: int | None = None,
 ) -> FloatArray:
     """Compute random features of inputs.
 
@@ -32,6 +34,9 @@ def random_features(
         same shape, element by element.
     bias : array_like of shape (p,), optional
         Added before phi; none by default.
+    workers : int, optional
+        Threads; one per core that the process may use by default. Little work stays on one. Does
+        not change the result.
 
     Returns
     -------
@@ -40,8 +45,9 @@ def random_features(
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, shapes do not match, the activation is unknown, or a
-        callable returns anything but finite real numbers in the shape that it was given.
+        If an array is not real and finite, shapes do not match, the activation is unknown, a
+        callable returns anything but finite real numbers in the shape that it was given, or workers
+        is not a positive integer.
 
     References
     ----------
@@ -63,5 +69,6 @@ def random_features(
         r = check.float_array(weights, "weights", ndim=2, shape=(None, a.shape[1]))
     phi = core_function(activation, "activation", probe=False)
     b = None if bias is None else check.float_array(bias, "bias", ndim=1, shape=(r.shape[0],))
-    features: FloatArray = _core.random_features(a, r, phi, b)
+    threads = check.workers(workers, a.size * r.shape[0])
+    features: FloatArray = _core.random_features(a, r, phi, b, threads)
     return features

@@ -18,7 +18,14 @@ def as_data(X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[FloatArray, FloatArray,
     return design, response.reshape(design.shape[0], -1), response.ndim == 1
 
 
-def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> FloatArray:
+def threads(workers: int | None, design: FloatArray) -> int:
+    """Threads for the factors of a design."""
+    return check.workers(workers, design.size * min(design.shape))
+
+
+def least_squares(
+    X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0, workers: int | None = None
+) -> FloatArray:
     """Solve least squares, with minimum l2 norm where the solution is not unique.
 
     ``theta = X^+ y``; with ridge > 0 the minimiser of
@@ -33,6 +40,9 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
         One or several targets.
     ridge : float, default 0.0
         Finite and at least 0.
+    workers : int, optional
+        Threads; one per core that the process may use by default. Little work stays on one. Does
+        not change the result.
 
     Returns
     -------
@@ -43,7 +53,7 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
     TypeError, ValueError
         If an array is not real and finite, is empty, has the wrong number of dimensions or length,
         a value or column of a data frame is missing or no number (it is named), the ridge is
-        negative, or a coefficient overflows.
+        negative, workers is not a positive integer, or a coefficient overflows.
 
     References
     ----------
@@ -57,14 +67,19 @@ def least_squares(X: npt.ArrayLike, y: npt.ArrayLike, *, ridge: float = 0.0) -> 
     """
     design, response, single = as_data(X, y)
     ridge = check.nonnegative(ridge, "ridge")
-    theta: FloatArray = _core.least_squares_path(design, response, [design.shape[1]], ridge, False)[
-        0
-    ][0]
+    theta: FloatArray = _core.least_squares_path(
+        design, response, [design.shape[1]], ridge, False, threads(workers, design)
+    )[0][0]
     return theta[:, 0] if single else theta
 
 
 def least_squares_path(
-    X: npt.ArrayLike, y: npt.ArrayLike, sizes: Sequence[int], *, ridge: float = 0.0
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    sizes: Sequence[int],
+    *,
+    ridge: float = 0.0,
+    workers: int | None = None,
 ) -> FloatArray:
     """Solve least squares on the first k columns, for every k of `sizes`, from shared factors.
 
@@ -80,6 +95,9 @@ def least_squares_path(
         Strictly increasing in [1, p].
     ridge : float, default 0.0
         Finite and at least 0.
+    workers : int, optional
+        Threads; one per core that the process may use by default. Little work stays on one. Does
+        not change the result.
 
     Returns
     -------
@@ -104,7 +122,9 @@ def least_squares_path(
     design, response, single = as_data(X, y)
     ks = check.increasing(sizes, "sizes", highest=design.shape[1])
     ridge = check.nonnegative(ridge, "ridge")
-    theta: FloatArray = _core.least_squares_path(design, response, ks, ridge, False)[0]
+    theta: FloatArray = _core.least_squares_path(
+        design, response, ks, ridge, False, threads(workers, design)
+    )[0]
     return theta[:, :, 0] if single else theta
 
 
@@ -115,6 +135,7 @@ def retrain_path(
     nonzeros: Sequence[int],
     *,
     ridge: float = 0.0,
+    workers: int | None = None,
 ) -> FloatArray:
     """Solve least squares on the first s columns of `order`, for every s of `nonzeros`.
 
@@ -134,6 +155,9 @@ def retrain_path(
         Strictly increasing, at least 1.
     ridge : float, default 0.0
         Finite and at least 0.
+    workers : int, optional
+        Threads; one per core that the process may use by default. Little work stays on one. Does
+        not change the result.
 
     Returns
     -------
@@ -159,5 +183,7 @@ def retrain_path(
     indices = check.indices(order, "order", size=design.shape[1])
     counts = check.increasing(nonzeros, "nonzeros", highest=indices.size)
     ridge = check.nonnegative(ridge, "ridge")
-    theta: FloatArray = _core.retrain_path(design, response, indices.tolist(), counts, ridge)
+    theta: FloatArray = _core.retrain_path(
+        design, response, indices.tolist(), counts, ridge, threads(workers, design)
+    )
     return theta[:, :, 0] if single else theta

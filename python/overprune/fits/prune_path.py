@@ -14,7 +14,7 @@ from .._provenance import describe
 from .._table import STAGES, Arrays, Grid
 from .._validation import FloatArray, IntArray
 from ..problems.problem import Problem
-from .least_squares import as_data
+from .least_squares import as_data, threads
 from .pruning import as_curvature
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ def prune_path(
     truth: npt.ArrayLike | None = None,
     seed: int = 0,
     stream: int = 0,
+    workers: int | None = None,
 ) -> PrunePath:
     """Train, prune and retrain over a whole grid on one data set, with all factors shared.
 
@@ -218,6 +219,9 @@ def prune_path(
     seed, stream : int, default 0
         In [0, 2**64), for "random": trial number `stream` of a simulation with that seed has the
         same supports.
+    workers : int, optional
+        Threads; one per core that the process may use by default. Little work stays on one. Does
+        not change the result.
 
     Returns
     -------
@@ -227,7 +231,8 @@ def prune_path(
     ------
     TypeError, ValueError
         If an array is not real and finite, shapes do not match, the grid is out of range, a rule is
-        unknown, a curvature is negative or "oracle" is asked for without truth.
+        unknown, a curvature is negative, "oracle" is asked for without truth, or workers is not a
+        positive integer.
 
     References
     ----------
@@ -272,6 +277,7 @@ def prune_path(
         scores,
         check.seed(seed),
         check.seed(stream, "stream"),
+        threads(workers, design),
     )
     return PrunePath(grid, single, found)
 

@@ -13,7 +13,9 @@ _USER = _core.PURPOSE_USER
 _MANY = 10_000  # numbers that take longer to draw than their arguments to check
 
 
-def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -> FloatArray:
+def standard_normal(
+    shape: int | Sequence[int], *, seed: int, stream: int = 0, workers: int | None = None
+) -> FloatArray:
     """Draw standard normals, bitwise the same on every machine.
 
     ``z_i ~ N(0, 1)`` independent; element i of the flattened result is a pure function of
@@ -27,6 +29,9 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
         In [0, 2**64).
     stream : int, default 0
         In [0, 2**64); different streams of one seed are independent.
+    workers : int, optional
+        Threads; one per core that the process may use by default. Little work stays on one. Does
+        not change the result.
 
     Returns
     -------
@@ -35,7 +40,7 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     Raises
     ------
     TypeError, ValueError
-        If a length, the seed or the stream is not an integer or out of range.
+        If a length, the seed, the stream or workers is not an integer or out of range.
 
     References
     ----------
@@ -50,7 +55,7 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
-    if type(shape) is type(seed) is type(stream) is int and 0 < shape < _MANY:
+    if type(shape) is type(seed) is type(stream) is int and 0 < shape < _MANY and workers is None:
         try:
             return _core.standard_normal(shape, seed, stream, _USER)
         except TypeError:  # the core takes integers in [0, 2**64): one of the two is none
@@ -60,6 +65,8 @@ def standard_normal(shape: int | Sequence[int], *, seed: int, stream: int = 0) -
     key, number = check.seed(seed), check.seed(stream, "stream")
     if not check.is_sequence(shape):
         count = check.integer(shape, "shape", lowest=1)
-        return _core.standard_normal(count, key, number, _USER)
+        return _core.standard_normal(count, key, number, _USER, check.workers(workers))
     sizes = [check.integer(length, "shape", lowest=1) for length in shape]
-    return _core.standard_normal(math.prod(sizes), key, number, _USER).reshape(sizes)
+    count = math.prod(sizes)
+    threads = check.workers(workers, 10 * count)
+    return _core.standard_normal(count, key, number, _USER, threads).reshape(sizes)

@@ -123,11 +123,9 @@ TEST_CASE("small work, no scope and the inside of a part: the calling thread in 
     if (calls(kMuch) != once) ++wrong;
   });
   CHECK(wrong == 0);
-  {
-    const TeamScope none(1);
-    CHECK(calls(kMuch) == once);
-  }
+  const TeamScope same(1);
   CHECK(calls(kMuch).first > 1);
+  CHECK_THROWS_WITH_AS(TeamScope(0), testing::Contains("workers"), std::invalid_argument);
 }
 
 TEST_CASE("a scope inside a part has a team of its own") {

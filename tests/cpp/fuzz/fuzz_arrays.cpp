@@ -33,7 +33,8 @@ void normals(Call& call) {
   Numbers out(std::max(count, Index{0}), 1, 1, 0);
   const bool uniforms = call.flip();
   const auto draw = uniforms ? uniform : standard_normal;
-  if (call([&] { draw(key(call), beyond ? last + 1 : first, count, out.vector().data); }))
+  const Index workers = call.at_least(1, 2);
+  if (call([&] { draw(key(call), beyond ? last + 1 : first, count, out.vector().data, workers); }))
     call.numbers(ConstMatrix(out.matrix()), "out");
 }
 
@@ -65,7 +66,8 @@ void single(Call& call) {
   Numbers& theta = call.output(call.extent(r.p), call.extent(r.m));
   SolveInfo info;
   call.may_refuse = call.extreme;
-  if (!call([&] { least_squares(r.x, r.y, r.ridge, theta.matrix(), &info); })) return;
+  const Index workers = call.at_least(1, 2);
+  if (!call([&] { least_squares(r.x, r.y, r.ridge, theta.matrix(), &info, workers); })) return;
   call.numbers(ConstMatrix(theta.matrix()), "theta");
   call.numbers(info.condition, 1, "condition", true);
   if (info.rank.size() != 1 || info.rank[0] < 0 || info.rank[0] > r.p)
@@ -84,7 +86,9 @@ void path(Call& call) {
   std::vector<double> theta = contiguous(count * r.p * r.m);
   SolveInfo info;
   call.may_refuse = call.extreme;
-  if (!call([&] { least_squares_path(r.x, r.y, sizes, r.ridge, theta.data(), &info); })) return;
+  const Index workers = call.at_least(1, 2);
+  if (!call([&] { least_squares_path(r.x, r.y, sizes, r.ridge, theta.data(), &info, workers); }))
+    return;
   call.numbers(theta, count * r.p * r.m, "theta");
   call.numbers(info.condition, count, "condition", true);
 }
@@ -96,7 +100,8 @@ void retrain(Call& call) {
   const Index count = static_cast<Index>(nonzeros.size());
   std::vector<double> theta = contiguous(count * r.p * r.m);
   call.may_refuse = call.extreme;
-  if (call([&] { retrain_path(r.x, r.y, order, nonzeros, r.ridge, theta.data()); }))
+  const Index workers = call.at_least(1, 2);
+  if (call([&] { retrain_path(r.x, r.y, order, nonzeros, r.ridge, theta.data(), workers); }))
     call.numbers(theta, count * r.p * r.m, "theta");
 }
 
@@ -124,7 +129,8 @@ void whole_path(Call& call) {
   if (has(Rule::oracle)) inputs.truth = call.matrix(K, p, Kind::positive);
   PrunePathResult found;
   call.may_refuse = call.extreme;
-  if (!call([&] { found = prune_path(r.x, r.y, grid, inputs); })) return;
+  const Index workers = call.at_least(1, 2);
+  if (!call([&] { found = prune_path(r.x, r.y, grid, inputs, workers); })) return;
   const Index R = static_cast<Index>(grid.rules.size());
   call.numbers(found.dense, K * r.p * r.m, "dense");
   call.numbers(found.retrained, grid.retrain ? R * K * S * found.most * r.m : 0, "retrained");
@@ -142,7 +148,8 @@ void features(Call& call) {
   if (p > 0 && call.flip()) bias = call.vector(p);
   Numbers& out = call.output(call.extent(n), call.extent(p));
   call.may_refuse = call.extreme;  // products that overflow
-  if (call([&] { random_features(inputs, weights, call.function(), bias, out.matrix()); }))
+  const Index workers = call.at_least(1, 2);
+  if (call([&] { random_features(inputs, weights, call.function(), bias, out.matrix(), workers); }))
     call.numbers(ConstMatrix(out.matrix()), "out");
 }
 

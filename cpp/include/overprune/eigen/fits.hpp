@@ -38,15 +38,17 @@ Eigen::MatrixXd as_columns(Index count, Index p, Index m, const Solve& solve) {
 /// @param y      (n) or (n, m), finite
 /// @param ridge  at least 0
 /// @param info   if not null, receives rank and condition
+/// @param workers  threads, at least 1
 /// @return (p) for a vector y, else (p, m)
 /// @throws std::invalid_argument for empty or non-finite input, mismatched shapes, negative ridge
 template <EigenDense X, EigenDense Y>
 eigen_detail::Model<Y> least_squares(const X& x, const Y& y, double ridge = 0.0,
-                                     SolveInfo* info = nullptr) {
+                                     SolveInfo* info = nullptr, Index workers = 1) {
   const eigen_detail::Held<X> held_x(x);
   const eigen_detail::Held<Y> held_y(y);
   auto theta = eigen_detail::sized<eigen_detail::Model<Y>>(x.cols(), y.cols());
-  least_squares(held_x.matrix(), held_y.matrix(), ridge, eigen_detail::writable(theta), info);
+  least_squares(held_x.matrix(), held_y.matrix(), ridge, eigen_detail::writable(theta), info,
+                workers);
   return theta;
 }
 
@@ -56,17 +58,18 @@ eigen_detail::Model<Y> least_squares(const X& x, const Y& y, double ridge = 0.0,
 /// @param sizes  (K) strictly increasing in [1, p]
 /// @param ridge  at least 0
 /// @param info   if not null, receives rank and condition of each size
+/// @param workers  threads, at least 1
 /// @param poll   called between sizes; may throw to stop
 /// @return (p, K m): column i m + t is the model of size i and target t, zero from row k on
 /// @throws std::invalid_argument as least_squares, and for sizes out of range
 template <EigenDense X, EigenDense Y>
 Eigen::MatrixXd least_squares_path(const X& x, const Y& y, const Indices& sizes, double ridge = 0.0,
-                                   SolveInfo* info = nullptr,
+                                   SolveInfo* info = nullptr, Index workers = 1,
                                    const std::function<void()>& poll = {}) {
   const eigen_detail::Held<X> held_x(x);
   const eigen_detail::Held<Y> held_y(y);
   return eigen_detail::as_columns(Index(sizes.size()), x.cols(), y.cols(), [&](double* theta) {
-    least_squares_path(held_x.matrix(), held_y.matrix(), sizes, ridge, theta, info, poll);
+    least_squares_path(held_x.matrix(), held_y.matrix(), sizes, ridge, theta, info, workers, poll);
   });
 }
 
@@ -76,16 +79,18 @@ Eigen::MatrixXd least_squares_path(const X& x, const Y& y, const Indices& sizes,
 /// @param order     at least max(nonzeros) distinct indices in [0, p)
 /// @param nonzeros  (S) strictly increasing, at least 1
 /// @param ridge     at least 0
+/// @param workers   threads, at least 1
 /// @param poll      called between sizes; may throw to stop
 /// @return (p, S m): column i m + t is the model of s_i nonzeros and target t, zero off the support
 /// @throws std::invalid_argument as least_squares, and for an order or nonzeros out of range
 template <EigenDense X, EigenDense Y>
 Eigen::MatrixXd retrain_path(const X& x, const Y& y, const Indices& order, const Indices& nonzeros,
-                             double ridge = 0.0, const std::function<void()>& poll = {}) {
+                             double ridge = 0.0, Index workers = 1,
+                             const std::function<void()>& poll = {}) {
   const eigen_detail::Held<X> held_x(x);
   const eigen_detail::Held<Y> held_y(y);
   return eigen_detail::as_columns(Index(nonzeros.size()), x.cols(), y.cols(), [&](double* theta) {
-    retrain_path(held_x.matrix(), held_y.matrix(), order, nonzeros, ridge, theta, poll);
+    retrain_path(held_x.matrix(), held_y.matrix(), order, nonzeros, ridge, theta, workers, poll);
   });
 }
 

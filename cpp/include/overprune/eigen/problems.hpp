@@ -17,18 +17,19 @@ namespace overprune {
 /// @param weights     (p, d)
 /// @param activation  phi
 /// @param bias        (p), or empty for none
+/// @param workers     threads, at least 1
 /// @return (n, p)
 /// @throws std::invalid_argument for shapes that do not match or non-finite entries
 template <EigenDense A, EigenDense W, EigenDense B = Eigen::VectorXd>
 Eigen::MatrixXd random_features(const A& inputs, const W& weights,
                                 const ScalarFunction& activation = Activation::relu,
-                                const B& bias = B()) {
+                                const B& bias = B(), Index workers = 1) {
   const eigen_detail::Held<A> held_inputs(inputs);
   const eigen_detail::Held<W> held_weights(weights);
   const eigen_detail::Held<B> held_bias(bias);
   auto features = eigen_detail::sized<Eigen::MatrixXd>(inputs.rows(), weights.rows());
   random_features(held_inputs.matrix(), held_weights.matrix(), activation, held_bias.vector("bias"),
-                  eigen_detail::writable(features));
+                  eigen_detail::writable(features), workers);
   return features;
 }
 
@@ -36,15 +37,17 @@ Eigen::MatrixXd random_features(const A& inputs, const W& weights,
 /// @param key   seed, stream and purpose
 /// @param rows  at least 0
 /// @param cols  at least 0
+/// @param workers  threads, at least 1
 /// @return (rows, cols)
 /// @throws std::invalid_argument for negative extents
-inline Eigen::MatrixXd standard_normal(StreamKey key, Index rows, Index cols = 1) {
+inline Eigen::MatrixXd standard_normal(StreamKey key, Index rows, Index cols = 1,
+                                       Index workers = 1) {
   using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   if (rows < 0 || cols < 0)
     throw std::invalid_argument("rows and cols must be at least 0, got (" + std::to_string(rows) +
                                 ", " + std::to_string(cols) + ")");
   Rows values = eigen_detail::sized<Rows>(rows, cols);
-  standard_normal(key, 0, rows * cols, values.data());
+  standard_normal(key, 0, rows * cols, values.data(), workers);
   return values;
 }
 

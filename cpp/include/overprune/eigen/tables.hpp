@@ -128,15 +128,16 @@ class PrunePath {
 /// @param y       (n) or (n, m), finite
 /// @param grid    sizes, nonzeros, rules and ridges
 /// @param inputs  what the rules need beyond theta: views, see `matrix_view` and `vector_view`
+/// @param workers  threads, at least 1
 /// @param poll    called between points; may throw to stop
 /// @return the models by rule, size and nonzeros
 /// @throws std::invalid_argument for mismatched, empty or non-finite input, or a grid out of range
 template <EigenDense X, EigenDense Y>
 PrunePath prune_path(const X& x, const Y& y, const Grid& grid, const RuleInputs& inputs = {},
-                     const std::function<void()>& poll = {}) {
+                     Index workers = 1, const std::function<void()>& poll = {}) {
   const eigen_detail::Held<X> held_x(x);
   const eigen_detail::Held<Y> held_y(y);
-  return {grid, prune_path(held_x.matrix(), held_y.matrix(), grid, inputs, poll)};
+  return {grid, prune_path(held_x.matrix(), held_y.matrix(), grid, inputs, workers, poll)};
 }
 
 /// Predicted risks of one rule as a table on the result's own memory.
