@@ -8,6 +8,7 @@
 #include "kernels/caches.hpp"
 #include "kernels/panels.hpp"
 #include "kernels/scratch.hpp"
+#include "kernels/shared.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
@@ -152,11 +153,10 @@ void scale(Size m, Size n, double factor, double* c, Size ldc) {
     for (Size i = 0; i < m; ++i) c[i + j * ldc] = factor == 0.0 ? 0.0 : factor * c[i + j * ldc];
 }
 
-}  // namespace
-
-void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
-          Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
-  if (m == 0 || n == 0) return;
+/// `gemm` in this thread.
+void multiply(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha,
+              const double* a, Size lda, const double* b, Size ldb, double beta, double* c,
+              Size ldc) {
   const bool few = !transpose_b && is_skinny(transpose_a, m, n, k);
   if (beta != 1.0 && (beta != 0.0 || few || k == 0)) scale(m, n, beta, c, ldc);
   if (few) return skinny(transpose_a, m, n, k, alpha, a, lda, b, ldb, c, ldc);
@@ -173,20 +173,37 @@ void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alp
       .run();
 }
 
+}  // namespace
+
+void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
+          Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
+  if (m == 0 || n == 0) return;
+  share_result(m, n, k, [=](Size i, Size rows, Size j, Size columns) {
+    multiply(transpose_a, transpose_b, rows, columns, k, alpha, a + i * (transpose_a ? lda : 1),
+             lda, b + j * (transpose_b ? 1 : ldb), ldb, beta, c + i + j * ldc, ldc);
+  });
+}
+
 void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda,
                        double* c, Size ldc) {
   if (n == 0) return;
-  Product<double>{.m = n,
-                  .n = n,
-                  .k = k,
-                  .alpha = alpha,
-                  .left = {a, lda, transpose},
-                  .right = {a, lda, transpose},
-                  .fresh = false,
-                  .lower = true,
-                  .c = c,
-                  .ldc = ldc}
-      .run();
+  share_triangle(n, k, [=](Size first, Size count) {
+    const double* own = a + first * (transpose ? lda : 1);
+    if (first > 0)
+      multiply(transpose, !transpose, count, first, k, alpha, own, lda, a, lda, 1.0, c + first,
+               ldc);
+    Product<double>{.m = count,
+                    .n = count,
+                    .k = k,
+                    .alpha = alpha,
+                    .left = {own, lda, transpose},
+                    .right = {own, lda, transpose},
+                    .fresh = false,
+                    .lower = true,
+                    .c = c + first * (ldc + 1),
+                    .ldc = ldc}
+        .run();
+  });
 }
 
 void gram(Size n, Size k, const double* a, Size lda, double* c, Size ldc) {
