@@ -18,7 +18,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from cost import Trial
-from rows_parts import FMA_PEAK
+from rows_threads import FMA_PEAK
 from solvers import Sweep, np
 
 import overprune as op
@@ -34,7 +34,7 @@ def new_columns(sweep: Sweep) -> float:
     X, y = sweep.data(0)
     s = sweep.three[-1]
     sizes = [k for k in sweep.sizes if k >= s]
-    path = op.prune_path(X, y, sizes, [s], retrain=False)
+    path = op.prune_path(X, y, sizes, [s], retrain=False, workers=1)
     supports = [path.support("magnitude", k, s) for k in sizes]
     return statistics.mean(1 - np.isin(b, a).mean() for a, b in pairwise(supports))
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import rows_parts
 import rows_sweep
+import rows_threads
 import scipy
 from solvers import np, torch
 
@@ -33,6 +34,7 @@ SECTIONS = (
     "features",
     "levels",
     "workers",
+    "threads",
 )
 
 
@@ -46,7 +48,8 @@ def collect(options: argparse.Namespace, closing: list[Callable[[], None]]) -> l
         "select": lambda: rows_parts.select_rows(options),
         "features": lambda: rows_parts.features_rows(options),
         "levels": lambda: rows_parts.levels_rows(options, closing),
-        "workers": lambda: rows_parts.workers_rows(options),
+        "workers": lambda: rows_threads.workers_rows(options),
+        "threads": lambda: rows_threads.threads_rows(options),
     }
     return [row for name in options.only or SECTIONS for row in make[name]()]
 
@@ -75,8 +78,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: do the answers agree?")
     parser.add_argument(
         "--fma",
-        default=str(rows_parts.FMA_PEAK),
-        help="the program overprune_fma_peak, for `workers`",
+        default=str(rows_threads.FMA_PEAK),
+        help="the program overprune_fma_peak, for `workers` and `threads`",
     )
     parser.add_argument("--serve", nargs=3, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -74,7 +74,9 @@ class Setting:
         self.name = f"{points} x 5 folds, n = {n}, p = {p}"
 
     def search(self) -> PrunedLeastSquaresCV:
-        return PrunedLeastSquaresCV(self.sizes, self.nonzeros, RULES, retrain=True, cv=self.cv)
+        return PrunedLeastSquaresCV(
+            self.sizes, self.nonzeros, RULES, retrain=True, cv=self.cv, n_jobs=1
+        )
 
     def grid_search(self, model: BaseEstimator, points: list[dict]) -> GridSearchCV:
         grid = [{name: [value] for name, value in point.items()} for point in points]
@@ -115,7 +117,7 @@ def search_rows(setting: Setting, share: float, least: float) -> list[timing.Row
 
     def over_fit(run: int) -> tuple[float, float]:
         one = timing.seconds(
-            lambda: PrunedLeastSquares(n_nonzeros=setting.nonzeros[-1]).fit(X, y), least
+            lambda: PrunedLeastSquares(n_nonzeros=setting.nonzeros[-1], n_jobs=1).fit(X, y), least
         )
         search = own(run)
         return search / one, search
@@ -137,7 +139,7 @@ def search_rows(setting: Setting, share: float, least: float) -> list[timing.Row
         )
         for name, bar, model in (
             ("GridSearchCV over numpy lstsq", 30.0, PlainPruned()),
-            ("GridSearchCV over PrunedLeastSquares", None, PrunedLeastSquares()),
+            ("GridSearchCV over PrunedLeastSquares", None, PrunedLeastSquares(n_jobs=1)),
         )
     ]
     rows.append(

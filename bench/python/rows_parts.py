@@ -1,10 +1,9 @@
-"""Rows of bench_peers.py about parts: random bits, selection, features, levels and workers."""
+"""Rows of bench_peers.py about parts: random bits, selection, features and levels."""
 
 from __future__ import annotations
 
 import timing  # isort: skip  # first: it pins the threads
 
-import json
 import os
 import subprocess
 import sys
@@ -17,8 +16,6 @@ from rows_sweep import sweeps
 from solvers import Sweep, torch
 
 import overprune as op
-
-FMA_PEAK = Path(__file__).parents[2] / "build/bench/bench/cpp/overprune_fma_peak"
 
 
 def _row(
@@ -44,7 +41,7 @@ def normals_rows(options: Namespace) -> list[timing.Row]:
     for count in [10**5, 10, 100, 1000, 10**6]:
         rng = np.random.default_rng(0)
         draws = {
-            "ours": lambda count=count: op.standard_normal(count, seed=0),
+            "ours": lambda count=count: op.standard_normal(count, seed=0, workers=1),
             "numpy PCG64": lambda count=count, rng=rng: rng.standard_normal(count),
         }
         if torch is not None:
@@ -105,7 +102,8 @@ def features_rows(options: Namespace) -> list[timing.Row]:
         del R
 
         def own(A=A, d=d, p=p) -> np.ndarray:
-            return op.random_features(A, op.standard_normal((p, d), seed=1) / d**0.5)
+            R = op.standard_normal((p, d), seed=1, workers=1) / d**0.5
+            return op.random_features(A, R, workers=1)
 
         def by_numpy(A=A, d=d, p=p, rng=rng) -> np.ndarray:
             R = rng.standard_normal((p, d)) / d**0.5
@@ -175,48 +173,4 @@ def levels_rows(options: Namespace, closing: list[Callable[[], None]]) -> list[t
         timing.Row(
             f"one trial at v3, {sweep.name}", "at v4 (speed over speed)", "at least 0.6", sample
         )
-    ]
-
-
-def workers_rows(options: Namespace) -> list[timing.Row]:
-    """What a second worker gains, next to what a second thread of multiply-adds alone gains just
-    then."""
-    first = sweeps(options)[0]
-    sweep = first if options.quick else Sweep(first.n, first.p, trials=32)
-
-    def fma(threads: int) -> float:
-        done = subprocess.run(
-            [options.fma, str(threads)], capture_output=True, text=True, check=True
-        )
-        return json.loads(done.stdout)["gflops"]
-
-    def gain() -> tuple[float, float]:
-        alone, two = sweep.per_trial(sweep.three, 1), sweep.per_trial(sweep.three, 2)
-        return alone / two, two
-
-    tables = [sweep.simulate(sweep.three, workers) for workers in (1, 2)]
-    assert tables[0].drop_attrs().identical(tables[1].drop_attrs())
-    work = f"simulate with two workers, {sweep.trials} trials, {sweep.name}"
-    rows = [timing.Row(work, "one worker (gain)", "at least 0.95", lambda run: gain())]
-    if not Path(options.fma).exists():
-        print(
-            f"skipped: {options.fma} is not there (cmake --preset bench && cmake --build --preset "
-            f"bench)"
-        )
-        return rows
-    peaks: list[float] = []
-
-    def peak(run: int) -> tuple[float, float]:
-        alone, two = fma(1), fma(2)
-        peaks.append(two / alone)
-        return peaks[-1], float("nan")
-
-    def share(run: int) -> tuple[float, float]:
-        ratio, own = gain()
-        return ratio / peaks[-1], own
-
-    return [
-        *rows,
-        timing.Row("a loop of multiply-adds in two threads", "one thread (gain)", "", peak),
-        timing.Row(work, "the gain of that loop", "at least 0.85", share),
     ]

@@ -222,7 +222,7 @@ def sklearn_rows(options: Namespace) -> list[timing.Row]:
         p, s = sweep.p, sweep.three[-1]
 
         def own_theta(X=X, y=y, p=p, s=s) -> np.ndarray:
-            return op.prune_path(X, y, [p], [s]).retrained("magnitude", p, s)
+            return op.prune_path(X, y, [p], [s], workers=1).retrained("magnitude", p, s)
 
         def recursive(X=X, y=y, p=p, s=s) -> np.ndarray:
             chosen = RFE(

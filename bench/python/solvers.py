@@ -106,7 +106,7 @@ class Sweep:
 
     def fit(self, X, y, nonzeros: Sequence[int]):
         """The same on given data."""
-        return op.prune_path(X, y, self.sizes, nonzeros).risk(self.problem)
+        return op.prune_path(X, y, self.sizes, nonzeros, workers=1).risk(self.problem)
 
     @staticmethod
     def columns(table, nonzeros: Sequence[int], trial: int | None = None) -> np.ndarray:

@@ -102,10 +102,12 @@ struct WorkerMemory {
 /// @param grid          of the simulation
 /// @param n             training rows, at least 1
 /// @param design_limit  as in Trials; `design` is 0 where X is not held
+/// @param threads       inside a trial: 1, or more where there are fewer trials than
+/// Trials::workers
 /// @return bytes, by what holds them
-/// @throws std::invalid_argument for a grid, n or design_limit out of range
+/// @throws std::invalid_argument for a grid, n, design_limit or threads out of range
 WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n,
-                           Index design_limit = kDesignLimit);
+                           Index design_limit = kDesignLimit, Index threads = 1);
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

@@ -1,9 +1,11 @@
 #include "overprune/finite.hpp"
 
+#include <atomic>
 #include <cmath>
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
+#include "base/team.hpp"
 #include "kernels/table.hpp"
 
 namespace overprune {
@@ -11,9 +13,12 @@ namespace overprune {
 namespace {
 
 bool all_finite(const double* values, Index count) {
-  bool result = true;
-  in_parts(count, [&](Index first, Index some) {
-    result = result && kernels::active().all_finite(some, values + first);
+  constexpr Index line = 512;
+  std::atomic<bool> result{true};
+  share_out(count, line, kTouch * static_cast<double>(count), [&](Index begin, Index end) {
+    in_parts(end - begin, [&](Index first, Index some) {
+      if (result && !kernels::active().all_finite(some, values + begin + first)) result = false;
+    });
   });
   return result;
 }

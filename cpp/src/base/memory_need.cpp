@@ -25,6 +25,8 @@ void MemoryNeed::reflect(Index columns) {
       reflected_, kernels::kReflectorRows * std::min<Index>(columns, kernels::kReflectorColumns));
 }
 
+Index MemoryNeed::of_helper() const { return whole_steps(packed_); }
+
 Index MemoryNeed::total() const { return held_ + whole_steps(packed_) + whole_steps(reflected_); }
 
 }  // namespace overprune

@@ -21,6 +21,7 @@ class MemoryNeed {
 
   Index held() const { return held_; }  ///< the buffers alone
   Index total() const;                  ///< with the kernels' scratch
+  Index of_helper() const;              ///< the scratch of one more thread of a team
 
  private:
   Index held_ = 0, packed_ = 0, reflected_ = 0;

@@ -12,8 +12,8 @@
 namespace overprune {
 namespace {
 
-constexpr double kStart = 16e6;  // operations that are worth the start of another thread
-constexpr double kShare = 1e6;   // operations that are worth waking those there are
+constexpr double kStart = 40e6;  // operations that are worth the start of another thread
+constexpr double kShare = 2e6;   // operations that are worth waking those there are
 constexpr double kPart = 2.5e5;  // operations of the smallest part
 constexpr Index kPartsEach = 4;  // so that a thread that is held up costs little
 // How long a thread looks around for what it waits for before it sleeps: parts of a factorization

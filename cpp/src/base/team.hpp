@@ -74,6 +74,10 @@ class TeamScope {
   Team* outer_;
 };
 
+/// Operations that take as long as reading or writing one number, about: less than in memory, more
+/// than in a cache.
+inline constexpr double kTouch = 10.0;
+
 /// `share` for any function of (first, end).
 template <class Body>
 void share_out(Index count, Index unit, double work, const Body& body) {

@@ -178,6 +178,9 @@ void multiply(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double
 void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
           Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
   if (m == 0 || n == 0) return;
+  // A skinny A B sums its depth in blocks that depend on the rows of A.
+  if (!transpose_a && !transpose_b && is_skinny(false, m, n, k))
+    return multiply(false, false, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   share_result(m, n, k, [=](Size i, Size rows, Size j, Size columns) {
     multiply(transpose_a, transpose_b, rows, columns, k, alpha, a + i * (transpose_a ? lda : 1),
              lda, b + j * (transpose_b ? 1 : ldb), ldb, beta, c + i + j * ldc, ldc);

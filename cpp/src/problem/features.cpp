@@ -147,8 +147,8 @@ void activate(const ScalarFunction& activation, const double* bias, bool by_rows
 
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out, Index workers) {
-  check_features(inputs, weights, activation, bias, out);
   const TeamScope scope(workers);
+  check_features(inputs, weights, activation, bias, out);
   Buffer input_buffer, weight_buffer, out_buffer;
   const Factor a = factor(inputs, input_buffer), r = factor(weights, weight_buffer);
   std::vector<double> shifts(bias.size);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/team.hpp"
 
 namespace overprune {
 
@@ -17,12 +18,15 @@ std::vector<double> largest_of_columns(ConstMatrix values) {
   const auto take = [&](Index i, Index j) {
     largest[j] = std::max(largest[j], std::abs(values(i, j)));
   };
-  if (values.col_stride == 1)
-    for (Index i = 0; i < values.rows; ++i)
-      for (Index j = 0; j < values.cols; ++j) take(i, j);
-  else
-    for (Index j = 0; j < values.cols; ++j)
-      for (Index i = 0; i < values.rows; ++i) take(i, j);
+  const double work = kTouch * static_cast<double>(values.rows) * static_cast<double>(values.cols);
+  share_out(values.cols, 8, work, [&](Index begin, Index end) {
+    if (values.col_stride == 1)
+      for (Index i = 0; i < values.rows; ++i)
+        for (Index j = begin; j < end; ++j) take(i, j);
+    else
+      for (Index j = begin; j < end; ++j)
+        for (Index i = 0; i < values.rows; ++i) take(i, j);
+  });
   return largest;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/team.hpp"
 #include "kernels/table.hpp"
 #include "solve/path_solver.hpp"
 
@@ -76,8 +77,12 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
 
 /// Squared norms of the rows of X, for the columns that come in now.
 void WideSolver::count_norms(ConstBlock columns) {
-  for (Index j = 0; j < columns.cols; ++j)
-    for (Index i = 0; i < columns.rows; ++i) row_norm2_[i] += columns(i, j) * columns(i, j);
+  const double work =
+      kTouch * static_cast<double>(columns.rows) * static_cast<double>(columns.cols);
+  share_out(columns.rows, 64, work, [&](Index begin, Index end) {
+    for (Index j = 0; j < columns.cols; ++j)
+      for (Index i = begin; i < end; ++i) row_norm2_[i] += columns(i, j) * columns(i, j);
+  });
 }
 
 /// The triangle before the first columns: with ridge that of none, else that of the first n (there

@@ -8,10 +8,12 @@
 
 namespace overprune {
 
-WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n, Index design_limit) {
+WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n, Index design_limit,
+                           Index threads) {
   check_grid(grid, problem.features());
   check::at_least("n", n, 1);
   check::at_least("design_limit", design_limit, 0);
+  check::at_least("threads", threads, 1);
   const Index p = problem.features();
   const bool streamed = is_streamed(problem, n, design_limit);
   MemoryNeed need;
@@ -20,7 +22,8 @@ WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n, In
   const Index sampler = need.held();
   GridFit::need(problem, grid, n, streamed, need);
   constexpr Index bytes = sizeof(double);
-  return {streamed ? 0 : bytes * n * p, bytes * sampler, bytes * (need.total() - sampler)};
+  return {streamed ? 0 : bytes * n * p, bytes * sampler,
+          bytes * (need.total() - sampler + (threads - 1) * need.of_helper())};
 }
 
 }  // namespace overprune

@@ -92,7 +92,7 @@ def seed(value: Any, name: str = "seed") -> int:
 
 
 # Operations of work that the core never shares among threads (cpp/src/base/team.cpp).
-_ALONE = 1_000_000
+_ALONE = 2_000_000
 
 
 def workers(value: Any, work: float = math.inf) -> int:

@@ -147,12 +147,12 @@ class Work:
         grid = self.grid.core(self.grid.ridge[ridge])
         _core.simulate(self.problem._core, grid, trials, ends, monitor, hand_over)
 
-    def memory(self, n: int, ridge: int) -> tuple[int, int]:
+    def memory(self, n: int, ridge: int, threads: int = 1) -> tuple[int, int]:
         """Bytes of X (n, p), 0 where it is drawn in blocks, and of all that one worker holds, X
-        included."""
+        included, with so many threads inside a trial."""
         limits = {} if self.design_limit is None else {"design_limit": self.design_limit}
         grid = self.grid.core(self.grid.ridge[ridge])
         design, sampler, solvers = _core.worker_memory(
-            self.problem._core, grid, self.grid.n[n], **limits
+            self.problem._core, grid, self.grid.n[n], **limits, threads=threads
         )
         return int(design), int(design + sampler + solvers)

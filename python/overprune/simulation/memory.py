@@ -21,9 +21,11 @@ def within(work: Work, workers: int, limit: int | None) -> Work:
     return replace(work, design_limit=0)
 
 
-def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> int:
-    """How many workers, at most `workers`, fit into `limit` bytes (None: what is available) beside
-    `kept`.
+def workers_that_fit(
+    work: Work, workers: int, kept: int, limit: int | None, threads: int = 1
+) -> int:
+    """How many workers, at most `workers`, each of so many threads, fit into `limit` bytes (None:
+    what is available) beside `kept`.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def workers_that_fit(work: Work, workers: int, kept: int, limit: int | None) -> 
     room = room_of(limit)
     if room is None:
         return workers
-    needs = {cell: work.memory(*cell) for cell in work.cells()}
+    needs = {cell: work.memory(*cell, threads) for cell in work.cells()}
     most = max(needs, key=lambda cell: needs[cell][1])
     design, worker = needs[most]
     held = f"X alone has {megabytes(design)}" if design else "X is drawn in blocks"

@@ -234,7 +234,7 @@ class Simulation:
 
         `watch`, instead of a progress bar, is called as `Work.run` calls its monitor.
         """
-        threads = self._workers(2 * self._table_bytes())
+        threads = self._all_threads(2 * self._table_bytes())
         with self._progress(show) as bar:
 
             def results() -> Iterator[tuple[Block, Result]]:
@@ -351,6 +351,14 @@ class Simulation:
         return _memory.workers_that_fit(
             self.work, min(self.threads, self.count), kept, self.memory_limit
         )
+
+    def _all_threads(self, kept: int) -> int:
+        """Threads over trials, and where there are fewer trials the rest inside them."""
+        if self.threads <= self.count:
+            return self._workers(kept)
+        each = -(-self.threads // self.count)
+        fitting = _memory.workers_that_fit(self.work, self.count, kept, self.memory_limit, each)
+        return self.threads if fitting == self.count else fitting
 
     def _check_remote(self) -> None:
         """Of the memory of other machines only a given limit is known: for each of them."""

@@ -8,6 +8,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from scipy import sparse
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, check_consistent_length, check_random_state
@@ -65,6 +67,22 @@ def rule_of(value: Any, name: str = "rule") -> str:
 
 def retrain_ridge_of(value: Any, ridge: float) -> float:
     return ridge if value is None else check.nonnegative(value, "retrain_ridge")
+
+
+def threads_of(n_jobs: Any) -> int:
+    """Threads of one fit: None is every core that the process may use, but one inside a worker of
+    joblib, and as many as a `parallel_config` around it says."""
+    if n_jobs is not None:
+        if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+            raise ValueError(
+                "n_jobs must be None or an integer other than 0, as in joblib; "
+                f"got {check.shown(n_jobs)}"
+            )
+        return effective_n_jobs(int(n_jobs))
+    backend, jobs = get_active_backend()
+    if backend.nesting_level > 0:
+        return 1
+    return check.workers(None) if jobs is None else effective_n_jobs(None)
 
 
 def splits_of(splitter: Any, given: Any, groups: Any, n: int) -> list[tuple[IntArray, IntArray]]:

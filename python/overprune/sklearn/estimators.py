@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _validation as check
 from ..fits.prune_path import prune_path
-from .arguments import count_of, nonzeros_of, retrain_ridge_of, rule_of, seed_of
+from .arguments import count_of, nonzeros_of, retrain_ridge_of, rule_of, seed_of, threads_of
 from .linear import PrunedClassification, PrunedLinearModel, PrunedRegression
 from .training import Training, dense_columns
 
@@ -28,6 +28,7 @@ class PrunedFit(PrunedLinearModel):
         retrain_ridge: float | None = None,
         fit_intercept: bool = True,
         random_state: Any = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_features_to_train = n_features_to_train
         self.n_nonzeros = n_nonzeros
@@ -37,6 +38,7 @@ class PrunedFit(PrunedLinearModel):
         self.retrain_ridge = retrain_ridge
         self.fit_intercept = fit_intercept
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train, prune and retrain.
@@ -84,6 +86,7 @@ class PrunedFit(PrunedLinearModel):
             ridge=ridge * training.scale,
             retrain_ridge=retrain_ridge * training.scale,
             seed=seed_of(self.random_state) if check.TRAITS[rule].needs_seed else 0,
+            workers=threads_of(self.n_jobs),
         )
         find = path.retrained if retrain else path.pruned
         self._set_model(
@@ -132,6 +135,9 @@ class PrunedLeastSquares(PrunedFit, PrunedRegression):
     random_state : int, RandomState or None, default None
         Of the rule "random". An int in [0, 2**64) is the `seed` of `prune_path`, whose supports are
         the same.
+    n_jobs : int or None, default None
+        Threads inside one fit, as in joblib: -1 is every core. None is every core that the process
+        may use, but one inside a worker of joblib. Does not change the result.
 
     Attributes
     ----------
@@ -203,6 +209,8 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
         their frequencies, in which a row of weight 2 counts like two.
     random_state : int, RandomState or None, default None
         Of the rule "random", as in `PrunedLeastSquares`.
+    n_jobs : int or None, default None
+        As in `PrunedLeastSquares`.
 
     Attributes
     ----------
@@ -246,6 +254,7 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
         fit_intercept: bool = True,
         class_weight: Any = None,
         random_state: Any = None,
+        n_jobs: int | None = None,
     ) -> None:
         super().__init__(
             n_features_to_train,
@@ -256,5 +265,6 @@ class PrunedLeastSquaresClassifier(PrunedFit, PrunedClassification):
             retrain_ridge,
             fit_intercept,
             random_state,
+            n_jobs,
         )
         self.class_weight = class_weight

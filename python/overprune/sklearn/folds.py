@@ -55,6 +55,7 @@ class Fold:
     train: IntArray
     test: IntArray
     seed: int
+    threads: int  # of one fold
     metrics: Metrics
     weighted: frozenset[Any]  # scorers that get the weights
 
@@ -80,6 +81,7 @@ class Fold:
             ridge=ridge * training.scale,
             retrain_ridge=retrain_ridge * training.scale,
             seed=self.seed,
+            workers=self.threads,
         )
         found = Found((len(grid.sizes), len(grid.nonzeros), len(grid.retrain), len(grid.rules)))
         if self.metrics.scores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import is_classifier
 from sklearn.utils import metadata_routing
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
@@ -12,7 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .. import _validation as check
 from .._validation import FloatArray, IntArray
-from .arguments import retrain_ridge_of, seed_of, splits_of, splitter_of
+from .arguments import retrain_ridge_of, seed_of, splits_of, splitter_of, threads_of
 from .display import ValidationCurve
 from .folds import Fold, collected
 from .frames import as_given
@@ -129,6 +130,7 @@ class PrunedSearch(PrunedLinearModel):
             "targets": targets,
             "weights": weights,
             "seed": seed,
+            "threads": max(1, threads_of(self.n_jobs) // effective_n_jobs(self.n_jobs)),
             "metrics": metrics,
             "weighted": metrics.weighted(weights is not None),
         }
@@ -213,7 +215,7 @@ class PrunedSearch(PrunedLinearModel):
 
     def _shared_parameters(self, seed: int) -> dict[str, Any]:
         """Parameters of every model of the search."""
-        names = ("retrain_ridge", "fit_intercept", "class_weight")
+        names = ("retrain_ridge", "fit_intercept", "class_weight", "n_jobs")
         parameters = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return {**parameters, "random_state": seed}
 

@@ -14,7 +14,7 @@ from .. import _validation as check
 from ..fits.features import random_features
 from ..fits.random import standard_normal
 from ..problems.functions import Function, core_function
-from .arguments import in_numpy, seed_of
+from .arguments import in_numpy, seed_of, threads_of
 
 
 class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -34,6 +34,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         phi, as in `overprune.random_features`.
     random_state : int, RandomState or None, default None
         An int in [0, 2**64) is the seed; anything else draws one.
+    n_jobs : int or None, default None
+        Threads inside `fit` and `transform`, as in joblib: -1 is every core. None is every core
+        that the process may use, but one inside a worker of joblib. Does not change the result.
 
     Attributes
     ----------
@@ -66,11 +69,16 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     """
 
     def __init__(
-        self, n_components: int = 100, activation: Function = "relu", random_state: Any = None
+        self,
+        n_components: int = 100,
+        activation: Function = "relu",
+        random_state: Any = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
         self.activation = activation
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Draw the weights for as many input columns as X has.
@@ -89,7 +97,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X = validate_data(self, X, accept_sparse="csr")
         d = X.shape[1]
         self._names = None  # of a compact transformer that is fitted again
-        self.weights_ = standard_normal((count, d), seed=seed_of(self.random_state)) / math.sqrt(d)
+        weights = standard_normal(
+            (count, d), seed=seed_of(self.random_state), workers=threads_of(self.n_jobs)
+        )
+        self.weights_ = weights / math.sqrt(d)
         return self
 
     def transform(self, X: Any) -> Any:
@@ -107,7 +118,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         check_is_fitted(self)
         X = in_numpy(validate_data(self, X, accept_sparse="csr", reset=False))
         rows = X.toarray() if sparse.issparse(X) else X
-        features = random_features(rows, self.weights_, self.activation)
+        features = random_features(
+            rows, self.weights_, self.activation, workers=threads_of(self.n_jobs)
+        )
         return features.astype(np.float32) if X.dtype == np.float32 else features
 
     def compact(self, support: Any) -> Any:
@@ -130,7 +143,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(f"support must have shape ({len(self.weights_)},), got {mask.shape}")
         kept = check.indices(chosen, "support", size=len(self.weights_))
         part = type(self)(
-            n_components=kept.size, activation=self.activation, random_state=self.random_state
+            n_components=kept.size,
+            activation=self.activation,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
         )
         part.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):

@@ -51,7 +51,9 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         picks it; of several metrics the name of the one that does, or False. The name of a single
         metric is like True.
     n_jobs : int or None, default None
-        Threads over folds and ridges; as in joblib, whose backend for threads runs them.
+        Threads over folds and ridges; as in joblib, whose backend for threads runs them. None: one
+        after the other, each and the last fit on every core that the process may use, but on one
+        inside a worker of joblib.
     random_state : int, RandomState or None, default None
         Of the rule "random".
     error_score : "raise" or float, default nan

@@ -1,4 +1,5 @@
 // A team of threads inside one call: who does what, how it stops, and that nothing stays behind.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -194,6 +195,50 @@ TEST_CASE("the calling thread's poll stops the helpers, also while it waits for 
                   Broken);
   CHECK(looks > 3);
   CHECK(!foreign);
+}
+
+TEST_CASE("products and solves by a team: the bits of one thread, at every level") {
+  struct Shape {
+    Index m, n, k;
+  };
+  const kernels::Table* table = nullptr;
+  for (int level = 0; (table = kernels::supported(level)) != nullptr; ++level)
+    for (const Shape& shape : {Shape{300, 300, 500}, Shape{97, 1000, 130}, Shape{1000, 95, 130},
+                               Shape{2000, 8, 700}, Shape{2000, 1, 700}, Shape{500, 3, 1100},
+                               Shape{96, 96, 3000}, Shape{47, 47, 9000}, Shape{400, 9, 800}}) {
+      const Index m = shape.m, n = shape.n, k = shape.k, largest = std::max({m, n, k});
+      INFO("level " << table->level << ", " << m << " x " << n << " x " << k);
+      const Values a = normals(m * k, 1), b = normals(k * n, 2), c = normals(m * n, 3);
+      Values triangle = normals(m * m, 4);
+      for (Index j = 0; j < m; ++j) triangle[j * (m + 1)] = static_cast<double>(largest);
+      std::vector<Values> alone;
+      for (const Index workers : {1, 2, 3, 7}) {
+        const TeamScope scope(workers);
+        // Little work starts no helpers.
+        share_out(1000, 1, kMuch, [](Index, Index) {});
+        std::vector<Values> found;
+        for (const bool left : {false, true})
+          for (const bool right : {false, true}) {
+            found.push_back(c);
+            table->gemm(left, right, m, n, k, -1.0, a.data(), left ? k : m, b.data(), right ? n : k,
+                        1.0, found.back().data(), m);
+          }
+        for (const bool rows : {false, true}) {
+          found.emplace_back(m * m, 1.0);
+          (rows ? table->row_gram : table->gram)(m, k, a.data(), rows ? m : k, found.back().data(),
+                                                 m);
+        }
+        for (const bool transpose : {false, true}) {
+          found.push_back(c);
+          table->solve_triangular(true, transpose, m, n, triangle.data(), m, found.back().data(),
+                                  m);
+        }
+        found.push_back(triangle);
+        table->cholesky(m, found.back().data(), m);
+        if (workers == 1) alone = found;
+        CHECK(found == alone);
+      }
+    }
 }
 
 TEST_CASE("factorizations by a team: the bits of one thread, at every level") {

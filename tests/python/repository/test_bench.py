@@ -30,6 +30,7 @@ def test_every_peer_agrees_at_tiny_sizes():
         "largest of",
         "features",
         "two workers",
+        "two threads",
     ):
         assert section in works
     for peer in ("Gram + Cholesky", "numpy lstsq", "numpy pinv", "scipy gelsy", "plain_numpy.py"):
