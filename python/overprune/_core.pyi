@@ -83,13 +83,25 @@ ACTIVATIONS: tuple[str, ...]
 
 def build_info() -> dict[str, Any]: ...
 def random_features(
-    inputs: _Floats, weights: _Floats, activation: _Function, bias: _Floats | None, /
+    inputs: _Floats, weights: _Floats, activation: _Function, bias: _Floats | None, workers: int, /
 ) -> _Floats: ...
 def least_squares_path(
-    x: _Floats, y: _Floats, sizes: Sequence[int], ridge: float, want_info: bool, /
+    x: _Floats,
+    y: _Floats,
+    sizes: Sequence[int],
+    ridge: float,
+    want_info: bool,
+    workers: int = ...,
+    /,
 ) -> tuple[_Floats, list[int], list[float]]: ...
 def retrain_path(
-    x: _Floats, y: _Floats, order: Sequence[int], nonzeros: Sequence[int], ridge: float, /
+    x: _Floats,
+    y: _Floats,
+    order: Sequence[int],
+    nonzeros: Sequence[int],
+    ridge: float,
+    workers: int = ...,
+    /,
 ) -> _Floats: ...
 def prune_path(
     x: _Floats,
@@ -99,6 +111,7 @@ def prune_path(
     truth: _Floats | None,
     seed: int,
     stream: int,
+    workers: int,
     /,
 ) -> dict[str, Any]: ...
 
@@ -117,8 +130,10 @@ def compensate(theta: _Floats, support: Sequence[int], hessian: _Floats, /) -> _
 def top_k(scores: _Floats, k: int, /) -> _Ints: ...
 def finite_doubles(value: Any, /) -> int: ...
 def any_negative(values: _Floats, /) -> bool: ...
-def standard_normal(count: int, seed: int, stream: int, purpose: int, /) -> _Floats: ...
-def uniform(count: int, seed: int, stream: int, purpose: int, /) -> _Floats: ...
+def standard_normal(
+    count: int, seed: int, stream: int, purpose: int, workers: int = ..., /
+) -> _Floats: ...
+def uniform(count: int, seed: int, stream: int, purpose: int, workers: int = ..., /) -> _Floats: ...
 
 PURPOSE_USER: int
 PURPOSE_SCORES: int
@@ -216,10 +231,10 @@ def judge_path(
     """Risks and accuracies of the models of `prune_path`, in the order of `simulate`'s table."""
 
 def worker_memory(
-    problem: Problem, grid: Grid, n: int, design_limit: int = ...
+    problem: Problem, grid: Grid, n: int, design_limit: int = ..., threads: int = ...
 ) -> tuple[int, int, int]:
-    """Bytes of one worker of `simulate`: X (0 where its columns are drawn anew), what else its
-    sampler holds, what its solvers hold."""
+    """Bytes of one worker of `simulate` with so many threads inside a trial: X (0 where its columns
+    are drawn anew), what else its sampler holds, what its solvers hold."""
 
 def simulate_schedule(
     problem: Problem,

@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -42,6 +43,30 @@ def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, 
     megabyte (a data set, a large dense covariance) are only hashed, and callables named and their
     values hashed: enough to tell the table from another problem's.
     """
+    text, digest = _encoded(problem)
+    attributes = {
+        "problem": text,
+        "problem_hash": digest,
+        "null_risk": problem.null_risk,
+        "provenance": provenance(seed, digest),
+    }
+    if isinstance(problem, LinearGaussianProblem):
+        attributes["noise_floor"] = problem._core.noise_floor
+    elif isinstance(problem, RandomFeatureProblem):
+        attributes["noise_floor"] = problem.targets * problem.noise_std**2
+    elif isinstance(problem, Spectrum):
+        attributes["noise_floor"] = problem.noise_std**2
+    return attributes
+
+
+# A problem does not change: its text and hash serve every table of it.
+_KNOWN: WeakKeyDictionary[Problem | Spectrum, tuple[str, str]] = WeakKeyDictionary()
+
+
+def _encoded(problem: Problem | Spectrum) -> tuple[str, str]:
+    """The problem as JSON, and its hash."""
+    if (known := _KNOWN.get(problem)) is not None:
+        return known
     arguments = problem.describe()
     digest = hashlib.sha256(type(problem).__name__.encode())
     encoded = {}
@@ -55,19 +80,11 @@ def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, 
         else:
             digest.update(f"{name}={value!r}".encode())
             encoded[name] = value
-    attributes = {
-        "problem": json.dumps({"class": type(problem).__name__, "arguments": encoded}),
-        "problem_hash": digest.hexdigest(),
-        "null_risk": problem.null_risk,
-        "provenance": provenance(seed, digest.hexdigest()),
-    }
-    if isinstance(problem, LinearGaussianProblem):
-        attributes["noise_floor"] = problem._core.noise_floor
-    elif isinstance(problem, RandomFeatureProblem):
-        attributes["noise_floor"] = problem.targets * problem.noise_std**2
-    elif isinstance(problem, Spectrum):
-        attributes["noise_floor"] = problem.noise_std**2
-    return attributes
+    text = json.dumps({"class": type(problem).__name__, "arguments": encoded})
+    found = text, digest.hexdigest()
+    if not any(map(callable, arguments.values())):  # what a callable computes may change
+        _KNOWN[problem] = found
+    return found
 
 
 def provenance(seed: int | None = None, problem_hash: str | None = None) -> str:

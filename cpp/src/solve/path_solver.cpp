@@ -29,11 +29,28 @@ void lengthen(std::vector<double>& direction, Index length) {
   normalise(direction);
 }
 
+/// y = op(M) x, M (r, c), where `lower` a triangle with nothing above its diagonal.
+void multiply(ConstBlock matrix, bool lower, bool transpose, const double* x, double* y) {
+  constexpr Index block = 64;  // columns that share their first row
+  const auto& kernel = kernels::active();
+  const Index step = lower ? block : matrix.cols;
+  for (Index first = 0; first < matrix.cols; first += step) {
+    const Index top = lower ? first : 0, rows = matrix.rows - top,
+                cols = std::min(step, matrix.cols - first);
+    if (transpose)
+      kernel.gemm(true, false, cols, 1, rows, 1.0, matrix.col(first) + top, matrix.ld, x + top,
+                  rows, 0.0, y + first, cols);
+    else
+      kernel.gemm(false, false, rows, 1, cols, 1.0, matrix.col(first) + top, matrix.ld, x + first,
+                  cols, first == 0 ? 0.0 : 1.0, y + top, rows);
+  }
+}
+
 }  // namespace
 
 double ConditionEstimate::of(ConstBlock matrix, double lambda, ConstBlock triangle) {
-  constexpr int at_first = 6, later = 2;
-  const auto& kernel = kernels::active();
+  constexpr int at_first = 6, later = 1;
+  const bool lower = matrix.data == triangle.data;
   const int iterations = large_.empty() ? at_first : later;
   if (large_.empty()) small_.clear();
   lengthen(large_, matrix.cols);
@@ -41,10 +58,8 @@ double ConditionEstimate::of(ConstBlock matrix, double lambda, ConstBlock triang
   image_.resize(matrix.rows);
   double largest = 0.0, inverse = 0.0;
   for (int i = 0; i < iterations; ++i) {
-    kernel.gemm(false, false, matrix.rows, 1, matrix.cols, 1.0, matrix.data, matrix.ld,
-                large_.data(), matrix.cols, 0.0, image_.data(), matrix.rows);
-    kernel.gemm(true, false, matrix.cols, 1, matrix.rows, 1.0, matrix.data, matrix.ld,
-                image_.data(), matrix.rows, 0.0, large_.data(), matrix.cols);
+    multiply(matrix, lower, false, large_.data(), image_.data());
+    multiply(matrix, lower, true, image_.data(), large_.data());
     largest = normalise(large_);
     solve_normal(triangle, {small_.data(), triangle.rows, 1, triangle.rows});
     inverse = normalise(small_);

@@ -78,11 +78,11 @@ def threads_of(n_jobs: Any) -> int:
                 "n_jobs must be None or an integer other than 0, as in joblib; "
                 f"got {check.shown(n_jobs)}"
             )
-        return effective_n_jobs(int(n_jobs))
+        return int(effective_n_jobs(int(n_jobs)))
     backend, jobs = get_active_backend()
     if backend.nesting_level > 0:
         return 1
-    return check.workers(None) if jobs is None else effective_n_jobs(None)
+    return check.workers(None) if jobs is None else int(effective_n_jobs(None))
 
 
 def splits_of(splitter: Any, given: Any, groups: Any, n: int) -> list[tuple[IntArray, IntArray]]:

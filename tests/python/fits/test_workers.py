@@ -166,7 +166,7 @@ def test_workers_are_checked():
         lambda w: op.standard_normal(3, seed=0, workers=w),
         lambda w: op.standard_normal((3, 2), seed=0, workers=w),
     ):
-        with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        with pytest.raises(ValueError, match="workers must be between 1 and 1024, got 0"):
             call(0)
         with pytest.raises(TypeError, match="workers must be an integer, got 'all'"):
             call("all")
