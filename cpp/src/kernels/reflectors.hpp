@@ -102,17 +102,29 @@ void place(Panel* panels, Size m) {
   for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
 }
 
+/// N columns of W -= z v' on a tile of rows. Their chains of subtractions, each as long as the
+/// panel is wide, are interleaved: a processor looks too few instructions ahead to do so.
+template <int N, int R>
+OVERPRUNE_INLINE void subtract_columns(const Tile<R>& z, const double* v, double* w, Size ldw) {
+  Packet x[N][R];
+  for (int n = 0; n < N; ++n)
+    for (int r = 0; r < R; ++r) x[n][r] = load(w + r * kWidth + n * ldw);
+  for (Size c = 0; c < kTile; ++c)
+    for (int n = 0; n < N; ++n) {
+      const Packet step = spread(v[n * kTile + c]);
+      for (int r = 0; r < R; ++r) x[n][r] = subtract_product(x[n][r], z.value[r][c], step);
+    }
+  for (int n = 0; n < N; ++n)
+    for (int r = 0; r < R; ++r) store(w + r * kWidth + n * ldw, x[n][r]);
+}
+
 /// W -= z v' on a tile of rows of W (., m), with v (m, kTile).
 template <int R>
 OVERPRUNE_INLINE void subtract_reflected(const Tile<R>& z, const double* v, Size m, double* w,
                                          Size ldw) {
-  for (Size j = 0; j < m; ++j, v += kTile) {
-    Packet x[R];
-    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
-    for (Size c = 0; c < kTile; ++c)
-      for (int r = 0; r < R; ++r) x[r] = subtract_product(x[r], z.value[r][c], spread(v[c]));
-    for (int r = 0; r < R; ++r) store(w + r * kWidth + j * ldw, x[r]);
-  }
+  Size j = 0;
+  for (; j + 2 <= m; j += 2) subtract_columns<2>(z, v + j * kTile, w + j * ldw, ldw);
+  for (; j < m; ++j) subtract_columns<1>(z, v + j * kTile, w + j * ldw, ldw);
 }
 
 /// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those
@@ -136,7 +148,9 @@ void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
     for (Size c = 0; c < kTile; ++c)
       for (int r = 0; r < R; ++r) z.value[r][c] = add_product(z.value[r][c], x[r], spread(v[c]));
   }
+  OVERPRUNE_UNROLL
   for (Size c = 0; c < kTile; ++c) {
+    OVERPRUNE_UNROLL
     for (Size b = 0; b < c; ++b)
       for (int r = 0; r < R; ++r)
         z.value[r][c] = subtract_product(z.value[r][c], z.value[r][b], spread(panel.overlap[c][b]));
