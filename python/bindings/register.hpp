@@ -237,9 +237,6 @@ class ReleaseForMany {
     if (count > 10000) work_.emplace();
   }
 
-  /// Whether the GIL is free.
-  explicit operator bool() const { return work_.has_value(); }
-
   /// Calls body(first, end) for the parts of so many items, looking for Ctrl-C after each. The
   /// parts are small: every item of an array of zeros may be the first of a huge page, which the
   /// system clears only then.

@@ -16,8 +16,7 @@ Array bind_features(const Array& inputs, const Array& weights, const py::object&
   const Matrix view = as_mutable_matrix(out);
   {
     const ReleaseForMany release(a.rows * r.rows + a.rows * a.cols + r.rows * r.cols);
-    // Without the GIL's release a callable could not run in another thread.
-    random_features(a, r, phi, shifts, view, release ? workers : 1);
+    random_features(a, r, phi, shifts, view, workers);
   }
   return out;
 }

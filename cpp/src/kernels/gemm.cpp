@@ -18,6 +18,7 @@ namespace {
 constexpr int kUp = kWidth == 8 ? 3 : 2;
 constexpr int kSide = kWidth == 8 ? 8 : kWidth == 4 ? 6 : 4;
 constexpr int kHalfSide = kSide / 2;
+constexpr Size kWarm = 8192;    // entries of C that are finished at once
 constexpr Size kUnpacked = 64;  // lines of the other operand that do not pay for packing
 
 Size rounded_up(Size value, Size step) { return (value + step - 1) / step * step; }
@@ -40,6 +41,8 @@ struct Product {
   bool fresh, lower;
   T* c;
   Size ldc;
+  const Finish* finish = nullptr;
+  Size row = 0, column = 0;  // of C in the result that `finish` speaks of
 
   // What `prepare` decides: the blocks, and which operand is read where it lies.
   Size rows = 0, columns = 0, depth = 0;
@@ -128,6 +131,18 @@ struct Product {
     }
   }
 
+  void multiply_block(const Block& at) const {
+    const bool last = finish && at.l + at.thick == k;
+    Size finished = 0;
+    for (Size y = 0; y < at.wide; y += kSide) {
+      multiply_columns(at, y);
+      const Size end = y + kSide < at.wide ? y + kSide : at.wide;
+      if (!last || (end < at.wide && at.high * (end - finished) < kWarm)) continue;
+      finish->call(finish->context, row + at.i, at.high, column + at.j + finished, end - finished);
+      finished = end;
+    }
+  }
+
   void run() {
     prepare();
     const bool looks = m * n * k >= kWorthALook;
@@ -142,7 +157,7 @@ struct Product {
           if (looks) look();
           at.high = part(m, at.i, rows);
           pack_left(at);
-          for (Size y = 0; y < at.wide; y += kSide) multiply_columns(at, y);
+          multiply_block(at);
         }
       }
   }
@@ -173,6 +188,30 @@ void multiply(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double
       .run();
 }
 
+/// C = op(A) op(B) in this thread, for rows from `row` and columns from `column` of the result.
+void multiply_and_finish(bool transpose_a, bool transpose_b, Size m, Size n, Size k,
+                         const double* a, Size lda, const double* b, Size ldb, double* c, Size ldc,
+                         const Finish& finish, Size row, Size column) {
+  if (k == 0 || (!transpose_b && is_skinny(transpose_a, m, n, k))) {
+    multiply(transpose_a, transpose_b, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
+    return finish.call(finish.context, row, m, column, n);
+  }
+  Product<double>{.m = m,
+                  .n = n,
+                  .k = k,
+                  .alpha = 1.0,
+                  .left = {a, lda, transpose_a},
+                  .right = {b, ldb, !transpose_b},
+                  .fresh = true,
+                  .lower = false,
+                  .c = c,
+                  .ldc = ldc,
+                  .finish = &finish,
+                  .row = row,
+                  .column = column}
+      .run();
+}
+
 }  // namespace
 
 void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
@@ -184,6 +223,16 @@ void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alp
   share_result(m, n, k, [=](Size i, Size rows, Size j, Size columns) {
     multiply(transpose_a, transpose_b, rows, columns, k, alpha, a + i * (transpose_a ? lda : 1),
              lda, b + j * (transpose_b ? 1 : ldb), ldb, beta, c + i + j * ldc, ldc);
+  });
+}
+
+void finished_gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, const double* a,
+                   Size lda, const double* b, Size ldb, double* c, Size ldc, const Finish& finish) {
+  if (m == 0 || n == 0) return;
+  share_result(m, n, k, [=, &finish](Size i, Size rows, Size j, Size columns) {
+    multiply_and_finish(transpose_a, transpose_b, rows, columns, k, a + i * (transpose_a ? lda : 1),
+                        lda, b + j * (transpose_b ? 1 : ldb), ldb, c + i + j * ldc, ldc, finish, i,
+                        j);
   });
 }
 

@@ -27,6 +27,13 @@ constexpr Size kReflectorRows = 32;      // rows reduced together by `lq` and `a
 constexpr Size kReflectorColumns = 384;  // and the most columns of W at a time
 constexpr Size kScratchStep = 8192;      // numbers that scratch grows by
 
+/// What is to be done to a part of a product, rows i, ..., i + rows - 1 and columns j, ...,
+/// j + columns - 1, once it is there and still in cache; parts make up the whole.
+struct Finish {
+  void (*call)(const void* context, Size i, Size rows, Size j, Size columns);
+  const void* context;
+};
+
 struct Table {
   const char* level;
 
@@ -35,6 +42,10 @@ struct Table {
   void (*gemm)(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha,
                const double* a, Size lda, const double* b, Size ldb, double beta, double* c,
                Size ldc);
+  /// C (m, n) = op(A) op(B) as `gemm` has it, part by part with `finish`.
+  void (*finished_gemm)(bool transpose_a, bool transpose_b, Size m, Size n, Size k, const double* a,
+                        Size lda, const double* b, Size ldb, double* c, Size ldc,
+                        const Finish& finish);
   /// Lower triangle of C (n, n) += A'A, A (k, n).
   void (*gram)(Size n, Size k, const double* a, Size lda, double* c, Size ldc);
   /// Lower triangle of C (n, n) += A A', A (n, k).

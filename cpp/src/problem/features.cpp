@@ -14,9 +14,7 @@ namespace overprune {
 namespace {
 
 constexpr Index kColumns = 1024;  // columns per product: fewer, and packing the other factor shows
-constexpr Index kUnit = 48;       // columns of the smallest part: whole tiles of the kernels
-constexpr double kActivationCost = 20;  // operations of one activation, about
-constexpr Index kImages = 1 << 16;      // numbers that a caller's function gets at once
+constexpr Index kImages = 1 << 16;  // numbers that a caller's function gets at once
 
 /// X (m, n) = phi(X + 1 bias') for a function of the caller's.
 void call_on(const ScalarFunction& phi, const double* bias, Block x) {
@@ -48,6 +46,9 @@ struct Factor {
   const double* data;
   Index ld;
   bool transposed;
+
+  Factor turned() const { return {data, ld, !transposed}; }
+  const double* column(Index j) const { return data + j * (transposed ? 1 : ld); }
 };
 
 /// `matrix` itself where rows or columns lie side by side, else a copy.
@@ -59,6 +60,33 @@ Factor factor(ConstMatrix matrix, Buffer& buffer) {
   const Block copy = buffer.block(matrix.rows, matrix.cols);
   copy_strided(matrix, 1.0, copy);
   return {copy.data, copy.ld, false};
+}
+
+/// X = left right, and finish(i, j, part) for its parts, from row i and column j on: for a named
+/// function while they are in cache, for a caller's in large parts, one after the other.
+template <class Function>
+void multiply(const Factor& left, const Factor& right, Index depth, Block x,
+              const ScalarFunction& phi, const Function& finish) {
+  const auto& kernel = kernels::active();
+  if (!phi.named()) {
+    for (Index first = 0; first < x.cols; first += kColumns) {
+      const Block part = x.columns(first, std::min(kColumns, x.cols - first));
+      kernel.gemm(left.transposed, right.transposed, x.rows, part.cols, depth, 1.0, left.data,
+                  left.ld, right.column(first), right.ld, 0.0, part.data, part.ld);
+      finish(0, first, part);
+    }
+    return;
+  }
+  struct Context {
+    Block x;
+    const Function* finish;
+  } const context{x, &finish};
+  const auto call = [](const void* given, Index i, Index rows, Index j, Index columns) {
+    const auto& [whole, body] = *static_cast<const Context*>(given);
+    (*body)(i, j, Block{&whole(i, j), rows, columns, whole.ld});
+  };
+  kernel.finished_gemm(left.transposed, right.transposed, x.rows, x.cols, depth, left.data, left.ld,
+                       right.data, right.ld, x.data, x.ld, {call, &context});
 }
 
 }  // namespace
@@ -97,16 +125,17 @@ const char* name_of(Activation activation) {
 
 void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,
                    const double* bias, Block out, const Poll& poll) {
-  const auto& kernel = kernels::active();
   const Index width =
       std::min(kColumns, std::max(Index{128}, columns_per_poll(2 * inputs.rows * inputs.cols)));
   for (Index first = 0; first < out.cols; first += width) {
     poll_now(poll);
     const Index count = std::min(width, out.cols - first);
-    kernel.gemm(false, true, inputs.rows, count, inputs.cols, 1.0, inputs.data, inputs.ld,
-                weights.data + first, weights.ld, 0.0, out.col(first), out.ld);
+    const Block part = out.columns(first, count);
     const double* shifts = bias ? bias + first : nullptr;
-    apply(activation, shifts, out.columns(first, count));
+    multiply({inputs.data, inputs.ld, false}, {weights.data + first, weights.ld, true}, inputs.cols,
+             part, activation, [&](Index, Index j, Block block) {
+               apply(activation, shifts ? shifts + j : nullptr, block);
+             });
   }
 }
 
@@ -129,6 +158,7 @@ void check_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunctio
 }
 
 /// Activates products of inputs and weights.
+/// @param bias     (part.rows) or (part.cols); may be null
 /// @param by_rows  whether the features are the rows of `part`, and the bias that of its rows
 void activate(const ScalarFunction& activation, const double* bias, bool by_rows, Block part) {
   if (bias && by_rows)
@@ -161,19 +191,12 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
   const Block x = by_rows      ? Block{out.data, p, n, out.row_stride}
                   : by_columns ? Block{out.data, n, p, out.col_stride}
                                : out_buffer.block(n, p);
-  const Factor &left = by_rows ? r : a, &right = by_rows ? a : r;
-  const auto& kernel = kernels::active();
-  const double work = static_cast<double>(n * p) * (2.0 * static_cast<double>(d) + kActivationCost);
-  share_out(x.cols, kUnit, work, [&](Index begin, Index end) {
-    for (Index first = begin; first < end; first += kColumns) {
-      const Block part = x.columns(first, std::min(kColumns, end - first));
-      kernel.gemm(left.transposed, !right.transposed, x.rows, part.cols, d, 1.0, left.data, left.ld,
-                  right.data + first * (right.transposed ? right.ld : 1), right.ld, 0.0, part.data,
-                  part.ld);
-      activate(activation, shifts.empty() ? nullptr : shifts.data() + (by_rows ? 0 : first),
-               by_rows, part);
-    }
-  });
+  const Factor left = by_rows ? r : a, right = (by_rows ? a : r).turned();
+  const auto finish = [&](Index i, Index j, Block part) {
+    activate(activation, shifts.empty() ? nullptr : shifts.data() + (by_rows ? i : j), by_rows,
+             part);
+  };
+  multiply(left, right, d, x, activation, finish);
   if (!by_rows && !by_columns) copy_out(x, out);
 }
 

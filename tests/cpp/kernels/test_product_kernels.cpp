@@ -172,3 +172,37 @@ TEST_CASE("products: an interrupt leaves, and the next product is right") {
     check_shape(kernel, 40, 40, 400);
   });
 }
+
+TEST_CASE("finished products: every entry once, when it has all of its sum") {
+  each_level([](const Table& kernel) {
+    constexpr std::array<std::array<Index, 3>, 9> shapes{{{1, 1, 1},
+                                                          {5, 3, 0},
+                                                          {40, 8, 20},
+                                                          {7, 900, 3},
+                                                          {300, 6, 700},
+                                                          {97, 61, 9},
+                                                          {130, 240, 700},
+                                                          {700, 1100, 5},
+                                                          {0, 4, 2}}};
+    for (const auto& [m, n, k] : shapes)
+      for (const bool transpose : {false, true}) {
+        INFO("m " << m << ", n " << n << ", k " << k << ", transposed " << transpose);
+        const Matrix a(normals(m * k, 1), m, k, transpose), b(normals(k * n, 2), k, n, !transpose);
+        Matrix plain(m, n, 5.0), found(m, n, 5.0);
+        kernel.gemm(transpose, !transpose, m, n, k, 1.0, a.values.data(), a.ld, b.values.data(),
+                    b.ld, 0.0, plain.values.data(), plain.ld);
+        const auto negate = [](const void* context, Index i, Index rows, Index j, Index columns) {
+          Matrix& c = *static_cast<Matrix*>(const_cast<void*>(context));
+          for (Index q = j; q < j + columns; ++q)
+            for (Index r = i; r < i + rows; ++r) *c.at(r, q) *= -3.0;  // twice would be 9
+        };
+        kernel.finished_gemm(transpose, !transpose, m, n, k, a.values.data(), a.ld, b.values.data(),
+                             b.ld, found.values.data(), found.ld, {negate, &found});
+        bool same = true;
+        for (Index j = 0; j < n; ++j)
+          for (Index i = 0; i < m; ++i) same &= *found.at(i, j) == -3.0 * *plain.at(i, j);
+        CHECK(same);
+        CHECK(found.untouched_outside());
+      }
+  });
+}
