@@ -36,7 +36,7 @@ function(overprune_add_kernels target)
     if(NOT level STREQUAL "generic")
       target_compile_options(${objects} PRIVATE -march=x86-64-${level})
       # g++ 12's own intrinsics headers warn falsely at level v4.
-      target_compile_options(${objects} PRIVATE 
+      target_compile_options(${objects} PRIVATE
         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-uninitialized>)
       # For old processors: 5 % slower, a tenth smaller.
       if(level STREQUAL "v2" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -57,7 +57,16 @@ Work in_place(double flops, std::function<void(double* work)> run, Values origin
 void add_products() {
   // X'a for one and for eight sizes, residuals, and squares.
   kernel("gemm",
-         {{300, 300, 300}, {2000, 2000, 2000}, {300, 8, 1000}, {2000, 8, 8000}, {300, 1, 1000}},
+         {{16, 16, 16},
+          {64, 64, 64},
+          {150, 150, 150},
+          {300, 300, 300},
+          {1000, 1000, 1000},
+          {2000, 2000, 2000},
+          {304, 24, 304},
+          {300, 8, 1000},
+          {2000, 8, 8000},
+          {300, 1, 1000}},
          [](const Table& k, const Shape& s) {
            return Work{[&k, s, a = normals(s[0] * s[2]), b = normals(s[2] * s[1]),
                         c = Values(s[0] * s[1])]() mutable {
@@ -66,12 +75,24 @@ void add_products() {
                        },
                        2.0 * product(s)};
          });
-  kernel("gemm_transposed", {{1000, 8, 300}, {8000, 8, 2000}, {1000, 1, 300}},
+  kernel("gemm_transposed",
+         {{300, 300, 300}, {300, 300, 1000}, {1000, 8, 300}, {8000, 8, 2000}, {1000, 1, 300}},
          [](const Table& k, const Shape& s) {
            return Work{[&k, s, a = normals(s[0] * s[2]), b = normals(s[2] * s[1]),
                         c = Values(s[0] * s[1])]() mutable {
                          k.gemm(true, false, s[0], s[1], s[2], 1.0, a.data(), s[2], b.data(), s[2],
                                 0.0, c.data(), s[0]);
+                       },
+                       2.0 * product(s)};
+         });
+  // What columns add to a Gram matrix of rows, as a full product.
+  kernel("gemm_right_transposed",
+         {{300, 300, 24}, {300, 300, 76}, {300, 300, 204}, {300, 300, 1000}},
+         [](const Table& k, const Shape& s) {
+           return Work{[&k, s, a = normals(s[0] * s[2]), b = normals(s[2] * s[1]),
+                        c = Values(s[0] * s[1])]() mutable {
+                         k.gemm(false, true, s[0], s[1], s[2], 1.0, a.data(), s[0], b.data(), s[1],
+                                1.0, c.data(), s[0]);
                        },
                        2.0 * product(s)};
          });

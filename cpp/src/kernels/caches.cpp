@@ -42,12 +42,12 @@ const Caches& caches() {
 }
 
 // Half of the second cache holds the left block, while panels of the right one and the result pass
-// through the rest. The right block is what a core may take of the last cache; more than 1 MiB
-// gains nothing and is memory that every thread would hold.
+// through the rest. The right block is what a core may take of the last cache; more than
+// 5/4 MiB would be memory that every thread holds.
 Blocks product_blocks(Size bytes) {
   const Size column = kDepth * bytes;
   return {between(48, caches().second / 2 / column, 480),
-          between(96, between(0, caches().last / 8, Size{1} << 20) / column, 1024)};
+          between(96, between(0, caches().last / 8, Size{5} << 18) / column, 1024)};
 }
 
 }  // namespace overprune::kernels

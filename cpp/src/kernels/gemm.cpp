@@ -18,7 +18,8 @@ namespace {
 constexpr int kUp = kWidth == 8 ? 3 : 2;
 constexpr int kSide = kWidth == 8 ? 8 : kWidth == 4 ? 6 : 4;
 constexpr int kHalfSide = kSide / 2;
-constexpr Size kWarm = 8192;    // entries of C that are finished at once
+constexpr Size kWarm = 8192;                      // entries of C that are finished at once
+constexpr Size kAtMostUnseen = 10 * kWorthALook;  // multiplications from one look to the next
 constexpr Size kUnpacked = 64;  // lines of the other operand that do not pay for packing
 
 Size rounded_up(Size value, Size step) { return (value + step - 1) / step * step; }
@@ -69,9 +70,8 @@ struct Product {
   void pack_left(const Block& at) const {
     constexpr Size width = kLanes<T>;
     const Lines<T> lines = left.from(at.i, at.l);
-    Size done = left_lies ? at.high / width * width : 0;
-    for (; done + kTall <= at.high; done += kTall)
-      pack<T, kTall>(lines.from(done, 0), kTall, at.thick, packed_left + done * at.thick);
+    if (!left_lies) pack_panels<T, kTall>(lines, at.high / kTall, at.thick, packed_left);
+    const Size done = left_lies ? at.high / width * width : at.high / kTall * kTall;
     const Size rest = at.high - done;
     T* to = packed_left + done * at.thick;
     if (rest > 2 * width)
@@ -84,9 +84,8 @@ struct Product {
 
   void pack_right(const Block& at) const {
     const Lines<T> lines = right.from(at.j, at.l);
-    Size done = right_lies ? at.wide / kSide * kSide : 0;
-    for (; done + kSide <= at.wide; done += kSide)
-      pack<T, kSide>(lines.from(done, 0), kSide, at.thick, packed_right + done * at.thick);
+    const Size done = at.wide / kSide * kSide;
+    if (!right_lies) pack_panels<T, kSide>(lines, at.wide / kSide, at.thick, packed_right);
     const Size rest = at.wide - done;
     T* to = packed_right + done * at.thick;
     if (rest > kHalfSide)
@@ -145,7 +144,7 @@ struct Product {
 
   void run() {
     prepare();
-    const bool looks = m * n * k >= kWorthALook;
+    Size unseen = m * n * k < kWorthALook ? 0 : kAtMostUnseen;  // a small product never looks
     const auto part = [](Size size, Size first, Size most) {
       return size - first < most ? size - first : most;
     };
@@ -154,8 +153,12 @@ struct Product {
         Block at{0, j, l, 0, part(n, j, columns), part(k, l, depth)};
         pack_right(at);
         for (at.i = lower ? j / rows * rows : 0; at.i < m; at.i += rows) {
-          if (looks) look();
+          if (unseen >= kAtMostUnseen) {
+            look();
+            unseen = 0;
+          }
           at.high = part(m, at.i, rows);
+          unseen += at.high * at.wide * at.thick;
           pack_left(at);
           multiply_block(at);
         }

@@ -20,32 +20,49 @@ struct Lines {
   }
 };
 
+/// Calls body(g) for the first lines of the packets that make up P lines; the last begins where it
+/// still fits.
+template <class T, int P, class Body>
+OVERPRUNE_INLINE void each_packet(Body body) {
+  OVERPRUNE_UNROLL
+  for (Size g = 0; g < P; g += kLanes<T>) body(g + kLanes<T> <= P ? g : P - kLanes<T>);
+}
+
 /// Packs `count` <= P lines as a panel of P: entries of one depth follow one another, lines past
 /// the last are zeros.
 template <class T, int P>
 void pack(const Lines<T>& lines, Size count, Size depth, T* to) {
-  constexpr Size width = kLanes<T>;
   Size done = 0;
-  if (count == P && P >= width) {
-    // The last group of lines begins where it still fits.
-    const auto each_group = [](auto body) {
-      OVERPRUNE_UNROLL
-      for (Size g = 0; g < P; g += width) body(g + width <= P ? g : P - width);
-    };
-    if (lines.deep) {
-      for (; done + width <= depth; done += width)
-        each_group([&](Size g) {
+  if constexpr (P >= kLanes<T>)
+    if (count == P && lines.deep)
+      for (; done + kLanes<T> <= depth; done += kLanes<T>)
+        each_packet<T, P>([&](Size g) {
           transpose_square(lines.at + done + g * lines.ld, lines.ld, to + done * P + g, P);
         });
-    } else {
-      for (; done < depth; ++done)
-        each_group([&](Size g) { store(to + done * P + g, load(lines.at + done * lines.ld + g)); });
-    }
-  }
   const Size across = lines.deep ? lines.ld : 1, down = lines.deep ? 1 : lines.ld;
   for (; done < depth; ++done) {
     const T* from = lines.at + done * down;
     for (Size i = 0; i < P; ++i) to[done * P + i] = i < count ? from[i * across] : T(0);
+  }
+}
+
+/// Packs whole panels of P lines, one after the other.
+template <class T, int P>
+void pack_panels(const Lines<T>& lines, Size panels, Size depth, T* to) {
+  constexpr Size together = 16;  // panels that take in what lies side by side in memory
+  if (lines.deep) {
+    for (Size p = 0; p < panels; ++p)
+      pack<T, P>(lines.from(p * P, 0), P, depth, to + p * P * depth);
+    return;
+  }
+  for (Size first = 0; first < panels; first += together) {
+    const Size last = panels - first < together ? panels : first + together;
+    for (Size l = 0; l < depth; ++l)
+      for (Size p = first; p < last; ++p) {
+        const T* from = lines.at + p * P + l * lines.ld;
+        T* into = to + (p * depth + l) * P;
+        each_packet<T, P>([&](Size g) { store(into + g, load(from + g)); });
+      }
   }
 }
 
@@ -96,8 +113,11 @@ void tile(Size depth, const T* left, Size step, const T* right, Size down, Size 
   OVERPRUNE_UNROLL
   for (int j = 0; j < N; ++j) OVERPRUNE_UNROLL
   for (int r = 0; r < R; ++r) sum[j][r] = spread(T(0));
-  if (to.columns == N)
-    for (int j = 0; j < N; ++j) fetch(to.c + j * to.ld);
+  if (to.rows == R * width && to.columns == N)
+    for (int j = 0; j < N; ++j) {  // by the time that the sums are done, C is near
+      fetch(to.c + j * to.ld);
+      fetch(to.c + j * to.ld + R * width - 1);
+    }
   if constexpr (Packed) {
     down = N;
     across = 1;
