@@ -26,7 +26,8 @@ Size rounded_up(Size value, Size step) { return (value + step - 1) / step * step
 
 /// `size` in as few equal parts as `most` allows, each but the last a multiple of `step`.
 Size even_part(Size size, Size most, Size step) {
-  const Size parts = size <= most ? 1 : (size + most - 1) / most;
+  if (size <= most) return rounded_up(size, step);
+  const Size parts = (size + most - 1) / most;
   return rounded_up((size + parts - 1) / parts, step);
 }
 
@@ -34,7 +35,7 @@ Size even_part(Size size, Size most, Size step) {
 template <class T>
 struct Product {
   static constexpr Size kTall = kUp * kLanes<T>;
-  using Multiply = void (*)(Size, const T*, Size, const T*, Size, Size, const Target<T>&);
+  using Multiply = void (*)(Size, Size, const Operand<T>&, Size, Operand<T>, Target<T>);
 
   Size m, n, k;
   T alpha;
@@ -56,7 +57,7 @@ struct Product {
   };
 
   void prepare() {
-    const Blocks most = product_blocks(sizeof(T));
+    static const Blocks most = product_blocks(sizeof(T));
     depth = even_part(k, kDepth, 8);
     rows = even_part(m, most.rows < kTall ? kTall : most.rows / kTall * kTall, kTall);
     columns = even_part(n, most.columns / kSide * kSide, kSide);
@@ -94,39 +95,39 @@ struct Product {
       pack<T, kHalfSide>(lines.from(done, 0), rest, at.thick, to);
   }
 
-  /// The tile for so many rows and columns of which the right panel lies where it lies.
+  /// The tiles of so many rows and columns of which the right panel lies where it lies.
   static Multiply choose(Size high, Size wide, bool lies) {
-    static constexpr Multiply tiles[3][2][2] = {
-        {{tile<T, 1, kHalfSide, true>, tile<T, 1, kHalfSide, false>},
-         {tile<T, 1, kSide, true>, tile<T, 1, kSide, false>}},
-        {{tile<T, 2, kHalfSide, true>, tile<T, 2, kHalfSide, false>},
-         {tile<T, 2, kSide, true>, tile<T, 2, kSide, false>}},
-        {{tile<T, kUp, kHalfSide, true>, tile<T, kUp, kHalfSide, false>},
-         {tile<T, kUp, kSide, true>, tile<T, kUp, kSide, false>}}};
-    return tiles[(high - 1) / kLanes<T>][wide > kHalfSide][lies];
+    static constexpr Multiply all[3][2][2] = {
+        {{tiles<T, 1, kHalfSide, true>, tiles<T, 1, kHalfSide, false>},
+         {tiles<T, 1, kSide, true>, tiles<T, 1, kSide, false>}},
+        {{tiles<T, 2, kHalfSide, true>, tiles<T, 2, kHalfSide, false>},
+         {tiles<T, 2, kSide, true>, tiles<T, 2, kSide, false>}},
+        {{tiles<T, kUp, kHalfSide, true>, tiles<T, kUp, kHalfSide, false>},
+         {tiles<T, kUp, kSide, true>, tiles<T, kUp, kSide, false>}}};
+    return all[(high - 1) / kLanes<T>][wide > kHalfSide][lies];
   }
 
   /// The tiles of columns y, ... of the block.
   void multiply_columns(const Block& at, Size y) const {
     const Size wide = at.wide - y < kSide ? at.wide - y : kSide, j = at.j + y;
     const bool lies = right_lies && wide == kSide;
-    const T* b = lies ? right.from(j, at.l).at : packed_right + y * at.thick;
-    const Size down = right.deep ? 1 : right.ld, across = right.deep ? right.ld : 1;
+    const Operand<T> b{lies ? right.from(j, at.l).at : packed_right + y * at.thick,
+                       right.deep ? right.ld : 1, right.deep ? 1 : right.ld};
     // Tiles above the diagonal are left out.
     for (Size x = lower && j > at.i ? (j - at.i) / kTall * kTall : 0; x < at.high;) {
-      Size high = at.high - x < kTall ? at.high - x : kTall;
-      const Size i = at.i + x;
-      const T* a = packed_left + x * at.thick;
-      Size step = rounded_up(high, kLanes<T>);
+      const Size i = at.i + x, skew = lower ? i - j : m + n;
+      Size high = at.high - x < kTall ? at.high - x : kTall, below = kTall * at.thick;
+      Operand<T> a{packed_left + x * at.thick, 1, rounded_up(high, kLanes<T>)};
       if (left_lies && high >= kLanes<T>) {
-        a = left.from(i, at.l).at;
-        step = left.ld;
+        a = {left.from(i, at.l).at, 1, left.ld};
         high = high / kLanes<T> * kLanes<T>;
+        below = kTall;
       }
-      choose(high, wide, lies)(
-          at.thick, a, step, b, down, across,
-          {c + i + j * ldc, ldc, alpha, fresh && at.l == 0, high, wide, lower ? i - j : m + n});
-      x += high;
+      const bool whole = high == kTall && wide == kSide && skew >= kSide - 1;
+      const Size count = whole ? (at.high - x) / kTall : 1;
+      choose(high, wide, lies)(count, at.thick, a, below, b,
+                               {c + i + j * ldc, ldc, alpha, fresh && at.l == 0, high, wide, skew});
+      x += count * high;
     }
   }
 

@@ -103,42 +103,50 @@ OVERPRUNE_INLINE void put_part(const PacketOf<T> (&sum)[N][R], const Target<T>& 
     for (Size i = first(j); i < to.rows; ++i) to.c[i + j * to.ld] = whole[i + j * ld];
 }
 
-/// A tile of R packets by N columns: C += alpha times a panel of `left`, whose lines of one depth
-/// follow one another, times one of `right`. Each sum runs over the depth in order.
+/// What a tile reads of an operand: entries of one line, or of one depth, are so far apart.
+template <class T>
+struct Operand {
+  const T* at;
+  Size line, depth;
+};
+
+/// A tile of R packets by N columns and the `count` - 1 that follow below, which are whole where
+/// there are any: C += alpha times rows of `left`, whose lines of one depth follow one another,
+/// times lines of `right`. Each sum runs over the depth in order.
+/// @param below  from the rows of a tile to those of the next
 template <class T, int R, int N, bool Packed>
-void tile(Size depth, const T* left, Size step, const T* right, Size down, Size across,
-          const Target<T>& to) {
+void tiles(Size count, Size depth, const Operand<T>& left, Size below, Operand<T> right,
+           Target<T> to) {
   constexpr Size width = kLanes<T>;
-  PacketOf<T> sum[N][R];
-  OVERPRUNE_UNROLL
-  for (int j = 0; j < N; ++j) OVERPRUNE_UNROLL
-  for (int r = 0; r < R; ++r) sum[j][r] = spread(T(0));
-  if (to.rows == R * width && to.columns == N)
-    for (int j = 0; j < N; ++j) {  // by the time that the sums are done, C is near
-      fetch(to.c + j * to.ld);
-      fetch(to.c + j * to.ld + R * width - 1);
-    }
-  if constexpr (Packed) {
-    down = N;
-    across = 1;
-  }
-  for (Size l = 0; l < depth; ++l) {
-    PacketOf<T> a[R];
+  const bool whole = to.rows == R * width && to.columns == N && to.skew >= N - 1;
+  if constexpr (Packed) right = {right.at, 1, N};
+  for (Size t = 0; t < count; ++t, to.c += R * width) {
+    PacketOf<T> sum[N][R];
     OVERPRUNE_UNROLL
-    for (int r = 0; r < R; ++r) a[r] = load(left + r * width);
-    OVERPRUNE_UNROLL
-    for (int j = 0; j < N; ++j) {
-      const PacketOf<T> b = spread(right[j * across]);
+    for (int j = 0; j < N; ++j) OVERPRUNE_UNROLL
+    for (int r = 0; r < R; ++r) sum[j][r] = spread(T(0));
+    if (whole)
+      for (int j = 0; j < N; ++j) {  // by the time that the sums are done, C is near
+        fetch(to.c + j * to.ld);
+        fetch(to.c + j * to.ld + R * width - 1);
+      }
+    const T *a = left.at + t * below, *b = right.at;
+    for (Size l = 0; l < depth; ++l, a += left.depth, b += right.depth) {
+      PacketOf<T> lines[R];
       OVERPRUNE_UNROLL
-      for (int r = 0; r < R; ++r) sum[j][r] = add_product(sum[j][r], a[r], b);
+      for (int r = 0; r < R; ++r) lines[r] = load(a + r * width);
+      OVERPRUNE_UNROLL
+      for (int j = 0; j < N; ++j) {
+        const PacketOf<T> factor = spread(b[j * right.line]);
+        OVERPRUNE_UNROLL
+        for (int r = 0; r < R; ++r) sum[j][r] = add_product(sum[j][r], lines[r], factor);
+      }
     }
-    left += step;
-    right += down;
+    if (whole)
+      put<T, R, N>(sum, to);
+    else
+      put_part<T, R, N>(sum, to);
   }
-  if (to.rows == R * width && to.columns == N && to.skew >= N - 1)
-    put<T, R, N>(sum, to);
-  else
-    put_part<T, R, N>(sum, to);
 }
 
 }  // namespace
