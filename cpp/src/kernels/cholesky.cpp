@@ -48,9 +48,11 @@ void update_rows(double* rows, const double* cols, Size ld, Size depth, const Co
   double* own = rows + depth * ld;
   tile.read(own, ld);
   subtract_factors(tile, rows, cols, ld, depth);
+  OVERPRUNE_UNROLL
   for (Size c = 0; c < kTile; ++c) {
     for (int r = 0; r < R; ++r)
       tile.value[r][c] = Eigen::internal::pmul(tile.value[r][c], spread(corner.inverse[c]));
+    OVERPRUNE_UNROLL
     for (Size b = c + 1; b < kTile; ++b)
       for (int r = 0; r < R; ++r)
         tile.value[r][b] =
