@@ -1,6 +1,6 @@
 // Cholesky factorization in register tiles: Eigen's own leaves half the speed at the sizes of a
 // support.
-#include "kernels/packet.hpp"
+#include "kernels/factors.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
@@ -8,57 +8,18 @@ namespace {
 // columns factored before the rest of the matrix is brought up to date
 constexpr Size kBlock = 128;
 
-/// The tile of rows `rows` and columns `cols` minus the product of their factors' first `depth`
-/// columns.
-template <int R>
-void subtract_factors(Tile<R>& tile, const double* rows, const double* cols, Size ld, Size depth) {
-  for (Size t = 0; t < depth; ++t) {
-    Packet left[R];
-    for (int r = 0; r < R; ++r) left[r] = load(rows + r * kWidth + t * ld);
-    for (Size c = 0; c < kTile; ++c) {
-      const Packet right = spread(cols[c + t * ld]);
-      for (int r = 0; r < R; ++r)
-        tile.value[r][c] = subtract_product(tile.value[r][c], left[r], right);
-    }
-  }
-}
-
-/// Lower triangle of one kTile x kTile block, with what its first `depth` columns left of it.
-struct Corner {
-  double lower[kTile][kTile];  // by columns
-  double inverse[kTile];       // of the diagonal
-
-  /// false where a pivot is not positive.
-  bool factor() {
-    for (Size c = 0; c < kTile; ++c) {
-      if (!(lower[c][c] > 0.0)) return false;
-      lower[c][c] = Eigen::numext::sqrt(lower[c][c]);
-      inverse[c] = 1.0 / lower[c][c];
-      for (Size i = c + 1; i < kTile; ++i) lower[c][i] *= inverse[c];
-      for (Size b = c + 1; b < kTile; ++b)
-        for (Size i = b; i < kTile; ++i) lower[b][i] -= lower[c][i] * lower[c][b];
-    }
-    return true;
-  }
-};
-
-template <int R>
-void update_rows(double* rows, const double* cols, Size ld, Size depth, const Corner& corner) {
-  Tile<R> tile;
-  double* own = rows + depth * ld;
-  tile.read(own, ld);
-  subtract_factors(tile, rows, cols, ld, depth);
-  OVERPRUNE_UNROLL
+/// Cholesky factor of the corner, in its place; false where a pivot is not positive.
+bool factor(Corner& corner) {
+  auto& lower = corner.lower;
   for (Size c = 0; c < kTile; ++c) {
-    for (int r = 0; r < R; ++r)
-      tile.value[r][c] = Eigen::internal::pmul(tile.value[r][c], spread(corner.inverse[c]));
-    OVERPRUNE_UNROLL
+    if (!(lower[c][c] > 0.0)) return false;
+    lower[c][c] = Eigen::numext::sqrt(lower[c][c]);
+    corner.inverse[c] = 1.0 / lower[c][c];
+    for (Size i = c + 1; i < kTile; ++i) lower[c][i] *= corner.inverse[c];
     for (Size b = c + 1; b < kTile; ++b)
-      for (int r = 0; r < R; ++r)
-        tile.value[r][b] =
-            subtract_product(tile.value[r][b], tile.value[r][c], spread(corner.lower[c][b]));
+      for (Size i = b; i < kTile; ++i) lower[b][i] -= lower[c][i] * lower[c][b];
   }
-  tile.write(own, ld);
+  return true;
 }
 
 /// Columns depth, ..., depth + kTile - 1 of a block column whose first `depth` columns are done.
@@ -69,16 +30,16 @@ bool factor_columns(double* a, Size lda, Size rows, Size depth) {
   for (Size r = 0; r < kTile; r += kWidth) {
     Tile<1> tile;
     tile.read(head + r + depth * lda, lda);
-    subtract_factors(tile, head + r, head, lda, depth);
+    subtract_factors(tile, head + r, lda, head, lda, depth);
     for (Size c = 0; c < kTile; ++c) store(&corner.lower[c][r], tile.value[0][c]);
   }
-  if (!corner.factor()) return false;
+  if (!factor(corner)) return false;
   for (Size c = 0; c < kTile; ++c)
     for (Size i = c; i < kTile; ++i) head[i + (depth + c) * lda] = corner.lower[c][i];
   Size i = depth + kTile;
   for (; i + kTall * kWidth <= rows; i += kTall * kWidth)
-    update_rows<kTall>(a + i, head, lda, depth, corner);
-  for (; i < rows; i += kWidth) update_rows<1>(a + i, head, lda, depth, corner);
+    solve_rows<kTall>(a + i, lda, head, lda, depth, corner);
+  for (; i < rows; i += kWidth) solve_rows<1>(a + i, lda, head, lda, depth, corner);
   return true;
 }
 

@@ -46,8 +46,5 @@ void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double
 /// Lower triangle of C (n, n) += alpha A'A, A (k, n), where `transpose`, else alpha A A', A (n, k).
 void symmetric_product(bool transpose, Size n, Size k, double alpha, const double* a, Size lda,
                        double* c, Size ldc);
-/// `solve_triangular` by Eigen alone, without blocks.
-void solve_block(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt, double* b,
-                 Size ldb);
 
 OVERPRUNE_END_LEVEL

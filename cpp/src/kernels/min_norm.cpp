@@ -179,7 +179,7 @@ Size min_norm(Size m, Size n, Size k, const double* a, Size lda, const double* b
   // L (least, rank) = (leading rows of the second triangle)' = Q3 T.
   const Qr lower(second.lower(rank), false);
   lower.apply(true, permuted);
-  solve_block(false, false, rank, k, lower.matrix().data(), least, permuted.data(), least);
+  solve_triangular(false, false, rank, k, lower.matrix().data(), least, permuted.data(), least);
   Matrix z = Matrix::Zero(n, k);
   for (Size j = 0; j < k; ++j)
     for (Size i = 0; i < rank; ++i) z(i, j) = permuted(i, j);

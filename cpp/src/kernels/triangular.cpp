@@ -1,0 +1,104 @@
+// Triangular solves: blocks of rows, each solved in register tiles, and products between them.
+#include "kernels/factors.hpp"
+#include "kernels/maps.hpp"
+
+OVERPRUNE_BEGIN_LEVEL
+namespace {
+
+constexpr Size kBlock = 64;   // rows solved before the others are brought up to date
+constexpr Size kAcross = 64;  // right sides that are solved together
+constexpr Size kFew = 4;      // right sides from which on tiles pay
+
+static_assert(kBlock % kTile == 0 && kAcross % (kTall * kWidth) == 0, "whole tiles");
+
+/// op(T) (n, n) with its rows and columns in the order in which unknowns are solved for, so that it
+/// is a lower triangle.
+struct Ordered {
+  const double* t;
+  Size n, down, across;  // from one unknown's row and column to the next one's
+
+  Ordered(bool lower, bool transpose, Size n_, const double* from, Size ld)
+      : t(from), n(n_), down(transpose ? ld : 1), across(transpose ? 1 : ld) {
+    if (lower != transpose) return;
+    t += (n - 1) * (ld + 1);
+    down = -down;
+    across = -across;
+  }
+  double operator()(Size i, Size j) const { return t[i * down + j * across]; }
+
+  /// Rows first, ..., first + kTile - 1 before the diagonal, one column after the other, and their
+  /// corner; an identity fills what lies past the last row.
+  void read(Size first, double* cols, Corner& corner) const {
+    const Size rows = n - first < kTile ? n - first : kTile;
+    for (Size j = 0; j < first; ++j)
+      for (Size c = 0; c < kTile; ++c) cols[c + j * kTile] = c < rows ? (*this)(first + c, j) : 0.0;
+    for (Size c = 0; c < kTile; ++c) {
+      corner.inverse[c] = c < rows ? 1.0 / (*this)(first + c, first + c) : 1.0;
+      for (Size b = c + 1; b < kTile; ++b)
+        corner.lower[c][b] = b < rows ? (*this)(first + b, first + c) : 0.0;
+    }
+  }
+};
+
+/// The same for at most kBlock rows and kAcross right sides. They are transposed, so that a
+/// register holds one unknown of several of them.
+void solve_block(const Ordered& triangle, Size m, double* b, Size ldb) {
+  alignas(64) double x[kBlock * kAcross], cols[kBlock * kTile];
+  const Size n = triangle.n, sides = (m + kWidth - 1) / kWidth * kWidth;
+  const bool forward = triangle.down > 0;
+  const Size rows = (n + kTile - 1) / kTile * kTile;
+  for (Size i = 0; i < rows; ++i)
+    for (Size j = 0; j < sides; ++j)
+      x[j + i * sides] = i < n && j < m ? b[(forward ? i : n - 1 - i) + j * ldb] : 0.0;
+  for (Size first = 0; first < n; first += kTile) {
+    Corner corner;
+    triangle.read(first, cols, corner);
+    Size j = 0;
+    for (; j + kTall * kWidth <= sides; j += kTall * kWidth)
+      solve_rows<kTall>(x + j, sides, cols, kTile, first, corner);
+    for (; j < sides; j += kWidth) solve_rows<1>(x + j, sides, cols, kTile, first, corner);
+  }
+  for (Size j = 0; j < m; ++j)
+    for (Size i = 0; i < n; ++i) b[(forward ? i : n - 1 - i) + j * ldb] = x[j + i * sides];
+}
+
+/// One right side.
+void solve_vector(bool lower, bool transpose, Size n, const double* t, Size ldt, double* b) {
+  const ConstMatrixMap triangle = map(t, n, n, ldt);
+  Eigen::Map<Eigen::VectorXd> x(b, n);
+  if (lower && transpose)
+    triangle.triangularView<Eigen::Lower>().transpose().solveInPlace(x);
+  else if (lower)
+    triangle.triangularView<Eigen::Lower>().solveInPlace(x);
+  else if (transpose)
+    triangle.triangularView<Eigen::Upper>().transpose().solveInPlace(x);
+  else
+    triangle.triangularView<Eigen::Upper>().solveInPlace(x);
+}
+
+}  // namespace
+
+void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* t, Size ldt,
+                      double* b, Size ldb) {
+  if (n * n >= kWorthALook) look();
+  if (m < kFew) {
+    for (Size j = 0; j < m; ++j) solve_vector(lower, transpose, n, t, ldt, b + j * ldb);
+    return;
+  }
+  const bool forward = lower != transpose;
+  const Size blocks = (n + kBlock - 1) / kBlock;
+  for (Size q = 0; q < blocks; ++q) {
+    const Size first = kBlock * (forward ? q : blocks - 1 - q);
+    const Size width = n - first < kBlock ? n - first : kBlock;
+    const Ordered triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
+    for (Size column = 0; column < m; column += kAcross)
+      solve_block(triangle, m - column < kAcross ? m - column : kAcross, b + first + column * ldb,
+                  ldb);
+    const Size next = forward ? first + width : 0, rest = forward ? n - next : first;
+    if (rest == 0) continue;
+    const double* beside = transpose ? t + first + next * ldt : t + next + first * ldt;
+    gemm(transpose, false, rest, m, width, -1.0, beside, ldt, b + first, ldb, 1.0, b + next, ldb);
+  }
+}
+
+OVERPRUNE_END_LEVEL
