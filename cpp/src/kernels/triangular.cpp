@@ -7,7 +7,7 @@ namespace {
 
 constexpr Size kBlock = 64;   // rows solved before the others are brought up to date
 constexpr Size kAcross = 64;  // right sides that are solved together
-constexpr Size kFew = 4;      // right sides from which on tiles pay
+constexpr Size kFew = 3;      // right sides from which on tiles pay
 
 static_assert(kBlock % kTile == 0 && kAcross % (kTall * kWidth) == 0, "whole tiles");
 
