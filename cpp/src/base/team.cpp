@@ -20,10 +20,10 @@ constexpr Index kPartsEach = 4;  // so that a thread that is held up costs littl
 // follow one another faster than a sleeping thread wakes.
 constexpr std::chrono::microseconds kPatience{100};
 
-thread_local Team* current = nullptr;
+thread_local Team* current_team = nullptr;
 
 /// Thrown inside a helper when its part is being stopped.
-struct Stopped {};
+struct PartStopped {};
 
 /// Lets the other half of the core go on. Not the system's `yield`: on a busy machine that may take
 /// milliseconds to come back.
@@ -97,13 +97,13 @@ void Team::run(Index parts, Index helpers, const std::function<void(Index)>& bod
     }  // whoever is about to sleep does before the call
     for (; wanted > 0; --wanted) called_.notify_one();
   }
-  Team* const own = std::exchange(current, nullptr);
+  Team* const own = std::exchange(current_team, nullptr);
   try {
     take_parts();
   } catch (...) {
     fail(std::current_exception());
   }
-  current = own;
+  current_team = own;
   open_ = false;
   await_helpers();
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
@@ -167,32 +167,32 @@ bool Team::await_call(std::uint64_t& seen) {
 void Team::help() {
   try {
     const std::function<void()> poll = [this] {
-      if (stop_) throw Stopped{};
+      if (stop_) throw PartStopped{};
     };
     const Interruptible interruptible(poll);
     take_parts();
-  } catch (const Stopped&) {
+  } catch (const PartStopped&) {
   } catch (...) {
     fail(std::current_exception());
   }
 }
 
-TeamScope::TeamScope(Index workers) : outer_(current) {
+TeamScope::TeamScope(Index workers) : outer_(current_team) {
   check::at_least("workers", workers, 1);
-  if (workers > 1) current = &team_.emplace(workers);
+  if (workers > 1) current_team = &team_.emplace(workers);
 }
 
-TeamScope::~TeamScope() { current = outer_; }
+TeamScope::~TeamScope() { current_team = outer_; }
 
 void share(std::ptrdiff_t count, std::ptrdiff_t unit, double work,
            void (*body)(const void*, std::ptrdiff_t, std::ptrdiff_t), const void* context) {
-  if (current == nullptr) return body(context, 0, count);
-  const Index helpers = current->helpers_for(work);
+  if (current_team == nullptr) return body(context, 0, count);
+  const Index helpers = current_team->helpers_for(work);
   const Index most = std::min(kPartsEach * (helpers + 1), static_cast<Index>(work / kPart));
   const Cut cut{count, unit, std::min<Index>(count / unit, most), body, context};
   if (helpers == 0 || work < kShare || cut.parts < 2) return body(context, 0, count);
-  current->run(cut.parts, helpers,
-               [&cut](Index i) { cut.body(cut.context, cut.begin(i), cut.begin(i + 1)); });
+  current_team->run(cut.parts, helpers,
+                    [&cut](Index i) { cut.body(cut.context, cut.begin(i), cut.begin(i + 1)); });
 }
 
 }  // namespace overprune

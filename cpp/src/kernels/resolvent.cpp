@@ -1,22 +1,22 @@
 // Sums of a = lam / (lam + tau) and d = tau / (lam + tau) over a spectrum, kept apart at lam = tau,
-// so that the caller never subtracts numbers near 1. Sums run over kLanes partial sums, the same at
+// so that the caller never subtracts numbers near 1. Sums run over kSums partial sums, the same at
 // every level.
 #include "kernels/level.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr int kLanes = 16;
-constexpr Size kBetweenLooks = kLanes << 18;  // some milliseconds
+constexpr int kSums = 16;
+constexpr Size kBetweenLooks = kSums << 18;  // some milliseconds
 
 /// Compensated sums, lane by lane.
 struct Lanes {
-  double value[kLanes] = {}, carry[kLanes] = {};
+  double value[kSums] = {}, carry[kSums] = {};
 
   /// (high, low) with the sum of all lanes in both together.
   void total(double* out) const {
     double high = 0.0, low = 0.0;
-    for (int l = 0; l < kLanes; ++l) {
+    for (int l = 0; l < kSums; ++l) {
       const double next = high + value[l], back = next - high;
       low += ((high - (next - back)) + (value[l] - back)) + carry[l];
       high = next;
@@ -28,7 +28,7 @@ struct Lanes {
 
 double sum_of(const double* lanes) {
   double sum = 0.0;
-  for (int l = 0; l < kLanes; ++l) sum += lanes[l];
+  for (int l = 0; l < kSums; ++l) sum += lanes[l];
   return sum;
 }
 
@@ -36,19 +36,19 @@ double sum_of(const double* lanes) {
 
 void resolvent_sums(Size n, double tau, const double* lam, const double* weight, double* sums) {
   Lanes small;
-  double below[kLanes] = {}, above[kLanes] = {}, product[kLanes] = {}, rest[kLanes] = {};
-  for (Size first = 0; first < n; first += kLanes) {
+  double below[kSums] = {}, above[kSums] = {}, product[kSums] = {}, rest[kSums] = {};
+  for (Size first = 0; first < n; first += kSums) {
     if (first % kBetweenLooks == 0) look();
-    double x[kLanes], w[kLanes];
-    const Size count = n - first < kLanes ? n - first : kLanes;
-    if (count == kLanes) {
-      for (int l = 0; l < kLanes; ++l) x[l] = lam[first + l];
-      for (int l = 0; l < kLanes; ++l) w[l] = weight[first + l];
+    double x[kSums], w[kSums];
+    const Size count = n - first < kSums ? n - first : kSums;
+    if (count == kSums) {
+      for (int l = 0; l < kSums; ++l) x[l] = lam[first + l];
+      for (int l = 0; l < kSums; ++l) w[l] = weight[first + l];
     } else {
-      for (int l = 0; l < kLanes; ++l) x[l] = l < count ? lam[first + l] : 1.0;
-      for (int l = 0; l < kLanes; ++l) w[l] = l < count ? weight[first + l] : 0.0;
+      for (int l = 0; l < kSums; ++l) x[l] = l < count ? lam[first + l] : 1.0;
+      for (int l = 0; l < kSums; ++l) w[l] = l < count ? weight[first + l] : 0.0;
     }
-    for (int l = 0; l < kLanes; ++l) {
+    for (int l = 0; l < kSums; ++l) {
       const double inverse = 1.0 / (x[l] + tau), a = x[l] * inverse, d = tau * inverse;
       const double wa = w[l] * a, wd = w[l] * d, counted = x[l] > tau ? 0.0 : w[l];
       below[l] += x[l] > tau ? wd : 0.0;

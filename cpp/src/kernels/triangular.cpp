@@ -5,11 +5,11 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr Size kBlock = 64;   // rows solved before the others are brought up to date
-constexpr Size kAcross = 64;  // right sides that are solved together
-constexpr Size kFew = 3;      // right sides from which on tiles pay
+constexpr Size kTogether = 64;  // rows solved before the others are brought up to date
+constexpr Size kSides = 64;     // right sides that are solved together
+constexpr Size kFew = 3;        // right sides from which on tiles pay
 
-static_assert(kBlock % kTile == 0 && kAcross % (kTall * kWidth) == 0, "whole tiles");
+static_assert(kTogether % kTile == 0 && kSides % (kTall * kWidth) == 0, "whole tiles");
 
 /// op(T) (n, n) with its rows and columns in the order in which unknowns are solved for, so that it
 /// is a lower triangle.
@@ -40,10 +40,10 @@ struct Ordered {
   }
 };
 
-/// The same for at most kBlock rows and kAcross right sides. They are transposed, so that a
+/// The same for at most kTogether rows and kSides right sides. They are transposed, so that a
 /// register holds one unknown of several of them.
 void solve_block(const Ordered& triangle, Size m, double* b, Size ldb) {
-  alignas(64) double x[kBlock * kAcross], cols[kBlock * kTile];
+  alignas(64) double x[kTogether * kSides], cols[kTogether * kTile];
   const Size n = triangle.n, sides = (m + kWidth - 1) / kWidth * kWidth;
   const bool forward = triangle.down > 0;
   const Size rows = (n + kTile - 1) / kTile * kTile;
@@ -86,13 +86,13 @@ void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* 
     return;
   }
   const bool forward = lower != transpose;
-  const Size blocks = (n + kBlock - 1) / kBlock;
+  const Size blocks = (n + kTogether - 1) / kTogether;
   for (Size q = 0; q < blocks; ++q) {
-    const Size first = kBlock * (forward ? q : blocks - 1 - q);
-    const Size width = n - first < kBlock ? n - first : kBlock;
+    const Size first = kTogether * (forward ? q : blocks - 1 - q);
+    const Size width = n - first < kTogether ? n - first : kTogether;
     const Ordered triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
-    for (Size column = 0; column < m; column += kAcross)
-      solve_block(triangle, m - column < kAcross ? m - column : kAcross, b + first + column * ldb,
+    for (Size column = 0; column < m; column += kSides)
+      solve_block(triangle, m - column < kSides ? m - column : kSides, b + first + column * ldb,
                   ldb);
     const Size next = forward ? first + width : 0, rest = forward ? n - next : first;
     if (rest == 0) continue;
