@@ -1,6 +1,6 @@
 // Triangular solves: blocks of rows, each solved in register tiles, and products between them.
 #include "kernels/factors.hpp"
-#include "kernels/maps.hpp"
+#include "kernels/matvec.hpp"
 
 OVERPRUNE_BEGIN_LEVEL
 namespace {
@@ -62,18 +62,28 @@ void solve_block(const Ordered& triangle, Size m, double* b, Size ldb) {
     for (Size i = 0; i < n; ++i) b[(forward ? i : n - 1 - i) + j * ldb] = x[j + i * sides];
 }
 
-/// One right side.
+/// One right side, a few unknowns at a time. What they leave of the others, or the others of them,
+/// goes down whole columns of T.
 void solve_vector(bool lower, bool transpose, Size n, const double* t, Size ldt, double* b) {
-  const ConstMatrixMap triangle = map(t, n, n, ldt);
-  Eigen::Map<Eigen::VectorXd> x(b, n);
-  if (lower && transpose)
-    triangle.triangularView<Eigen::Lower>().transpose().solveInPlace(x);
-  else if (lower)
-    triangle.triangularView<Eigen::Lower>().solveInPlace(x);
-  else if (transpose)
-    triangle.triangularView<Eigen::Upper>().transpose().solveInPlace(x);
-  else
-    triangle.triangularView<Eigen::Upper>().solveInPlace(x);
+  const bool forward = lower != transpose;
+  for (Size done = 0; done < n; done += kTile) {
+    const Size width = n - done < kTile ? n - done : kTile;
+    const Size first = forward ? done : n - done - width, after = forward ? first + width : 0;
+    const Size others = transpose ? done : n - done - width;
+    const Size row = transpose == forward ? 0 : first + width;
+    double* own = b + first;
+    if (transpose && others > 0)
+      matvec(true, others, width, -1.0, t + row + first * ldt, ldt, b + row, 1, own);
+    const Ordered triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
+    double* const x = forward ? own : own + width - 1;
+    const Size next = forward ? 1 : -1;
+    for (Size j = 0; j < width; ++j) {
+      const double found = x[j * next] /= triangle(j, j);
+      for (Size i = j + 1; i < width; ++i) x[i * next] -= triangle(i, j) * found;
+    }
+    if (!transpose && others > 0)
+      matvec(false, others, width, -1.0, t + after + first * ldt, ldt, own, 1, b + after);
+  }
 }
 
 }  // namespace
