@@ -125,6 +125,28 @@ def features_rows(options: Namespace) -> list[timing.Row]:
     return rows
 
 
+def product_rows(options: Namespace) -> list[timing.Row]:
+    """A R', as features without an activation; ours with its checks of what goes in and comes
+    out."""
+    rows = []
+    shapes = [(100, 100, 100), (150, 150, 150), (300, 24, 300), (300, 300, 300), (300, 1000, 300)]
+    shapes += [(1000, 1000, 1000), (2000, 2000, 2000)] + [(4000, 4000, 4000)] * options.slow
+    for n, d, p in shapes[:1] if options.quick else shapes:
+        A, R = op.standard_normal((n, d), seed=1), op.standard_normal((p, d), seed=2)
+
+        def own(A=A, R=R) -> np.ndarray:
+            return op.random_features(A, R, "identity", workers=1)
+
+        peers: dict[str, Callable] = {"numpy": lambda A=A, R=R: A @ R.T}
+        if torch is not None:
+            left, right = torch.from_numpy(A), torch.from_numpy(R)
+            peers["torch"] = lambda left=left, right=right: left @ right.T
+        for name, peer in peers.items():
+            np.testing.assert_allclose(np.asarray(peer()), own(), atol=1e-11)
+            rows.append(_row(options, f"product, {n} x {d} x {p}", name, 1.0, own, peer))
+    return rows
+
+
 def serve(n: int, p: int, trials: int) -> None:
     """A child of its own level: for every line that comes in, the seconds of one trial go out."""
     sweep = Sweep(n, p, count=8 if n < 100 else 40, trials=trials)

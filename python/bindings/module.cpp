@@ -14,6 +14,8 @@ PYBIND11_MODULE(_core, module) {
     facts["version"] = info.version;
     facts["kernel_level"] = info.kernel_level;
     facts["kernel_levels"] = info.kernel_levels;
+    facts["caches"] = info.caches;
+    facts["tile"] = info.tile;
     facts["compiler"] = info.compiler;
     facts["build_type"] = info.build_type;
     facts["eigen"] = info.eigen;

@@ -54,10 +54,12 @@ def get_pkgconfig_dir() -> str:
 def build_info() -> dict[str, Any]:
     """Return the facts of this build.
 
-    They are version, kernel_level in use, kernel_levels compiled in, compiler, build_type, the
-    versions of eigen and pybind11, and assertions (True in a build without NDEBUG, which is slow).
-    The level is the highest that the processor runs; the environment variable OVERPRUNE_KERNEL (v2,
-    v3, v4 of x86-64) pins a lower one.
+    They are version, kernel_level in use, kernel_levels compiled in, caches (bytes of the first,
+    second and last cache, which blocks of products follow), tile (rows and columns of a product
+    that registers hold at a time), compiler, build_type, the versions of eigen and pybind11, and
+    assertions (True in a build without NDEBUG, which is slow). The level is the highest that the
+    processor runs; the environment variable OVERPRUNE_KERNEL (v2, v3, v4 of x86-64) pins a lower
+    one.
 
     Examples
     --------

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/caches.hpp"
 #include "kernels/table.hpp"
 #include "overprune/build_info.hpp"
 #include "overprune/version.hpp"
@@ -114,6 +115,9 @@ BuildInfo build_info() {
   info.kernel_level = kernels::active().level;
   for (const kernels::Level& level : kernels::levels())
     info.kernel_levels.emplace_back(level.table->level);
+  const kernels::Caches& caches = kernels::caches();
+  info.caches = {caches.first, caches.second, caches.last};
+  info.tile = {kernels::active().tile_rows, kernels::active().tile_columns};
 #if defined(__clang__)
   info.compiler = "clang " __clang_version__;
 #elif defined(__GNUC__)

@@ -4,7 +4,7 @@
 // An entry of C is a sum over blocks of the depth, each summed in order by the same fused
 // operations. Where the entry lies in a tile, a block or a part of a product changes nothing: its
 // bits depend on its row of op(A), its column of op(B), alpha, beta and k alone. Products with at
-// most kSkinny columns go another way (skinny.cpp).
+// most kSkinny columns go another way (skinny.cpp), of which the same is true.
 #include "kernels/caches.hpp"
 #include "kernels/panels.hpp"
 #include "kernels/scratch.hpp"
@@ -13,14 +13,12 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-// A register tile: 3 packets by 8 columns of AVX-512's 32 registers, 2 by 6 of AVX's 16, or 2 by 4
-// where a multiply-add needs one more.
-constexpr int kUp = kWidth == 8 ? 3 : 2;
-constexpr int kSide = kWidth == 8 ? 8 : kWidth == 4 ? 6 : 4;
 constexpr int kHalfSide = kSide / 2;
 constexpr Size kWarm = 8192;                      // entries of C that are finished at once
 constexpr Size kAtMostUnseen = 10 * kWorthALook;  // multiplications from one look to the next
 constexpr Size kUnpacked = 64;  // lines of the other operand that do not pay for packing
+
+Size lesser(Size a, Size b) { return a < b ? a : b; }
 
 Size rounded_up(Size value, Size step) { return (value + step - 1) / step * step; }
 
@@ -63,8 +61,8 @@ struct Product {
     columns = even_part(n, most.columns / kSide * kSide, kSide);
     left_lies = !left.deep && n <= kUnpacked;
     right_lies = m <= (right.deep ? kUnpacked : kTall);
-    packed_left = scratch(Scratch::packing, (rows + columns) * (k < depth ? k : depth));
-    packed_right = packed_left + rows * (k < depth ? k : depth);
+    packed_left = scratch(Scratch::packing, (rows + columns) * lesser(k, depth));
+    packed_right = packed_left + rows * lesser(k, depth);
   }
 
   /// The rows that are not read where they lie: all, or those short of a packet.
@@ -109,14 +107,14 @@ struct Product {
 
   /// The tiles of columns y, ... of the block.
   void multiply_columns(const Block& at, Size y) const {
-    const Size wide = at.wide - y < kSide ? at.wide - y : kSide, j = at.j + y;
+    const Size wide = lesser(at.wide - y, kSide), j = at.j + y;
     const bool lies = right_lies && wide == kSide;
     const Operand<T> b{lies ? right.from(j, at.l).at : packed_right + y * at.thick,
                        right.deep ? right.ld : 1, right.deep ? 1 : right.ld};
     // Tiles above the diagonal are left out.
     for (Size x = lower && j > at.i ? (j - at.i) / kTall * kTall : 0; x < at.high;) {
       const Size i = at.i + x, skew = lower ? i - j : m + n;
-      Size high = at.high - x < kTall ? at.high - x : kTall, below = kTall * at.thick;
+      Size high = lesser(at.high - x, kTall), below = kTall * at.thick;
       Operand<T> a{packed_left + x * at.thick, 1, rounded_up(high, kLanes<T>)};
       if (left_lies && high >= kLanes<T>) {
         a = {left.from(i, at.l).at, 1, left.ld};
@@ -136,7 +134,7 @@ struct Product {
     Size finished = 0;
     for (Size y = 0; y < at.wide; y += kSide) {
       multiply_columns(at, y);
-      const Size end = y + kSide < at.wide ? y + kSide : at.wide;
+      const Size end = lesser(y + kSide, at.wide);
       if (!last || (end < at.wide && at.high * (end - finished) < kWarm)) continue;
       finish->call(finish->context, row + at.i, at.high, column + at.j + finished, end - finished);
       finished = end;
@@ -146,19 +144,16 @@ struct Product {
   void run() {
     prepare();
     Size unseen = m * n * k < kWorthALook ? 0 : kAtMostUnseen;  // a small product never looks
-    const auto part = [](Size size, Size first, Size most) {
-      return size - first < most ? size - first : most;
-    };
     for (Size j = 0; j < n; j += columns)
       for (Size l = 0; l < k; l += depth) {
-        Block at{0, j, l, 0, part(n, j, columns), part(k, l, depth)};
+        Block at{0, j, l, 0, lesser(n - j, columns), lesser(k - l, depth)};
         pack_right(at);
         for (at.i = lower ? j / rows * rows : 0; at.i < m; at.i += rows) {
           if (unseen >= kAtMostUnseen) {
             look();
             unseen = 0;
           }
-          at.high = part(m, at.i, rows);
+          at.high = lesser(m - at.i, rows);
           unseen += at.high * at.wide * at.thick;
           pack_left(at);
           multiply_block(at);
@@ -221,9 +216,6 @@ void multiply_and_finish(bool transpose_a, bool transpose_b, Size m, Size n, Siz
 void gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha, const double* a,
           Size lda, const double* b, Size ldb, double beta, double* c, Size ldc) {
   if (m == 0 || n == 0) return;
-  // A skinny A B sums its depth in blocks that depend on the rows of A.
-  if (!transpose_a && !transpose_b && is_skinny(false, m, n, k))
-    return multiply(false, false, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   share_result(m, n, k, [=](Size i, Size rows, Size j, Size columns) {
     multiply(transpose_a, transpose_b, rows, columns, k, alpha, a + i * (transpose_a ? lda : 1),
              lda, b + j * (transpose_b ? 1 : ldb), ldb, beta, c + i + j * ldc, ldc);

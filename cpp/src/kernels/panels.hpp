@@ -7,6 +7,11 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
+// A register tile: 3 packets by 8 columns of AVX-512's 32 registers, 2 by 6 of AVX's 16, or 2 by 4
+// where a multiply-add needs one more.
+constexpr int kUp = kWidth == 8 ? 3 : 2;
+constexpr int kSide = kWidth == 8 ? 8 : kWidth == 4 ? 6 : 4;
+
 /// The lines that a panel is made of: rows of op(A) or columns of op(B), each of them over the
 /// depth of the product.
 template <class T>

@@ -10,6 +10,7 @@ constexpr int kRight = kWidth == 8 ? 4 : 2;  // columns of B in one tile of A'B
 constexpr int kDown = kWidth == 8 ? 4 : 2;   // packets of rows in one tile of A B
 constexpr int kAcross = 4;                   // columns of B in one tile of A B
 constexpr Size kCached = 32 * 1024;          // numbers of A to work through before going on
+constexpr Size kDepthAtOnce = 32;            // columns of A in A B to work through
 
 /// Entries [whole, k) of B's columns at the end of packets that are zero before: a last packet of
 /// A, begun where it still fits, then counts only what is new.
@@ -83,8 +84,8 @@ void outer_tile(Size k, Size skip, double alpha, const double* a, Size lda, cons
         store(to, add_product(load(to), factor, sum[r][j]));
       } else {
         double value[kWidth];
-        store(value, sum[r][j]);
-        for (Size i = skip; i < kWidth; ++i) to[i] += alpha * value[i];
+        store(value, add_product(load(to), factor, sum[r][j]));
+        for (Size i = skip; i < kWidth; ++i) to[i] = value[i];
       }
     }
 }
@@ -125,9 +126,10 @@ bool is_skinny(bool transpose_a, Size m, Size n, Size k) {
 
 void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double* a, Size lda,
             const double* b, Size ldb, double* c, Size ldc) {
-  // As many columns of A at a time as stay in cache for all columns of B.
-  const Size rows = transpose_a ? k : m, columns = transpose_a ? m : k;
-  const Size width = kCached / rows < 8 ? 8 : kCached / rows;
+  // So many columns of A at a time that they stay in cache for all columns of B. What is summed at
+  // once does not depend on the rows, so that they may be shared out.
+  const Size columns = transpose_a ? m : k, cached = transpose_a ? kCached / k : kDepthAtOnce;
+  const Size width = cached < 8 ? 8 : cached;
   const bool looks = m * n * k >= kWorthALook;
   for (Size first = 0; first < columns; first += width) {
     const Size count = columns - first < width ? columns - first : width;

@@ -1,5 +1,5 @@
 // This level's table.
-#include "kernels/level.hpp"
+#include "kernels/panels.hpp"
 
 #define OVERPRUNE_STRING_(x) #x
 #define OVERPRUNE_STRING(x) OVERPRUNE_STRING_(x)
@@ -10,6 +10,8 @@ OVERPRUNE_BEGIN_LEVEL
 
 extern const Table table;
 const Table table = {.level = OVERPRUNE_STRING(OVERPRUNE_LEVEL),
+                     .tile_rows = kUp * kWidth,
+                     .tile_columns = kSide,
                      OVERPRUNE_EACH_KERNEL(OVERPRUNE_ENTRY)};
 
 OVERPRUNE_END_LEVEL

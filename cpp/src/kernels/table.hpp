@@ -36,6 +36,7 @@ struct Finish {
 
 struct Table {
   const char* level;
+  Size tile_rows, tile_columns;  // of a product in registers
 
   /// C (m, n) = beta C + alpha op(A) op(B), op(A) (m, k), op(B) (k, n); `beta == 0` does not read
   /// C.

@@ -17,6 +17,12 @@ def test_facts():
     info = op.build_info()
     assert info["version"] == op.__version__ == metadata.version("overprune")
     assert info["kernel_level"] in info["kernel_levels"]
+    first, second, last = info["caches"]
+    assert 2**12 <= first <= second
+    assert last >= 2**12
+    rows, columns = info["tile"]
+    assert rows in (4, 8, 24)
+    assert columns in (4, 6, 8)
     assert set(info["kernel_levels"]) in ({"v2", "v3", "v4"}, {"generic"})
     assert re.fullmatch(r"(g\+\+|clang|MSVC) \d.*", info["compiler"])
     assert info["build_type"] in ("Release", "RelWithDebInfo", "MinSizeRel", "Debug", "")
