@@ -13,9 +13,9 @@
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
-constexpr int kHalfSide = kSide / 2;
-constexpr Size kWarm = 8192;                      // entries of C that are finished at once
-constexpr Size kAtMostUnseen = 10 * kWorthALook;  // multiplications from one look to the next
+constexpr int kNarrow = kSide == 6 ? 4 : kSide / 2;  // of the last columns' tile, where few
+constexpr Size kWarm = 8192;                         // entries of C that are finished at once
+constexpr Size kAtMostUnseen = 10 * kWorthALook;     // multiplications from one look to the next
 constexpr Size kUnpacked = 64;  // lines of the other operand that do not pay for packing
 
 Size lesser(Size a, Size b) { return a < b ? a : b; }
@@ -87,28 +87,28 @@ struct Product {
     if (!right_lies) pack_panels<T, kSide>(lines, at.wide / kSide, at.thick, packed_right);
     const Size rest = at.wide - done;
     T* to = packed_right + done * at.thick;
-    if (rest > kHalfSide)
+    if (rest > kNarrow)
       pack<T, kSide>(lines.from(done, 0), rest, at.thick, to);
     else if (rest > 0)
-      pack<T, kHalfSide>(lines.from(done, 0), rest, at.thick, to);
+      pack<T, kNarrow>(lines.from(done, 0), rest, at.thick, to);
   }
 
   /// The tiles of so many rows and columns of which the right panel lies where it lies.
   static Multiply choose(Size high, Size wide, bool lies) {
     static constexpr Multiply all[3][2][2] = {
-        {{tiles<T, 1, kHalfSide, true>, tiles<T, 1, kHalfSide, false>},
+        {{tiles<T, 1, kNarrow, true>, tiles<T, 1, kNarrow, false>},
          {tiles<T, 1, kSide, true>, tiles<T, 1, kSide, false>}},
-        {{tiles<T, 2, kHalfSide, true>, tiles<T, 2, kHalfSide, false>},
+        {{tiles<T, 2, kNarrow, true>, tiles<T, 2, kNarrow, false>},
          {tiles<T, 2, kSide, true>, tiles<T, 2, kSide, false>}},
-        {{tiles<T, kUp, kHalfSide, true>, tiles<T, kUp, kHalfSide, false>},
+        {{tiles<T, kUp, kNarrow, true>, tiles<T, kUp, kNarrow, false>},
          {tiles<T, kUp, kSide, true>, tiles<T, kUp, kSide, false>}}};
-    return all[(high - 1) / kLanes<T>][wide > kHalfSide][lies];
+    return all[(high - 1) / kLanes<T>][wide > kNarrow][lies];
   }
 
   /// The tiles of columns y, ... of the block.
   void multiply_columns(const Block& at, Size y) const {
     const Size wide = lesser(at.wide - y, kSide), j = at.j + y;
-    const bool lies = right_lies && wide == kSide;
+    const bool lies = right_lies && wide == kSide, full = wide == kSide || wide == kNarrow;
     const Operand<T> b{lies ? right.from(j, at.l).at : packed_right + y * at.thick,
                        right.deep ? right.ld : 1, right.deep ? 1 : right.ld};
     // Tiles above the diagonal are left out.
@@ -121,7 +121,7 @@ struct Product {
         high = high / kLanes<T> * kLanes<T>;
         below = kTall;
       }
-      const bool whole = high == kTall && wide == kSide && skew >= kSide - 1;
+      const bool whole = high == kTall && full && skew >= wide - 1;
       const Size count = whole ? (at.high - x) / kTall : 1;
       choose(high, wide, lies)(count, at.thick, a, below, b,
                                {c + i + j * ldc, ldc, alpha, fresh && at.l == 0, high, wide, skew});
