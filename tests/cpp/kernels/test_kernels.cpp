@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/table.hpp"
+#include "levels.hpp"
 #include "overprune/activation.hpp"
 #include "reference.hpp"
 #include "testing.hpp"
@@ -10,18 +11,7 @@ using namespace reference;
 using overprune::kernels::supported;
 using overprune::kernels::Table;
 
-namespace {
-
-template <class Test>
-void each_level(Test test) {
-  for (int i = 0; const Table* table = supported(i); ++i) {
-    INFO("level " << table->level);
-    test(*table);
-  }
-  REQUIRE(supported(0) != nullptr);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("gemm: all transposes, alpha and beta") {
   each_level([](const Table& kernel) {

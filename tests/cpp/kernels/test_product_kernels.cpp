@@ -6,27 +6,18 @@
 
 #include "kernels/caches.hpp"
 #include "kernels/table.hpp"
+#include "levels.hpp"
 #include "overprune/interrupt.hpp"
 #include "reference.hpp"
 #include "testing.hpp"
 
 using namespace reference;
-using overprune::kernels::supported;
 using overprune::kernels::Table;
 
 namespace {
 
 constexpr Index kPast = 3;        // leading dimensions beyond the rows
 constexpr double kOutside = 7.0;  // what lies there
-
-template <class Test>
-void each_level(Test test) {
-  for (int i = 0; const Table* table = supported(i); ++i) {
-    INFO("level " << table->level);
-    test(*table);
-  }
-  REQUIRE(supported(0) != nullptr);
-}
 
 /// A matrix (rows, columns) with rows beyond its own.
 struct Matrix {
