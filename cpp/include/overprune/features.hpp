@@ -28,8 +28,8 @@ const char* name_of(Activation activation);
 /// @param activation  phi, a named one or the caller's
 /// @param bias        (p), or empty for none
 /// @param out         (n, p) receives the features
-/// @param workers     threads, at least 1; a caller's phi is then called from each of them. The
-///                    result does not depend on it
+/// @param workers     threads, at least 1; a caller's phi is called by the calling thread alone.
+///                    The result does not depend on it
 /// @throws std::invalid_argument for shapes that do not match, for entries or images that are not
 /// finite, and for workers below 1
 /// Source: docs/theory.md, section 7.

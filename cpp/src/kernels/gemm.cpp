@@ -167,13 +167,18 @@ void scale(Size m, Size n, double factor, double* c, Size ldc) {
     for (Size i = 0; i < m; ++i) c[i + j * ldc] = factor == 0.0 ? 0.0 : factor * c[i + j * ldc];
 }
 
-/// `gemm` in this thread.
+/// `gemm` in this thread, for rows from `row` and columns from `column` of what `finish` speaks of,
+/// if there is any.
 void multiply(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double alpha,
               const double* a, Size lda, const double* b, Size ldb, double beta, double* c,
-              Size ldc) {
+              Size ldc, const Finish* finish = nullptr, Size row = 0, Size column = 0) {
   const bool few = !transpose_b && is_skinny(transpose_a, m, n, k);
   if (beta != 1.0 && (beta != 0.0 || few || k == 0)) scale(m, n, beta, c, ldc);
-  if (few) return skinny(transpose_a, m, n, k, alpha, a, lda, b, ldb, c, ldc);
+  if (few || k == 0) {
+    if (few) skinny(transpose_a, m, n, k, alpha, a, lda, b, ldb, c, ldc);
+    if (finish) finish->call(finish->context, row, m, column, n);
+    return;
+  }
   Product<double>{.m = m,
                   .n = n,
                   .k = k,
@@ -183,29 +188,8 @@ void multiply(bool transpose_a, bool transpose_b, Size m, Size n, Size k, double
                   .fresh = beta == 0.0,
                   .lower = false,
                   .c = c,
-                  .ldc = ldc}
-      .run();
-}
-
-/// C = op(A) op(B) in this thread, for rows from `row` and columns from `column` of the result.
-void multiply_and_finish(bool transpose_a, bool transpose_b, Size m, Size n, Size k,
-                         const double* a, Size lda, const double* b, Size ldb, double* c, Size ldc,
-                         const Finish& finish, Size row, Size column) {
-  if (k == 0 || (!transpose_b && is_skinny(transpose_a, m, n, k))) {
-    multiply(transpose_a, transpose_b, m, n, k, 1.0, a, lda, b, ldb, 0.0, c, ldc);
-    return finish.call(finish.context, row, m, column, n);
-  }
-  Product<double>{.m = m,
-                  .n = n,
-                  .k = k,
-                  .alpha = 1.0,
-                  .left = {a, lda, transpose_a},
-                  .right = {b, ldb, !transpose_b},
-                  .fresh = true,
-                  .lower = false,
-                  .c = c,
                   .ldc = ldc,
-                  .finish = &finish,
+                  .finish = finish,
                   .row = row,
                   .column = column}
       .run();
@@ -226,9 +210,8 @@ void finished_gemm(bool transpose_a, bool transpose_b, Size m, Size n, Size k, c
                    Size lda, const double* b, Size ldb, double* c, Size ldc, const Finish& finish) {
   if (m == 0 || n == 0) return;
   share_result(m, n, k, [=, &finish](Size i, Size rows, Size j, Size columns) {
-    multiply_and_finish(transpose_a, transpose_b, rows, columns, k, a + i * (transpose_a ? lda : 1),
-                        lda, b + j * (transpose_b ? 1 : ldb), ldb, c + i + j * ldc, ldc, finish, i,
-                        j);
+    multiply(transpose_a, transpose_b, rows, columns, k, 1.0, a + i * (transpose_a ? lda : 1), lda,
+             b + j * (transpose_b ? 1 : ldb), ldb, 0.0, c + i + j * ldc, ldc, &finish, i, j);
   });
 }
 
