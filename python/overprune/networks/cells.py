@@ -32,7 +32,7 @@ from .training import (
 # What a cell tells: the stage, its epoch, and the stage's epochs.
 Tell = Callable[[str, int, int], None]
 
-RETRAIN = ("rewind", "finetune", "none")
+RETRAIN = ("rewind", "reinitialize", "finetune", "none")
 KEEP = ("equal_nonzeros", "width_ratio")
 
 
@@ -118,12 +118,18 @@ class _Cell:
         if self.task.retrain == "none":
             self.append("retrained", None, 0)
             return
-        network = clone(initial if self.task.retrain == "rewind" else trained)
+        network = self.start(s, initial, trained)
         pruning.mask(network, masks)
         network, epochs = self.fit(network, f"retrained s={s}", retraining=True)
         if is_finite(network):
             pruning.check_count(network, masks, count)
         self.append("retrained", self.measured(network), epochs)
+
+    def start(self, s: int, initial: nn.Module, trained: nn.Module) -> nn.Module:
+        """The network whose survivors are trained again."""
+        if self.task.retrain == "reinitialize":
+            return make(self.task.model, self.width, self.key(f"fresh s={s}"), self.device)
+        return clone(initial if self.task.retrain == "rewind" else trained)
 
     def key(self, *purpose: str) -> int:
         return seed_of(self.task.seed, self.width, self.repeat, *purpose)

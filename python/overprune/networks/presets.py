@@ -12,7 +12,7 @@ from .loaders import cifar10, mnist5000
 from .models import random_feature_network, resnet20, small_conv, two_layer
 from .training import Training
 
-PRESETS = ("two_layer", "small_conv", "resnet20", "bridge")
+PRESETS = ("two_layer", "small_conv", "resnet20", "resnet20_mnist", "bridge")
 
 
 def preset(
@@ -22,14 +22,16 @@ def preset(
 
     Parameters
     ----------
-    name : {"two_layer", "small_conv", "resnet20", "bridge"}
+    name : {"two_layer", "small_conv", "resnet20", "resnet20_mnist", "bridge"}
         "two_layer": 2,000 MNIST images of 14 x 14 pixels with 10 % wrong labels, widths 2 to 512,
         trained to interpolation, rule "hessian"; minutes of a CPU. "small_conv": 1,000 of them,
         widths 1 to 32, rule "magnitude": where the two ways to keep differ. "resnet20": CIFAR-10,
         widths 1 to 50, as in the paper: Adam at 1e-3 with batches of 128, 30 epochs with
         augmentation, global magnitude pruning, rewinding and 100 epochs without, the epoch selected
-        on 10 % of the training rows; a GPU's work. "bridge": tanh random features of a single-index
-        teacher's inputs, for `predict_sweep`.
+        on 10 % of the training rows; a GPU's work. "resnet20_mnist": the same network on 2,000
+        MNIST images of 14 x 14 pixels with 10 % wrong labels, widths 1 to 20, trained to
+        interpolation, rule "magnitude"; hours of a CPU. "bridge": tanh random features of a
+        single-index teacher's inputs, for `predict_sweep`.
     data : str or path, optional
         The directory with CIFAR-10, for "resnet20" and only for it.
     seed : int, default 0
@@ -63,7 +65,13 @@ def preset(
     check.seed(seed)
     if name == "resnet20" and data is not None:
         return _resnet20(data, seed)
-    return {"two_layer": _two_layer, "small_conv": _small_conv, "bridge": _bridge}[name](seed)
+    makers = {
+        "two_layer": _two_layer,
+        "small_conv": _small_conv,
+        "resnet20_mnist": _resnet20_mnist,
+        "bridge": _bridge,
+    }
+    return makers[name](seed)
 
 
 def _two_layer(seed: int) -> dict[str, Any]:
@@ -111,6 +119,21 @@ def _resnet20(directory: str | os.PathLike[str], seed: int) -> dict[str, Any]:
         ),
         "repeats": 3,
         "seed": seed,
+    }
+
+
+def _resnet20_mnist(seed: int) -> dict[str, Any]:
+    return {
+        "model": partial(resnet20, in_channels=1),
+        "data": mnist5000(pool=2, test_size=2000, train_rows=2000, label_noise=0.1),
+        "widths": [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20],
+        "nonzeros": [3, 5],
+        "training": Training(
+            epochs=30, learning_rate=0.003, cosine=True, batch=100, stop_loss=0.01
+        ),
+        "repeats": 3,
+        "seed": seed,
+        "device": None,
     }
 
 

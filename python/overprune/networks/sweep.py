@@ -80,8 +80,9 @@ def width_sweep(
     scope : {"global", "layer"}, default "global"
         Whether scores compete over all layers, or every layer keeps the same part.
     keep : {"equal_nonzeros", "width_ratio"}, default "equal_nonzeros"
-    retrain : {"rewind", "finetune", "none"}, default "rewind"
-        From the initial weights, from the trained ones, or not at all.
+    retrain : {"rewind", "reinitialize", "finetune", "none"}, default "rewind"
+        From the initial weights, from fresh ones on the same mask, from the trained ones, or not at
+        all.
     training : Training, optional
         ``Training()`` by default.
     repeats : int, default 5
