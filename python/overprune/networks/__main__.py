@@ -13,7 +13,8 @@ from .. import networks
 from ..experiments.console import say, tell
 from ..experiments.output import encoding
 from ..plot.canvas import into_files
-from .cells import KEEP
+from .cells import KEEP, RETRAIN
+from .presets import PRESETS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="PRESET", help="two_layer, small_conv, resnet20 or bridge.")
+        str, typer.Argument(metavar="PRESET", help=f"{', '.join(PRESETS[:-1])} or {PRESETS[-1]}.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
@@ -31,6 +32,9 @@ def command(
     ] = None,
     keep: Annotated[str | None, typer.Option(help="equal_nonzeros, width_ratio or both.")] = None,
     rule: Annotated[str | None, typer.Option(help="Instead of the preset's.")] = None,
+    retrain: Annotated[
+        str | None, typer.Option(help=f"{', '.join(RETRAIN)}; rewind by default.")
+    ] = None,
     repeats: Annotated[int | None, typer.Option(help="Instead of the preset's.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that share the cells; on a CPU.")] = 1,
     device: Annotated[str | None, typer.Option(help="As torch names it.")] = None,
@@ -44,9 +48,8 @@ def command(
     try:
         arguments = networks.preset(name, data=data, seed=seed)
         modes = _modes(name, keep)
-        arguments |= {} if repeats is None else {"repeats": repeats}
-        arguments |= {} if rule is None else {"rule": rule}
-        arguments |= {} if device is None else {"device": device}
+        given = {"rule": rule, "retrain": retrain, "repeats": repeats, "device": device}
+        arguments |= {option: value for option, value in given.items() if value is not None}
         if mixed_precision:
             import dataclasses
 
@@ -105,7 +108,7 @@ def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], outp
         figure = networks.plot(tables[0], predicted=predicted, logy=True, interpolation=rows)
         _tell_distance(tables[0], predicted)
     else:
-        figure = networks.plot(*tables)
+        figure = networks.plot(*tables, quantity=("test_error", "train_error"))
         for table in tables:
             _tell(table)
     figure.savefig(output / "networks.png", dpi=150)

@@ -29,7 +29,7 @@ def plot(
     predicted: xr.Dataset | None = None,
     stages: str | Iterable[str] | None = None,
     nonzeros: int | Iterable[int] | None = None,
-    quantity: str = "test_error",
+    quantity: str | Iterable[str] = "test_error",
     logy: bool = False,
     interpolation: float | None = None,
 ) -> Figure:
@@ -50,8 +50,8 @@ def plot(
         Of "dense", "pruned", "retrained"; dense and retrained by default, all with `predicted`.
     nonzeros : int or sequence of int, optional
         Which s; all by default.
-    quantity : str, default "test_error"
-        Or "test_loss", "train_error", ...
+    quantity : str or sequence of str, default "test_error"
+        Or "test_loss", "train_error", ...; several make a row of panels each.
     logy : bool, default False
         Logarithmic error axis.
     interpolation : float, optional
@@ -84,12 +84,8 @@ def plot(
     names = default if stages is None else (stages,) if isinstance(stages, str) else tuple(stages)
     for i, stage in enumerate(names):
         check.choice(stage, f"stages[{i}]", STAGES)
-    known = [
-        str(name).removeprefix("dense_")
-        for name in tables[0].data_vars
-        if str(name).startswith("dense_")
-    ]
-    check.choice(quantity, "quantity", tuple(known))
+    quantities = (quantity,) if isinstance(quantity, str) else tuple(quantity)
+    _check_quantities(quantities, tables[0])
     kept = tables[0].nonzeros.values.tolist()
     if nonzeros is not None:
         kept = check.increasing(nonzeros, "nonzeros")
@@ -100,24 +96,36 @@ def plot(
 
     import matplotlib.pyplot as plt
 
-    count = len(tables)
-    size = (max(6.4, 5.2 * count), 4.8)
+    count, rows = len(tables), len(quantities)
+    size = (max(6.4, 5.2 * count), 1.6 + 3.2 * rows)
     figure, panels = plt.subplots(
-        1, count, figsize=size, squeeze=False, sharey=True, layout="constrained"
+        rows, count, figsize=size, squeeze=False, sharey="row", layout="constrained"
     )
-    for ax, table in zip(panels[0], tables, strict=True):
-        joined = predicted is None
-        _draw(ax, summarize(table), names, kept, quantity, points=True, joined=joined)
-        if predicted is not None:
-            _draw(ax, summarize(predicted), names, kept, quantity, points=False, joined=True)
-        _direct(ax, table if predicted is None else predicted, kept, quantity)
-        _mark(ax, table, interpolation)
-        _dress(ax, table, logy)
-        if count > 1:
-            ax.set_title(_title(table, tables), fontsize="medium")
-    panels[0][0].set_ylabel(_label(quantity, tables[0]))
+    for row, name in zip(panels, quantities, strict=True):
+        for ax, table in zip(row, tables, strict=True):
+            joined = predicted is None
+            _draw(ax, summarize(table), names, kept, name, points=True, joined=joined)
+            if predicted is not None:
+                _draw(ax, summarize(predicted), names, kept, name, points=False, joined=True)
+            _direct(ax, table if predicted is None else predicted, kept, name)
+            _mark(ax, table, interpolation)
+            _dress(ax, table, logy)
+            if count > 1 and name == quantities[0]:
+                ax.set_title(_title(table, tables), fontsize="medium")
+        row[0].set_ylabel(_label(name, tables[0]))
+    for ax in panels[-1]:
+        ax.set_xlabel("width k")
     _legend(figure, panels[0][0], predicted is not None)
     return figure
+
+
+def _check_quantities(quantities: tuple[str, ...], table: xr.Dataset) -> None:
+    names = [str(name) for name in table.data_vars]
+    known = [name.removeprefix("dense_") for name in names if name.startswith("dense_")]
+    if not quantities:
+        raise ValueError("quantity must not be empty")
+    for one in quantities:
+        check.choice(one, "quantity", tuple(known))
 
 
 def _title(table: xr.Dataset, tables: tuple[xr.Dataset, ...]) -> str:
@@ -212,7 +220,6 @@ def _dress(ax: Axes, table: xr.Dataset, logy: bool) -> None:
     if logy:
         ax.set_yscale("log")
         plain_ticks(ax.yaxis)
-    ax.set_xlabel("width k")
     ax.spines[["top", "right"]].set_visible(False)
 
 

@@ -127,6 +127,25 @@ def test_other_ways_to_retrain(table, retrain):
         )
 
 
+def test_reinitialized_networks_have_fresh_weights_on_the_mask(table):
+    still = networks.Training(epochs=1, batch=20, learning_rate=1e-30)
+    rewound = sweep((4,), (2, 4), training=still)
+    fresh = sweep((4,), (2, 4), training=still, retrain="reinitialize")
+    unpruned = {"nonzeros": 4}
+    # Untrained and unpruned, a network that is rewound is the initial one. A fresh one is another.
+    initial = rewound.dense_train_loss.values
+    assert np.array_equal(rewound.sel(unpruned).retrained_train_loss.values, initial)
+    assert (np.abs(fresh.sel(unpruned).retrained_train_loss.values / initial - 1) > 1e-3).all()
+    assert np.array_equal(fresh.pruned_train_loss, rewound.pruned_train_loss)
+    assert len(np.unique(fresh.retrained_train_loss)) == fresh.retrained_train_loss.size
+    assert fresh.retrained_train_loss.equals(
+        sweep((4,), (2, 4), training=still, retrain="reinitialize").retrained_train_loss
+    )
+    trained = sweep(retrain="reinitialize")
+    assert (trained.retrained_train_loss < 1.2 * trained.dense_train_loss).any()
+    assert trained.attrs["retrain"] == "reinitialize"
+
+
 def test_the_width_ratio_keeps_a_part(table):
     found = sweep(keep="width_ratio")
     # linear in the width
@@ -254,6 +273,13 @@ def test_figures_show_every_table(table):
         "dense",
         "pruned, s = 2",
     ]
+    both = networks.plot(table, table, quantity=("test_error", "train_loss"))
+    assert [ax.get_ylabel() for ax in both.axes] == ["test error", "", "train loss", ""]
+    assert [ax.get_xlabel() for ax in both.axes] == ["", "", "width k", "width k"]
+    with pytest.raises(ValueError, match="quantity must be one of"):
+        networks.plot(table, quantity=("test_error", "speed"))
+    with pytest.raises(ValueError, match="quantity must not be empty"):
+        networks.plot(table, quantity=())
     with pytest.raises(ValueError, match="nonzeros must be in the tables, got 3"):
         networks.plot(table, nonzeros=3)
     matplotlib.pyplot.close("all")
@@ -265,7 +291,7 @@ def test_figures_show_every_table(table):
         ({"rule": "oracle"}, "rule must be one of magnitude, hessian, random; got 'oracle'"),
         ({"scope": "local"}, "scope must be one of global, layer; got 'local'"),
         ({"keep": "all"}, "keep must be one of equal_nonzeros, width_ratio; got 'all'"),
-        ({"retrain": "again"}, "retrain must be one of rewind, finetune, none"),
+        ({"retrain": "again"}, "retrain must be one of rewind, reinitialize, finetune, none"),
         ({"model": lambda k: torch.nn.Flatten()}, "model must have prunable weights"),
         ({"model": lambda k: k}, "model must return a torch.nn.Module, got 2"),
         (
@@ -343,7 +369,10 @@ def test_the_command_writes_tables_and_a_figure_and_goes_on(tmp_path, monkeypatc
     assert (tmp_path / "out" / "networks.png").stat().st_size > 10_000
     assert xr.open_zarr(tmp_path / "out" / "width_ratio.zarr").attrs["keep"] == "width_ratio"
     for arguments, message in (
-        (["one_layer"], "name must be one of two_layer, small_conv, resnet20, bridge"),
+        (
+            ["one_layer"],
+            "name must be one of two_layer, small_conv, resnet20, resnet20_mnist, bridge",
+        ),
         (["resnet20"], "data must be the directory with CIFAR-10"),
         (["resnet20", "--data", str(tmp_path)], "must hold the files data_batch_1"),
         (["two_layer", "--keep", "some"], "keep must be one of both"),
