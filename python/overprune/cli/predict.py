@@ -29,4 +29,4 @@ def predict(config: ConfigFile, output: Output = None, overwrite: Overwrite = Fa
     for note in results.notes:
         say(note)
     tell(listing(results.tables["predict"]))
-    tell("\n" + summary(results.tables))
+    tell("\n" + summary(results.tables, problem=results.problem))

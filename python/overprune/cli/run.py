@@ -102,5 +102,5 @@ def carry_out(
         draw(experiment, results, place.write)
     for note in results.notes:
         say(note)
-    tell(summary(results.tables, experiment.config.plot.statistic))
+    tell(summary(results.tables, experiment.config.plot.statistic, results.problem))
     tell(f"\nWrote {', '.join(place.written())} into {printable(output)}")

@@ -13,6 +13,8 @@ from ..plot.curves import Curve, Selection, collect
 if TYPE_CHECKING:
     import xarray as xr
 
+    from ..problems.problem import Problem
+
 
 def views(tables: dict[str, xr.Dataset]) -> list[tuple[str, dict[str, Any]]]:
     """A name and a choice of n and ridge for each figure: several where a table has them."""
@@ -68,11 +70,14 @@ class _Option:
         return f"train k = {self.size} features, prune by {self.rule}{knows} {end}"
 
 
-def summary(tables: dict[str, xr.Dataset], statistic: str = "mean") -> str:
+def summary(
+    tables: dict[str, xr.Dataset], statistic: str = "mean", problem: Problem | None = None
+) -> str:
     """A short table for every s, and the answer in a sentence.
 
     A line has the best size above s for a rule and stage, its risk, and the risk at the largest
-    size.
+    size. Given the problem, a second sentence says what the best ridge makes of the answer, where
+    the run has none and theory needs no draws.
     """
     parts = []
     for _, view in views(tables):
@@ -81,9 +86,12 @@ def summary(tables: dict[str, xr.Dataset], statistic: str = "mean") -> str:
         for s in first["nonzeros"].values.tolist():
             direct, options = _options(tables, view, s, statistic)
             head = ", ".join([f"s = {s}", *(f"{key} = {value!r}" for key, value in view.items())])
-            parts.append(
-                _rows(head, top, direct, options, statistic) + "\n" + _answer(s, direct, options)
-            )
+            text = _rows(head, top, direct, options, statistic)
+            text += "\n" + _answer(s, direct, options)
+            ridges = {"ridge", "retrain_ridge"} - set(first.dims)
+            if problem is not None and [first.attrs[name] for name in ridges] == [0, 0]:
+                text += _tuned(problem, view.get("n", first.attrs["n"]), s, direct, options)
+            parts.append(text)
     return "\n\n".join(parts)
 
 
@@ -175,6 +183,25 @@ def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
     return (
         f"For s = {s} {verdict} test risk {first.figures()}; "
         f"to {second.name()} gives {second.figures()}.{end}"
+    )
+
+
+def _tuned(
+    problem: Problem, n: int, s: int, direct: _Option | None, options: Sequence[_Option]
+) -> str:
+    """What both ways of the answer give with the best ridge each: small models gain by it, too."""
+    from ..theory.predict import grouped
+    from ..theory.tune import tune_ridge
+
+    best = min(_honest(options), key=lambda o: o.risk, default=None)
+    if best is None or direct is None or best.stage == "compensated" or grouped(problem) is None:
+        return ""
+    rule = best.rule or ""
+    large = tune_ridge(problem, n, best.size, s, minimise=best.stage, rule=rule).risk
+    small = tune_ridge(problem, n, s).risk
+    return (
+        f"\nWith the best ridge for each, by theory: {large:.4g} for the large model, pruned, and "
+        f"{small:.4g} for the small one."
     )
 
 

@@ -36,6 +36,7 @@ _OF_DRAWS = ("draws", "rtol")
 class Results:
     """The tables of one run; one is None where it was not asked for or cannot be had."""
 
+    problem: Problem
     simulated: xr.Dataset | None
     predicted: xr.Dataset | None
     notes: list[str] = field(default_factory=list)
@@ -93,7 +94,7 @@ def run(
         with naming(experiment, "run"):
             simulated = planned.run(None if place is None else place.store, executor, progress)
             simulated.attrs["config"] = experiment.text
-    return Results(simulated, predicted, notes)
+    return Results(problem, simulated, predicted, notes)
 
 
 def plan(experiment: Experiment, problem: Problem, **instead: Any) -> _simulate.Simulation:

@@ -169,7 +169,11 @@ def test_demo(config: Path) -> None:
     assert float(predicted["dense_risk"].sel(size=1500)) == pytest.approx(
         1.1334520663960304, rel=1e-12
     )
-    answer = result.stdout.split("\n\n")[0].splitlines()[-1]
+    *_, answer, tuned = result.stdout.split("\n\n")[0].splitlines()
+    assert tuned == (
+        "With the best ridge for each, by theory: 1.332 for the large model, pruned, and 1.378 for "
+        "the small one."
+    )
     assert answer.startswith(
         "For s = 150 it is better to train k = 1500 features, prune by hessian without retraining: "
         "test risk 1.344 (simulated 1.3"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 from cli_tools import CONFIG
+from overprune import tune_ridge
 from overprune.experiments import answer as _answer
 from overprune.experiments import run as _demo
 
@@ -82,3 +84,23 @@ def test_the_best_k_is_that_of_the_predictions(config: Path) -> None:
         ).split()[2]
         == row
     )
+
+
+def test_both_ways_are_compared_with_their_best_ridge() -> None:
+    results = _demo.run(_demo.parse(CONFIG, "c", Path()), simulate=False)
+    plain, told = (
+        _answer.summary(results.tables),
+        _answer.summary(results.tables, problem=results.problem),
+    )
+    tuned = "With the best ridge for each"
+    lines = [line for line in told.splitlines() if line.startswith(tuned)]
+    assert [line for line in told.splitlines() if line not in lines] == plain.splitlines()
+    table = results.tables["predict"]
+    for s, line in zip(table.nonzeros.values.tolist(), lines, strict=True):
+        _, small = (float(value) for value in re.findall(r"\d+\.\d+", line))
+        assert small == pytest.approx(
+            tune_ridge(results.problem, table.attrs["n"], s).risk, rel=1e-3
+        )
+        assert small <= table.dense_risk.sel(size=s) * 1.001
+    ridged = table.assign_attrs(ridge=0.1)
+    assert tuned not in _answer.summary({"predict": ridged}, problem=results.problem)

@@ -26,7 +26,7 @@ def test_block_runs(block, tmp_path, monkeypatch, capsys):
     exec(block, {})
     printed = capsys.readouterr().out.split()
     if "# 1.344" in block:
-        assert [f"{float(value):.3f}" for value in printed] == ["1.344", "1.485"]
+        assert [f"{float(value):.3f}" for value in printed] == ["1.344", "1.485", "1.332", "1.378"]
 
 
 def test_there_are_two_commands_to_set_up():
