@@ -19,11 +19,12 @@ LESS = {
                "400, 460, 550, 650, 800, 1000]": "400]", "size in (s, 1000)": "size in (s, 400)"},
     "phase": {", 60)": ", 12)"},
     "ridge": {"p + 1, 10": "p + 1, 50", "trials=40": "trials=4"},
+    "retraining_correlation": {"draws=1024": "draws=32", "trials=200": "trials=2"},
     "schedules": {"300, 600, 60": "300, 600, 6"},
 }  # fmt: skip
 EXPECTED = (
     "spiked power_law identity correlated random_features digits retraining phase coefficients "
-    "ridge schedules compensated two_power_laws"
+    "ridge schedules compensated two_power_laws retraining_correlation"
 )
 
 

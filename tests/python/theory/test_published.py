@@ -325,3 +325,38 @@ def test_supports_that_ignore_the_data_leave_no_memory():
     error = float(drawn.retrained_risk_stderr.item())
     assert error < 0.01 * expected
     assert abs(float(drawn.retrained_risk.item()) - expected) < 4 * error
+
+
+# --- Chang, Li, Oymak, Thrampoulidis (2021): retraining and correlation
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+@pytest.mark.parametrize("rule", ["magnitude", "hessian", "oracle"])
+def test_rank_one_features_say_all_there_is_once_they_are_trained_again(rule, simulated):
+    p, n, kept = 40, 25, [1, 4, 20, 40]
+    scale, beta = np.linspace(2.0, 0.5, p), normal(p, seed=3)
+    problem = op.LinearGaussianProblem(beta, np.outer(scale, scale))
+    arguments = (problem, n, [p], kept)
+    if simulated:
+        table = op.simulate(*arguments, rules=[rule], trials=2).mean("trial")
+    else:
+        table = op.predict(*arguments, rules=[rule], draws=4)
+    zeta = np.cumsum(scale**2)[np.array(kept) - 1] / np.sum(scale**2)
+    null = (scale @ beta) ** 2
+    found = table.squeeze()
+    if rule != "oracle":  # which looks at beta, not at lambda alone, and keeps other features
+        np.testing.assert_allclose(found.pruned_risk / null, (1 - zeta) ** 2, atol=1e-12)
+    np.testing.assert_allclose(found.retrained_risk / null, 0.0, atol=1e-12)
+
+
+def test_correlation_turns_retraining_from_a_loss_into_a_gain():
+    p, n, s = 200, 100, 34
+    distance = np.abs(np.subtract.outer(np.arange(p), np.arange(p)))
+    gains = []
+    for r in (0.0, 0.5, 0.9, 0.98):
+        problem = op.LinearGaussianProblem(normal(p, seed=0) / p**0.5, r**distance, noise_std=0.1)
+        table = op.predict(problem, n, [p], [s], draws=256).squeeze()
+        gains.append(1 - float(table.retrained_risk / table.pruned_risk))
+    assert gains[0] < -0.15
+    assert gains[-1] > 0.6
+    assert gains == sorted(gains)
