@@ -51,9 +51,9 @@ figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="smal
 # there are good units to find, and whether 180 rows can tell them. A linear teacher is told best by
 # the units whose weights point along it or against it. Among 500 there are better ones than among
 # the first 60, and with little noise the trained coefficients show which: pruned and retrained they
-# have less than half the risk. Much of the sign of the teacher no combination of units can tell, which
-# is noise to the training, as the noise is. It blurs the coefficients, the choice is nearly random,
-# and is paid for twice with the same rows.
+# have less than half the risk. Much of the sign of the teacher no combination of units can tell,
+# which is noise to the training, as the noise is. It blurs the coefficients, the choice is nearly
+# random, and is paid for twice with the same rows.
 #
 # Where the model is near n the points lie a few per cent beside the lines: the theory is that of
 # large n, and that of Gaussian features with the same second moments.
