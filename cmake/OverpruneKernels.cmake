@@ -33,6 +33,9 @@ function(overprune_add_kernels target)
     # vectoriser, and one copy of its product is enough.
     target_compile_options(${objects} PRIVATE
       $<$<CXX_COMPILER_ID:GNU>:-fno-ipa-cp-clone;-fvect-cost-model=very-cheap>)
+    if(NOT MSVC)
+      target_compile_options(${objects} PRIVATE $<$<CONFIG:>:-O3;-DNDEBUG>)
+    endif()
     if(NOT level STREQUAL "generic")
       target_compile_options(${objects} PRIVATE -march=x86-64-${level})
       # g++ 12's own intrinsics headers warn falsely at level v4.

@@ -1,6 +1,7 @@
 """C++ users find the package however it was installed,
 and their programs print what Python prints."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -85,6 +86,35 @@ def test_a_project_of_scikit_build_core(wheel, tmp_path):
     assert len(list((tmp_path / "wheels").glob("consume-*.whl"))) == 1
     assert f"overprune_DIR:PATH={wheel.site}" in (tmp_path / "build" / "CMakeCache.txt").read_text()
     assert run(tmp_path / "build" / "consume").startswith(f"overprune {op.__version__} (")
+
+
+@pytest.mark.parametrize("build_type", ["", "Debug"])
+def test_inside_another_project(tmp_path, build_type):
+    """The guide's FetchContent: nothing is set for the project around it, nothing is installed, and
+    the library is fast without a build type, too."""
+    guide = (ROOT / "docs" / "howto" / "cpp.md").read_text()
+    block = next(b for b in re.findall(r"```cmake\n(.*?)```", guide, re.DOTALL) if "Fetch" in b)
+    source = tmp_path / "with a space"
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text(block)
+    shutil.copy(CONSUME / "main.cpp", source)
+    command = [
+        "cmake", "-G", "Ninja", "-S", source, "-B", source / "build",
+        f"-DFETCHCONTENT_SOURCE_DIR_OVERPRUNE={ROOT}", f"-DCMAKE_BUILD_TYPE={build_type}",
+        f"-DCMAKE_PREFIX_PATH={';'.join(installs.eigen_prefixes())}",
+        "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON",
+    ]  # fmt: skip
+    run(*command, env=clean_environment())
+    cache = (source / "build" / "CMakeCache.txt").read_text()
+    assert f"CMAKE_BUILD_TYPE:STRING={build_type}\n" in cache
+    assert "BUILD_SHARED_LIBS" not in cache
+    units = json.loads((source / "build" / "compile_commands.json").read_text())
+    ours = [unit["command"] for unit in units if "/cpp/src/" in unit["file"]]
+    assert len(ours) > 80
+    assert all(bool(re.search(r" -O[23] ", unit)) == (not build_type) for unit in ours)
+    assert not any(" -O" in unit["command"] for unit in units if "main.cpp" in unit["file"])
+    rules = [file.read_text() for file in (source / "build").rglob("cmake_install.cmake")]
+    assert not any("overprune-config" in text or "liboverprune" in text for text in rules)
 
 
 def test_versions(plain, tmp_path):
