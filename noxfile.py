@@ -13,7 +13,7 @@ nox.needs_version = ">=2024.4"
 nox.options.sessions = ["lint", "tests"]
 nox.options.error_on_missing_interpreters = False
 
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 STATIC = ("-C", "install.components=python;devel;static")  # some C++ tests need the static library
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 

@@ -1,7 +1,7 @@
 """From a checkout to tested wheels: sdist, a wheel from it alone for every Python that is here, its
 tests.
 
-    # python3.11, 3.12 and 3.13 as found on PATH
+    # python3.11, 3.12, 3.13 and 3.14 as found on PATH
     python packaging/check_wheels.py
     python packaging/check_wheels.py --python python3.12 -- -x -q tests/python/fits/test_random.py
 
@@ -24,7 +24,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTHONS = ("python3.11", "python3.12", "python3.13")
+PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 TESTS = ("-x", "-q", "-m", "not slow")
 NEEDED = (
     "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "CHANGELOG.md",
