@@ -5,6 +5,8 @@ then simulated (`simulate`) and predicted (`predict`). Both return the same labe
 `plot.risk` draws.
 """
 
+import logging
+
 from . import datasets, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
@@ -27,6 +29,9 @@ from .theory.phase import phase
 from .theory.predict import predict
 from .theory.schedule import predict_schedule
 from .theory.tune import tune_ridge
+
+# What runs tell their maintainers: stores, blocks, workers lost. Silent unless a program listens.
+logging.getLogger("overprune").addHandler(logging.NullHandler())
 
 __all__ = [
     "DataProblem",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..experiments.console import tell
+from ..experiments.console import tell, tell_json
 from .usage import (
     UNWRITTEN,
     ConfigFile,
+    Json,
     Output,
     Overwrite,
     Workers,
@@ -51,6 +52,7 @@ def advise(
     ] = False,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
     """Say which size, rule, ridge and schedule CONFIG.toml's problem wants, and what each choice
     costs.
@@ -74,6 +76,8 @@ def advise(
                 with place.naming("written"):
                     _write(place.path, experiment, found, plane)
                 place.commit()
+    if as_json:
+        return tell_json([advice.to_dict() for advice in found])
     tell("\n\n".join(map(str, found)))
 
 

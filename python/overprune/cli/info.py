@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..experiments.console import tell
-from .usage import Workers, one_line_errors
+from ..experiments.console import tell, tell_json
+from .usage import Json, Workers, one_line_errors
+
+if TYPE_CHECKING:
+    from ..simulation.memory import Need
 
 
 def info(
@@ -18,6 +21,7 @@ def info(
         typer.Argument(metavar="[CONFIG.toml]", help="A run whose memory is printed, too."),
     ] = None,
     workers: Workers = None,
+    as_json: Json = False,
 ) -> None:
     """Print versions, the kernels in use and how the package was built.
 
@@ -30,16 +34,19 @@ def info(
 
     with one_line_errors():
         facts = build_info()
-        needs = []
+        needs: list[Need] = []
         if config is not None:
             from ..experiments.config import load
             from ..experiments.run import memory
 
             needs = memory(load(config), workers)
-    lines = {**facts, "cores": os.cpu_count(), "numpy": np.__version__, "xarray": xr.__version__}
+    versions = {"numpy": np.__version__, "xarray": xr.__version__}
+    lines: dict[str, Any] = {**facts, "cores": os.cpu_count(), **versions}
+    if as_json:
+        return tell_json({**lines, "memory": [need._asdict() for need in needs]})
     width = max(map(len, lines))
     for name, value in lines.items():
         shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
         tell(f"{name.replace('_', ' '):<{width}}  {shown}")
     if needs:
-        tell("\n" + "\n".join(needs))
+        tell("\n" + "\n".join(map(str, needs)))

@@ -56,17 +56,16 @@ def _root(
         bool, typer.Option("--pkgconfigdir", help="Print the folder of overprune.pc.")
     ] = False,
 ) -> None:
-    if version:
-        tell(__version__)
-    elif cmakedir:
-        tell(get_cmake_dir())
-    elif includedir:
-        tell(get_include())
-    elif pkgconfigdir:
-        tell(get_pkgconfig_dir())
-    elif context.invoked_subcommand is not None:
-        return
-    else:
+    asked = [__version__] if version else []
+    folders = (
+        (cmakedir, get_cmake_dir),
+        (includedir, get_include),
+        (pkgconfigdir, get_pkgconfig_dir),
+    )
+    asked += [folder() for is_asked, folder in folders if is_asked]
+    if asked:
+        tell("\n".join(asked))  # a line each, in this order
+        raise typer.Exit
+    if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
-    raise typer.Exit

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from ..experiments.console import say, tell
-from .usage import UNWRITTEN, ConfigFile, Output, Overwrite, one_line_errors
+from ..experiments.console import say, tell, tell_json
+from .usage import UNWRITTEN, ConfigFile, Json, Output, Overwrite, one_line_errors
 
 
-def predict(config: ConfigFile, output: Output = None, overwrite: Overwrite = False) -> None:
+def predict(
+    config: ConfigFile,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
     """Print the predictions for CONFIG.toml, without simulating; with --output, write them too."""
     from ..experiments.answer import listing, summary
     from ..experiments.config import load
@@ -28,5 +33,7 @@ def predict(config: ConfigFile, output: Output = None, overwrite: Overwrite = Fa
                 place.commit()
     for note in results.notes:
         say(note)
+    if as_json:
+        return tell_json(results.tables["predict"].to_dict())
     tell(listing(results.tables["predict"]))
     tell("\n" + summary(results.tables, problem=results.problem))

@@ -14,7 +14,10 @@ from .usage import Workers, one_line_errors
 
 def reproduce(
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="A DIR of overprune run, or a Zarr group.")
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="A directory that overprune run wrote, or a Zarr group."
+        ),
     ],
     workers: Workers = None,
 ) -> None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _UsageError: type[Exception] = next(
     k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
 )
+_EXPECTED = {  # of arguments without which there is nothing to do
+    "DIR": "a directory that overprune run wrote, or a store",
+    "TABLE": "a directory that overprune run wrote, or a Zarr group",
+}
 _BAD_INPUT = (ValueError, TypeError, OSError, ImportError, NotImplementedError, MemoryError)
 # Errors of writing results: ImportError where matplotlib cannot be had.
 UNWRITTEN = (OSError, ImportError)
@@ -59,6 +63,8 @@ Workers = Annotated[
         help="Threads; all cores if not given. Changes no result.",
     ),
 ]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 @contextmanager
@@ -137,7 +143,8 @@ def _usage(error: Any) -> str:
         if error.message.startswith("must "):
             return f"{name} {error.message}"
         if type(error).__name__ == "MissingParameter":
-            return f"{name} is missing: expected the name of a config, got nothing"
+            what = _EXPECTED.get(name, "the name of a config")
+            return f"{name} is missing: expected {what}, got nothing"
     if type(error).__name__ == "NoSuchOption" and context is not None:
         allowed = [max(p.opts, key=len) for p in context.command.get_params(context)]
         options = ", ".join(name for name in allowed if name.startswith("-"))

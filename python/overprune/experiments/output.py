@@ -98,7 +98,7 @@ class _Target:
         if other:
             raise _Refused(
                 f"output must be a new or empty directory, got {self.shown}, which holds "
-                f"{_some(other)}"
+                f"{_some(other)}; give another (--overwrite replaces nothing but earlier results)"
             )
         return bool(names)
 

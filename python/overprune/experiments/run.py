@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._table import ARGUMENTS
 from ..problems.data_problem import DataProblem
 from ..simulation import simulate as _simulate
-from ..simulation.memory import describe
+from ..simulation.memory import Need, needs
 from .answer import views
 from .config import ConfigError, Experiment, build_problem, naming, parse
 from .config_text import text_of
@@ -102,12 +102,12 @@ def plan(experiment: Experiment, problem: Problem, **instead: Any) -> _simulate.
     return _simulate.plan(problem, **_arguments(experiment, _OF_TRIALS, instead))
 
 
-def memory(experiment: Experiment, workers: int | None = None) -> list[str]:
-    """The memory that the simulation of a config takes, in words."""
+def memory(experiment: Experiment, workers: int | None = None) -> list[Need]:
+    """The memory that the simulation of a config takes, at each n and ridge."""
     problem = build_problem(experiment)
     with naming(experiment, "run"):
         planned = plan(experiment, problem, workers=workers)
-    return describe(planned.work, min(planned.threads, planned.count))
+    return needs(planned.work, min(planned.threads, planned.count))
 
 
 def _predict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from .pruning import as_curvature
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_log = logging.getLogger(__name__)
 
 
 class PrunePath:
@@ -279,7 +282,11 @@ def prune_path(
         check.seed(stream, "stream"),
         threads(workers, design),
     )
-    return PrunePath(grid, single, found)
+    path = PrunePath(grid, single, found)
+    for size, rank in zip(path.sizes, path.rank.tolist(), strict=True):
+        if rank < min(size, design.shape[0]):
+            _log.debug("size %d: rank %d, solved by the rank-revealing decomposition", size, rank)
+    return path
 
 
 def _oracle_scores(

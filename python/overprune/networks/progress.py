@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from .._progress import make_bar
 from .cells import Task, Tell
 from .randomness import undisturbed
 
@@ -69,10 +70,8 @@ class Progress:
         self._weight = {k: (task.prunable[k] + 50_000) * self._stages[k] for k in task.counts}
         self._total = float(sum(self._weight[k] for k, _ in cells)) or 1.0
         if show is True:
-            from tqdm import tqdm
-
             form = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-            self._bar = tqdm(total=self._total, delay=2.0, mininterval=0.2, bar_format=form)
+            self._bar = make_bar(self._total, bar_format=form)
 
     def __enter__(self) -> Progress:
         return self

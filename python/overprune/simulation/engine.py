@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import pickle
 import threading
 import time
@@ -27,6 +28,7 @@ from .blocks import Block, Result, Work, engine
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
+_log = logging.getLogger(__name__)
 _ATTEMPTS = 4  # at a block whose worker is lost again and again
 _KEPT = 4  # works that a process remembers
 _LOSSES: tuple[type[BaseException], ...] = (BrokenExecutor, CancelledError)
@@ -97,12 +99,14 @@ def run_blocks(
                     attempts[block] = attempts.get(block, 0) + 1
                     if attempts[block] == _ATTEMPTS or not runner.recover(error):
                         raise _lost(error) from error
+                    _log.warning("%s lost a worker (%s); run again", block, type(error).__name__)
                     ahead.append(block)
                     continue
                 if result is None:
                     ahead.append(block)
                     continue
                 _check_engine(result)
+                _log.debug("%s done in %.3g s", block, result.seconds)
                 yield block, result
     finally:
         for future in under_way:

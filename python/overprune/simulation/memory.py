@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from .._validation.memory import available, megabytes
 from .blocks import Work
@@ -51,20 +52,36 @@ def workers_that_fit(
     return int(min(workers, fitting))
 
 
-def describe(work: Work, workers: int) -> list[str]:
-    """A line for each n and ridge: X, one worker, their ratio, and all workers."""
-    lines = []
+class Need(NamedTuple):
+    """What a simulation takes at one n and one ridge, in bytes."""
+
+    n: int
+    p: int
+    ridge: float
+    design: int  # X
+    is_drawn_in_blocks: bool  # so that no worker holds X
+    worker: int  # one of them, X included
+    workers: int
+    total: int  # all of them
+
+    def __str__(self) -> str:
+        drawn = " drawn in blocks" if self.is_drawn_in_blocks else ""
+        head = f"n = {self.n}, p = {self.p}" + (f", ridge = {self.ridge!r}" if self.ridge else "")
+        count = f"{self.workers} {'worker' if self.workers == 1 else 'workers'}"
+        return (
+            f"memory at {head}: X {megabytes(self.design)}{drawn}, a worker "
+            f"{megabytes(self.worker)} ({self.worker / self.design:.2f} X), {count} "
+            f"{megabytes(self.total)}"
+        )
+
+
+def needs(work: Work, workers: int) -> list[Need]:
+    """What so many workers take at each n and ridge."""
+    found = []
     for n, ridge in work.cells():
-        design, total = work.memory(n, ridge)
-        drawn = "" if design else " drawn in blocks"
-        whole = 8 * work.grid.n[n] * work.problem.p
+        design, worker = work.memory(n, ridge)
+        rows, p = work.grid.n[n], work.problem.p
         strength = work.grid.ridge[ridge]
-        head = f"n = {work.grid.n[n]}, p = {work.problem.p}" + (
-            f", ridge = {strength!r}" if strength else ""
-        )
-        lines.append(
-            f"memory at {head}: X {megabytes(whole)}{drawn}, a worker {megabytes(total)} "
-            f"({total / whole:.2f} X), {workers} {'worker' if workers == 1 else 'workers'} "
-            f"{megabytes(workers * total)}"
-        )
-    return lines
+        held = 8 * rows * p, design == 0
+        found.append(Need(rows, p, strength, *held, worker, workers, workers * worker))
+    return found

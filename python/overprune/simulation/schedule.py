@@ -9,10 +9,10 @@ import numpy as np
 
 from .. import _core
 from .. import _validation as check
+from .._progress import Progress
 from .._provenance import describe
 from .._table import Schedule
 from ..problems.problem import Problem, as_problem
-from .progress import Progress
 
 if TYPE_CHECKING:
     import xarray as xr

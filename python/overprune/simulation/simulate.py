@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _validation as check
+from .._progress import Progress
 from .._provenance import describe
 from .._table import Grid
 from .._validation import FloatArray
@@ -20,7 +21,6 @@ from ..problems.problem import Problem, as_problem
 from . import memory as _memory
 from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine, part_of
 from .engine import Engine, Measured, make_engine, measure, run_blocks
-from .progress import Progress
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._progress import duration
 from .._provenance import facts_of, kind_of_problem
 from .._validation import paths as _paths
 from .store_check import MOST_TRIALS, array_of, attributes_of, block_of, count_of, rules_of
@@ -21,7 +23,70 @@ from .store_tables import check_claim, check_codecs
 _LATEST = 2**53  # microseconds since 1970, the year 2255
 
 
-def report(directory: Path) -> list[str]:
+@dataclass(frozen=True)
+class Cell:
+    """The part of a run at one n and one ridge."""
+
+    n: int
+    ridge: float
+    trials_done: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is; times are seconds of one core."""
+
+    run: str  # problem and grid in words
+    state: str  # finished, running or stopped
+    trials: int  # of all cells
+    trials_done: int
+    blocks: int
+    blocks_done: int
+    seconds: float
+    seconds_left: float | None  # by the trials so far; None before the first
+    began: datetime.datetime
+    last_block: datetime.datetime | None
+    cells: tuple[Cell, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in types that JSON holds; moments are in UTC, as ISO 8601 has them."""
+        last = self.last_block.isoformat() if self.last_block is not None else None
+        return {**asdict(self), "began": self.began.isoformat(), "last_block": last}
+
+    def lines(self) -> list[str]:
+        """All of it in words."""
+        ends = {"stopped": "stopped; the same command goes on"}
+        lines = [
+            f"{'run':<9}{self.run}",
+            f"{'state':<9}{ends.get(self.state, self.state)}",
+            f"{'done':<9}{self.trials_done} of {self.trials} trials "
+            f"({self.trials_done / self.trials:.0%}), {self.blocks_done} of {self.blocks} blocks",
+        ]
+        if self.last_block is not None and self.seconds_left is not None:
+            each = self.seconds / self.trials_done
+            lines.append(
+                f"{'took':<9}{duration(self.seconds)} of one core, {each * 1e3:.3g} ms a trial"
+            )
+            if self.trials_done < self.trials:
+                lines.append(f"{'left':<9}about {duration(self.seconds_left)} of one core")
+            began, last = _moment(self.began), _moment(self.last_block)
+            lines.append(f"{'began':<9}{began}, last block {last}")
+        return lines + self._cells()
+
+    def _cells(self) -> list[str]:
+        """A line for each n and ridge, where there are several."""
+        if len(self.cells) == 1:
+            return []
+        lines = ["", f"{'n':>8}{'ridge':>12}{'trials':>16}{'time':>12}"]
+        for cell in self.cells:
+            share = f"{cell.trials_done} of {self.trials // len(self.cells)}"
+            took = duration(cell.seconds)
+            lines.append(f"{cell.n:>8}{cell.ridge:>12.6g}{share:>16}{took:>12}")
+        return lines
+
+
+def status_of(directory: Path) -> Status:
     """What is done, how long that took and what is left of the run in a directory, or of a lone
     store.
 
@@ -38,31 +103,28 @@ def report(directory: Path) -> list[str]:
     done, seconds = ledger[..., 0], ledger[..., 2] / 1e6
     total, finished = trials * ledger.shape[0] * ledger.shape[1], int(done.sum())
     running = in_use(path, shown)
-    state = (
-        "finished"
-        if finished >= total
-        else "running"
-        if running
-        else "stopped; the same command goes on"
-    )
-    blocks = _blocks(trials, facts["block"]) * ledger[..., 0, 0].size
-    lines = [
-        f"{'run':<9}{_grid(attributes)}",
-        f"{'state':<9}{state}",
-        f"{'done':<9}{finished} of {total} trials ({finished / total:.0%}), "
-        f"{int((done > 0).sum())} of {blocks} blocks",
+    spent = float(seconds.sum())
+    axes = [
+        value if isinstance(value, list) else [value]
+        for value in (attributes["n"], attributes["ridge"])
     ]
-    if finished:
-        each = float(seconds.sum()) / finished
-        lines.append(
-            f"{'took':<9}{_duration(seconds.sum())} of one core, {each * 1e3:.3g} ms a trial"
-        )
-        if finished < total:
-            lines.append(f"{'left':<9}about {_duration(each * (total - finished))} of one core")
-        lines.append(
-            f"{'began':<9}{_began(attributes)}, last block {_moment(ledger[..., 3].max() / 1e6)}"
-        )
-    return lines + _cells(attributes, done.sum(axis=-1), seconds.sum(axis=-1), trials)
+    return Status(
+        run=_grid(attributes),
+        state="finished" if finished >= total else "running" if running else "stopped",
+        trials=total,
+        trials_done=finished,
+        blocks=_blocks(trials, facts["block"]) * ledger[..., 0, 0].size,
+        blocks_done=int((done > 0).sum()),
+        seconds=spent,
+        seconds_left=spent / finished * (total - finished) if finished else None,
+        began=datetime.datetime.fromisoformat(facts_of(attributes)["time"]),
+        last_block=_last(ledger) if finished else None,
+        cells=tuple(
+            Cell(n, ridge, int(done[i, j].sum()), float(seconds[i, j].sum()))
+            for i, n in enumerate(axes[0])
+            for j, ridge in enumerate(axes[1])
+        ),
+    )
 
 
 def find_store(directory: Path) -> Path:
@@ -78,7 +140,8 @@ def find_store(directory: Path) -> Path:
                     )
             return path
     raise ValueError(
-        f"DIR must be the output of a run or a store, got {directory}, which is neither"
+        f"DIR must be a directory that overprune run wrote, or a store; got {directory}, which is "
+        "neither"
     )
 
 
@@ -148,35 +211,10 @@ def _grid(attributes: dict[str, Any]) -> str:
     return f"{problem}, {', '.join(counts)}, seed {attributes['seed']}"
 
 
-def _began(attributes: dict[str, Any]) -> str:
-    began = datetime.datetime.fromisoformat(facts_of(attributes)["time"])
-    return _moment(began.timestamp())
+def _last(ledger: np.ndarray[Any, Any]) -> datetime.datetime:
+    """When the last block was written."""
+    return datetime.datetime.fromtimestamp(ledger[..., 3].max() / 1e6, datetime.UTC)
 
 
-def _moment(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.3g} min"
-    return f"{seconds / 3600:.3g} h" if seconds < 172800 else f"{seconds / 86400:.3g} days"
-
-
-def _cells(attributes: dict[str, Any], done: Any, seconds: Any, trials: int) -> list[str]:
-    """A line for each n and ridge, where there are several."""
-    if done.size == 1:
-        return []
-    axes = [
-        value if isinstance(value, list) else [value]
-        for value in (attributes["n"], attributes["ridge"])
-    ]
-    lines = ["", f"{'n':>8}{'ridge':>12}{'trials':>16}{'time':>12}"]
-    for i, n in enumerate(axes[0]):
-        for j, ridge in enumerate(axes[1]):
-            share = f"{int(done[i, j])} of {trials}"
-            lines.append(f"{n:>8}{ridge:>12.6g}{share:>16}{_duration(float(seconds[i, j])):>12}")
-    return lines
+def _moment(moment: datetime.datetime) -> str:
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

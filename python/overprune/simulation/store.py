@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import time
 import warnings
@@ -35,6 +36,7 @@ __all__ = [
     "StoreError",
     "StoreInUseError",
 ]
+_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -144,6 +146,14 @@ class Store:
             )
             self._entries[block.n, block.ridge, b] = entry
             self._ledger[block.n, block.ridge, b] = entry
+        _log.debug(
+            "store %s: trials %d to %d of cell (%d, %d) kept",
+            self.shown,
+            begin,
+            end,
+            block.n,
+            block.ridge,
+        )
 
     def table(self, trials: int, *, lazy: bool = False) -> xr.Dataset:
         """The table of the first `trials` trials, in memory; lazy: read from the store when it is
@@ -213,9 +223,11 @@ class Store:
             refuse_current(self.path, self.shown)
             self.block = block() if callable(block) else block
             create(self.path, self._work, self._attributes, trials, self.block)
+            _log.info("store %s: new, blocks of %d trials", self.shown, self.block)
         else:
             found = examine(self.path, self.shown, self._work, self._attributes)
             self.block = found.block
+            _log.info("store %s: goes on, blocks of %d trials", self.shown, self.block)
             self._remove([*found.partial, *found.spoilt])
         mode: Any = "r+" if self._refusal is None else "r"
         self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False, zarr_format=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,9 @@ def test_run_prints_a_table_and_the_answer(config: Path) -> None:
     ]
     first = [line.split()[0] for line in blocks[0].splitlines()]
     assert first[1:6] == ["train", "magnitude,", "magnitude,", "oracle,", "oracle,"]
-    assert blocks[0].splitlines()[-1].startswith("For s = 5 it is better to train ")
+    answer, tuned = blocks[0].splitlines()[-2:]
+    assert answer.startswith("For s = 5 it is better to train ")
+    assert tuned.startswith("With the best ridge for each, by theory: ")
     assert (config.parent / "overprune-small" / "risk.zarr").is_dir()
 
 
@@ -224,6 +227,33 @@ def test_version_and_folders() -> None:
     assert call("--cmakedir").stdout.strip() == op.get_cmake_dir()
     assert call("--includedir").stdout.strip() == op.get_include()
     assert call("--pkgconfigdir").stdout.strip() == op.get_pkgconfig_dir()
+    both = call("--includedir", "--cmakedir").stdout.splitlines()
+    assert both == [op.get_cmake_dir(), op.get_include()]
+
+
+def test_json_for_scripts(config: Path) -> None:
+    facts = json.loads(call("info", config, "--json").stdout)
+    assert facts["version"] == op.__version__
+    (need,) = facts["memory"]
+    assert need["design"] == 8 * 20 * 60 < need["worker"] == need["total"] / need["workers"]
+    told = json.loads(call("predict", config, "--json").stdout)
+    problem = op.LinearGaussianProblem(np.full(60, 60**-0.5), np.ones(60), 0.3)
+    table = op.predict(problem, 20, [5, 10, 30, 60], [5, 10], rules=["magnitude", "oracle"])
+    risks = told["data_vars"]["pruned_risk"]
+    assert risks["dims"] == list(table.pruned_risk.dims)
+    assert risks["data"][0][0][1] is None  # more nonzeros than features
+    np.testing.assert_allclose(np.array(risks["data"], dtype=float), table.pruned_risk, rtol=1e-12)
+    (advice,) = json.loads(call("advise", config, "--nonzeros", "5", "--json").stdout)
+    assert advice["nonzeros"] == 5
+    assert advice["best"]["risk"] <= advice["direct"]["risk"]
+    assert call("run", config, "--output", "out").exit_code == 0
+    status = json.loads(call("status", "out", "--json").stdout)
+    assert (status["state"], status["trials"], status["trials_done"]) == ("finished", 4, 4)
+    assert status["seconds_left"] == 0.0
+    assert [cell["n"] for cell in status["cells"]] == [20]
+    assert status["began"] <= status["last_block"]
+    config.write_text(CONFIG.replace("n = 20", "n = 30"))  # a size is n
+    assert "Infinity" in call("predict", config, "--json").stdout
 
 
 def test_without_a_command_there_is_help() -> None:

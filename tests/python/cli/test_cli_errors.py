@@ -95,6 +95,16 @@ def test_missing_files(config: Path) -> None:
         ("run", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
         (
+            "status",
+            "DIR is missing: expected a directory that overprune run wrote, or a store, "
+            "got nothing",
+        ),
+        (
+            "reproduce",
+            "TABLE is missing: expected a directory that overprune run wrote, or a Zarr group, "
+            "got nothing",
+        ),
+        (
             "jump",
             "command must be one of demo, run, status, reproduce, predict, advise, figures, "
             "explore, info; "

@@ -33,7 +33,10 @@ def test_other_content_is_refused_before_any_work(
     (out / "thesis.tex").write_text("years of work")
     for extra in ([], ["--overwrite"]):
         message = fails("run", config, "--output", "out", *extra)
-        assert message == "output must be a new or empty directory, got out, which holds thesis.tex"
+        assert message == (
+            "output must be a new or empty directory, got out, which holds thesis.tex; give "
+            "another (--overwrite replaces nothing but earlier results)"
+        )
         assert "holds thesis.tex" in fails("demo", "--output", "out", *extra)
         assert "holds thesis.tex" in fails("predict", config, "--output", "out", *extra)
     assert (out / "thesis.tex").read_text() == "years of work"
@@ -226,7 +229,7 @@ def test_results_survive_if_the_directory_was_taken_meanwhile(tmp_path: Path) ->
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "other").write_text("other")
         with pytest.raises(
-            FileExistsError, match=r"which holds other; the results are in .*\.out\.results-"
+            FileExistsError, match=r"which holds other; .*; the results are in .*\.out\.results-"
         ) as caught:
             place.commit()
     kept = Path(str(caught.value).rsplit(" ", 1)[1])

@@ -229,8 +229,8 @@ def test_progress_counts_every_trial_of_every_block(monkeypatch):
     made = []
 
     class Bar:
-        def __init__(self, total, **options):
-            self.n, self.total, self.options, self.closed = 0, total, options, False
+        def __init__(self, total, unit, done):
+            self.n, self.total, self.closed = done, total, False
             made.append(self)
 
         def update(self, count):
@@ -240,12 +240,35 @@ def test_progress_counts_every_trial_of_every_block(monkeypatch):
         def close(self):
             self.closed = True
 
-    monkeypatch.setattr("tqdm.tqdm", Bar)
+    monkeypatch.setattr("overprune._progress.make_bar", Bar)
     run(problems.diagonal(), progress=True, n=[10, 12], ridge=[0.0, 0.1, 1.0])
     (bar,) = made
     assert bar.n == bar.total == 2 * 3 * GRID["trials"]
     assert bar.closed
-    assert bar.options["delay"] == 2.0
+
+
+def test_a_terminal_has_a_bar_and_a_file_a_line_a_minute(monkeypatch, capsys):
+    from overprune import _progress
+
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with _progress.Progress(200, "trials", True, done=50) as bar:
+        for done, seconds in ((10, 30.0), (40, 61.0), (50, 100.0), (100, 121.0)):
+            now[0] = seconds
+            bar.callback()(done)
+        bar.finish_block(150)
+    assert capsys.readouterr().err.splitlines() == [
+        "overprune: 90 of 200 trials (45%), about 2.8 min left",
+        "overprune: 150 of 200 trials (75%), about 60.5 s left",
+        "overprune: 200 of 200 trials (100%), after 2.02 min",
+    ]
+    with _progress.Progress(10, "trials", True) as bar:
+        bar.finish_block(10)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    made = _progress.make_bar(5, " trials")
+    assert type(made).__module__.startswith("tqdm")
+    made.close()
 
 
 def test_repeated_ridges_are_refused_and_the_curvature_used_is_told():

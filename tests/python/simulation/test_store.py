@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -279,9 +280,9 @@ def test_a_store_that_would_run_code_is_refused(path, tmp_path):
 
 
 def _report(path):
-    from overprune.simulation.status import report
+    from overprune.simulation.status import status_of
 
-    return report(path)
+    return status_of(path).lines()
 
 
 def _reproduce(path):
@@ -354,3 +355,13 @@ def test_a_fork_after_use_of_a_store(path, tmp_path):
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_program_that_listens_hears_of_stores_and_blocks(path, caplog):
+    run(trials=4, store=path)
+    assert not caplog.records  # nobody has asked for more than warnings
+    with caplog.at_level("DEBUG", logger="overprune"):
+        run(trials=8, store=path)
+    said = [record.getMessage() for record in caplog.records]
+    assert any(re.fullmatch(r"store .*: goes on, blocks of \d+ trials", line) for line in said)
+    assert any(re.search(r"trials \d+ to 8 of cell \(0, 0\) kept", line) for line in said)

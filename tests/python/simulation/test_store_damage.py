@@ -18,7 +18,7 @@ import overprune as op
 import strategies  # noqa: F401, registers the profile
 from cli_tools import fails
 from overprune.experiments.reproduce import report as reproduced
-from overprune.simulation.status import report as status
+from overprune.simulation.status import status_of as status
 from stores import COORDINATES, VARIABLES, change, contents, one_sentence, run
 from tables import assert_same
 

@@ -14,7 +14,7 @@ import xarray as xr
 from cli_tools import call, fails
 from overprune.experiments.reproduce import report as reproduced
 from overprune.simulation import store_files as _store_files
-from overprune.simulation.status import report as status
+from overprune.simulation.status import status_of as status
 from overprune.simulation.store import StoreDamageError
 from stores import COORDINATES, VARIABLES, change, contents, one_sentence, refused, run
 from tables import assert_same
