@@ -73,7 +73,7 @@ class InReadingOrder:
         "random_features",
         "digits",
     )
-    choices = ("rules", "retraining", "compensated", "schedules", "ridge", "sample_sizes")
+    choices = ("rules", "lasso", "retraining", "compensated", "schedules", "ridge", "sample_sizes")
     laws = ("survival", "coefficients", "phase")
 
     def __init__(self, folder: str) -> None:

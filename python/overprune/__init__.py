@@ -9,6 +9,7 @@ from . import datasets, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
 from .fits.features import random_features
+from .fits.lasso import LassoPath, lasso_path
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
 from .fits.prune_path import PrunePath, prune_path
 from .fits.pruning import compensate, importance, prune, top_k
@@ -30,6 +31,7 @@ from .theory.tune import tune_ridge
 
 __all__ = [
     "DataProblem",
+    "LassoPath",
     "LinearGaussianProblem",
     "PrunePath",
     "RandomFeatureProblem",
@@ -46,6 +48,7 @@ __all__ = [
     "get_include",
     "get_pkgconfig_dir",
     "importance",
+    "lasso_path",
     "least_squares",
     "least_squares_path",
     "phase",
