@@ -70,8 +70,8 @@ def simulate(
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge the
-        elastic net) of s nonzeros, its retrained model least squares on its support. For one
+        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge
+        the elastic net) of s nonzeros, its retrained model least squares on its support. For one
         target.
     retrain : bool, default True
         Whether to train again on the support.
@@ -153,7 +153,8 @@ def simulate(
 
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, sections 1, 2 and 10.
+    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, sections 1, 2
+    and 10.
 
     Examples
     --------

@@ -59,8 +59,8 @@ def predict(
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge the
-        elastic net) of s nonzeros, its retrained model least squares on its support. For one
+        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge
+        the elastic net) of s nonzeros, its retrained model least squares on its support. For one
         target.
     retrain : bool, default True
         Whether to train again on the support.
@@ -88,8 +88,9 @@ def predict(
     xarray.Dataset
         dense_risk (size); pruned_risk, retrained_risk (rule, size, nonzeros), in the units of y
         squared; with compensate also compensated_risk; with the rule "lasso" also pruned_penalty,
-        its kappa (of a Spectrum, the square root of p times it), NaN for other rules. Infinite where the limit diverges: dense and
-        pruned at size == n without ridge, retrained at nonzeros == n without ridge. Where draws
+        its kappa (of a Spectrum, the square root of p times it), NaN for other rules. Infinite
+        where the limit diverges: dense and pruned at size == n without ridge, retrained at
+        nonzeros == n without ridge. Where draws
         were needed, the standard errors pruned_risk_stderr, retrained_risk_stderr (0 where a risk
         is exact) and draws (size). For a DataProblem with class labels also dense_accuracy,
         pruned_accuracy, retrained_accuracy (NaN where its risk is infinite) on its test set, by at

@@ -124,7 +124,9 @@ class LassoOracle:
         # Both are linear in (rho, c).
         equations = (divergence, covariance)
         origin = np.array([f(0.0, 0.0) for f in equations])
-        system = np.array([[f(*x) - o for x in np.eye(2)] for f, o in zip(equations, origin)])
+        system = np.array(
+            [[f(*x) - o for x in np.eye(2)] for f, o in zip(equations, origin, strict=True)]
+        )
         rho, c = np.linalg.solve(system, -origin)
         error = self.mean(q, lambda h, on, m: (bar(m, on, rho, c) - m.u) ** 2)
         return (self.noise**2 + error - B * rho**2 * q) / (1 - B)

@@ -11,9 +11,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lasso_oracle import random_problem
-
 import overprune as op
+from lasso_oracle import random_problem
 
 
 def errors_of(oracle):
