@@ -75,6 +75,7 @@ class InReadingOrder:
     )
     choices = (
         "rules",
+        "lasso",
         "retraining",
         "retraining_correlation",
         "compensated",

@@ -25,6 +25,16 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Grid grid,
   out["dense"] = to_array(result.dense, {k, result.p, result.m});
   out["order"] = to_array(result.order, {r, k, result.most});
   if (grid.retrain) out["retrained"] = to_array(result.retrained, {r, k, s, result.most, result.m});
+  if (const SparseModels& lasso = result.lasso; !lasso.count.empty()) {
+    py::dict models;
+    models["count"] = to_array(lasso.count, {k, s});
+    models["support"] = to_array(lasso.support, {k, s, lasso.most});
+    models["pruned"] = to_array(lasso.pruned, {k, s, lasso.most});
+    if (grid.retrain) models["retrained"] = to_array(lasso.retrained, {k, s, lasso.most});
+    models["penalty"] = to_array(lasso.penalty, {k, s});
+    models["suboptimality"] = to_array(lasso.suboptimality, {k, s});
+    out["lasso"] = models;
+  }
   out["rank"] = result.info.rank;
   out["condition"] = result.info.condition;
   return out;
@@ -35,6 +45,7 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Grid grid,
 void register_prune_path(py::module_& module) {
   Fields<Grid> grid(module, "Grid");
   grid_fields(grid);
+  grid.field("penalties", &Grid::penalties);
   py::list stages;
   for (const char* stage : kStageNames) stages.append(stage);
   module.attr("STAGES") = py::tuple(stages);

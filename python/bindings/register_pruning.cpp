@@ -119,7 +119,7 @@ void register_pruning(py::module_& module) {
   py::dict rules;  // of tuples, which Python reads faster than properties
   for (const RuleTraits& rule : kRules)
     rules[rule.name] = py::make_tuple(rule.name, rule.scores_coefficients, rule.curvature_power,
-                                      rule.needs_truth, rule.needs_seed);
+                                      rule.needs_truth, rule.needs_seed, rule.trains_itself);
   module.attr("RULES") = rules;
   module.def("importance", &bind_importance);
   module.def("compensate", &bind_compensate);

@@ -26,7 +26,7 @@ void bind_simulate(const Problem& problem, const Grid grid, Trials trials, const
 
 py::dict bind_judge_path(const Problem& problem, const Grid& grid, const Array& dense,
                          const py::array_t<Index>& order, const std::optional<Array>& retrained,
-                         std::uint64_t stream) {
+                         const std::optional<py::dict>& lasso, std::uint64_t stream) {
   const auto numbers = [](const auto& array) {
     return std::vector(array.data(), array.data() + array.size());
   };
@@ -37,6 +37,19 @@ py::dict bind_judge_path(const Problem& problem, const Grid& grid, const Array& 
   found.dense = numbers(dense);
   found.order = numbers(order);
   if (retrained) found.retrained = numbers(*retrained);
+  if (lasso) {
+    const auto doubles = [&](const char* name) { return numbers((*lasso)[name].cast<Array>()); };
+    const auto indices = [&](const char* name) {
+      return numbers((*lasso)[name].cast<py::array_t<Index>>());
+    };
+    SparseModels& models = found.lasso;
+    models.most = (*lasso)["support"].cast<py::array_t<Index>>().shape(2);
+    models.count = indices("count");
+    models.support = indices("support");
+    models.pruned = doubles("pruned");
+    if (grid.retrain) models.retrained = doubles("retrained");
+    models.penalty = doubles("penalty");
+  }
   RiskTable risks;
   {
     const LongWork work;
@@ -66,7 +79,7 @@ void register_simulate(py::module_& module) {
       },
       "problem"_a, "grid"_a);
   module.def("judge_path", &bind_judge_path, "problem"_a, "grid"_a, "dense"_a, "order"_a,
-             "retrained"_a, "stream"_a);
+             "retrained"_a, "lasso"_a, "stream"_a);
   module.def(
       "worker_memory",
       [](const Problem& problem, const Grid& grid, Index n, Index design_limit, Index threads) {

@@ -11,6 +11,7 @@ from . import datasets, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
 from .fits.features import random_features
+from .fits.lasso import LassoPath, lasso_path
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
 from .fits.prune_path import PrunePath, prune_path
 from .fits.pruning import compensate, importance, prune, top_k
@@ -35,6 +36,7 @@ logging.getLogger("overprune").addHandler(logging.NullHandler())
 
 __all__ = [
     "DataProblem",
+    "LassoPath",
     "LinearGaussianProblem",
     "PrunePath",
     "RandomFeatureProblem",
@@ -51,6 +53,7 @@ __all__ = [
     "get_include",
     "get_pkgconfig_dir",
     "importance",
+    "lasso_path",
     "least_squares",
     "least_squares_path",
     "phase",

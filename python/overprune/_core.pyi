@@ -114,8 +114,14 @@ def prune_path(
     workers: int,
     /,
 ) -> dict[str, Any]: ...
+def lasso_path(
+    X: _Floats, y: _Floats, nonzeros: Sequence[int], ridge: float
+) -> tuple[_Floats, _Floats, _Ints, _Floats]: ...
+def lasso_at(
+    X: _Floats, y: _Floats, penalties: Sequence[float], ridge: float
+) -> tuple[_Floats, _Floats, _Ints, _Floats]: ...
 
-RULES: dict[str, tuple[str, bool, int, bool, bool]]
+RULES: dict[str, tuple[str, bool, int, bool, bool, bool]]
 
 def importance(theta: _Floats, curvature_power: int, curvature: _Floats | None, /) -> _Floats: ...
 def keep_largest(
@@ -154,6 +160,7 @@ class Grid:
     ridge: float
     retrain_ridge: float
     compensate: bool
+    penalties: list[float]
     def __init__(self, **fields: Any) -> None: ...
 
 class RealGrid:
@@ -226,6 +233,7 @@ def judge_path(
     dense: _Floats,
     order: _Ints,
     retrained: _Floats | None,
+    lasso: dict[str, Any] | None,
     stream: int,
 ) -> dict[str, _Variable]:
     """Risks and accuracies of the models of `prune_path`, in the order of `simulate`'s table."""

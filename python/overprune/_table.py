@@ -5,8 +5,10 @@ Which variables a table has, and over which dimensions, is listed in the core (r
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
 
 STAGES: tuple[str, ...] = _core.STAGES
 """The stages of a model, in the order in which they are made."""
-_LONG_NAMES = {"risk": "test risk", "accuracy": "test accuracy"}  # of each quantity
+_LONG_NAMES = {  # of each quantity
+    "risk": "test risk",
+    "accuracy": "test accuracy",
+    "penalty": "l1 penalty",
+}
 
 Arrays: TypeAlias = Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]]
 """What the core returns: variables by name, each with the names of its dimensions."""
@@ -45,6 +51,8 @@ class Grid(Generic[Number]):
     compensate: bool
     n_is_sequence: bool
     ridge_is_sequence: bool
+    penalties: tuple[float, ...] = ()
+    """Of the rule lasso, (n, ridge, size, nonzeros) in C order; empty: the points of its paths."""
 
     @staticmethod
     def of(p: int, n: Any, sizes: Any, nonzeros: Any, **rest: Any) -> Grid[int]:
@@ -66,7 +74,7 @@ class Grid(Generic[Number]):
         return _grid(samples, trained, kept, check.is_sequence(n), **rest)
 
     def core(self, ridge: float | None = None, kind: type[Any] = _core.Grid) -> Any:
-        """The grid of the core, at the first ridge or another one."""
+        """The grid of the core, at the first ridge or another one, without penalties."""
         return kind(
             sizes=self.sizes,
             nonzeros=self.nonzeros,
@@ -76,6 +84,63 @@ class Grid(Generic[Number]):
             retrain_ridge=self.retrain_ridge,
             compensate=self.compensate,
         )
+
+    def cell(self, n: int = 0, ridge: int = 0) -> Any:
+        """The grid of the core at n and ridge number so and so."""
+        core = self.core(self.ridge[ridge])
+        each = len(self.sizes) * len(self.nonzeros)
+        first = (n * len(self.ridge) + ridge) * each
+        core.penalties = list(self.penalties[first : first + each])
+        return core
+
+    def with_penalties(self, penalties: Any) -> Grid[Number]:
+        """The grid with given penalties of the rule lasso, in the dimensions of its tables."""
+        if penalties is None:
+            return self
+        if not any(check.TRAITS[rule].trains_itself for rule in self.rules):
+            raise ValueError(
+                f"penalties must be None without the rule lasso, got rules {', '.join(self.rules)}"
+            )
+        values = np.asarray(penalties, dtype=np.float64)
+        points = (len(self.sizes), len(self.nonzeros))
+        outer = tuple(
+            len(axis)
+            for axis, several in (
+                (self.n, self.n_is_sequence),
+                (self.ridge, self.ridge_is_sequence),
+            )
+            if several
+        )
+        whole = (len(self.n), len(self.ridge), *points)
+        if values.shape in {(*outer, *points), (math.prod(whole),)}:
+            values = values.reshape(whole)
+        elif values.shape == points:
+            values = np.broadcast_to(values, whole)
+        else:
+            raise ValueError(f"penalties must have shape {(*outer, *points)}, got {values.shape}")
+        if (values < 0).any() or np.isinf(values).any():
+            raise ValueError("penalties must be finite and at least 0, or NaN for no model")
+        return replace(self, penalties=tuple(values.ravel().tolist()))
+
+    def check_paths(self, targets: int) -> None:
+        """Refuses the rule lasso for several targets, and warns of points that its paths do not
+        reach, which are NaN."""
+        own = [rule for rule in self.rules if check.TRAITS[rule].trains_itself]
+        if own and targets != 1:
+            raise ValueError(f'rules must not hold "{own[0]}" for {targets} targets, only for one')
+        if not own or self.penalties or min(self.ridge) > 0:
+            return
+        points = [(n, k, s) for n in self.n for k in self.sizes for s in self.nonzeros]
+        beyond = [(n, k, s) for n, k, s in points if n < s <= k]
+        if beyond:
+            n, size, s = beyond[0]
+            others = f" (and {len(beyond) - 1} other points)" if len(beyond) > 1 else ""
+            warnings.warn(
+                f"a lasso of n = {n} rows without ridge has at most {n} nonzeros: "
+                f"size {size}, nonzeros {s}{others} is NaN",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def layout(self, problem: Any) -> dict[str, dict[str, int]]:
         """The variables that `simulate` measures at one n and one ridge: name -> dimensions and
@@ -140,6 +205,7 @@ class Grid(Generic[Number]):
     def attributes(self, kind: str) -> dict[str, Any]:
         """What, with the problem, repeats the run: strings, numbers and lists of numbers, which
         JSON and netCDF both hold."""
+        given = {"penalties": list(self.penalties)} if self.penalties else {}
         return {
             "kind": kind,
             "overprune_version": __version__,
@@ -151,10 +217,12 @@ class Grid(Generic[Number]):
             "ridge": list(self.ridge) if self.ridge_is_sequence else self.ridge[0],
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
+            **given,
         }
 
 
-ARGUMENTS = tuple(f.name for f in fields(Grid) if not f.name.endswith("_is_sequence"))
+_OTHERS = ("n_is_sequence", "ridge_is_sequence", "penalties")
+ARGUMENTS = tuple(f.name for f in fields(Grid) if f.name not in _OTHERS)
 """Names of the arguments of a run, in the order in which functions take them: n, sizes, ..."""
 
 
@@ -172,18 +240,26 @@ def _grid(
 ) -> Grid[Number]:
     """A grid on these axes; checks the rest, whose defaults are those of every function that runs a
     grid."""
+    chosen = check.rules(rules)
     return Grid(
         n=tuple(n),
         sizes=tuple(sizes),
         nonzeros=tuple(nonzeros),
-        rules=check.rules(rules),
+        rules=chosen,
         retrain=check.flag(retrain, "retrain"),
         ridge=_ridges(ridge),
         retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
-        compensate=check.flag(compensate, "compensate"),
+        compensate=_compensates(compensate, chosen),
         n_is_sequence=several,
         ridge_is_sequence=check.is_sequence(ridge),
     )
+
+
+def _compensates(value: Any, rules: tuple[str, ...]) -> bool:
+    compensates = check.flag(value, "compensate")
+    if compensates:
+        check.cutting_rules(rules, "compensation")
+    return compensates
 
 
 def _ridges(ridge: Any) -> tuple[float, ...]:
@@ -219,7 +295,7 @@ class Schedule:
             n=rows,
             size=features,
             nonzeros=check.decreasing(schedule, "schedule", highest=features),
-            rules=check.rules(rules),
+            rules=check.cutting_rules(rules, "a schedule"),
             ridge=check.nonnegative(ridge, "ridge"),
             retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
         )

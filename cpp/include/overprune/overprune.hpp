@@ -5,6 +5,7 @@
 #include "overprune/features.hpp"
 #include "overprune/finite.hpp"
 #include "overprune/interrupt.hpp"
+#include "overprune/lasso.hpp"
 #include "overprune/laws.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/phase.hpp"

@@ -28,6 +28,9 @@ struct Grid {
   double retrain_ridge = 0.0;  ///< of the second
   /// whether the survivors also compensate for the pruned features; prune_path refuses it
   bool compensate = false;
+  /// (K, S) penalties kappa of the rule `lasso`, in C order, NaN for no model; empty: each point
+  /// has the model of the path that stands for its nonzeros (lasso.hpp)
+  std::vector<double> penalties = {};
 
   /// The nonzeros that are at most the largest size.
   /// @return (at most S) strictly increasing
@@ -43,6 +46,18 @@ struct RuleInputs {
   std::uint64_t stream = 0;  ///< key of the scores of `random`, too
 };
 
+/// Models of the rule `lasso`, whose supports are not nested; see lasso.hpp. NaN or empty where the
+/// path has no model of so few or so many nonzeros.
+struct SparseModels {
+  Index most = 0;                     ///< the most nonzeros of a model
+  std::vector<Index> count;           ///< (K, S) nonzeros found; -1 where there is no model
+  std::vector<Index> support;         ///< (K, S, most) ascending; -1 after the last
+  std::vector<double> pruned;         ///< (K, S, most) coefficients in that order
+  std::vector<double> retrained;      ///< (K, S, most) least squares on the support; may be empty
+  std::vector<double> penalty;        ///< (K, S) kappa
+  std::vector<double> suboptimality;  ///< (K, S) how far the optimality conditions are missed
+};
+
 /// Everything prune_path finds.
 struct PrunePathResult {
   Index p = 0;                ///< features
@@ -52,7 +67,8 @@ struct PrunePathResult {
   std::vector<Index> order;   ///< (R, K, most) features by falling score; -1 where there are fewer
   /// (R, K, S, most, m) coefficients in that order; empty without retraining
   std::vector<double> retrained;
-  SolveInfo info;  ///< rank and condition of each size
+  SparseModels lasso;  ///< of the rule `lasso`, where the grid has it
+  SolveInfo info;      ///< rank and condition of each size
 };
 
 /// Trains, prunes and retrains over the whole grid. `simulate` draws data, calls this and measures
@@ -73,6 +89,10 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
 /// @param p     number of features
 /// @throws std::invalid_argument that names what is wrong
 void check_grid(const Grid& grid, Index p);
+/// Refuses several targets where a rule trains its own models.
+/// @param targets  of the problem
+/// @throws std::invalid_argument for more than one
+void check_one_target(Index targets);
 /// Refuses rules that are not distinct, or none.
 /// @param rules  (R) to be checked
 /// @throws std::invalid_argument that says what is wrong

@@ -16,6 +16,7 @@ enum class Rule : int {
   hessian,    ///< theta_i^2 Sigma_ii (optimal brain damage)
   oracle,     ///< beta_i^2 Sigma_ii, the truth's own salience
   random,     ///< uniform, independent of the data
+  lasso,      ///< nothing is scored: the model of s nonzeros is trained with an l1 penalty
 };
 
 /// The traits of a rule. Scores of coefficients and of the truth are |theta_i|^2 Sigma_ii^q; where
@@ -26,15 +27,16 @@ struct RuleTraits {
   int curvature_power;       ///< q
   bool needs_truth;          ///< whether the scores come from beta
   bool needs_seed;           ///< whether the scores are drawn
+  /// whether its pruned model is trained as such, instead of being cut out of the dense one
+  bool trains_itself = false;
 };
 
 /// The traits of every rule, in the order of `Rule`. A new rule is one enumerator and one line
 /// here.
 inline constexpr RuleTraits kRules[] = {
-    {"magnitude", true, 0, false, false},
-    {"hessian", true, 1, false, false},
-    {"oracle", false, 1, true, false},
-    {"random", false, 0, false, true},
+    {"magnitude", true, 0, false, false},    {"hessian", true, 1, false, false},
+    {"oracle", false, 1, true, false},       {"random", false, 0, false, true},
+    {"lasso", false, 0, false, false, true},
 };
 
 /// The traits of a rule.
@@ -55,6 +57,12 @@ inline bool any_weighs_coefficients(const std::vector<Rule>& rules) {
     if (traits(rule).scores_coefficients && traits(rule).curvature_power > 0) return true;
   return false;
 }
+
+/// Refuses a rule that trains a model of its own where the coefficients of a given one are scored.
+/// @param rule   of the enumeration
+/// @param where  the function that scores, for the message
+/// @throws std::invalid_argument for a rule whose traits say `trains_itself`, or any other number
+void check_cuts(Rule rule, const char* where);
 
 /// The rule of a name.
 /// @param name  of `kRules`

@@ -52,6 +52,7 @@ inline constexpr TableVariable kTableVariables[] = {
     {Stage::retrained, "risk", kSimulated | kExact | kDrawn | kSimulatedRounds | kPredictedRounds,
      kDrawn | kPredictedRounds},
     {Stage::compensated, "risk", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::pruned, "penalty", kSimulated | kExact | kDrawn},
     {Stage::dense, "accuracy", kSimulated | kDrawn | kSimulatedRounds, kDrawn},
     {Stage::pruned, "accuracy", kSimulated | kDrawn | kSimulatedRounds, kDrawn},
     {Stage::retrained, "accuracy", kSimulated | kDrawn | kSimulatedRounds, kDrawn},

@@ -62,6 +62,7 @@ bool has(const TableLayout& layout, const TableVariable& variable) {
   if (variable.stage == Stage::retrained && !layout.retrain) return false;
   if (variable.stage == Stage::compensated && !layout.compensate) return false;
   if (std::string_view(variable.quantity) == "accuracy" && !layout.classes) return false;
+  if (std::string_view(variable.quantity) == "penalty" && !layout.penalties) return false;
   return (variable.kinds & layout.kind) != 0;
 }
 

@@ -17,6 +17,7 @@ struct TableLayout {
   bool retrain = true;
   bool compensate = false;
   bool classes = false;
+  bool penalties = false;  ///< whether a rule trains its own models with a penalty
 };
 
 /// The layout of a grid, in integers or in real numbers.
@@ -26,7 +27,8 @@ TableLayout grid_layout(TableKind kind, const AnyGrid& grid, std::vector<Dimensi
   const Dimension size{"size", length(grid.sizes)};
   return {kind,         std::move(trials),
           {size},       {{"rule", length(grid.rules)}, size, {"nonzeros", length(grid.nonzeros)}},
-          grid.retrain, grid.compensate};
+          grid.retrain, grid.compensate,
+          false,        any_of_rules(grid.rules, &RuleTraits::trains_itself)};
 }
 
 /// The table of a layout, all of it NaN.

@@ -33,6 +33,9 @@ class ScaledData {
   double unscaled(double coefficient, Index target) const {
     return coefficient * unscale_[target] * unscale_rest_[target];
   }
+  /// The scaled problem's l1 penalty for one of the caller's, and back, where there is one target.
+  double penalty(double value) const { return value * x_scale_ * y_scales_[0]; }
+  double unscaled_penalty(double value) const { return value / x_scale_ / y_scales_[0]; }
   /// (m) what the scaled coefficients of each target count in beside those of the others; empty
   /// where all count alike.
   std::vector<double> target_units() const;

@@ -199,6 +199,8 @@ void check_grid(const RealGrid& grid, double total) {
   if (grid.sizes.back() > total * (1.0 + 1e-12))
     check::fail("sizes must be at most the total weight ", total, ", got ", grid.sizes.back());
   check_rules(grid.rules);
+  for (const Rule rule : grid.rules)
+    if (grid.compensate) check_cuts(rule, "compensation");
   check::nonnegative("ridge", grid.ridge);
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }

@@ -8,6 +8,7 @@
 #include "overprune/prune_path.hpp"
 #include "problem/design.hpp"
 #include "solve/compensation.hpp"
+#include "solve/lasso_solver.hpp"
 #include "solve/path_solver.hpp"
 #include "solve/retraining.hpp"
 
@@ -24,6 +25,9 @@ inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.r
 /// zero-padded; rows in that order
 void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> nonzeros, Block out);
 
+/// The most nonzeros of a model of the rule `lasso` with n rows.
+Index most_of_lasso(const Grid& grid, Index n);
+
 /// Receives the models of a grid as they are found. All blocks live until the next call only.
 class GridSink {
  public:
@@ -37,6 +41,11 @@ class GridSink {
   ///                           grid asks for none
   virtual void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
                       ConstBlock retrained) = 0;
+  /// One (size, nonzeros) of a rule that trains its own models, by numbers.
+  /// @param model      null where there is none
+  /// @param retrained  (c, 1) on its support; empty where the grid asks for none
+  virtual void trained(Index size, Index rule, Index nonzeros, const SparseModel* model,
+                       ConstBlock retrained) = 0;
   /// After `pruned`, where the grid asks for it.
   /// @param compensated  (c, A m) as `pruned`
   virtual void compensated(Index size, Index rule, const Indices& order,
@@ -59,6 +68,9 @@ class GridFit {
  private:
   void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,
                  const RuleInputs& inputs, GridSink& sink, const Poll& poll);
+  /// All models of a rule that trains its own.
+  void run_own(const Design& x, ConstBlock y, Index rule, const Grid& grid, GridSink& sink,
+               const Poll& poll);
   void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs,
                       const Poll& poll);
   ConstMatrix in_units(ConstBlock theta);
@@ -70,12 +82,13 @@ class GridFit {
   PathSolver path_;
   RetrainSolver retrainer_;
   Compensator compensator_;
+  LassoSolver lasso_;
   std::vector<double> root_curvature_, weights_, uniform_, scores_;
   SelectionSpace selection_;
   Indices order_, other_order_;
   std::span<const double> units_;  // during a run
   std::vector<char> done_;         // (rules, sizes) whether the sink has had the models
-  Buffer space_, common_, dense_, pruned_, retrained_, compensated_;
+  Buffer space_, common_, dense_, pruned_, retrained_, compensated_, design_;
 };
 
 }  // namespace overprune

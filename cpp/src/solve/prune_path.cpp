@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 #include "base/team.hpp"
 #include "overprune/random.hpp"
 #include "problem/scaled_data.hpp"
@@ -21,6 +22,10 @@ void check_rules(const std::vector<Rule>& rules) {
         check::fail("rules must be distinct, got ", name_of(rules[r]), " twice");
 }
 
+void check_one_target(Index targets) {
+  if (targets != 1) check::fail("the rule lasso must have one target, got ", targets);
+}
+
 Indices Grid::fitting_nonzeros() const {
   return {nonzeros.begin(), std::upper_bound(nonzeros.begin(), nonzeros.end(), sizes.back())};
 }
@@ -29,8 +34,16 @@ void check_grid(const Grid& grid, Index p) {
   check::increasing("sizes", grid.sizes, 1, p);
   check::increasing("nonzeros", grid.nonzeros, 1, p);
   check_rules(grid.rules);
+  for (const Rule rule : grid.rules)
+    if (grid.compensate) check_cuts(rule, "compensation");
   check::nonnegative("ridge", grid.ridge);
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
+  if (grid.penalties.empty()) return;
+  check::same("penalties (sizes times nonzeros)",
+              static_cast<Index>(grid.sizes.size() * grid.nonzeros.size()),
+              static_cast<Index>(grid.penalties.size()));
+  for (const double penalty : grid.penalties)  // NaN: no model
+    if (!std::isnan(penalty)) check::nonnegative("penalties", penalty);
 }
 
 void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> nonzeros,
@@ -54,15 +67,57 @@ void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInp
   const auto fitting =
       std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
   if (fitting == grid.nonzeros.begin()) return;
-  if (grid.retrain) retrainer_.start(x, y, *(fitting - 1));
+  const bool own = any_of_rules(grid.rules, &RuleTraits::trains_itself);
+  if (own) check_one_target(m);
+  if (grid.retrain)
+    retrainer_.start(x, y, std::max(*(fitting - 1), own ? most_of_lasso(grid, x.rows) : 0));
   // Neighbouring sizes share most of a rule's support, whose products the retrainer keeps.
   done_.assign(grid.rules.size() * grid.sizes.size(), 0);
-  for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r)
+  for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r) {
+    if (traits(grid.rules[r]).trains_itself) {
+      run_own(x, y, r, grid, sink, poll);
+      continue;
+    }
     for (Index i = 0; i < sizes; ++i) {
       poll_now(poll);
       if (!done_[r * sizes + i])
         run_point(i, r, dense.columns(i * m, m).top(grid.sizes[i]), grid, inputs, sink, poll);
     }
+  }
+}
+
+Index most_of_lasso(const Grid& grid, Index n) {
+  const Indices nonzeros = grid.fitting_nonzeros();
+  if (grid.penalties.empty()) return nonzeros.empty() ? 0 : nonzeros.back();
+  return grid.ridge > 0.0 ? grid.sizes.back() : std::min(n, grid.sizes.back());
+}
+
+void GridFit::run_own(const Design& x, ConstBlock y, Index rule, const Grid& grid, GridSink& sink,
+                      const Poll& poll) {
+  const Index kept = static_cast<Index>(grid.nonzeros.size());
+  lasso_.start(x.first(grid.sizes.back()).columns(0, grid.sizes.back(), design_), y,
+               most_of_lasso(grid, x.rows));
+  for (Index i = 0; i < static_cast<Index>(grid.sizes.size()); ++i) {
+    const Index k = grid.sizes[i];
+    const std::span<const Index> nonzeros(
+        grid.nonzeros.begin(), std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k));
+    if (nonzeros.empty()) continue;
+    const LassoSolver::Take take = [&](Index s, const SparseModel* model) {
+      poll_now(poll);
+      Block retrained;
+      if (grid.retrain && model) {
+        const Index count = static_cast<Index>(model->support.size());
+        retrained = retrained_.block(count, 1);
+        if (count > 0)
+          retrainer_.solve(model->support.data(), {&count, 1}, grid.retrain_ridge, retrained, poll);
+      }
+      sink.trained(i, rule, s, model, retrained);
+    };
+    if (grid.penalties.empty())
+      lasso_.path(k, grid.ridge, nonzeros, take);
+    else
+      lasso_.at(k, grid.ridge, {grid.penalties.data() + i * kept, nonzeros.size()}, take);
+  }
 }
 
 /// The models of one size and rule, and of the later rules that order the same support alike.
@@ -98,7 +153,7 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
   }
   for (Index r = rule; r < static_cast<Index>(grid.rules.size()); ++r) {
     if (r > rule) {
-      if (done_[r * sizes + size]) continue;
+      if (done_[r * sizes + size] || traits(grid.rules[r]).trains_itself) continue;
       find_order(grid.rules[r], size, k, theta, inputs, count, other_order_);
       if (other_order_ != order_) continue;
     }
@@ -144,8 +199,17 @@ void GridFit::need(const Problem& problem, const Grid& grid, Index n, bool strea
   if (any_weighs_coefficients(grid.rules)) ++scores;
   need.hold(largest * scores + 2 * kSelectionMargin + most);
   PathSolver::need(n, largest, m, grid.sizes, grid.ridge, streamed, need);
-  if (grid.retrain && most > 0)
-    RetrainSolver::need(n, p, m, nonzeros, grid.retrain_ridge, streamed, need);
+  const Index own =
+      any_of_rules(grid.rules, &RuleTraits::trains_itself) && most > 0 ? most_of_lasso(grid, n) : 0;
+  if (own > 0) {
+    LassoSolver::need(n, largest, own, need);
+    if (streamed) need.hold(n * largest);
+  }
+  if (grid.retrain && most > 0) {
+    Indices supports = nonzeros;
+    if (own > most) supports.push_back(own);
+    RetrainSolver::need(n, p, m, supports, grid.retrain_ridge, streamed, need);
+  }
   if (!grid.compensate || !population || population->diagonal()) return;
   need.hold(most * columns);
   Compensator::need(largest, m, most, need);
@@ -193,6 +257,14 @@ class StoringSink final : public GridSink {
     result.order.assign(rules * sizes * result.most, -1);
     if (grid.retrain)
       result.retrained.assign(rules * sizes * nonzeros * result.most * result.m, 0.0);
+    if (!any_of_rules(grid.rules, &RuleTraits::trains_itself)) return;
+    SparseModels& lasso = result.lasso;
+    lasso.count.assign(sizes * nonzeros, -1);
+    lasso.support.assign(sizes * nonzeros * lasso.most, -1);
+    lasso.pruned.assign(sizes * nonzeros * lasso.most, 0.0);
+    if (grid.retrain) lasso.retrained = lasso.pruned;
+    lasso.penalty.assign(sizes * nonzeros, kNaN);
+    lasso.suboptimality = lasso.penalty;
   }
   void dense(ConstBlock theta) override {
     for (Index i = 0; i < static_cast<Index>(grid_.sizes.size()); ++i)
@@ -211,6 +283,20 @@ class StoringSink final : public GridSink {
       for (Index j = 0; j < retrained.rows; ++j)
         result_.retrained[((point * nonzeros + c / result_.m) * result_.most + j) * result_.m +
                           c % result_.m] = retrained(j, c);
+  }
+  void trained(Index size, Index, Index nonzeros, const SparseModel* model,
+               ConstBlock retrained) override {
+    if (model == nullptr) return;
+    SparseModels& to = result_.lasso;
+    const Index at = size * static_cast<Index>(grid_.nonzeros.size()) + nonzeros;
+    const Index count = static_cast<Index>(model->support.size());
+    to.count[at] = count;
+    to.penalty[at] = model->penalty;
+    to.suboptimality[at] = model->suboptimality;
+    std::copy(model->support.begin(), model->support.end(), to.support.begin() + at * to.most);
+    std::copy(model->coefficients.begin(), model->coefficients.end(),
+              to.pruned.begin() + at * to.most);
+    for (Index j = 0; j < retrained.rows; ++j) to.retrained[at * to.most + j] = retrained(j, 0);
   }
   void compensated(Index, Index, const Indices&, ConstBlock) override {}
 
@@ -251,15 +337,24 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   result.m = y.cols;
   if (const Indices fitting = grid.fitting_nonzeros(); !fitting.empty())
     result.most = fitting.back();
+  if (any_of_rules(grid.rules, &RuleTraits::trains_itself))
+    result.lasso.most = most_of_lasso(grid, x.rows);
   StoringSink sink(grid, result);
   Grid scaled = grid;
   scaled.ridge = data.ridge(grid.ridge);
   scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
+  if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) check_one_target(y.cols);
+  for (double& penalty : scaled.penalties) penalty = data.penalty(penalty);
   try {
     GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll,
                   data.target_units());
   } catch (const check::NanScores&) {
     check::unsolved();
+  }
+  for (double& penalty : result.lasso.penalty) penalty = data.unscaled_penalty(penalty);
+  for (auto* models : {&result.lasso.pruned, &result.lasso.retrained}) {
+    for (double& coefficient : *models) coefficient = data.unscaled(coefficient, 0);
+    check::solved(*models);
   }
   for (auto* models : {&result.dense, &result.retrained})
     for (auto model = models->begin(); model != models->end(); model += result.m)

@@ -228,6 +228,12 @@ const char* name_of(Rule rule) {
   return traits(rule).name;
 }
 
+void check_cuts(Rule rule, const char* where) {
+  if (const char* name = name_of(rule); traits(rule).trains_itself)
+    check::fail("rule must cut down a dense model in ", where, ", got ", name,
+                ", which trains its own models: ask predict, simulate or prune_path for it");
+}
+
 void importance(Rule rule, ConstMatrix theta, ConstVector curvature, Vector scores) {
   if (const char* name = name_of(rule); !traits(rule).scores_coefficients)
     check::fail("importance must have a rule that scores coefficients, got ", name);

@@ -29,6 +29,7 @@ void check_schedule(const Schedule& schedule, Index p) {
                   rising[i - 1]);
   }
   check_rules(schedule.rules);
+  for (const Rule rule : schedule.rules) check_cuts(rule, "a schedule");
   check::nonnegative("ridge", schedule.ridge);
   check::nonnegative("retrain_ridge", schedule.retrain_ridge);
 }

@@ -18,7 +18,7 @@ namespace {
 
 /// Where the numbers of one stage's models go; null where they are not asked for.
 struct Slots {
-  double *risk = nullptr, *accuracy = nullptr;
+  double *risk = nullptr, *accuracy = nullptr, *penalty = nullptr;
 };
 /// Of one trial, by stage.
 using TrialSlots = std::array<Slots, std::size(kStageNames)>;
@@ -40,6 +40,19 @@ class RiskSink final : public GridSink {
     write(Stage::pruned, size, rule, order, pruned, true);
     if (grid_.retrain) write(Stage::retrained, size, rule, order, retrained, trains_alike(grid_));
   }
+  void trained(Index size, Index rule, Index nonzeros, const SparseModel* model,
+               ConstBlock retrained) override {
+    if (model == nullptr) return;
+    const bool whole = grid_.penalties.empty() && grid_.nonzeros[nonzeros] == grid_.sizes[size];
+    const Index count = static_cast<Index>(model->support.size());
+    const Index offset = at_point(size, rule) + nonzeros;
+    at(Stage::pruned).penalty[offset] = model->penalty;
+    measure(Stage::pruned, size, offset, model->support,
+            {model->coefficients.data(), count, 1, count}, whole);
+    if (grid_.retrain)
+      measure(Stage::retrained, size, offset, model->support, retrained,
+              whole && trains_alike(grid_));
+  }
   void compensated(Index size, Index rule, const Indices& order, ConstBlock models) override {
     write(Stage::compensated, size, rule, order, models, true);
   }
@@ -50,12 +63,29 @@ class RiskSink final : public GridSink {
     return {block.data, block.rows, block.cols, 1, block.ld};
   }
 
+  /// Of the first rule's first nonzeros at this size and rule.
+  Index at_point(Index size, Index rule) const {
+    return (rule * static_cast<Index>(grid_.sizes.size()) + size) *
+           static_cast<Index>(grid_.nonzeros.size());
+  }
+  /// One model. @param is_dense  it is the dense one
+  void measure(Stage stage, Index size, Index offset, const Indices& support, ConstBlock model,
+               bool is_dense) {
+    const Slots& all = at(stage);
+    double* const accuracy = all.accuracy ? all.accuracy + offset : nullptr;
+    if (is_dense) {
+      all.risk[offset] = at(Stage::dense).risk[size];
+      return;
+    }
+    sampler_->evaluate({support.data(), model.rows, view(model)}, all.risk + offset, accuracy);
+    if (std::isnan(all.risk[offset])) check::unmeasured();
+  }
+
   /// @param keeps_dense  nothing is pruned where nonzeros == size: the dense model's figures, to
   /// the last bit
   void write(Stage stage, Index size, Index rule, const Indices& order, ConstBlock models,
              bool keeps_dense) {
-    const Index kept = static_cast<Index>(grid_.nonzeros.size());
-    const Index offset = (rule * static_cast<Index>(grid_.sizes.size()) + size) * kept;
+    const Index offset = at_point(size, rule);
     const Slots& all = at(stage);
     const Slots to{all.risk + offset, all.accuracy ? all.accuracy + offset : nullptr};
     sampler_->evaluate({order.data(), models.rows, view(models)}, to.risk, to.accuracy);
@@ -76,7 +106,8 @@ TrialSlots slots_of(RiskTable& table) {
   TrialSlots slots;
   for (std::size_t stage = 0; stage < slots.size(); ++stage) {
     const std::string name = kStageNames[stage];
-    slots[stage] = {table.find(name + "_risk"), table.find(name + "_accuracy")};
+    slots[stage] = {table.find(name + "_risk"), table.find(name + "_accuracy"),
+                    table.find(name + "_penalty")};
   }
   return slots;
 }
@@ -118,11 +149,15 @@ class Run {
       const Index each = risks == nullptr ? 0 : is_dense ? sizes_ : points_;
       for (Index i = seen_ * each; i < done * each; ++i)
         if (std::isnan(risks[i]) &&
-            (is_dense || grid_.nonzeros[i % kept] <= grid_.sizes[i / kept % sizes_]))
+            (is_dense || (grid_.nonzeros[i % kept] <= grid_.sizes[i / kept % sizes_] &&
+                          !trains_own(i % points_ / kept / sizes_))))
           check::unmeasured();
     }
     seen_ = done;
   }
+
+  /// Its path may not reach as many nonzeros as are asked for; RiskSink looks at what it does.
+  bool trains_own(Index rule) const { return traits(grid_.rules[rule]).trains_itself; }
 
   /// The oracle's scores depend on the problem alone: once for all trials.
   void prepare_truth() {
@@ -173,6 +208,7 @@ class Run {
       const Index begin = i * (stage == static_cast<std::size_t>(Stage::dense) ? sizes_ : points_);
       if (own[stage].risk) own[stage].risk += begin;
       if (own[stage].accuracy) own[stage].accuracy += begin;
+      if (own[stage].penalty) own[stage].penalty += begin;
     }
     return own;
   }
@@ -207,6 +243,7 @@ RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trial
                    const SimulateMonitor& monitor) {
   check_grid(grid, problem.features());
   check_trials(trials);
+  if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) check_one_target(problem.targets());
   if (grid.compensate && !problem.population())
     check::fail(
         "compensate needs the covariance of the population, which a data set does not tell; with "
@@ -234,11 +271,33 @@ class Replay {
     for (Index r = 0; r < static_cast<Index>(grid_.rules.size()); ++r)
       for (Index i = 0; i < static_cast<Index>(grid_.sizes.size()); ++i) {
         poll_now(poll);
-        run_point(r, i, sink);
+        if (traits(grid_.rules[r]).trains_itself)
+          run_own(r, i, sink);
+        else
+          run_point(r, i, sink);
       }
   }
 
  private:
+  void run_own(Index rule, Index size, GridSink& sink) {
+    const SparseModels& from = found_.lasso;
+    for (Index s = 0; s < static_cast<Index>(grid_.nonzeros.size()); ++s) {
+      const Index at = size * static_cast<Index>(grid_.nonzeros.size()) + s, count = from.count[at];
+      if (count < 0) continue;
+      if (count > from.most) check::fail("count must be at most ", from.most, ", got ", count);
+      const auto first = from.support.begin() + at * from.most;
+      SparseModel model;
+      model.support.assign(first, first + count);
+      check::distinct("support", model.support, grid_.sizes[size]);
+      const auto theta = from.pruned.begin() + at * from.most;
+      model.coefficients.assign(theta, theta + count);
+      model.penalty = from.penalty[at];
+      ConstBlock retrained;
+      if (grid_.retrain) retrained = {from.retrained.data() + at * from.most, count, 1, count};
+      sink.trained(size, rule, s, &model, retrained);
+    }
+  }
+
   void run_point(Index rule, Index size, GridSink& sink) {
     const Index m = found_.m, k = grid_.sizes[size],
                 point = rule * static_cast<Index>(grid_.sizes.size()) + size;
@@ -285,6 +344,15 @@ RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathRe
   check::same("order", points, length(found.order));
   check::same("retrained", grid.retrain ? points * length(grid.nonzeros) * found.m : 0,
               length(found.retrained));
+  if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) {
+    const Index each = sizes * length(grid.nonzeros), most = found.lasso.most;
+    check_one_target(found.m);
+    check::same("lasso.count", each, length(found.lasso.count));
+    check::same("lasso.support", each * most, length(found.lasso.support));
+    check::same("lasso.pruned", each * most, length(found.lasso.pruned));
+    check::same("lasso.retrained", grid.retrain ? each * most : 0, length(found.lasso.retrained));
+    check::same("lasso.penalty", each, length(found.lasso.penalty));
+  }
   TableLayout layout = grid_layout(kSimulated, grid);
   layout.classes = problem.has_classes();
   RiskTable table = make_table(layout);

@@ -1,7 +1,6 @@
 #include "overprune/theory.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -11,15 +10,18 @@
 #include "base/pace.hpp"
 #include "base/table_layout.hpp"
 #include "overprune/interrupt.hpp"
-#include "theory/selection.hpp"
+#include "theory/atom_sums.hpp"
+#include "theory/lasso_law.hpp"
 
 namespace overprune {
 namespace {
 
 using theory::Atoms;
+using theory::block_sums;
 using theory::DenseLaw;
 using theory::Kept;
 using theory::Selection;
+using theory::Shrinkage;
 
 void check_eigenvalues(ConstVector eigenvalues) {
   check::view("eigenvalues", eigenvalues);
@@ -31,21 +33,6 @@ void check_eigenvalues(ConstVector eigenvalues) {
 
 void check_samples(double n) {
   if (!(n > 0.0) || !std::isfinite(n)) check::fail("n must be finite and above 0, got ", n);
-}
-
-/// Sums over the atoms in short blocks, which keeps the rounding of long sums small.
-template <std::size_t Count, class Add>
-std::array<double, Count> block_sums(std::size_t size, const Add& add) {
-  std::array<double, Count> total{};
-  Pace pace;
-  for (std::size_t first = 0; first < size; first += 256) {
-    pace(256);
-    std::array<double, Count> part{};
-    const std::size_t last = std::min(size, first + 256);
-    for (std::size_t i = first; i < last; ++i) add(i, part);
-    for (std::size_t j = 0; j < Count; ++j) total[j] += part[j];
-  }
-  return total;
 }
 
 /// Risk after pruning: sigma^2 + sum ( a^2 M2 - 2 u a M1 + u^2 ), sorted so that only small terms
@@ -68,17 +55,6 @@ double pruned_risk(const Atoms& atoms, const DenseLaw& law, double n, const Kept
 struct Memory {
   double rho = 0.0;
   double c = 0.0;
-};
-
-/// The second stage's shrinkage g = lam / (lam + tau2), and 1 - g.
-struct Shrinkage {
-  double g, lost;
-
-  Shrinkage(double lam, double tau2) : g(1.0), lost(0.0) {
-    if (tau2 == 0.0) return;
-    g = lam / (lam + tau2);
-    lost = tau2 / (lam + tau2);
-  }
 };
 
 /// The two linear equations of (rho, c), divided by q and with u in units of sqrt(q / n). The
@@ -165,12 +141,26 @@ class Trained {
   }
   double dense() const { return law_.risk; }
 
+  /// Prepares a rule for `prune`.
   void select(Rule rule) {
+    own_ = traits(rule).trains_itself ? std::make_unique<theory::LassoLaw>(atoms_, n_, grid_.ridge)
+                                      : nullptr;
+    if (own_) return;
     selection_ = std::make_unique<Selection>(features_, atoms_, law_, n_, size_, rule);
   }
 
-  /// Risks of the model pruned to s and of the retrained one.
-  std::pair<double, double> prune(double s) {
+  /// What is found of a rule's models with s nonzeros.
+  struct Found {
+    double pruned, retrained;  ///< risks
+    double penalty = kNaN;     ///< of a model that the rule trains itself
+    bool exists = true;        ///< whether its path has one
+  };
+  Found prune(double s) {
+    if (own_) {
+      if (!own_->solve(s)) return {kNaN, kNaN, kNaN, false};
+      return {own_->risk(), grid_.retrain ? own_->retrained(grid_.retrain_ridge) : kNaN,
+              own_->penalty()};
+    }
     selection_->keep(s, kept_);
     // Only features without variance are dropped, if any: nothing was pruned.
     if (kept_.total == atoms_.total) return {law_.risk, retrained_whole()};
@@ -191,7 +181,8 @@ class Trained {
   const RealGrid& grid_;
   Atoms atoms_;
   DenseLaw law_;
-  std::unique_ptr<Selection> selection_;
+  std::unique_ptr<Selection> selection_;   // of the rule, or
+  std::unique_ptr<theory::LassoLaw> own_;  // its own training
   Kept kept_;
   double retrained_whole_ = kNaN;
 };
@@ -244,8 +235,9 @@ RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& gri
   const std::size_t K = grid.sizes.size(), S = grid.nonzeros.size(), R = grid.rules.size();
   RiskTable result = make_table(grid_layout(kExact, grid));
   std::vector<double>& dense = result["dense_risk"];
-  double *const pruned_risk = result.find("pruned_risk"), *const retrained_risk =
-                                                              result.find("retrained_risk");
+  double *const pruned_risk = result.find("pruned_risk"),
+                *const retrained_risk = result.find("retrained_risk"),
+                *const penalty = result.find("pruned_penalty");
   Trained trained(features.features(), n, grid);
   for (std::size_t k = 0; k < K; ++k) {
     if (poll) poll();
@@ -256,12 +248,14 @@ RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& gri
       if (grid.nonzeros[0] <= grid.sizes[k]) trained.select(grid.rules[r]);
       for (std::size_t s = 0; s < S && grid.nonzeros[s] <= grid.sizes[k]; ++s) {
         if (poll) poll();
-        const auto [pruned, retrained] = trained.prune(grid.nonzeros[s]);
-        if (std::isnan(pruned) || (grid.retrain && std::isnan(retrained)))
+        const auto found = trained.prune(grid.nonzeros[s]);
+        if (found.exists &&
+            (std::isnan(found.pruned) || (grid.retrain && std::isnan(found.retrained))))
           check::out_of_range("pruned or retrained risk", grid.sizes[k]);
         const std::size_t at = (r * K + k) * S + s;
-        pruned_risk[at] = pruned;
-        if (grid.retrain) retrained_risk[at] = retrained;
+        pruned_risk[at] = found.pruned;
+        if (grid.retrain) retrained_risk[at] = found.retrained;
+        if (penalty) penalty[at] = found.penalty;
       }
     }
   }

@@ -17,7 +17,7 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
   if (point.size < 1 || point.size > problem.features())
     check::fail("size must lie in [1, ", problem.features(), "], got ", point.size);
   check::increasing("nonzeros", nonzeros, 1, point.size);
-  name_of(point.rule);  // refuses other numbers
+  check_cuts(point.rule, "a law of coefficients");
   check::nonnegative("ridge", point.ridge);
   check::nonnegative("retrain_ridge", point.retrain_ridge);
   check::at_least("draws", options.draws, 1);

@@ -22,18 +22,23 @@ Indices model_order(ConstVector scores, Index s) {
   }
 }
 
+void draw_pair(const WhiteBasis& basis, std::uint64_t seed, std::uint64_t pair, bool even,
+               Block h) {
+  const Index r = basis.rank();
+  standard_normal({seed, pair, Purpose::draws}, 0, r * h.cols, h.data);
+  for (Index t = 0; t < h.cols && even && r >= kShortest; ++t) {
+    const double length = std::sqrt(norm2(h.columns(t, 1)) / static_cast<double>(r));
+    for (Index j = 0; j < r; ++j) h(j, t) /= length;
+  }
+}
+
 void ModelDraws::batch(Index first, Index count, bool noise) {
   const Index r = basis_.rank(), m = basis_.targets(), k = basis_.features();
   const Block h = normals_.block(r, m);
   Block e = scaled_.block(r, m * count);
   first_ = first;
   for (Index b = 0; b < count; ++b) {
-    standard_normal({seed_, static_cast<std::uint64_t>(first + b), Purpose::draws}, 0, r * m,
-                    h.data);
-    for (Index t = 0; t < m && even_ && r >= kShortest; ++t) {
-      const double length = std::sqrt(norm2(h.columns(t, 1)) / static_cast<double>(r));
-      for (Index j = 0; j < r; ++j) h(j, t) /= length;
-    }
+    draw_pair(basis_, seed_, static_cast<std::uint64_t>(first + b), even_, h);
     multiply(h, transposed(law_.root), e.columns(b * m, m), 1.0 / std::sqrt(n_));
   }
   e = basis_.coordinates(e, rotated_);

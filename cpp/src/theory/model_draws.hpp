@@ -9,6 +9,10 @@ namespace overprune::theory {
 /// overflowed.
 Indices model_order(ConstVector scores, Index s);
 
+/// The normals h (r, m) of a pair of draws.
+/// @param even  as in ModelDraws
+void draw_pair(const WhiteBasis& basis, std::uint64_t seed, std::uint64_t pair, bool even, Block h);
+
 /// Each pair has its own random numbers, found by its number. One thread's workspace.
 class ModelDraws {
  public:

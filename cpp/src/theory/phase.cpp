@@ -48,6 +48,7 @@ PhaseResult phase(const std::vector<GroupedFeatures>& problems,
                   const std::vector<PhasePoint>& points, const PhaseOptions& options,
                   const std::function<void()>& poll) {
   check_rules(options.rules);
+  for (const Rule rule : options.rules) check_cuts(rule, "a phase diagram");
   check::at_least("workers", options.workers, 1);
   for (const PhasePoint& point : points) check_point(point, problems, options);
   const std::size_t P = points.size(), R = options.rules.size(), G = options.retrain ? 2 : 1;

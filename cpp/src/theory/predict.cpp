@@ -9,6 +9,7 @@
 #include "base/table_layout.hpp"
 #include "base/workers.hpp"
 #include "theory/accuracy_study.hpp"
+#include "theory/lasso_study.hpp"
 
 namespace overprune {
 namespace {
@@ -42,10 +43,23 @@ class Filler {
     table_.find("dense_risk")[size] = study.law().risk;
     table_.find("draws")[size] = static_cast<double>(study.draws());
     each(size, [&](Index r, Index s, Index at) {
+      if (traits(grid_.rules[r]).trains_itself) return;
       const theory::Risks& risks = study.risks(r, s);
       put_risk(risks.pruned, at, pruned);
       put_risk(risks.retrained, at, retrained);
       put_risk(risks.compensated, at, compensated);
+    });
+  }
+  void write(Index size, const theory::LassoStudy& study) {
+    const Column pruned = column("pruned_risk"), retrained = column("retrained_risk");
+    double& draws = table_.find("draws")[size];
+    draws = std::max(draws, static_cast<double>(study.draws()));
+    each(size, [&](Index r, Index s, Index at) {
+      if (!traits(grid_.rules[r]).trains_itself) return;
+      const theory::Risks& risks = study.risks(s);
+      put(risks.pruned, at, pruned);
+      put(risks.retrained, at, retrained);
+      table_.find("pruned_penalty")[at] = study.penalty(s);
     });
   }
   RiskTable finish() { return std::move(table_); }
@@ -96,6 +110,10 @@ std::vector<RiskTable> predict(const LinearGaussianProblem& problem,
   check::at_least("draws", options.draws, 0);
   check::at_least("workers", options.workers, 1);
   if (!(options.rtol > 0.0)) check::fail("rtol must be positive, got ", options.rtol);
+  if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) {
+    check_one_target(problem.targets());
+    if (options.test != nullptr) check::fail("test must be null for the rule lasso");
+  }
   if (options.test != nullptr) {
     check::finite("test features", options.test->features);
     check::finite("test targets", options.test->targets);
@@ -129,6 +147,11 @@ std::vector<RiskTable> predict(const LinearGaussianProblem& problem,
       theory::SizeStudy study(basis, trainings[t].n, grids[t], options);
       study.run(inner, stop);
       tables[t].write(size, study);  // each size has its own slots
+      if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) {
+        theory::LassoStudy lasso(basis, trainings[t].n, grids[t], options);
+        lasso.run(inner, stop);
+        tables[t].write(size, lasso);
+      }
       if (options.test == nullptr) continue;
       theory::AccuracyStudy accuracy(basis, study, static_cast<double>(trainings[t].n), grids[t],
                                      options);

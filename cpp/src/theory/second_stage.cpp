@@ -10,20 +10,19 @@ namespace overprune::theory {
 namespace {
 
 /// The linear equations of (rho, C), which are solved into `memory`.
-void solve_rho_and_c(const WhiteBasis& basis, const MatrixLaw& law, const Remainder& remainder,
-                     ConstBlock G, double b, SecondStage& memory) {
-  const Index m = basis.targets(), u = 0, e = m, w = 2 * m;
+void solve_rho_and_c(const FirstMoments& first, ConstBlock G, double b, SecondStage& memory) {
+  const Index m = first.omega.rows, u = 0, e = m, w = 2 * m;
   OwnedMatrix system(2 * m, 2 * m), right(2 * m, m), solution(2 * m, m);
   for (Index j = 0; j < m; ++j)
     for (Index i = 0; i < m; ++i) {
-      const double omega = law.omega(i, j), ee = G(e + i, e + j), ew = G(e + i, w + j),
+      const double omega = first.omega(i, j), ee = G(e + i, e + j), ew = G(e + i, w + j),
                    eu = G(e + i, u + j);
       system(i, j) = ee - b * omega;
       system(i, m + j) = -ew - (1.0 - b) * omega;
       system(m + i, j) = omega - ee + G(w + i, e + j);
       system(m + i, m + j) = ew - G(w + i, w + j);
       right(i, j) = -eu;
-      right(m + i, j) = basis.noise()(i, j) + remainder.shift()(i, j) + eu - G(w + i, u + j);
+      right(m + i, j) = first.noise(i, j) + first.shift(i, j) + eu - G(w + i, u + j);
     }
   // Their squares are those of squared targets: a common factor of both sides is of no account.
   const double unit = unit_of(system.begin(), 2 * m * 2 * m);
@@ -51,29 +50,28 @@ OwnedMatrix SecondStage::mixing(Index c, Index m) const {
   return P;
 }
 
-SecondStage solve_second_stage(const WhiteBasis& basis, const MatrixLaw& law,
-                               const Remainder& remainder, double n, const FormMeans& means) {
-  const Index m = basis.targets(), c = means.G.cols;
+SecondStage solve_second_stage(const FirstMoments& first, double n, const FormMeans& means) {
+  const Index m = first.omega.rows, c = means.G.cols;
   const double b = means.trace / n, B = means.trace2 / n;
   SecondStage memory;
   memory.risk = std::numeric_limits<double>::infinity();
   if (!(B < 1.0)) return memory;
-  if (c > m) solve_rho_and_c(basis, law, remainder, means.G, b, memory);
+  if (c > m) solve_rho_and_c(first, means.G, b, memory);
   const OwnedMatrix P = memory.mixing(c, m);
   const OwnedMatrix square = product(transposed(P), product(means.K, P)),
                     linear = product(means.G.top(m), P);
   OwnedMatrix remembered(m, m);
-  if (c > m) remembered = product(transposed(memory.rho), product(law.omega, memory.rho));
+  if (c > m) remembered = product(transposed(memory.rho), product(first.omega, memory.rho));
   memory.omega = OwnedMatrix(m, m);
   double terms = 0.0;  // of the risk, before they cancel
   for (Index j = 0; j < m; ++j) {
     for (Index i = 0; i < m; ++i) {
-      const double error = basis.noise()(i, j) + square(i, j) - linear(i, j) - linear(j, i) +
-                           remainder.energy()(i, j);
+      const double error =
+          first.noise(i, j) + square(i, j) - linear(i, j) - linear(j, i) + first.energy(i, j);
       memory.omega(i, j) = (error - B * remembered(i, j)) / (1.0 - B);
     }
-    terms += basis.noise()(j, j) + std::abs(square(j, j)) + 2.0 * std::abs(linear(j, j)) +
-             remainder.energy()(j, j);
+    terms += first.noise(j, j) + std::abs(square(j, j)) + 2.0 * std::abs(linear(j, j)) +
+             first.energy(j, j);
   }
   for (Index j = 0; j < m; ++j) terms += B * std::abs(remembered(j, j));
   memory.risk = trace(memory.omega);

@@ -25,8 +25,12 @@ struct SecondStage {
   /// P = [I; rho; -C] (c, m), or I alone (c = m): the mean error is Q A P - u'.
   OwnedMatrix mixing(Index c, Index m) const;
 };
-SecondStage solve_second_stage(const WhiteBasis& basis, const MatrixLaw& law,
-                               const Remainder& remainder, double n, const FormMeans& means);
+/// What the second stage is to know of the first, (m, m) each.
+struct FirstMoments {
+  ConstBlock omega, noise;   ///< Omega, N
+  ConstBlock shift, energy;  ///< E w'u, u'u
+};
+SecondStage solve_second_stage(const FirstMoments& first, double n, const FormMeans& means);
 
 /// (1 - at) a + at b, entry by entry.
 SecondStage interpolate(const SecondStage& a, const SecondStage& b, double at);

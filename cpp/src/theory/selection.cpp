@@ -17,44 +17,6 @@ namespace {
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
-Range range_of(std::size_t size, const double* count, const double* u, const double* r,
-               double total) {
-  Range range;
-  Pace pace;
-  for (std::size_t i = 0; i < size; ++i) {
-    pace(1);
-    if (count[i] == 0.0) continue;
-    const double inverse = 1.0 / r[i];
-    range.weighted += count[i] * r[i];
-    range.start += count[i] * std::sqrt(1.0 + u[i] * u[i]) * inverse;
-    range.high = std::max(range.high, (u[i] + 38.0) * inverse);  // P(|h| > 38) = 1e-315
-  }
-  range.start /= total;
-  return range;
-}
-
-/// The t with s expected survivors where coordinate i survives if |u_i + h| > t r_i.
-double solve_threshold(std::size_t size, const double* count, const double* u, const double* r,
-                       double total, double s, const Range& range) {
-  // P(|u + h| < T) <= 0.8 T
-  const double low = std::min((total - s) / (0.8 * range.weighted), range.high);
-  const bool rare = s <= 0.5 * total;
-  const double goal = normal::outside_quantile(s / total, (total - s) / total);
-  // Newton for the quantile of the half-normal distribution that leaves as many: linear in t where
-  // u = 0 and r is the same everywhere. The error is counted for the rarer of the two events.
-  const auto excess = [&](double t) -> Sample {
-    double sums[3];
-    kernels::active().truncated_sums(static_cast<kernels::Size>(size), t, r, u, count, sums);
-    const double number = rare ? sums[0] : sums[1];
-    if (!(number > 0.0)) return {rare ? -kInfinity : kInfinity, 0.0};
-    const double value = rare ? std::log(number / s) : -std::log(number / (total - s));
-    const double sum = sums[0] + sums[1],
-                 at = normal::outside_quantile(sums[0] / sum, sums[1] / sum);
-    return {value, t * (1.0 + (goal - at) * 2.0 * normal::density(at) * sum / sums[2])};
-  };
-  return falling_root(excess, low, range.high, goal * range.start, 1e-14, 4.0 * kEpsilon);
-}
-
 /// Shares of the signal of a Gaussian atom whose coefficients survive beyond t standard deviations.
 struct Beyond {
   double share, dropped, signal_kept, signal_dropped;
@@ -186,6 +148,43 @@ void copy_shares(const Atoms& atoms, Kept& kept) {
 }
 
 }  // namespace
+
+Range range_of(std::size_t size, const double* count, const double* u, const double* r,
+               double total) {
+  Range range;
+  Pace pace;
+  for (std::size_t i = 0; i < size; ++i) {
+    pace(1);
+    if (count[i] == 0.0) continue;
+    const double inverse = 1.0 / r[i];
+    range.weighted += count[i] * r[i];
+    range.start += count[i] * std::sqrt(1.0 + u[i] * u[i]) * inverse;
+    range.high = std::max(range.high, (u[i] + 38.0) * inverse);  // P(|h| > 38) = 1e-315
+  }
+  range.start /= total;
+  return range;
+}
+
+double solve_threshold(std::size_t size, const double* count, const double* u, const double* r,
+                       double total, double s, const Range& range) {
+  // P(|u + h| < T) <= 0.8 T
+  const double low = std::min((total - s) / (0.8 * range.weighted), range.high);
+  const bool rare = s <= 0.5 * total;
+  const double goal = normal::outside_quantile(s / total, (total - s) / total);
+  // Newton for the quantile of the half-normal distribution that leaves as many: linear in t where
+  // u = 0 and r is the same everywhere. The error is counted for the rarer of the two events.
+  const auto excess = [&](double t) -> Sample {
+    double sums[3];
+    kernels::active().truncated_sums(static_cast<kernels::Size>(size), t, r, u, count, sums);
+    const double number = rare ? sums[0] : sums[1];
+    if (!(number > 0.0)) return {rare ? -kInfinity : kInfinity, 0.0};
+    const double value = rare ? std::log(number / s) : -std::log(number / (total - s));
+    const double sum = sums[0] + sums[1],
+                 at = normal::outside_quantile(sums[0] / sum, sums[1] / sum);
+    return {value, t * (1.0 + (goal - at) * 2.0 * normal::density(at) * sum / sums[2])};
+  };
+  return falling_root(excess, low, range.high, goal * range.start, 1e-14, 4.0 * kEpsilon);
+}
 
 void Kept::reset(const Atoms& atoms) {
   share.assign(atoms.size(), 0.0);
@@ -327,13 +326,13 @@ void Selection::keep_largest(double s, Kept& kept) const {
   }
   double t =
       solve_threshold(size, atoms_.count.data(), u_.data(), r_.data(), atoms_.total, s, range_);
-  truncate(t, kept);
+  truncate(t, r_, u_, kept);
   kept.selected = true;
   kept.in_line = false;
   kept.energy_kept.clear();
   kept.energy_dropped.clear();
   t = refine(t, s, kept);
-  if (atoms_.gaussian) add_gaussians(t, kept);
+  if (atoms_.gaussian) add_gaussians(atoms_, spread_, r_, t, kept);
   kept.threshold = t * scale_;
   kept.total = s;
   kept.total_low = 0.0;
@@ -351,29 +350,28 @@ double Selection::base_score(std::size_t i) const {
                 : atoms_.signal[i] * half_power(atoms_.eigenvalue[i], q - 1);
 }
 
-void Selection::truncate(double t, Kept& kept) const {
+void truncate(double t, const std::vector<double>& r, const std::vector<double>& u, Kept& kept) {
   for (std::vector<double>* part :
        {&kept.share, &kept.dropped, &kept.drift, &kept.excess, &kept.rest})
-    part->resize(atoms_.size());
+    part->resize(r.size());
   look();
-  kernels::active().truncated(static_cast<kernels::Size>(atoms_.size()), t, r_.data(), u_.data(),
+  kernels::active().truncated(static_cast<kernels::Size>(r.size()), t, r.data(), u.data(),
                               kept.share.data(), kept.dropped.data(), kept.drift.data(),
                               kept.excess.data(), kept.rest.data());
 }
 
-/// The mean over u: given v, u is Gaussian as well.
-void Selection::add_gaussians(double t, Kept& kept) const {
-  kept.energy_kept.resize(atoms_.size());
-  kept.energy_dropped.resize(atoms_.size());
-  copy_shares(atoms_, kept);
+void add_gaussians(const Atoms& atoms, const std::vector<double>& spread,
+                   const std::vector<double>& r, double t, Kept& kept) {
+  kept.energy_kept = kept.share;
+  kept.energy_dropped = kept.dropped;
   Pace pace;
-  for (std::size_t i = 0; i < atoms_.size(); ++i) {
+  for (std::size_t i = 0; i < atoms.size(); ++i) {
     pace(8);
-    if (!atoms_.gaussian[i]) continue;
-    const double square = spread_[i] * spread_[i], noise = 1.0 / (1.0 + square),
+    if (!atoms.gaussian[i]) continue;
+    const double square = spread[i] * spread[i], noise = 1.0 / (1.0 + square),
                  signal = 1.0 / (1.0 + 1.0 / square);
     const double excess = kept.excess[i], dropped = kept.dropped[i];
-    const double inner = normal::inner_square(t * r_[i], dropped, excess);
+    const double inner = normal::inner_square(t * r[i], dropped, excess);
     kept.energy_kept[i] = kept.share[i] + signal * excess;
     kept.energy_dropped[i] = noise * dropped + signal * inner;
     kept.rest[i] = noise * inner + signal * dropped;

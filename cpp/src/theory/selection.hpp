@@ -56,6 +56,22 @@ struct Range {
   double high = 0.0;      ///< nothing survives
 };
 
+Range range_of(std::size_t size, const double* count, const double* u, const double* r,
+               double total);
+
+/// The t with s expected survivors where coordinate i survives if |u_i + h| > t r_i.
+double solve_threshold(std::size_t size, const double* count, const double* u, const double* r,
+                       double total, double s, const Range& range);
+
+/// Survival of fixed coordinates where the threshold is t: share, dropped, drift, excess and rest.
+void truncate(double t, const std::vector<double>& r, const std::vector<double>& u, Kept& kept);
+
+/// What `truncate` has found at u = 0 becomes the mean over the u of Gaussian atoms: given v, u is
+/// Gaussian as well.
+/// @param spread  (atoms) standard deviation of u of the Gaussian ones
+void add_gaussians(const Atoms& atoms, const std::vector<double>& spread,
+                   const std::vector<double>& r, double t, Kept& kept);
+
 /// A rule at one size: which coordinates survive, for any number of survivors.
 class Selection {
  public:
@@ -71,11 +87,8 @@ class Selection {
   void keep_largest(double s, Kept& kept) const;
   /// The threshold with s survivors among signals far above their noise, t but for rounding errors.
   double refine(double t, double s, Kept& kept) const;
-  /// Survival where the threshold is t.
-  void truncate(double t, Kept& kept) const;
   /// Score of E theta_i before it shrinks by law.a.
   double base_score(std::size_t i) const;
-  void add_gaussians(double t, Kept& kept) const;
 
   const Features& features_;
   const Atoms& atoms_;

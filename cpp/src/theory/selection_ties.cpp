@@ -145,7 +145,7 @@ double Selection::refine(double t, double s, Kept& kept) const {
   SharpThreshold sharp(atoms_, law_, scale_, std::move(base), u_, r_, t);
   if (!sharp.matters()) return t;
   const double threshold = sharp.find(s);
-  truncate(threshold, kept);
+  truncate(threshold, r_, u_, kept);
   sharp.correct(kept);
   return threshold;
 }

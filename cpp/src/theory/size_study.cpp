@@ -80,6 +80,7 @@ void SizeStudy::plan(const Poll& poll) {
   const Index m = basis_.targets();
   for (std::size_t r = 0; r < grid_.rules.size(); ++r) {
     const Rule rule = grid_.rules[r];
+    if (traits(rule).trains_itself) continue;  // LassoStudy
     const bool independent = traits(rule).needs_seed || !law_.finite;
     std::optional<ScoreBounds> bounds;
     for (Index i = 0; i < active_; ++i) {
@@ -275,10 +276,11 @@ void SizeStudy::add_spectral(const Point& point, ConstBlock y, Workspace& space,
 
 SecondStage SizeStudy::second_stage(const Point& point, const std::vector<double>& mean) const {
   const Remainder& remainder = remainders_[point.remainder];
-  SecondStage first = solve_second_stage(basis_, law_, remainder, n_, point.means(mean, 0));
+  const FirstMoments moments{law_.omega, basis_.noise(), remainder.shift(), remainder.energy()};
+  SecondStage first = solve_second_stage(moments, n_, point.means(mean, 0));
   first.tau = point.nodes[0];
   if (!point.spectral) return first;
-  SecondStage second = solve_second_stage(basis_, law_, remainder, n_, point.means(mean, 1));
+  SecondStage second = solve_second_stage(moments, n_, point.means(mean, 1));
   second.tau = point.nodes[1];
   // The fixed point of tau2 lies where its balance, nearly linear in tau2 over so short a way,
   // vanishes.

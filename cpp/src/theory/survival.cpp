@@ -128,6 +128,7 @@ class PrunedGroups {
 GroupedSurvival survival(const GroupedFeatures& grouped, double n, double size, double nonzeros,
                          Rule rule, double ridge) {
   const theory::Features& features = grouped.features();
+  check_cuts(rule, "survival");
   check_grid(RealGrid{{size}, {nonzeros}, {rule}, true, ridge, 0.0}, features.size());
   if (!(n > 0.0) || !std::isfinite(n)) check::fail("n must be finite and above 0, got ", n);
   if (nonzeros > size) check::fail("nonzeros must be at most size ", size, ", got ", nonzeros);

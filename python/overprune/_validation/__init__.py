@@ -46,12 +46,15 @@ class RuleTraits(NamedTuple):
     curvature_power: int
     needs_truth: bool
     needs_seed: bool
+    trains_itself: bool
 
 
 TRAITS = {name: RuleTraits(*fields) for name, fields in _core.RULES.items()}
 RULES = tuple(TRAITS)
-# Rules for estimators and data sets, whose true coefficients are unknown.
-RULES_OF_DATA = tuple(rule for rule, traits in TRAITS.items() if not traits.needs_truth)
+# Rules that cut down a dense model: all that scoring, schedules, laws and networks know.
+CUTTING_RULES = tuple(rule for rule, traits in TRAITS.items() if not traits.trains_itself)
+# Those of them for estimators and data sets, whose true coefficients are unknown.
+RULES_OF_DATA = tuple(rule for rule in CUTTING_RULES if not TRAITS[rule].needs_truth)
 ACTIVATIONS = _core.ACTIVATIONS
 
 
@@ -212,9 +215,25 @@ def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def traits(rule: Any) -> RuleTraits:
-    """What the core knows of a pruning rule, by its name."""
-    return TRAITS[choice(rule, "rule", RULES)]
+def cutting_rule(rule: Any, where: str, name: str = "rule") -> str:
+    """The name of a rule that cuts down a dense model, for a function that knows no other."""
+    if isinstance(rule, str) and rule in RULES and rule not in CUTTING_RULES:
+        *others, last = CUTTING_RULES
+        raise ValueError(
+            f'{name} must be {", ".join(others)} or {last} in {where}, got "{rule}", which trains '
+            "its own models: ask predict, simulate or prune_path for it"
+        )
+    return choice(rule, name, CUTTING_RULES)
+
+
+def traits(rule: Any, where: str) -> RuleTraits:
+    """What the core knows of a rule that cuts down a dense model, by its name."""
+    return TRAITS[cutting_rule(rule, where)]
+
+
+def cutting_rules(values: Any, where: str) -> tuple[str, ...]:
+    """Distinct rules that cut down a dense model, at least one."""
+    return tuple(cutting_rule(rule, where, "rules") for rule in rules(values))
 
 
 def rules(values: Any, name: str = "rules") -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class _Option:
     @property
     def is_honest(self) -> bool:
         """Whether the rule scores by data alone, without the true coefficients."""
-        return self.rule is None or self.rule in check.RULES_OF_DATA
+        return self.rule is None or not check.TRAITS[self.rule].needs_truth
 
     def figures(self) -> str:
         """The risk in words: predicted, with the simulated one beside it."""

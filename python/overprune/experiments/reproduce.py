@@ -117,7 +117,7 @@ _GRID = ARGUMENTS[:3]
 _GRID_OPTIONS = (*ARGUMENTS[3:], "seed")
 _ROUNDS = ("n", "size", "schedule")
 _ROUNDS_OPTIONS = ("rules", "ridge", "retrain_ridge", "seed")
-_TRIALS = ("trials", "first_trial", "curvature")
+_TRIALS = ("trials", "first_trial", "curvature", "penalties")
 _DRAWS = ("draws", "rtol")
 
 

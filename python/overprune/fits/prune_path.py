@@ -46,6 +46,7 @@ class PrunePath:
         self._dense: FloatArray = found["dense"]
         self._order: IntArray = found["order"]
         self._retrained: FloatArray | None = found.get("retrained")
+        self._lasso: dict[str, Any] | None = found.get("lasso")
         self.sizes, self.nonzeros, self.rules = grid.sizes, grid.nonzeros, grid.rules
         self.dense = self._target_axis(self._dense)
         self.rank = np.asarray(found["rank"], dtype=np.int64)
@@ -63,14 +64,47 @@ class PrunePath:
             raise ValueError(f"nonzeros must be at most the size {size}, got {nonzeros}")
         return r, k, s
 
+    def _own(self, rule: str, size: int, nonzeros: int, name: str) -> FloatArray | None:
+        """Numbers of a model that the rule has trained itself, on its support; None for other
+        rules."""
+        _, k, s = self._point(rule, size, nonzeros)
+        if self._lasso is None or not check.TRAITS[rule].trains_itself:
+            return None
+        count = int(self._lasso["count"][k, s])
+        if count < 0:
+            raise ValueError(
+                f"the path of the lasso has no model of {nonzeros} nonzeros at size {size}"
+            )
+        found: FloatArray = self._lasso[name][k, s, :count]
+        return found
+
+    def penalty(self, size: int, nonzeros: int) -> float:
+        """The l1 penalty kappa of the rule lasso at a point; NaN where its path has no model.
+
+        Raises
+        ------
+        ValueError
+            If the grid has no such point or not this rule.
+        """
+        _, k, s = self._point("lasso", size, nonzeros)
+        assert self._lasso is not None
+        return float(self._lasso["penalty"][k, s])
+
     def support(self, rule: str, size: int, nonzeros: int) -> IntArray:
-        """Indices of the features kept, ascending; ValueError for a point off the grid."""
+        """Indices of the features kept, ascending; ValueError for a point off the grid, or that
+        the path of the lasso does not reach."""
+        own = self._own(rule, size, nonzeros, "support")
+        if own is not None:
+            return own.astype(np.int64)
         r, k, _ = self._point(rule, size, nonzeros)
         return np.sort(self._order[r, k, :nonzeros])
 
     def pruned(self, rule: str, size: int, nonzeros: int) -> FloatArray:
-        """The trained model with all but its support set to zero, (p,) or (p, m); errors as
-        `support`."""
+        """The trained model with all but its support set to zero, (p,) or (p, m), or the rule's
+        own; errors as `support`."""
+        own = self._own(rule, size, nonzeros, "pruned")
+        if own is not None:
+            return self._spread(own, self.support(rule, size, nonzeros))
         keep = self.support(rule, size, nonzeros)
         dense = self._dense[self.sizes.index(size)]
         theta = np.zeros_like(dense)
@@ -81,13 +115,22 @@ class PrunePath:
         """The model trained again on the support, (p,) or (p, m); errors as `support`."""
         if self._retrained is None:
             raise ValueError("retrained needs a path made with retrain=True")
+        own = self._own(rule, size, nonzeros, "retrained")
+        if own is not None:
+            return self._spread(own, self.support(rule, size, nonzeros))
         r, k, s = self._point(rule, size, nonzeros)
         theta = np.zeros_like(self._dense[0])
         theta[self._order[r, k, :nonzeros]] = self._retrained[r, k, s, :nonzeros]
         return self._target_axis(theta)
 
+    def _spread(self, values: FloatArray, support: IntArray) -> FloatArray:
+        theta = np.zeros_like(self._dense[0])
+        theta[support, 0] = values
+        return self._target_axis(theta)
+
     def models(self, rule: str, size: int) -> tuple[IntArray, FloatArray, FloatArray | None]:
-        """All models of one rule and size, on the features that they use; ValueError as `support`.
+        """All models of one rule and size, on the features that they use; ValueError as `support`,
+        and for the lasso, whose supports are not nested.
 
         Parameters
         ----------
@@ -114,6 +157,7 @@ class PrunePath:
                [3., 1.]]))
         """
         r, k = _position("rule", rule, self.rules), _position("size", size, self.sizes)
+        check.cutting_rule(rule, "models")
         counts = [s for s in self.nonzeros if s <= size]
         most = counts[-1] if counts else 0
         order = self._order[r, k, :most]
@@ -157,7 +201,13 @@ class PrunePath:
 
         def block(n: int, ridge: float) -> Arrays:
             found = _core.judge_path(
-                problem._core, self._grid.core(), self._dense, self._order, self._retrained, key
+                problem._core,
+                self._grid.cell(),
+                self._dense,
+                self._order,
+                self._retrained,
+                self._lasso,
+                key,
             )
             return dict(sorted(found.items(), key=lambda item: _stage(item[0])))
 
@@ -192,6 +242,7 @@ def prune_path(
     seed: int = 0,
     stream: int = 0,
     workers: int | None = None,
+    penalties: npt.ArrayLike | None = None,
 ) -> PrunePath:
     """Train, prune and retrain over a whole grid on one data set, with all factors shared.
 
@@ -210,7 +261,8 @@ def prune_path(
     nonzeros : sequence of int
         Strictly increasing in [1, p]; points with nonzeros > size are left out.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`.
+        Pruning rules, as in `importance`, and "lasso", which trains its own models; see
+        `lasso_path`.
     retrain : bool, default True
     ridge, retrain_ridge : float, default 0.0
         Of the first and of the second training, as in `least_squares`.
@@ -225,6 +277,9 @@ def prune_path(
     workers : int, optional
         Threads; one per core that the process may use by default. Little work stays on one. Does
         not change the result.
+    penalties : array_like of shape (len(sizes), len(nonzeros)), optional
+        For the rule "lasso": the penalty kappa of its model at each point, at least 0; NaN for no
+        model. By default the model of the path that stands for s nonzeros, as in `lasso_path`.
 
     Returns
     -------
@@ -264,7 +319,8 @@ def prune_path(
         retrain=retrain,
         ridge=ridge,
         retrain_ridge=retrain_ridge,
-    )
+    ).with_penalties(penalties)
+    grid.check_paths(response.shape[1])
     weights = None if curvature is None else as_curvature(curvature, p)
     scores = None
     needing = [rule for rule in grid.rules if check.TRAITS[rule].needs_truth]
@@ -275,7 +331,7 @@ def prune_path(
     found = _core.prune_path(
         design,
         response,
-        grid.core(),
+        grid.cell(),
         weights,
         scores,
         check.seed(seed),

@@ -60,7 +60,7 @@ def importance(
     >>> op.importance([1.0, -3.0], "hessian", curvature=[10.0, 1.0])
     array([10.,  9.])
     """
-    traits = check.traits(rule)
+    traits = check.traits(rule, "importance")
     coefficients, judged, weights = _subject(theta, traits, curvature, truth)
     if traits.needs_seed:
         return _random_scores(len(coefficients), traits, seed)
@@ -201,7 +201,7 @@ def prune(
     >>> op.prune([1.0, -3.0, 2.0], 2)
     array([ 0., -3.,  2.])
     """
-    traits = check.traits(rule)
+    traits = check.traits(rule, "prune")
     coefficients, judged, weights = _subject(theta, traits, curvature, truth)
     keep = check.integer(nonzeros, "nonzeros", lowest=1, highest=len(coefficients))
     if traits.needs_seed:

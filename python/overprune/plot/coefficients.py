@@ -96,7 +96,7 @@ def coefficients(
         check.integer(n, "n", lowest=1),
         features,
         check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
-        check.choice(rule, "rule", check.RULES),
+        check.cutting_rule(rule, "plot.coefficients"),
         check.flag(retrain, "retrain"),
         check.nonnegative(ridge, "ridge"),
         check.nonnegative(retrain_ridge, "retrain_ridge"),

@@ -156,8 +156,8 @@ class DataProblem(Problem):
         for n in rows:
             check.integer(n, "n", lowest=1, highest=self._most_rows())
         for rule in rules:
-            if rule not in check.RULES_OF_DATA:
-                *others, last = check.RULES_OF_DATA
+            if check.TRAITS[rule].needs_truth:
+                *others, last = (r for r in check.RULES if not check.TRAITS[r].needs_truth)
                 raise ValueError(
                     f'rules must not hold "{rule}" for a DataProblem, whose true coefficients are '
                     f"unknown; use {', '.join(others)} or {last}"

@@ -144,14 +144,14 @@ class Work:
             **limits,
         )
         ends = [block.first - first + block.trials for block in blocks]
-        grid = self.grid.core(self.grid.ridge[ridge])
+        grid = self.grid.cell(n, ridge)
         _core.simulate(self.problem._core, grid, trials, ends, monitor, hand_over)
 
     def memory(self, n: int, ridge: int, threads: int = 1) -> tuple[int, int]:
         """Bytes of X (n, p), 0 where it is drawn in blocks, and of all that one worker holds, X
         included, with so many threads inside a trial."""
         limits = {} if self.design_limit is None else {"design_limit": self.design_limit}
-        grid = self.grid.core(self.grid.ridge[ridge])
+        grid = self.grid.cell(n, ridge)
         design, sampler, solvers = _core.worker_memory(
             self.problem._core, grid, self.grid.n[n], **limits, threads=threads
         )

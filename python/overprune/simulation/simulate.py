@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _validation as check
 from .._progress import Progress
@@ -51,6 +52,7 @@ def simulate(
     memory_limit: int | None = None,
     curvature: str | None = None,
     first_trial: int = 0,
+    penalties: npt.ArrayLike | None = None,
 ) -> xr.Dataset:
     """Simulate a problem: the measured risk of dense, pruned and retrained models in every trial.
 
@@ -68,7 +70,9 @@ def simulate(
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`.
+        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge
+        the elastic net) of s nonzeros, its retrained model least squares on its support. For one
+        target.
     retrain : bool, default True
         Whether to train again on the support.
     ridge : float or sequence of float, default 0.0
@@ -107,10 +111,18 @@ def simulate(
         Number of the first trial: two runs over parts of a range of trials give the table of the
         whole.
 
+    penalties : array_like of shape (len(sizes), len(nonzeros)), optional
+        For the rule "lasso": the penalty kappa of its model at each point, at least 0, such as
+        ``predict(...).pruned_penalty.sel(rule="lasso")``, at which theory is judged; NaN for no
+        model. Where n or ridge is a sequence, with these dimensions before. By default a trial's
+        model is the one of its path that stands for s nonzeros, as in `lasso_path`.
+
     Returns
     -------
     xarray.Dataset
         dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with
+        the rule "lasso" also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules;
+        with
         class labels also dense_accuracy, pruned_accuracy, retrained_accuracy; with compensate also
         compensated_risk (rule, size, nonzeros, trial). Its attributes repeat the run. A table of
         more than a quarter of the memory stays in the `store` and is read when it is used.
@@ -134,9 +146,15 @@ def simulate(
     KeyboardInterrupt
         Within a second of Ctrl-C; what the store has is kept.
 
+    Warns
+    -----
+    UserWarning
+        Where nonzeros are above n for the rule "lasso" without ridge, whose paths end there: NaN.
+
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, sections 1 and 2.
+    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, sections 1, 2
+    and 10.
 
     Examples
     --------
@@ -172,6 +190,7 @@ def simulate(
         memory_limit=memory_limit,
         curvature=curvature,
         first_trial=first_trial,
+        penalties=penalties,
     )
     return planned.run(store, executor, show)
 
@@ -188,12 +207,14 @@ def plan(
     memory_limit: Any,
     curvature: Any,
     first_trial: Any = 0,
+    penalties: Any = None,
     **rest: Any,
 ) -> Simulation:
     """Checks the arguments of `simulate`."""
     as_problem(problem)
-    grid = Grid.of(problem.p, n, sizes, nonzeros, **rest)
+    grid = Grid.of(problem.p, n, sizes, nonzeros, **rest).with_penalties(penalties)
     problem.check_run(grid.n, grid.rules, grid.compensate)
+    grid.check_paths(problem.targets)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = check.workers(workers)

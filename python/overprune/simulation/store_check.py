@@ -41,6 +41,7 @@ IDENTITY = (
     "kernel_level",
     "problem_hash",
     *ARGUMENTS,
+    "penalties",
     "curvature",
     "seed",
     "first_trial",

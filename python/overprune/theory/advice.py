@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _validation as check
 from .._provenance import provenance
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ class Choice:
             steps = ", ".join(map(str, self.schedule))
             return f"train {_features(self.size)}{ridge}, prune to {steps} {by}, retrain after each"
         end = "retrain" if self.stage == "retrained" else "do not retrain"
+        if check.TRAITS[self.rule].trains_itself:
+            penalised = f"the elastic net{ridge}" if self.ridge > 0 else f"the {self.rule}"
+            return f"train {_features(self.size)} by {penalised} to {self.schedule[0]}, {end}"
         return f"train {_features(self.size)}{ridge}, prune to {self.schedule[0]} {by}, {end}"
 
     def simplicity(self) -> tuple[Any, ...]:

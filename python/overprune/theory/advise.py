@@ -51,7 +51,9 @@ def advise(
         Strictly increasing in [1, p]: the sizes k to try, of which those above s count. By default
         some between s and p, and more around the best of them.
     rules : sequence of str, default ("magnitude", "hessian")
-        Pruning rules, as in `importance`. The rule oracle is listed, but not recommended.
+        Pruning rules, as in `importance`, and "lasso", whose own models of s nonzeros (with ridge
+        the elastic net) are weighed with the others. The rule oracle is listed, but not
+        recommended.
     retrain : bool, default True
         Whether the pruned model may be trained again.
     ridge : "none", "tuned", float or sequence of them, default ("none", "tuned")

@@ -111,7 +111,7 @@ def survival(
     samples = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=linear.p)
     counts = check.increasing(nonzeros, "nonzeros", highest=features)
-    name = check.choice(rule, "rule", check.RULES)
+    name = check.cutting_rule(rule, "survival")
     strength = check.nonnegative(ridge, "ridge")
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
     key, threads = check.seed(seed), check.workers(workers)
@@ -144,7 +144,7 @@ def _survival_of_spectrum(
     samples = check.positive(n, "n")
     total = check.positive(size, "size", highest=spectrum.p)
     counts = check.increasing_reals(nonzeros, "nonzeros", highest=total)
-    name = check.choice(rule, "rule", check.RULES)
+    name = check.cutting_rule(rule, "survival")
     strength = check.nonnegative(ridge, "ridge")
     rows = [
         _core.grouped_survival(spectrum._core, samples, total, s, name, strength) for s in counts
@@ -296,7 +296,7 @@ def checked_point(
     samples = check.integer(n, "n", lowest=1)
     features = check.integer(size, "size", lowest=1, highest=linear.p)
     count = check.integer(nonzeros, "nonzeros", lowest=1, highest=features)
-    name = check.choice(rule, "rule", check.RULES)
+    name = check.cutting_rule(rule, "a law of coefficients")
     again = check.flag(retrain, "retrain")
     first, second = (
         check.nonnegative(ridge, "ridge"),

@@ -128,7 +128,7 @@ def phase(
     _check_axes(problem, {side: name for side, (name, _) in axes.items()}, n, nonzeros)
     count, listed = _sizes(sizes)
     options = PhaseOptions(
-        rules=check.rules(rules),
+        rules=check.cutting_rules(rules, "a phase diagram"),
         retrain=check.flag(retrain, "retrain"),
         ridges=_ridges(ridge),
         retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),

@@ -59,7 +59,9 @@ def predict(
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`.
+        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge
+        the elastic net) of s nonzeros, its retrained model least squares on its support. For one
+        target.
     retrain : bool, default True
         Whether to train again on the support.
     ridge : float or sequence of float, default 0.0
@@ -85,8 +87,10 @@ def predict(
     -------
     xarray.Dataset
         dense_risk (size); pruned_risk, retrained_risk (rule, size, nonzeros), in the units of y
-        squared; with compensate also compensated_risk. Infinite where the limit diverges: dense and
-        pruned at size == n without ridge, retrained at nonzeros == n without ridge. Where draws
+        squared; with compensate also compensated_risk; with the rule "lasso" also pruned_penalty,
+        its kappa (of a Spectrum, the square root of p times it), NaN for other rules. Infinite
+        where the limit diverges: dense and pruned at size == n without ridge, retrained at
+        nonzeros == n without ridge. Where draws
         were needed, the standard errors pruned_risk_stderr, retrained_risk_stderr (0 where a risk
         is exact) and draws (size). For a DataProblem with class labels also dense_accuracy,
         pruned_accuracy, retrained_accuracy (NaN where its risk is infinite) on its test set, by at
@@ -102,13 +106,14 @@ def predict(
     Warns
     -----
     UserWarning
+        Where nonzeros are above n for the rule "lasso" without ridge, whose paths end there: NaN.
         For a DataProblem whose test set is small; see its equivalent().
 
     References
     ----------
     Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (10) and (16);
     retrained is this project's own, Eqs. (21)-(23), and for correlated features and several targets
-    sections 6 and 9.
+    sections 6 and 9; the lasso: section 10.
 
     Examples
     --------
@@ -150,6 +155,7 @@ def predict(
     tolerance = check.positive(rtol, "rtol")
     key = check.seed(seed)
     threads = check.workers(workers)
+    grid.check_paths(1 if isinstance(problem, Spectrum) else problem.targets)
     features = grouped(problem)
     block = (
         _exact(features, grid)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _validation as check
 from ..problems.problem import LinearGaussianProblem
 from .advice import Choice, least
 from .phase import spread_sizes
@@ -127,12 +129,14 @@ class Search:
                     at = r, one.indexes["size"].get_loc(k)
                     for i, tuned in self._kinds(ridges, risks[at]):
                         risk, error = float(risks[at][i]), float(errors[at][i])
+                        if math.isnan(risk):  # no path of the lasso reaches so many nonzeros
+                            continue
                         self._add(Choice(stage, k, rule, ridges[i], tuned, (self.s,), risk, error))
 
     def _kinds(self, ridges: list[float], risks: Any) -> list[tuple[int, bool]]:
         """Positions of the ridges that count: those asked for, and the best."""
         found = [(ridges.index(r), False) for r in self.strengths]
-        return [*found, (int(np.argmin(risks)), True)] if self.tune else found
+        return [*found, (int(np.nanargmin(risks)), True)] if self.tune else found
 
     def _grid(self) -> list[float]:
         """Coarse ridges for all sizes: `refine` finds the best."""
@@ -202,7 +206,11 @@ class Search:
 
     def try_schedules(self) -> None:
         """Two and four rounds from the best choices that retrain."""
-        once = [c for c in self.choices.values() if c.stage == "retrained"]
+        once = [
+            c
+            for c in self.choices.values()
+            if c.stage == "retrained" and not check.TRAITS[c.rule].trains_itself
+        ]
         top = max((c.size for c in once), default=0)
         groups = [
             [c for c in pool if (c.rule, c.tuned) == kind]

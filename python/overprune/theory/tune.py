@@ -197,6 +197,7 @@ def tune_ridge(
             **options,
         )
         risks = table[f"{stage}_risk"].values.reshape(-1)
+        risks = np.where(np.isnan(risks), np.inf, risks)  # the lasso's path ends before
         errors = table.get(f"{stage}_risk_stderr")
         return risks, np.zeros_like(risks) if errors is None else errors.values.reshape(-1)
 

@@ -144,6 +144,13 @@ void check_steady(const Problem& problem) {
 TEST_CASE("the steady state allocates nothing: Gaussian features") {
   check_steady(gaussian(300));
   check_steady(gaussian(300, 3));
+  for (const bool given : {false, true}) {
+    Grid grid = grid_of({10, 25, 70, 300}, {5, 8, 20});
+    grid.rules = {Rule::lasso};
+    if (given) grid.penalties.assign(12, 0.2);
+    run(gaussian(300), grid, 40, 1);
+    CHECK(run(gaussian(300), grid, 40, 2).calls == run(gaussian(300), grid, 40, 8).calls);
+  }
   Values beta = normals(300, 1), covariance(300 * 300, 0.2);
   for (Index i = 0; i < 300; ++i) covariance[i * 301] = 1.0 + 0.01 * static_cast<double>(i);
   check_steady(LinearGaussianProblem(column_major(beta.data(), 300, 1),
@@ -177,6 +184,9 @@ TEST_CASE("the peak is what worker_memory says") {
   check(gaussian(1000), forty(300, 1000, {50, 100, 150}), 300);
   check(gaussian(3000), forty(300, 3000, {50, 100, 150}), 300);
   check(gaussian(400, 5), forty(100, 400, {20, 40}), 100);
+  Grid lasso = forty(300, 1000, {20, 60});
+  lasso.rules = {Rule::lasso};
+  check(gaussian(1000), lasso, 300);
   check(gaussian(60), grid_of({10, 30, 60}, {5, 10, 20}), 100);
   check(gaussian(3000), forty(300, 3000, {50, 100, 150}), 300, 0);
   check(gaussian(400, 5), forty(100, 400, {20, 40}), 100, 0);
