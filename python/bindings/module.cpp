@@ -27,6 +27,7 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_features(module);
   bindings::register_finite(module);
   bindings::register_least_squares(module);
+  bindings::register_loss(module);
   bindings::register_problem(module);
   bindings::register_laws(module);  // after the problems, whose name their signatures hold
   bindings::register_prune_path(module);

@@ -5,7 +5,7 @@ then simulated (`simulate`) and predicted (`predict`). Both return the same labe
 `plot.risk` draws.
 """
 
-from . import datasets, plot, spectra
+from . import datasets, losses, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
 from .fits.features import random_features
@@ -13,6 +13,8 @@ from .fits.least_squares import least_squares, least_squares_path, retrain_path
 from .fits.prune_path import PrunePath, prune_path
 from .fits.pruning import compensate, importance, prune, top_k
 from .fits.random import standard_normal
+from .losses import Loss
+from .problems.classification import LinearClassificationProblem
 from .problems.data_problem import DataProblem
 from .problems.feature_problem import RandomFeatureProblem
 from .problems.problem import LinearGaussianProblem
@@ -30,7 +32,9 @@ from .theory.tune import tune_ridge
 
 __all__ = [
     "DataProblem",
+    "LinearClassificationProblem",
     "LinearGaussianProblem",
+    "Loss",
     "PrunePath",
     "RandomFeatureProblem",
     "Spectrum",
@@ -48,6 +52,7 @@ __all__ = [
     "importance",
     "least_squares",
     "least_squares_path",
+    "losses",
     "phase",
     "plot",
     "predict",

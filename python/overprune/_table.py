@@ -14,13 +14,20 @@ import numpy as np
 from . import _core
 from . import _validation as check
 from ._version import __version__
+from .losses import Loss, as_loss, core_loss
 
 if TYPE_CHECKING:
     import xarray as xr
 
 STAGES: tuple[str, ...] = _core.STAGES
 """The stages of a model, in the order in which they are made."""
-_LONG_NAMES = {"risk": "test risk", "accuracy": "test accuracy"}  # of each quantity
+_LONG_NAMES = {  # of each quantity
+    "risk": "test risk",
+    "accuracy": "test accuracy",
+    "error": "test error",
+    "teacher_overlap": "overlap with the truth",
+    "self_overlap": "overlap with itself",
+}
 
 Arrays: TypeAlias = Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]]
 """What the core returns: variables by name, each with the names of its dimensions."""
@@ -43,6 +50,7 @@ class Grid(Generic[Number]):
     ridge: tuple[float, ...]
     retrain_ridge: float
     compensate: bool
+    loss: Loss
     n_is_sequence: bool
     ridge_is_sequence: bool
 
@@ -75,7 +83,21 @@ class Grid(Generic[Number]):
             ridge=self.ridge[0] if ridge is None else ridge,
             retrain_ridge=self.retrain_ridge,
             compensate=self.compensate,
+            loss=core_loss(self.loss),
         )
+
+    def check_loss(self, problem: Any) -> None:
+        """Raises ValueError where the loss does not suit the core's problem or, without ridge, the
+        sizes."""
+        if self.loss.name == "square":
+            return
+        for n in self.n:
+            for size in self.sizes:
+                _core.check_loss(problem, core_loss(self.loss), n, size, min(self.ridge))
+            if not self.retrain:
+                continue
+            for nonzeros in self.nonzeros:
+                _core.check_loss(problem, core_loss(self.loss), n, nonzeros, self.retrain_ridge)
 
     def layout(self, problem: Any) -> dict[str, dict[str, int]]:
         """The variables that `simulate` measures at one n and one ridge: name -> dimensions and
@@ -151,6 +173,7 @@ class Grid(Generic[Number]):
             "ridge": list(self.ridge) if self.ridge_is_sequence else self.ridge[0],
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
+            "loss": self.loss.label,
         }
 
 
@@ -169,6 +192,7 @@ def _grid(
     ridge: Any = 0.0,
     retrain_ridge: Any = 0.0,
     compensate: Any = False,
+    loss: Any = "square",
 ) -> Grid[Number]:
     """A grid on these axes; checks the rest, whose defaults are those of every function that runs a
     grid."""
@@ -181,6 +205,7 @@ def _grid(
         ridge=_ridges(ridge),
         retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
         compensate=check.flag(compensate, "compensate"),
+        loss=as_loss(loss),
         n_is_sequence=several,
         ridge_is_sequence=check.is_sequence(ridge),
     )
@@ -267,9 +292,9 @@ def long_name(name: str) -> str:
     if name == "draws":
         return "draws of the law"
     stage, _, rest = name.partition("_")
-    quantity, _, error = rest.partition("_")
+    quantity = rest.removesuffix("_stderr")
     text = f"{_LONG_NAMES[quantity]} of the {stage} model"
-    return f"standard error of the {text}" if error else text
+    return text if quantity == rest else f"standard error of the {text}"
 
 
 def dataset(

@@ -11,6 +11,7 @@
 
 #include "overprune/export.hpp"
 #include "overprune/least_squares.hpp"
+#include "overprune/loss.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
@@ -28,6 +29,7 @@ struct Grid {
   double retrain_ridge = 0.0;  ///< of the second
   /// whether the survivors also compensate for the pruned features; prune_path refuses it
   bool compensate = false;
+  Loss loss = NamedLoss::square;  ///< of both trainings
 
   /// The nonzeros that are at most the largest size.
   /// @return (at most S) strictly increasing

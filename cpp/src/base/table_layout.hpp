@@ -17,6 +17,8 @@ struct TableLayout {
   bool retrain = true;
   bool compensate = false;
   bool classes = false;
+  bool labels = false;    ///< classifiers: errors, no risks
+  bool overlaps = false;  ///< of classifiers whose truth is known
 };
 
 /// The layout of a grid, in integers or in real numbers.

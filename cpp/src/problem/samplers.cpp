@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "base/pace.hpp"
 #include "kernels/table.hpp"
+#include "overprune/classification.hpp"
 #include "overprune/random.hpp"
 #include "problem/design.hpp"
 #include "problem/features.hpp"
@@ -22,7 +23,8 @@ void check_columns(Index first, Matrix out, Index rows, Index features) {
     check::fail("first must lie in [0, ", features - out.cols, "], got ", first);
 }
 
-/// What Sampler::evaluate is asked to judge.
+}  // namespace
+
 void check_models(const Models& models, Index features, Index targets, const double* risk) {
   check::view("theta", models.theta);
   check::same("theta", models.count, models.theta.rows);
@@ -36,7 +38,9 @@ void check_models(const Models& models, Index features, Index targets, const dou
       check::fail("support must lie in [0, ", features, "), got ", models.support[i]);
 }
 
-}  // namespace
+void Sampler::evaluate_labels(const Models&, const LabelFigures&) {
+  check::fail("evaluate_labels needs a problem with labels and a known truth");
+}
 
 void Sampler::columns(Index first, Matrix out) const {
   const ConstMatrix x = design();
@@ -367,6 +371,8 @@ void need_to_judge(const Problem& problem, Index n, const Indices& sizes, const 
       need.product(n, std::min<Index>(p, 512), p);  // DenseSampler::draw
     return;
   }
+  if (const auto* labels = dynamic_cast<const LinearClassificationProblem*>(&problem))
+    return need_to_judge(labels->field(), n, sizes, nonzeros, need);
   const Index rows = static_cast<const DataProblem&>(problem).test_rows(), m = problem.targets();
   const Index dense = static_cast<Index>(sizes.size()) * m,
               pruned = static_cast<Index>(nonzeros.size()) * m,

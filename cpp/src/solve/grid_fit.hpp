@@ -16,6 +16,9 @@ namespace overprune {
 /// Whether the retrained model of a support with all features is the dense one.
 inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.ridge; }
 
+/// Refuses a loss that data are not fitted with.
+void check_trained(const Loss& loss);
+
 /// The dense model cut down to supports of its first features by score.
 /// @param theta     (k, m)
 /// @param order     features by falling score, at least nonzeros.back() of them

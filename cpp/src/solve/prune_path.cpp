@@ -33,6 +33,11 @@ void check_grid(const Grid& grid, Index p) {
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
 }
 
+void check_trained(const Loss& loss) {
+  if (!loss.is(NamedLoss::square))
+    check::fail("loss must be square where data are fitted, got ", loss.name());
+}
+
 void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> nonzeros,
                 Block out) {
   const Index m = theta.cols;
@@ -233,6 +238,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
                         std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
+  check_trained(grid.loss);
   if (grid.compensate)
     check::fail(
         "compensate must be false in prune_path, got true: compensate each pruned model by itself");

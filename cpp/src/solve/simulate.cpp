@@ -18,7 +18,24 @@ namespace {
 
 /// Where the numbers of one stage's models go; null where they are not asked for.
 struct Slots {
-  double *risk = nullptr, *accuracy = nullptr;
+  std::array<double*, 5> figures{};  // risk, accuracy; error, teacher's overlap, own overlap
+
+  bool risks() const { return figures[0] != nullptr; }
+  bool labels() const { return figures[2] != nullptr; }
+  Slots from(Index offset) const {
+    Slots moved = *this;
+    for (double*& figure : moved.figures)
+      if (figure) figure += offset;
+    return moved;
+  }
+  void copy_first(const Slots& from) const {
+    for (std::size_t i = 0; i < figures.size(); ++i)
+      if (figures[i]) *figures[i] = *from.figures[i];
+  }
+  void judge(Sampler& sampler, const Models& models) const {
+    if (risks()) sampler.evaluate(models, figures[0], figures[1]);
+    if (labels()) sampler.evaluate_labels(models, {figures[2], figures[3], figures[4]});
+  }
 };
 /// Of one trial, by stage.
 using TrialSlots = std::array<Slots, std::size(kStageNames)>;
@@ -32,8 +49,7 @@ class RiskSink final : public GridSink {
     slots_ = slots;
   }
   void dense(ConstBlock theta) override {
-    const Slots& to = at(Stage::dense);
-    sampler_->evaluate({nullptr, theta.rows, view(theta)}, to.risk, to.accuracy);
+    at(Stage::dense).judge(*sampler_, {nullptr, theta.rows, view(theta)});
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
               ConstBlock retrained) override {
@@ -56,14 +72,11 @@ class RiskSink final : public GridSink {
              bool keeps_dense) {
     const Index kept = static_cast<Index>(grid_.nonzeros.size());
     const Index offset = (rule * static_cast<Index>(grid_.sizes.size()) + size) * kept;
-    const Slots& all = at(stage);
-    const Slots to{all.risk + offset, all.accuracy ? all.accuracy + offset : nullptr};
-    sampler_->evaluate({order.data(), models.rows, view(models)}, to.risk, to.accuracy);
+    const Slots to = at(stage).from(offset);
+    to.judge(*sampler_, {order.data(), models.rows, view(models)});
     const auto same = std::find(grid_.nonzeros.begin(), grid_.nonzeros.end(), grid_.sizes[size]);
     if (!keeps_dense || same == grid_.nonzeros.end()) return;
-    const Index point = same - grid_.nonzeros.begin();
-    to.risk[point] = at(Stage::dense).risk[size];
-    if (to.accuracy) to.accuracy[point] = at(Stage::dense).accuracy[size];
+    to.from(same - grid_.nonzeros.begin()).copy_first(at(Stage::dense).from(size));
   }
 
   const Grid& grid_;
@@ -76,7 +89,10 @@ TrialSlots slots_of(RiskTable& table) {
   TrialSlots slots;
   for (std::size_t stage = 0; stage < slots.size(); ++stage) {
     const std::string name = kStageNames[stage];
-    slots[stage] = {table.find(name + "_risk"), table.find(name + "_accuracy")};
+    const char* quantities[] = {"_risk", "_accuracy", "_error", "_teacher_overlap",
+                                "_self_overlap"};
+    for (std::size_t i = 0; i < slots[stage].figures.size(); ++i)
+      slots[stage].figures[i] = table.find(name + quantities[i]);
   }
   return slots;
 }
@@ -113,7 +129,7 @@ class Run {
   void refuse_nan(Index done) {
     const Index kept = static_cast<Index>(grid_.nonzeros.size());
     for (std::size_t stage = 0; stage < first_.size(); ++stage) {
-      const double* risks = first_[stage].risk;
+      const double* risks = first_[stage].figures[first_[stage].labels() ? 2 : 0];
       const bool is_dense = stage == static_cast<std::size_t>(Stage::dense);
       const Index each = risks == nullptr ? 0 : is_dense ? sizes_ : points_;
       for (Index i = seen_ * each; i < done * each; ++i)
@@ -171,8 +187,7 @@ class Run {
     TrialSlots own = first_;
     for (std::size_t stage = 0; stage < own.size(); ++stage) {
       const Index begin = i * (stage == static_cast<std::size_t>(Stage::dense) ? sizes_ : points_);
-      if (own[stage].risk) own[stage].risk += begin;
-      if (own[stage].accuracy) own[stage].accuracy += begin;
+      own[stage] = own[stage].from(begin);
     }
     return own;
   }
@@ -187,6 +202,13 @@ class Run {
   TrialSlots first_;  // of the first trial, in result_
 };
 
+/// What the models of a problem are judged by.
+void describe_judgement(const Problem& problem, const Loss& loss, TableLayout& layout) {
+  layout.labels = judged_by_error(problem, loss);
+  layout.overlaps = layout.labels && problem.knows_teacher();
+  layout.classes = problem.has_classes() && !layout.labels;
+}
+
 }  // namespace
 
 void check_trials(const Trials& trials) {
@@ -199,7 +221,7 @@ void check_trials(const Trials& trials) {
 
 RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials) {
   TableLayout layout = grid_layout(kSimulated, grid, {{"trial", trials}});
-  layout.classes = problem.has_classes();
+  describe_judgement(problem, grid.loss, layout);
   return make_table(layout);
 }
 
@@ -207,6 +229,10 @@ RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trial
                    const SimulateMonitor& monitor) {
   check_grid(grid, problem.features());
   check_trials(trials);
+  check_trained(grid.loss);
+  for (const Index size : grid.sizes)
+    check_loss(problem, grid.loss, static_cast<double>(trials.n), static_cast<double>(size),
+               grid.ridge);
   if (grid.compensate && !problem.population())
     check::fail(
         "compensate needs the covariance of the population, which a data set does not tell; with "
@@ -286,7 +312,7 @@ RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathRe
   check::same("retrained", grid.retrain ? points * length(grid.nonzeros) * found.m : 0,
               length(found.retrained));
   TableLayout layout = grid_layout(kSimulated, grid);
-  layout.classes = problem.has_classes();
+  describe_judgement(problem, grid.loss, layout);
   RiskTable table = make_table(layout);
   const TrialSlots slots = slots_of(table);
   const auto sampler = problem.sampler(1);
