@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, module) {
     facts["assertions"] = info.assertions;
     return facts;
   });
+  bindings::register_classifier(module);
   bindings::register_features(module);
   bindings::register_finite(module);
   bindings::register_least_squares(module);

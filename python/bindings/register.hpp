@@ -71,6 +71,7 @@ void register_features(py::module_& module);
 void register_finite(py::module_& module);
 void register_laws(py::module_& module);
 void register_loss(py::module_& module);
+void register_classifier(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_phase(py::module_& module);
 void register_problem(py::module_& module);
