@@ -6,15 +6,14 @@ namespace overprune::bindings {
 namespace {
 
 py::tuple bind_classifier_path(const Array& x, const Array& y, const Indices& sizes,
-                               const std::string& loss, double ridge, Index workers) {
+                               const Loss& loss, double ridge, Index workers) {
   const ConstMatrix design = as_matrix(x, "X"), labels = as_matrix(y, "y");
   Array theta = new_array({static_cast<py::ssize_t>(sizes.size()), design.cols, labels.cols});
   double* out = theta.mutable_data();
   ClassifierInfo info;
   {
     const LongWork work;
-    classifier_path(design, labels, sizes, loss_from_name(loss), ridge, out, &info, workers,
-                    interruptible());
+    classifier_path(design, labels, sizes, loss, ridge, out, &info, workers, interruptible());
   }
   return py::make_tuple(theta, info.factors, info.gap);
 }

@@ -25,8 +25,12 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Grid grid,
   out["dense"] = to_array(result.dense, {k, result.p, result.m});
   out["order"] = to_array(result.order, {r, k, result.most});
   if (grid.retrain) out["retrained"] = to_array(result.retrained, {r, k, s, result.most, result.m});
-  out["rank"] = result.info.rank;
-  out["condition"] = result.info.condition;
+  if (grid.loss.takes_numbers()) {
+    out["rank"] = result.info.rank;
+    out["condition"] = result.info.condition;
+  } else {
+    out["gap"] = result.classifiers.gap;
+  }
   return out;
 }
 

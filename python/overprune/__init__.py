@@ -8,6 +8,7 @@ then simulated (`simulate`) and predicted (`predict`). Both return the same labe
 from . import datasets, losses, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
+from .fits.classifiers import classifier_path, fit_classifier
 from .fits.features import random_features
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
 from .fits.prune_path import PrunePath, prune_path
@@ -44,11 +45,13 @@ __all__ = [
     "coefficient_density",
     "coefficient_law",
     "compensate",
+    "classifier_path",
     "datasets",
     "fixed_point",
     "get_cmake_dir",
     "get_include",
     "get_pkgconfig_dir",
+    "fit_classifier",
     "importance",
     "least_squares",
     "least_squares_path",

@@ -74,7 +74,8 @@ class Problem {
   virtual Index features() const = 0;                 ///< p
   virtual Index targets() const = 0;                  ///< m
   virtual bool has_classes() const { return false; }  ///< whether an accuracy is measured, too
-  /// Whether responses are labels -1 and 1, so that losses of labels may be trained on.
+  /// Whether responses are labels -1 and 1, or classes one against the rest, so that losses of
+  /// labels may be trained on.
   virtual bool has_labels() const { return false; }
   /// Whether the true coefficients are known to which a classifier is compared.
   virtual bool knows_teacher() const { return false; }
@@ -293,7 +294,8 @@ class DataProblem final : public Problem {
   Index rows() const { return rows_; }                    ///< N
   Index test_rows() const { return test_rows_; }          ///< N_test
   bool has_classes() const override { return classes_; }  ///< whether targets are one-hot
-  bool has_labels() const override { return labels_; }    ///< whether they are one column of +-1
+  /// Whether targets are one-hot, or one column of -1 and 1.
+  bool has_labels() const override { return classes_ || labels_; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
   Index sampler_numbers(Index n) const override;

@@ -9,6 +9,7 @@
 
 #include <functional>
 
+#include "overprune/classifier.hpp"
 #include "overprune/export.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/loss.hpp"
@@ -54,13 +55,14 @@ struct PrunePathResult {
   std::vector<Index> order;   ///< (R, K, most) features by falling score; -1 where there are fewer
   /// (R, K, S, most, m) coefficients in that order; empty without retraining
   std::vector<double> retrained;
-  SolveInfo info;  ///< rank and condition of each size
+  SolveInfo info;              ///< rank and condition of each size; empty with a loss of labels
+  ClassifierInfo classifiers;  ///< of each size with a loss of labels, else empty
 };
 
 /// Trains, prunes and retrains over the whole grid. `simulate` draws data, calls this and measures
 /// the risk in every trial.
 /// @param x       (n, p), finite
-/// @param y       (n, m), finite
+/// @param y       (n, m), finite; -1 and 1 with a loss of labels
 /// @param grid    sizes, nonzeros, rules and ridges
 /// @param inputs  what the rules need beyond theta
 /// @param workers  threads, at least 1; the result does not depend on it

@@ -16,30 +16,41 @@ constexpr double kDualFrom = 0.6;
 constexpr int kMostFinishes = 3;
 
 [[noreturn]] void refuse_unbounded(const ClassifierSolver::Problem& problem, Index k) {
-  check::fail(problem.ridge_name, " must be above 0 where the first ", k,
-              " features separate the classes, up to rounding: with loss \"", problem.loss.name(),
+  const char* why = k < problem.x.rows ? " features separate the classes, up to rounding"
+                                       : " features are at least as many as the rows";
+  check::fail(problem.ridge_name, " must be above 0 where the first ", k, why, ": with loss \"",
+              problem.loss.name(),
               "\" no model has the least loss, as larger ones have ever less; got ", problem.ridge);
+}
+
+bool are_opposite(ConstBlock labels) {
+  for (Index i = 0; i < labels.rows; ++i)
+    if (labels(i, 1) != -labels(i, 0)) return false;
+  return true;
 }
 
 }  // namespace
 
-// Without a ridge the multipliers do not determine the model, unless there are more columns than
-// rows.
+// Without a ridge the multipliers do not determine the model.
 bool ClassifierSolver::is_dual(Index n, Index k, double ridge) {
-  return ridge > 0.0 ? static_cast<double>(k) > kDualFrom * static_cast<double>(n) : k > n;
+  return ridge > 0.0 && static_cast<double>(k) > kDualFrom * static_cast<double>(n);
 }
 
-void ClassifierSolver::need(Index n, Index m, std::span<const Index> sizes, double ridge,
-                            bool streamed, MemoryNeed& need) {
-  Index tall = 0;
+void ClassifierSolver::need(Index n, Index m, std::initializer_list<Use> uses, bool streamed,
+                            MemoryNeed& need) {
+  Index tall = 0, drawn = 0;
   bool dual = false;
-  for (const Index k : sizes) (is_dual(n, k, ridge) ? dual = true : (tall = k) != 0);
-  const Index coordinates = std::max(dual ? n : 0, tall);
-  need.hold((dual ? n * n : 0) + 2 * n * m + n);
-  if (streamed) need.hold(n * std::max(tall, std::min(cached_columns(n), sizes.back())));
-  if (dual) need.product(n, n, cached_columns(n));
+  for (const Use& use : uses)
+    for (const Index k : use.sizes) {
+      const bool in_rows = is_dual(n, k, use.ridge);
+      dual = dual || in_rows;
+      if (!in_rows) tall = std::max(tall, k);
+      drawn = std::max(drawn, in_rows ? std::min(k, columns_per_poll(n * n)) : k);
+    }
+  need.hold((dual ? n * n : 0) + 2 * n * m + n + (streamed ? n * drawn : 0));
+  if (dual) need.product(n, n, drawn);
   OutputSystem::need(n, tall, dual, need);
-  MarginFit::need(n, coordinates, need);
+  MarginFit::need(n, std::max(dual ? n : 0, tall), need);
 }
 
 void ClassifierSolver::solve(const Problem& problem, const Poll& poll) {
@@ -56,20 +67,32 @@ void ClassifierSolver::solve(const Problem& problem, const Poll& poll) {
   fill(multipliers_, 0.0);
   fill(outputs_, 0.0);
   c_.resize(n);
+  // Of two classes one against the rest, either is the other's opposite.
+  const bool mirrored = m == 2 && problem.loss.named() && are_opposite(problem.labels);
   for (Index i = 0; i < total; ++i) {
-    const Index k = problem.sizes[i];
-    const bool dual = is_dual(n, k, problem.ridge);
-    if (dual) grow(problem, k, poll);
-    for (Index t = 0; t < m; ++t) {
-      poll_now(poll);
-      const MarginFit::Outcome found =
-          dual ? fit_kernel(problem, i, t, poll) : fit_columns(problem, i, t, poll);
-      if (found.unbounded) refuse_unbounded(problem, k);
-      if (!problem.info) continue;
-      problem.info->factors[i] += found.factors;
-      double& gap = problem.info->gap[i];
-      gap = std::isnan(found.gap) ? found.gap : std::max(gap, found.gap);
-    }
+    solve_size(problem, i, mirrored ? 1 : m, poll);
+    if (!mirrored) continue;
+    const double* theta = problem.theta.col(2 * i);
+    double* other = problem.theta.col(2 * i + 1);
+    for (Index j = 0; j < problem.sizes[i]; ++j) other[j] = -theta[j];
+  }
+}
+
+void ClassifierSolver::solve_size(const Problem& problem, Index i, Index targets,
+                                  const Poll& poll) {
+  const Index k = problem.sizes[i];
+  const bool dual = is_dual(problem.x.rows, k, problem.ridge);
+  if (problem.ridge == 0.0 && k >= problem.x.rows) refuse_unbounded(problem, k);
+  if (dual) grow(problem, k, poll);
+  for (Index t = 0; t < targets; ++t) {
+    poll_now(poll);
+    const MarginFit::Outcome found =
+        dual ? fit_kernel(problem, i, t, poll) : fit_columns(problem, i, t, poll);
+    if (found.unbounded) refuse_unbounded(problem, k);
+    if (!problem.info) continue;
+    problem.info->factors[i] += found.factors;
+    double& gap = problem.info->gap[i];
+    gap = std::isnan(found.gap) ? found.gap : std::max(gap, found.gap);
   }
 }
 

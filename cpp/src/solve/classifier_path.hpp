@@ -2,6 +2,7 @@
 // memory between calls.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 
 #include "base/block.hpp"
@@ -32,12 +33,19 @@ class ClassifierSolver {
 
   /// @throws std::invalid_argument without a ridge: where a loss has no minimiser
   void solve(const Problem& problem, const Poll& poll);
-  /// Adds what `solve` holds. @param streamed  whether the columns of X are drawn when read
-  static void need(Index n, Index m, std::span<const Index> sizes, double ridge, bool streamed,
+  /// Which sizes a solver is to serve, for `need`.
+  struct Use {
+    std::span<const Index> sizes;
+    double ridge;
+  };
+  /// Adds what a solver holds that serves all of `uses`, one after the other.
+  /// @param streamed  whether the columns of X are drawn when read
+  static void need(Index n, Index m, std::initializer_list<Use> uses, bool streamed,
                    MemoryNeed& need);
 
  private:
   static bool is_dual(Index n, Index k, double ridge);
+  void solve_size(const Problem& problem, Index i, Index targets, const Poll& poll);
   void grow(const Problem& problem, Index k, const Poll& poll);
   MarginFit::Outcome fit_columns(const Problem& problem, Index i, Index t, const Poll& poll);
   MarginFit::Outcome fit_kernel(const Problem& problem, Index i, Index t, const Poll& poll);

@@ -7,6 +7,7 @@
 #include "base/block.hpp"
 #include "overprune/prune_path.hpp"
 #include "problem/design.hpp"
+#include "solve/classifier_path.hpp"
 #include "solve/compensation.hpp"
 #include "solve/path_solver.hpp"
 #include "solve/retraining.hpp"
@@ -15,9 +16,6 @@ namespace overprune {
 
 /// Whether the retrained model of a support with all features is the dense one.
 inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.ridge; }
-
-/// Refuses a loss that data are not fitted with.
-void check_trained(const Loss& loss);
 
 /// The dense model cut down to supports of its first features by score.
 /// @param theta     (k, m)
@@ -46,15 +44,21 @@ class GridSink {
                            ConstBlock compensated) = 0;
 };
 
+/// What is found out about each size on the way, by the loss.
+struct FitInfo {
+  SolveInfo squares;
+  ClassifierInfo classifiers;
+};
+
 /// Keeps its memory from call to call; not for two threads at once.
 class GridFit {
  public:
   /// @param x      (n, p)
-  /// @param y      (n, m)
+  /// @param y      (n, m); with a loss of labels 1, and -1 or 0
   /// @param units  (m) what each target's coefficients count in when features are scored; empty:
   /// all alike
   void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
-           GridSink& sink, SolveInfo* info, const Poll& poll, std::span<const double> units = {});
+           GridSink& sink, FitInfo* info, const Poll& poll, std::span<const double> units = {});
   /// Adds what `run` holds for trials of n rows. @param streamed  as in PathSolver::need
   static void need(const Problem& problem, const Grid& grid, Index n, bool streamed,
                    MemoryNeed& need);
@@ -62,6 +66,9 @@ class GridFit {
  private:
   void run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,
                  const RuleInputs& inputs, GridSink& sink, const Poll& poll);
+  void train(const Design& x, ConstBlock y, const Grid& grid, Block dense, FitInfo* info,
+             const Poll& poll);
+  void retrain(std::span<const Index> nonzeros, const Grid& grid, Block theta, const Poll& poll);
   void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs,
                       const Poll& poll);
   ConstMatrix in_units(ConstBlock theta);
@@ -72,13 +79,16 @@ class GridFit {
 
   PathSolver path_;
   RetrainSolver retrainer_;
+  ClassifierSolver classifier_;
+  Design x_;           // during a run
+  ConstBlock labels_;  // (n, m) -1 and 1, with a loss of labels
   Compensator compensator_;
   std::vector<double> root_curvature_, weights_, uniform_, scores_;
   SelectionSpace selection_;
   Indices order_, other_order_;
   std::span<const double> units_;  // during a run
   std::vector<char> done_;         // (rules, sizes) whether the sink has had the models
-  Buffer space_, common_, dense_, pruned_, retrained_, compensated_;
+  Buffer space_, common_, dense_, pruned_, retrained_, compensated_, label_buffer_, support_;
 };
 
 }  // namespace overprune

@@ -8,9 +8,9 @@ namespace overprune {
 namespace {
 
 constexpr Index kMostEnvelopes = 60;
-/// V of the first envelope, and the least, relative to the size of an output for multipliers of
-/// one. Rounding moves the multipliers by epsilon / V.
-constexpr double kFirstV = 1e-2, kLeastV = 1e-10, kLeastAbsoluteV = 1e-5;
+/// V of the first envelope, relative to the size of an output for multipliers of one; losses bend
+/// within outputs of about one. Rounding moves the multipliers by epsilon / V.
+constexpr double kFirstV = 1e-2, kMostV = 1.0, kLeastV = 1e-5;
 /// The next envelope gets a smaller V where a distance shrinks by less than this.
 constexpr double kSlowOuter = 0.03;
 /// A distance, relative to the outputs, that is rounding, and one that may be.
@@ -85,8 +85,7 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
                                            double* u, const Poll& poll) {
   const Index n = system.rows();
   const double scale = output_scale(system);
-  const double least = std::max(kLeastV * scale, kLeastAbsoluteV);
-  v_ = std::max(kFirstV * scale, least);
+  v_ = std::clamp(kFirstV * scale, kLeastV, kMostV);
   double before = std::numeric_limits<double>::infinity();
   Outcome outcome;
   for (Index outer = 0; outer < kMostEnvelopes; ++outer) {
@@ -105,7 +104,7 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
     }
     if (distance <= kReached * unit) break;
     if (distance <= kNearlyReached * unit && distance >= 0.5 * before) break;
-    if (distance > kSlowOuter * before) v_ = std::max(0.1 * v_, least);
+    if (distance > kSlowOuter * before) v_ = std::max(0.1 * v_, kLeastV);
     before = distance;
   }
   if (system.is_dual())

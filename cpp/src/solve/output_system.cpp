@@ -9,8 +9,9 @@
 namespace overprune {
 namespace {
 
-/// The least lambda in a factor, relative to the trace: an order above what rounding leaves.
-constexpr double kLeastDamping = 1e-14;
+/// The least lambda in a factor, relative to the trace: without a ridge well above what rounding
+/// leaves.
+constexpr double kLeastDamping = 1e-16, kLeastWithout = 1e-12;
 /// By how much lambda grows where a factor breaks down all the same.
 constexpr double kMoreDamping = 100.0;
 
@@ -65,7 +66,8 @@ void OutputSystem::factor(const double* weights) {
     fill_factor();
     double trace = 0.0;
     for (Index j = 0; j < size; ++j) trace += factor_(j, j);
-    damping_ = std::max(damping_, std::max(kLeastDamping * trace, 1e-300));
+    damping_ = std::max(damping_,
+                        std::max((lambda_ > 0.0 ? kLeastDamping : kLeastWithout) * trace, 1e-300));
     for (Index j = 0; j < size; ++j) factor_(j, j) += damping_;
     for (Index j = size; j < padded; ++j) {  // an identity fills the last tile
       std::fill_n(factor_.col(j) + j, padded - j, 0.0);

@@ -229,7 +229,6 @@ RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trial
                    const SimulateMonitor& monitor) {
   check_grid(grid, problem.features());
   check_trials(trials);
-  check_trained(grid.loss);
   for (const Index size : grid.sizes)
     check_loss(problem, grid.loss, static_cast<double>(trials.n), static_cast<double>(size),
                grid.ridge);
