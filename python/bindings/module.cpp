@@ -24,9 +24,11 @@ PYBIND11_MODULE(_core, module) {
     facts["assertions"] = info.assertions;
     return facts;
   });
+  bindings::register_classifier(module);
   bindings::register_features(module);
   bindings::register_finite(module);
   bindings::register_least_squares(module);
+  bindings::register_loss(module);
   bindings::register_problem(module);
   bindings::register_lasso(module);
   bindings::register_laws(module);  // after the problems, whose name their signatures hold

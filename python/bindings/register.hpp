@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "overprune/interrupt.hpp"
+#include "overprune/loss.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/risk_table.hpp"
 #include "overprune/types.hpp"
@@ -35,12 +36,43 @@ struct pybind11::detail::type_caster<overprune::Rule> {
 
 namespace overprune::bindings {
 
+/// A loss by its name, or of an object with the functions value(y, f) and prox(y, field, V).
+Loss loss_of(pybind11::handle source);
+
+}  // namespace overprune::bindings
+
+/// A named loss is its name in Python.
+template <>
+struct pybind11::detail::type_caster<overprune::Loss> {
+ private:
+  overprune::Loss value = overprune::NamedLoss::square;
+
+ public:
+  static constexpr auto name = const_name("object");
+  template <typename T>
+  using cast_op_type = movable_cast_op_type<T>;
+  operator overprune::Loss*() { return &value; }
+  operator overprune::Loss&() { return value; }
+  operator overprune::Loss&&() && { return std::move(value); }
+  bool load(handle source, bool) {
+    value = overprune::bindings::loss_of(source);
+    return true;
+  }
+  static handle cast(const overprune::Loss& loss, return_value_policy, handle) {
+    return str(loss.name()).release();
+  }
+};
+
+namespace overprune::bindings {
+
 namespace py = pybind11;
 
 void register_features(py::module_& module);
 void register_finite(py::module_& module);
 void register_lasso(py::module_& module);
 void register_laws(py::module_& module);
+void register_loss(py::module_& module);
+void register_classifier(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_phase(py::module_& module);
 void register_problem(py::module_& module);
@@ -227,7 +259,8 @@ void grid_fields(Fields<T>& grid) {
       .field("retrain", &T::retrain)
       .field("ridge", &T::ridge)
       .field("retrain_ridge", &T::retrain_ridge)
-      .field("compensate", &T::compensate);
+      .field("compensate", &T::compensate)
+      .field("loss", &T::loss);
 }
 
 /// LongWork where the work is worth it: handing the GIL over costs more than a few thousand numbers

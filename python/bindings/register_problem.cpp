@@ -1,5 +1,7 @@
 #include "overprune/problem.hpp"
 
+#include "overprune/classification.hpp"
+
 #include "callables.hpp"
 #include "register.hpp"
 
@@ -67,6 +69,33 @@ Array linear_risk(const Linear& problem, const Array& theta) {
   return out;
 }
 
+std::shared_ptr<LinearClassificationProblem> make_labels(const Linear& field) {
+  const LongWork work;
+  return std::make_shared<LinearClassificationProblem>(field);
+}
+
+Array label_errors(const LinearClassificationProblem& problem, const Array& theta) {
+  const ConstMatrix models = as_matrix(theta, "theta");
+  Array out = new_array({models.cols});
+  const Vector errors = as_mutable_vector(out);
+  {
+    const LongWork work;
+    problem.error(models, errors);
+  }
+  return out;
+}
+
+py::tuple label_overlaps(const LinearClassificationProblem& problem, const Array& theta) {
+  const ConstMatrix models = as_matrix(theta, "theta");
+  Array teacher = new_array({models.cols}), self = new_array({models.cols});
+  const Vector m = as_mutable_vector(teacher), q = as_mutable_vector(self);
+  {
+    const LongWork work;
+    problem.overlaps(models, m, q);
+  }
+  return py::make_tuple(teacher, self);
+}
+
 Array oracle_scores(const Problem& problem, Index k) {
   Array out = new_array({k});
   double* scores = out.mutable_data();
@@ -132,6 +161,7 @@ void register_problem(py::module_& module) {
   py::class_<Problem, std::shared_ptr<Problem>>(module, "Problem")
       .def_property_readonly("features", &Problem::features)
       .def_property_readonly("targets", &Problem::targets)
+      .def_property_readonly("has_labels", &Problem::has_labels)
       .def("sample", &sample)
       .def("oracle_scores", &oracle_scores);
   py::class_<Linear, Problem, std::shared_ptr<Linear>>(module, "LinearGaussianProblem")
@@ -150,6 +180,19 @@ void register_problem(py::module_& module) {
       .def_property_readonly("null_risk", &null_risk)
       .def("restrict", &restricted)
       .def("risk", &linear_risk);
+  using Labels = LinearClassificationProblem;
+  py::class_<Labels, Problem, std::shared_ptr<Labels>>(module, "LinearClassificationProblem")
+      .def(py::init(&make_labels))
+      .def_property_readonly("signal", &Labels::signal)
+      .def_property_readonly("bayes_error", &Labels::bayes_error)
+      .def("regression",
+           [](const Labels& problem) {
+             const LongWork work;
+             return std::make_shared<Linear>(problem.regression());
+           })
+      .def("error", &label_errors)
+      .def("overlaps", &label_overlaps);
+  module.def("check_loss", &check_loss);
   py::class_<RandomFeatureProblem, Problem, std::shared_ptr<RandomFeatureProblem>>(
       module, "RandomFeatureProblem")
       .def(py::init(&make_features))

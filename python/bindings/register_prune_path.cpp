@@ -35,8 +35,12 @@ py::dict bind_prune_path(const Array& x, const Array& y, const Grid grid,
     models["suboptimality"] = to_array(lasso.suboptimality, {k, s});
     out["lasso"] = models;
   }
-  out["rank"] = result.info.rank;
-  out["condition"] = result.info.condition;
+  if (grid.loss.takes_numbers()) {
+    out["rank"] = result.info.rank;
+    out["condition"] = result.info.condition;
+  } else {
+    out["gap"] = result.classifiers.gap;
+  }
   return out;
 }
 

@@ -7,15 +7,18 @@ then simulated (`simulate`) and predicted (`predict`). Both return the same labe
 
 import logging
 
-from . import datasets, plot, spectra
+from . import datasets, losses, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
+from .fits.classifiers import classifier_path, fit_classifier
 from .fits.features import random_features
 from .fits.lasso import LassoPath, lasso_path
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
 from .fits.prune_path import PrunePath, prune_path
 from .fits.pruning import compensate, importance, prune, top_k
 from .fits.random import standard_normal
+from .losses import Loss
+from .problems.classification import LinearClassificationProblem
 from .problems.data_problem import DataProblem
 from .problems.feature_problem import RandomFeatureProblem
 from .problems.problem import LinearGaussianProblem
@@ -37,17 +40,21 @@ logging.getLogger("overprune").addHandler(logging.NullHandler())
 __all__ = [
     "DataProblem",
     "LassoPath",
+    "LinearClassificationProblem",
     "LinearGaussianProblem",
+    "Loss",
     "PrunePath",
     "RandomFeatureProblem",
     "Spectrum",
     "__version__",
     "advise",
     "build_info",
+    "classifier_path",
     "coefficient_density",
     "coefficient_law",
     "compensate",
     "datasets",
+    "fit_classifier",
     "fixed_point",
     "get_cmake_dir",
     "get_include",
@@ -56,6 +63,7 @@ __all__ = [
     "lasso_path",
     "least_squares",
     "least_squares_path",
+    "losses",
     "phase",
     "plot",
     "predict",

@@ -19,6 +19,7 @@ import numpy as np
 
 from . import _core
 from . import _validation as check
+from .problems.classification import LinearClassificationProblem
 from .problems.data_problem import DataProblem
 from .problems.feature_problem import RandomFeatureProblem
 from .problems.functions import fingerprint, qualified_name
@@ -27,7 +28,13 @@ from .problems.spectrum import Spectrum
 
 _CLASSES: dict[str, type[Problem | Spectrum]] = {
     cls.__name__: cls
-    for cls in (LinearGaussianProblem, RandomFeatureProblem, DataProblem, Spectrum)
+    for cls in (
+        LinearGaussianProblem,
+        LinearClassificationProblem,
+        RandomFeatureProblem,
+        DataProblem,
+        Spectrum,
+    )
 }
 # Arrays that take more than this, compressed (eight times as much before), are named by their hash
 # instead.
@@ -52,6 +59,8 @@ def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, 
     }
     if isinstance(problem, LinearGaussianProblem):
         attributes["noise_floor"] = problem._core.noise_floor
+    elif isinstance(problem, LinearClassificationProblem):
+        attributes |= {"null_error": 0.5, "bayes_error": problem.bayes_error}
     elif isinstance(problem, RandomFeatureProblem):
         attributes["noise_floor"] = problem.targets * problem.noise_std**2
     elif isinstance(problem, Spectrum):

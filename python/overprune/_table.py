@@ -16,6 +16,7 @@ import numpy as np
 from . import _core
 from . import _validation as check
 from ._version import __version__
+from .losses import Loss, as_loss, core_loss
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,6 +27,9 @@ _LONG_NAMES = {  # of each quantity
     "risk": "test risk",
     "accuracy": "test accuracy",
     "penalty": "l1 penalty",
+    "error": "test error",
+    "teacher_overlap": "overlap with the truth",
+    "self_overlap": "overlap with itself",
 }
 
 Arrays: TypeAlias = Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]]
@@ -49,6 +53,7 @@ class Grid(Generic[Number]):
     ridge: tuple[float, ...]
     retrain_ridge: float
     compensate: bool
+    loss: Loss
     n_is_sequence: bool
     ridge_is_sequence: bool
     penalties: tuple[float, ...] = ()
@@ -83,6 +88,7 @@ class Grid(Generic[Number]):
             ridge=self.ridge[0] if ridge is None else ridge,
             retrain_ridge=self.retrain_ridge,
             compensate=self.compensate,
+            loss=core_loss(self.loss),
         )
 
     def cell(self, n: int = 0, ridge: int = 0) -> Any:
@@ -141,6 +147,19 @@ class Grid(Generic[Number]):
                 UserWarning,
                 stacklevel=3,
             )
+
+    def check_loss(self, problem: Any) -> None:
+        """Raises ValueError where the loss does not suit the core's problem or, without ridge, the
+        sizes."""
+        if self.loss.name == "square":
+            return
+        for n in self.n:
+            for size in self.sizes:
+                _core.check_loss(problem, core_loss(self.loss), n, size, min(self.ridge))
+            if not self.retrain:
+                continue
+            for nonzeros in self.nonzeros:
+                _core.check_loss(problem, core_loss(self.loss), n, nonzeros, self.retrain_ridge)
 
     def layout(self, problem: Any) -> dict[str, dict[str, int]]:
         """The variables that `simulate` measures at one n and one ridge: name -> dimensions and
@@ -218,6 +237,7 @@ class Grid(Generic[Number]):
             "retrain_ridge": self.retrain_ridge,
             "compensate": int(self.compensate),
             **given,
+            "loss": self.loss.label,
         }
 
 
@@ -237,6 +257,7 @@ def _grid(
     ridge: Any = 0.0,
     retrain_ridge: Any = 0.0,
     compensate: Any = False,
+    loss: Any = "square",
 ) -> Grid[Number]:
     """A grid on these axes; checks the rest, whose defaults are those of every function that runs a
     grid."""
@@ -250,9 +271,17 @@ def _grid(
         ridge=_ridges(ridge),
         retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
         compensate=_compensates(compensate, chosen),
+        loss=_loss(loss, chosen),
         n_is_sequence=several,
         ridge_is_sequence=check.is_sequence(ridge),
     )
+
+
+def _loss(value: Any, rules: tuple[str, ...]) -> Loss:
+    loss = as_loss(value)
+    if loss.name != "square":
+        check.cutting_rules(rules, f"loss {loss.name}")
+    return loss
 
 
 def _compensates(value: Any, rules: tuple[str, ...]) -> bool:
@@ -343,9 +372,9 @@ def long_name(name: str) -> str:
     if name == "draws":
         return "draws of the law"
     stage, _, rest = name.partition("_")
-    quantity, _, error = rest.partition("_")
+    quantity = rest.removesuffix("_stderr")
     text = f"{_LONG_NAMES[quantity]} of the {stage} model"
-    return f"standard error of the {text}" if error else text
+    return text if quantity == rest else f"standard error of the {text}"
 
 
 def dataset(

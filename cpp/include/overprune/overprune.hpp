@@ -2,12 +2,15 @@
 #pragma once
 
 #include "overprune/build_info.hpp"
+#include "overprune/classification.hpp"
+#include "overprune/classifier.hpp"
 #include "overprune/features.hpp"
 #include "overprune/finite.hpp"
 #include "overprune/interrupt.hpp"
 #include "overprune/lasso.hpp"
 #include "overprune/laws.hpp"
 #include "overprune/least_squares.hpp"
+#include "overprune/loss.hpp"
 #include "overprune/phase.hpp"
 #include "overprune/problem.hpp"
 #include "overprune/prune_path.hpp"

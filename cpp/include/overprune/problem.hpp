@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "overprune/export.hpp"
+#include "overprune/loss.hpp"
 #include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
@@ -21,6 +22,13 @@ struct Models {
   const Index* support = nullptr;
   Index count = 0;    ///< number of coefficients of each
   ConstMatrix theta;  ///< (count, B m): column b m + t is model b, target t
+};
+
+/// Where the figures of B models of a classifier go; null: not wanted.
+struct LabelFigures {
+  double* error = nullptr;            ///< (B) test error
+  double* teacher_overlap = nullptr;  ///< (B) theta'Sigma beta
+  double* self_overlap = nullptr;     ///< (B) theta'Sigma theta
 };
 
 /// One thread's source of trials: draws data of a problem and measures the risk of models fitted to
@@ -49,6 +57,12 @@ class Sampler {
   /// @param risk      (B)
   /// @param accuracy  (B), or null; filled only where the problem has classes
   virtual void evaluate(const Models& models, double* risk, double* accuracy) = 0;
+
+  /// Test error and overlaps of each of B models of a problem with labels.
+  /// @param models  B of them, (count, B)
+  /// @param out     where they go
+  /// @throws std::invalid_argument where the problem has none, as by default
+  virtual void evaluate_labels(const Models& models, const LabelFigures& out);
 };
 
 class LinearGaussianProblem;
@@ -60,6 +74,13 @@ class Problem {
   virtual Index features() const = 0;                 ///< p
   virtual Index targets() const = 0;                  ///< m
   virtual bool has_classes() const { return false; }  ///< whether an accuracy is measured, too
+  /// Whether responses are labels -1 and 1, or classes one against the rest, so that losses of
+  /// labels may be trained on.
+  virtual bool has_labels() const { return false; }
+  /// Whether the true coefficients are known to which a classifier is compared.
+  virtual bool knows_teacher() const { return false; }
+  /// Whether no risk is measured, whatever the loss: labels are all there is.
+  virtual bool has_errors_only() const { return false; }
   /// Sigma_ii (p) where the population is known, else null.
   virtual const std::vector<double>* curvature() const { return nullptr; }
   /// The linear Gaussian problem with the population's second moments; null if they are unknown.
@@ -84,6 +105,23 @@ class Problem {
   /// @param n  rows of X
   virtual Index sampler_numbers(Index n) const = 0;
 };
+
+/// Refuses a training for which there is no theory and no simulation: losses of labels need labels,
+/// and without ridge those that separable data send to infinity need more samples than features.
+/// @param problem  what is trained on
+/// @param loss     of the training
+/// @param n        samples
+/// @param size     k, features trained
+/// @param ridge    of the training, at least 0
+/// @throws std::invalid_argument that says what is wrong
+void check_loss(const Problem& problem, const Loss& loss, double n, double size, double ridge);
+
+/// Whether the models of a training are judged by their test error, not by their risk.
+/// @param problem  what is trained on
+/// @param loss     of the training
+inline bool judged_by_error(const Problem& problem, const Loss& loss) {
+  return problem.has_errors_only() || (problem.has_labels() && !loss.takes_numbers());
+}
 
 /// Noise of m targets: independent with one standard deviation (at least 0), or with a covariance
 /// N (m, m), symmetric and positive semidefinite. It holds a view: it is for arguments only.
@@ -210,6 +248,8 @@ class RandomFeatureProblem final : public Problem {
   std::shared_ptr<const LinearGaussianProblem> share_equivalent() const { return equivalent_; }
   /// R(0) = E[g(teacher'a)^2] + noise_std^2.
   double null_risk() const { return null_risk_; }
+  /// Whether the link is `sign` and there is no noise, so that responses are -1 and 1.
+  bool has_labels() const override { return link_.is(Activation::sign) && noise_std_ == 0.0; }
   const std::vector<double>* curvature() const override { return equivalent_->curvature(); }
   const LinearGaussianProblem* population() const override { return equivalent_.get(); }
   void oracle_scores(Index k, double* scores) const override {
@@ -254,6 +294,8 @@ class DataProblem final : public Problem {
   Index rows() const { return rows_; }                    ///< N
   Index test_rows() const { return test_rows_; }          ///< N_test
   bool has_classes() const override { return classes_; }  ///< whether targets are one-hot
+  /// Whether targets are one-hot, or one column of -1 and 1.
+  bool has_labels() const override { return classes_ || labels_; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
   Index sampler_numbers(Index n) const override;
@@ -267,7 +309,7 @@ class DataProblem final : public Problem {
  private:
   friend class DataSampler;
   Index p_ = 0, m_ = 1, d_ = 0, rows_ = 0, test_rows_ = 0;
-  bool classes_ = false, random_ = false;
+  bool classes_ = false, labels_ = false, random_ = false;
   ScalarFunction activation_;
   std::uint64_t seed_ = 0;
   std::vector<double> inputs_, targets_, test_inputs_, test_targets_;

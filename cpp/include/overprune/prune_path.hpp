@@ -9,8 +9,10 @@
 
 #include <functional>
 
+#include "overprune/classifier.hpp"
 #include "overprune/export.hpp"
 #include "overprune/least_squares.hpp"
+#include "overprune/loss.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
@@ -31,6 +33,7 @@ struct Grid {
   /// (K, S) penalties kappa of the rule `lasso`, in C order, NaN for no model; empty: each point
   /// has the model of the path that stands for its nonzeros (lasso.hpp)
   std::vector<double> penalties = {};
+  Loss loss = NamedLoss::square;  ///< of both trainings
 
   /// The nonzeros that are at most the largest size.
   /// @return (at most S) strictly increasing
@@ -67,14 +70,15 @@ struct PrunePathResult {
   std::vector<Index> order;   ///< (R, K, most) features by falling score; -1 where there are fewer
   /// (R, K, S, most, m) coefficients in that order; empty without retraining
   std::vector<double> retrained;
-  SparseModels lasso;  ///< of the rule `lasso`, where the grid has it
-  SolveInfo info;      ///< rank and condition of each size
+  SparseModels lasso;          ///< of the rule `lasso`, where the grid has it
+  SolveInfo info;              ///< rank and condition of each size; empty with a loss of labels
+  ClassifierInfo classifiers;  ///< of each size with a loss of labels, else empty
 };
 
 /// Trains, prunes and retrains over the whole grid. `simulate` draws data, calls this and measures
 /// the risk in every trial.
 /// @param x       (n, p), finite
-/// @param y       (n, m), finite
+/// @param y       (n, m), finite; -1 and 1 with a loss of labels
 /// @param grid    sizes, nonzeros, rules and ridges
 /// @param inputs  what the rules need beyond theta
 /// @param workers  threads, at least 1; the result does not depend on it

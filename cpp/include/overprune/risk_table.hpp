@@ -34,7 +34,7 @@ enum TableKind : unsigned {
 /// A variable of tables: one quantity of the models of one stage, named `<stage>_<quantity>`.
 struct TableVariable {
   Stage stage;           ///< whose models
-  const char* quantity;  ///< what is measured: risk or accuracy
+  const char* quantity;  ///< what is measured: risk, accuracy, error or an overlap
   unsigned kinds;        ///< tables that have it
   unsigned errors = 0;   ///< tables that have its standard error, `<stage>_<quantity>_stderr`
 };
@@ -42,9 +42,10 @@ struct TableVariable {
 /// All variables, in the order of the tables.
 ///
 /// A table has the stages compensated and retrained where the run asks for them, and accuracies
-/// where there are classes. Dense models have one number for each size; a schedule has a single
-/// size. The other models have one number for each (rule, size, nonzeros), in a schedule for each
-/// (rule, round).
+/// where there are classes. Classifiers have errors in place of risks, and, where the truth is
+/// known, the overlaps that errors are made of. Dense models have one number for each size; a
+/// schedule has a single size. The other models have one number for each (rule, size, nonzeros), in
+/// a schedule for each (rule, round).
 inline constexpr TableVariable kTableVariables[] = {
     {Stage::dense, "risk", kSimulated | kExact | kDrawn | kSimulatedRounds | kPredictedRounds},
     {Stage::pruned, "risk", kSimulated | kExact | kDrawn | kSimulatedRounds | kPredictedRounds,
@@ -56,6 +57,15 @@ inline constexpr TableVariable kTableVariables[] = {
     {Stage::dense, "accuracy", kSimulated | kDrawn | kSimulatedRounds, kDrawn},
     {Stage::pruned, "accuracy", kSimulated | kDrawn | kSimulatedRounds, kDrawn},
     {Stage::retrained, "accuracy", kSimulated | kDrawn | kSimulatedRounds, kDrawn},
+    {Stage::dense, "error", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::pruned, "error", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::retrained, "error", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::dense, "teacher_overlap", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::pruned, "teacher_overlap", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::retrained, "teacher_overlap", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::dense, "self_overlap", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::pruned, "self_overlap", kSimulated | kExact | kDrawn, kDrawn},
+    {Stage::retrained, "self_overlap", kSimulated | kExact | kDrawn, kDrawn},
 };
 
 /// A dimension of an array.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "overprune/export.hpp"
+#include "overprune/loss.hpp"
 #include "overprune/pruning.hpp"
 #include "overprune/types.hpp"
 
@@ -33,11 +34,12 @@ struct RealGrid {
   std::vector<double> sizes;
   /// (S) strictly increasing, > 0; a point with nonzeros > size is skipped
   std::vector<double> nonzeros;
-  std::vector<Rule> rules;     ///< (R) distinct
-  bool retrain = true;         ///< whether the pruned models are also trained again
-  double ridge = 0.0;          ///< of the first training
-  double retrain_ridge = 0.0;  ///< of the second
-  bool compensate = false;     ///< whether the survivors also compensate for the pruned features
+  std::vector<Rule> rules;        ///< (R) distinct
+  bool retrain = true;            ///< whether the pruned models are also trained again
+  double ridge = 0.0;             ///< of the first training
+  double retrain_ridge = 0.0;     ///< of the second
+  bool compensate = false;        ///< whether the survivors also compensate for the pruned features
+  Loss loss = NamedLoss::square;  ///< of both trainings
 };
 
 /// A problem with independent features, in groups of equal ones.

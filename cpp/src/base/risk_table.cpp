@@ -61,8 +61,12 @@ namespace {
 bool has(const TableLayout& layout, const TableVariable& variable) {
   if (variable.stage == Stage::retrained && !layout.retrain) return false;
   if (variable.stage == Stage::compensated && !layout.compensate) return false;
-  if (std::string_view(variable.quantity) == "accuracy" && !layout.classes) return false;
-  if (std::string_view(variable.quantity) == "penalty" && !layout.penalties) return false;
+  const std::string_view quantity = variable.quantity;
+  if (quantity == "accuracy" && !layout.classes) return false;
+  if (quantity == "penalty" && !layout.penalties) return false;
+  if (quantity == "risk" && layout.labels) return false;
+  if (quantity == "error" && !layout.labels) return false;
+  if (quantity.ends_with("overlap") && !layout.overlaps) return false;
   return (variable.kinds & layout.kind) != 0;
 }
 

@@ -147,11 +147,46 @@ void GaussianRisk::evaluate_diagonal(const Models& models, double* risk) {
   }
 }
 
+/// Sigma on the support; below the diagonal blocks of kRiskPanel the upper triangle is not set.
+ConstBlock GaussianRisk::covariance_of(const Models& models) {
+  const ConstMatrix covariance = problem_.covariance();
+  const Index count = models.count;
+  if (!models.support) return {covariance.data, count, count, problem_.features()};
+  const Block own = gathered_.block(count, count);
+  for (Index j = 0; j < count; ++j)
+    for (Index i = j; i < count; ++i) own(i, j) = covariance(models.support[i], models.support[j]);
+  for (Index j = 0; j < count; ++j)  // the diagonal blocks are read whole
+    for (Index i = j + 1; i < std::min(count, (j / kRiskPanel + 1) * kRiskPanel); ++i)
+      own(j, i) = own(i, j);
+  return own;
+}
+
+void GaussianRisk::overlaps(const Models& models, double* teacher, double* self) {
+  const ConstBlock theta{models.theta.data, models.count, models.theta.cols,
+                         models.theta.col_stride};
+  const auto feature = [&](Index i) { return models.support ? models.support[i] : i; };
+  double* image = targets_.get(models.count);  // (Sigma beta)_S
+  for (Index i = 0; i < models.count; ++i)
+    image[i] = problem_.diagonal()
+                   ? problem_.variances()(feature(i)) * problem_.beta()(feature(i), 0)
+                   : problem_.covariance_beta()(feature(i), 0);
+  for (Index b = 0; b < theta.cols; ++b) teacher[b] = inner(theta.rows, theta.col(b), image);
+  if (!problem_.diagonal()) {
+    heights_of(theta, heights_);
+    return quadratic_forms(covariance_of(models), theta, heights_, images_, self);
+  }
+  for (Index b = 0; b < theta.cols; ++b) {
+    self[b] = 0.0;
+    for (Index i = 0; i < theta.rows; ++i)
+      self[b] += problem_.variances()(feature(i)) * theta(i, b) * theta(i, b);
+  }
+}
+
 void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
   const Index p = problem_.features(), m = problem_.targets(), columns = models.theta.cols,
               count = models.count;
   const ConstBlock theta{models.theta.data, count, columns, models.theta.col_stride};
-  const ConstMatrix covariance = problem_.covariance(), image = problem_.covariance_beta();
+  const ConstMatrix image = problem_.covariance_beta();
   heights_of(theta, heights_);
   open_.resize(columns / m);  // models whose risk is still to be found
   std::iota(open_.begin(), open_.end(), Index{0});
@@ -160,17 +195,7 @@ void GaussianRisk::evaluate_dense(const Models& models, double* risk) {
       [](double sum, Index h) { return sum + static_cast<double>(h) * static_cast<double>(h); });
   // A form of full size in differences costs no more than this one, and is the more accurate.
   if (work < 0.5 * static_cast<double>(columns) * static_cast<double>(p) * static_cast<double>(p)) {
-    ConstBlock sigma{covariance.data, count, count, p};
-    if (models.support) {
-      const Block own = gathered_.block(count, count);
-      for (Index j = 0; j < count; ++j)
-        for (Index i = j; i < count; ++i)
-          own(i, j) = covariance(models.support[i], models.support[j]);
-      for (Index j = 0; j < count; ++j)  // the diagonal blocks are read whole
-        for (Index i = j + 1; i < std::min(count, (j / kRiskPanel + 1) * kRiskPanel); ++i)
-          own(j, i) = own(i, j);
-      sigma = own;
-    }
+    const ConstBlock sigma = covariance_of(models);
     const Block target = targets_.block(count, m);
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < count; ++i)

@@ -43,6 +43,13 @@ void check_one_hot(const char* name, ConstMatrix rows) {
   }
 }
 
+/// Whether they are one column of -1 and 1.
+bool are_labels(ConstMatrix targets) {
+  for (Index i = 0; i < targets.rows; ++i)
+    if (std::abs(targets(i, 0)) != 1.0) return false;
+  return targets.cols == 1;
+}
+
 /// A copy of a covariance matrix of that size, and its factor, once it is known to be one.
 void take_covariance(const char* name, ConstMatrix from, Index size,
                      std::vector<double>& covariance, std::vector<double>& factor) {
@@ -300,6 +307,7 @@ DataProblem::DataProblem(const Data& data, bool classes, Index features,
     check_one_hot("targets", data.targets);
     check_one_hot("test_targets", data.test_targets);
   }
+  labels_ = !classes && are_labels(data.targets) && are_labels(data.test_targets);
   inputs_ = dense_copy(data.inputs);
   targets_ = dense_copy(data.targets);
   test_inputs_ = dense_copy(data.test_inputs);

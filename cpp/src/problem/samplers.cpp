@@ -6,9 +6,11 @@
 #include "base/check.hpp"
 #include "base/pace.hpp"
 #include "kernels/table.hpp"
+#include "overprune/classification.hpp"
 #include "overprune/random.hpp"
 #include "problem/design.hpp"
 #include "problem/features.hpp"
+#include "problem/label_shares.hpp"
 
 namespace overprune {
 
@@ -22,7 +24,8 @@ void check_columns(Index first, Matrix out, Index rows, Index features) {
     check::fail("first must lie in [0, ", features - out.cols, "], got ", first);
 }
 
-/// What Sampler::evaluate is asked to judge.
+}  // namespace
+
 void check_models(const Models& models, Index features, Index targets, const double* risk) {
   check::view("theta", models.theta);
   check::same("theta", models.count, models.theta.rows);
@@ -36,7 +39,9 @@ void check_models(const Models& models, Index features, Index targets, const dou
       check::fail("support must lie in [0, ", features, "), got ", models.support[i]);
 }
 
-}  // namespace
+void Sampler::evaluate_labels(const Models&, const LabelFigures&) {
+  check::fail("evaluate_labels needs a problem with labels and a known truth");
+}
 
 void Sampler::columns(Index first, Matrix out) const {
   const ConstMatrix x = design();
@@ -255,8 +260,40 @@ class DataSampler final : public BaseSampler {
   }
 
   void evaluate(const Models& models, double* risk, double* accuracy) override {
-    const Index m = problem_.m_, test_rows = test_x_.rows, columns = models.theta.cols;
-    check_models(models, problem_.p_, m, risk);
+    check_models(models, problem_.p_, problem_.m_, risk);
+    const Index m = problem_.m_, test_rows = test_x_.rows;
+    const ConstBlock predicted = predict(models), truth = targets();
+    for (Index b = 0; b < predicted.cols / m; ++b) {
+      const ConstBlock own = predicted.columns(b * m, m);
+      double sum = 0.0;
+      for (Index t = 0; t < m; ++t)
+        for (Index i = 0; i < test_rows; ++i)
+          sum += (own(i, t) - truth(i, t)) * (own(i, t) - truth(i, t));
+      risk[b] = sum / static_cast<double>(test_rows);
+      if (accuracy && problem_.classes_) accuracy[b] = share_right(own, truth);
+    }
+  }
+
+  /// The share of wrong signs, or of wrong largest outputs where there are classes.
+  void evaluate_labels(const Models& models, const LabelFigures& out) override {
+    check_models(models, problem_.p_, problem_.m_, out.error);
+    const Index m = problem_.m_;
+    const ConstBlock predicted = predict(models), truth = targets();
+    for (Index b = 0; b < predicted.cols / m; ++b) {
+      const ConstBlock own = predicted.columns(b * m, m);
+      out.error[b] =
+          problem_.classes_ ? 1.0 - share_right(own, truth) : share_of_wrong_signs(own, truth);
+    }
+  }
+
+ private:
+  ConstBlock targets() const {
+    return {problem_.test_targets_.data(), test_x_.rows, problem_.m_, test_x_.rows};
+  }
+
+  /// Outputs (N_test, B m) of B models.
+  ConstBlock predict(const Models& models) {
+    const Index test_rows = test_x_.rows, columns = models.theta.cols;
     ConstBlock features = test_x_.columns(0, models.count);
     if (models.support) {
       const Block gathered = gathered_.block(test_rows, models.count);
@@ -267,19 +304,9 @@ class DataSampler final : public BaseSampler {
     kernels::active().gemm(false, false, test_rows, columns, models.count, 1.0, features.data,
                            features.ld, models.theta.data, models.theta.col_stride, 0.0,
                            predicted.data, predicted.ld);
-    const ConstBlock truth{problem_.test_targets_.data(), test_rows, m, test_rows};
-    for (Index b = 0; b < columns / m; ++b) {
-      const ConstBlock own = predicted.columns(b * m, m);
-      double sum = 0.0;
-      for (Index t = 0; t < m; ++t)
-        for (Index i = 0; i < test_rows; ++i)
-          sum += (own(i, t) - truth(i, t)) * (own(i, t) - truth(i, t));
-      risk[b] = sum / static_cast<double>(test_rows);
-      if (accuracy && problem_.classes_) accuracy[b] = fraction_right(own, truth);
-    }
+    return predicted;
   }
 
- private:
   ConstBlock weights() {
     return {weights_.get(problem_.p_ * problem_.d_), problem_.p_, problem_.d_, problem_.p_};
   }
@@ -304,18 +331,6 @@ class DataSampler final : public BaseSampler {
     features_into({problem_.test_inputs_.data(), test_x_.rows, problem_.d_, test_x_.rows},
                   weights(), problem_.activation_, phases_.empty() ? nullptr : phases_.data(),
                   test_x_, poll);
-  }
-
-  static double fraction_right(ConstBlock predicted, ConstBlock truth) {
-    const auto largest = [](ConstBlock block, Index i) {
-      Index best = 0;
-      for (Index t = 1; t < block.cols; ++t)
-        if (block(i, t) > block(i, best)) best = t;
-      return best;
-    };
-    Index right = 0;
-    for (Index i = 0; i < truth.rows; ++i) right += largest(predicted, i) == largest(truth, i);
-    return static_cast<double>(right) / static_cast<double>(truth.rows);
   }
 
   const DataProblem& problem_;
@@ -367,6 +382,8 @@ void need_to_judge(const Problem& problem, Index n, const Indices& sizes, const 
       need.product(n, std::min<Index>(p, 512), p);  // DenseSampler::draw
     return;
   }
+  if (const auto* labels = dynamic_cast<const LinearClassificationProblem*>(&problem))
+    return need_to_judge(labels->field(), n, sizes, nonzeros, need);
   const Index rows = static_cast<const DataProblem&>(problem).test_rows(), m = problem.targets();
   const Index dense = static_cast<Index>(sizes.size()) * m,
               pruned = static_cast<Index>(nonzeros.size()) * m,

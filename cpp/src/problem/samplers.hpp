@@ -1,4 +1,4 @@
-// The samplers of the three problems, which draw X and y and judge models. R(theta) = tr N +
+// The samplers of the problems, which draw X and y and judge models. R(theta) = tr N +
 // (theta - beta)' Sigma (theta - beta) judges models of Gaussian features.
 #pragma once
 
@@ -17,6 +17,11 @@ class GaussianRisk {
   explicit GaussianRisk(const LinearGaussianProblem& problem);
   /// @param models  with columns of theta that lie side by side (unit row stride)
   void evaluate(const Models& models, double* risk);
+  /// The overlaps theta'Sigma beta and theta'Sigma theta of models of one target.
+  /// @param models   as for `evaluate`, (count, B)
+  /// @param teacher  (B)
+  /// @param self     (B)
+  void overlaps(const Models& models, double* teacher, double* self);
   /// Adds what `evaluate` holds for the models of a grid, as in need_to_judge; where the risk
   /// nearly vanishes it is more.
   static void need(const LinearGaussianProblem& problem, const Indices& sizes,
@@ -27,6 +32,7 @@ class GaussianRisk {
   double signal_outside(const Models& models);
   void evaluate_diagonal(const Models& models, double* risk);
   void evaluate_dense(const Models& models, double* risk);
+  ConstBlock covariance_of(const Models& models);
   void from_differences(const Models& models, const Indices& which, double* risk);
 
   const LinearGaussianProblem& problem_;
@@ -36,6 +42,9 @@ class GaussianRisk {
   Indices heights_, open_;
   Buffer differences_, images_, gathered_, targets_;
 };
+
+/// What Sampler::evaluate is asked to judge.
+void check_models(const Models& models, Index features, Index targets, const double* risk);
 
 std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n, bool hold);
 std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n);

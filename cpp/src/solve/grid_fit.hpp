@@ -7,6 +7,7 @@
 #include "base/block.hpp"
 #include "overprune/prune_path.hpp"
 #include "problem/design.hpp"
+#include "solve/classifier_path.hpp"
 #include "solve/compensation.hpp"
 #include "solve/lasso_solver.hpp"
 #include "solve/path_solver.hpp"
@@ -52,15 +53,21 @@ class GridSink {
                            ConstBlock compensated) = 0;
 };
 
+/// What is found out about each size on the way, by the loss.
+struct FitInfo {
+  SolveInfo squares;
+  ClassifierInfo classifiers;
+};
+
 /// Keeps its memory from call to call; not for two threads at once.
 class GridFit {
  public:
   /// @param x      (n, p)
-  /// @param y      (n, m)
+  /// @param y      (n, m); with a loss of labels 1, and -1 or 0
   /// @param units  (m) what each target's coefficients count in when features are scored; empty:
   /// all alike
   void run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
-           GridSink& sink, SolveInfo* info, const Poll& poll, std::span<const double> units = {});
+           GridSink& sink, FitInfo* info, const Poll& poll, std::span<const double> units = {});
   /// Adds what `run` holds for trials of n rows. @param streamed  as in PathSolver::need
   static void need(const Problem& problem, const Grid& grid, Index n, bool streamed,
                    MemoryNeed& need);
@@ -71,6 +78,9 @@ class GridFit {
   /// All models of a rule that trains its own.
   void run_own(const Design& x, ConstBlock y, Index rule, const Grid& grid, GridSink& sink,
                const Poll& poll);
+  void train(const Design& x, ConstBlock y, const Grid& grid, Block dense, FitInfo* info,
+             const Poll& poll);
+  void retrain(std::span<const Index> nonzeros, const Grid& grid, Block theta, const Poll& poll);
   void prepare_scores(const Design& x, const Grid& grid, const RuleInputs& inputs,
                       const Poll& poll);
   ConstMatrix in_units(ConstBlock theta);
@@ -81,6 +91,9 @@ class GridFit {
 
   PathSolver path_;
   RetrainSolver retrainer_;
+  ClassifierSolver classifier_;
+  Design x_;           // during a run
+  ConstBlock labels_;  // (n, m) -1 and 1, with a loss of labels
   Compensator compensator_;
   LassoSolver lasso_;
   std::vector<double> root_curvature_, weights_, uniform_, scores_;
@@ -88,7 +101,8 @@ class GridFit {
   Indices order_, other_order_;
   std::span<const double> units_;  // during a run
   std::vector<char> done_;         // (rules, sizes) whether the sink has had the models
-  Buffer space_, common_, dense_, pruned_, retrained_, compensated_, design_;
+  Buffer space_, common_, dense_, pruned_, retrained_, compensated_, design_, label_buffer_,
+      support_;
 };
 
 }  // namespace overprune

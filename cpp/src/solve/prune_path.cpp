@@ -10,6 +10,7 @@
 #include "overprune/random.hpp"
 #include "problem/scaled_data.hpp"
 #include "solve/grid_fit.hpp"
+#include "solve/labels.hpp"
 
 namespace overprune {
 
@@ -36,6 +37,8 @@ void check_grid(const Grid& grid, Index p) {
   check_rules(grid.rules);
   for (const Rule rule : grid.rules)
     if (grid.compensate) check_cuts(rule, "compensation");
+  if (!grid.loss.takes_numbers() && any_of_rules(grid.rules, &RuleTraits::trains_itself))
+    check::fail("rules must cut down a dense model with loss ", grid.loss.name(), ", got lasso");
   check::nonnegative("ridge", grid.ridge);
   check::nonnegative("retrain_ridge", grid.retrain_ridge);
   if (grid.penalties.empty()) return;
@@ -56,12 +59,11 @@ void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> n
 }
 
 void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
-                  GridSink& sink, SolveInfo* info, const Poll& poll,
-                  std::span<const double> units) {
+                  GridSink& sink, FitInfo* info, const Poll& poll, std::span<const double> units) {
   units_ = units;
   const Index m = y.cols, sizes = static_cast<Index>(grid.sizes.size());
   const Block dense = dense_.block(grid.sizes.back(), sizes * m);
-  path_.solve(x.first(grid.sizes.back()), y, grid.sizes, grid.ridge, dense, info, poll);
+  train(x, y, grid, dense, info, poll);
   sink.dense(dense);
   prepare_scores(x, grid, inputs, poll);
   const auto fitting =
@@ -69,7 +71,7 @@ void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInp
   if (fitting == grid.nonzeros.begin()) return;
   const bool own = any_of_rules(grid.rules, &RuleTraits::trains_itself);
   if (own) check_one_target(m);
-  if (grid.retrain)
+  if (grid.retrain && grid.loss.takes_numbers())
     retrainer_.start(x, y, std::max(*(fitting - 1), own ? most_of_lasso(grid, x.rows) : 0));
   // Neighbouring sizes share most of a rule's support, whose products the retrainer keeps.
   done_.assign(grid.rules.size() * grid.sizes.size(), 0);
@@ -120,6 +122,34 @@ void GridFit::run_own(const Design& x, ConstBlock y, Index rule, const Grid& gri
   }
 }
 
+/// The models of all sizes.
+void GridFit::train(const Design& x, ConstBlock y, const Grid& grid, Block dense, FitInfo* info,
+                    const Poll& poll) {
+  x_ = x;
+  const Design widest = x.first(grid.sizes.back());
+  if (grid.loss.takes_numbers())
+    return path_.solve(widest, y, grid.sizes, grid.ridge, dense, info ? &info->squares : nullptr,
+                       poll);
+  const Block labels = label_buffer_.block(y.rows, y.cols);
+  for (Index t = 0; t < y.cols; ++t)
+    for (Index i = 0; i < y.rows; ++i) labels(i, t) = y(i, t) > 0.0 ? 1.0 : -1.0;
+  labels_ = labels;
+  classifier_.solve({widest, labels_, grid.sizes, grid.ridge, "ridge", grid.loss, dense,
+                     info ? &info->classifiers : nullptr},
+                    poll);
+}
+
+/// Again on the first s features of the order, for all nonzeros.
+void GridFit::retrain(std::span<const Index> nonzeros, const Grid& grid, Block theta,
+                      const Poll& poll) {
+  if (grid.loss.takes_numbers())
+    return retrainer_.solve(order_.data(), nonzeros, grid.retrain_ridge, theta, poll);
+  const Design columns = x_.gathered(order_.data(), nonzeros.back(), support_);
+  classifier_.solve(
+      {columns, labels_, nonzeros, grid.retrain_ridge, "retrain_ridge", grid.loss, theta, nullptr},
+      poll);
+}
+
 /// The models of one size and rule, and of the later rules that order the same support alike.
 void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,
                         const RuleInputs& inputs, GridSink& sink, const Poll& poll) {
@@ -138,8 +168,8 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
     fill(retrained, 0.0);
     const bool whole = count == k && trains_alike(grid);
     if (const Index own = active - whole; own > 0)
-      retrainer_.solve(order_.data(), nonzeros.first(own), grid.retrain_ridge,
-                       retrained.columns(0, own * m).top(nonzeros[own - 1]), poll);
+      retrain(nonzeros.first(own), grid, retrained.columns(0, own * m).top(nonzeros[own - 1]),
+              poll);
     if (whole) copy(pruned.columns((active - 1) * m, m), retrained.columns((active - 1) * m, m));
   }
   if (grid.compensate) {
@@ -198,17 +228,24 @@ void GridFit::need(const Problem& problem, const Grid& grid, Index n, bool strea
   Index scores = 4 + any_of_rules(grid.rules, &RuleTraits::needs_seed);  // with those selected from
   if (any_weighs_coefficients(grid.rules)) ++scores;
   need.hold(largest * scores + 2 * kSelectionMargin + most);
-  PathSolver::need(n, largest, m, grid.sizes, grid.ridge, streamed, need);
-  const Index own =
-      any_of_rules(grid.rules, &RuleTraits::trains_itself) && most > 0 ? most_of_lasso(grid, n) : 0;
-  if (own > 0) {
-    LassoSolver::need(n, largest, own, need);
-    if (streamed) need.hold(n * largest);
-  }
-  if (grid.retrain && most > 0) {
-    Indices supports = nonzeros;
-    if (own > most) supports.push_back(own);
-    RetrainSolver::need(n, p, m, supports, grid.retrain_ridge, streamed, need);
+  if (grid.loss.takes_numbers()) {
+    PathSolver::need(n, largest, m, grid.sizes, grid.ridge, streamed, need);
+    const bool trains = any_of_rules(grid.rules, &RuleTraits::trains_itself) && most > 0;
+    const Index own = trains ? most_of_lasso(grid, n) : 0;
+    if (own > 0) {
+      LassoSolver::need(n, largest, own, need);
+      if (streamed) need.hold(n * largest);
+    }
+    if (grid.retrain && most > 0) {
+      Indices supports = nonzeros;
+      if (own > most) supports.push_back(own);
+      RetrainSolver::need(n, p, m, supports, grid.retrain_ridge, streamed, need);
+    }
+  } else {
+    const std::span<const Index> again(nonzeros.data(), grid.retrain ? nonzeros.size() : 0);
+    need.hold(n * m + (grid.retrain && !streamed ? n * most : 0));
+    ClassifierSolver::need(n, m, {{grid.sizes, grid.ridge}, {again, grid.retrain_ridge}}, streamed,
+                           need);
   }
   if (!grid.compensate || !population || population->diagonal()) return;
   need.hold(most * columns);
@@ -319,6 +356,11 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   const ScaledData data(x, y, std::min(grid.ridge, grid.retrain_ridge),
                         std::max(grid.ridge, grid.retrain_ridge));
   check_grid(grid, x.cols);
+  if (!grid.loss.takes_numbers()) {
+    check_labels("y", y);
+    check_loss_ridge("ridge", grid.loss, grid.ridge);
+    if (grid.retrain) check_loss_ridge("retrain_ridge", grid.loss, grid.retrain_ridge);
+  }
   if (grid.compensate)
     check::fail(
         "compensate must be false in prune_path, got true: compensate each pruned model by itself");
@@ -346,8 +388,11 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) check_one_target(y.cols);
   for (double& penalty : scaled.penalties) penalty = data.penalty(penalty);
   try {
-    GridFit().run(data.design, data.response, scaled, inputs, sink, &result.info, poll,
+    FitInfo info;
+    GridFit().run(data.design, data.response, scaled, inputs, sink, &info, poll,
                   data.target_units());
+    result.info = std::move(info.squares);
+    result.classifiers = std::move(info.classifiers);
   } catch (const check::NanScores&) {
     check::unsolved();
   }

@@ -18,7 +18,26 @@ namespace {
 
 /// Where the numbers of one stage's models go; null where they are not asked for.
 struct Slots {
-  double *risk = nullptr, *accuracy = nullptr, *penalty = nullptr;
+  // risk, accuracy; error, teacher's overlap, own overlap; penalty
+  std::array<double*, 6> figures{};
+
+  bool risks() const { return figures[0] != nullptr; }
+  bool labels() const { return figures[2] != nullptr; }
+  double* penalty() const { return figures[5]; }
+  Slots from(Index offset) const {
+    Slots moved = *this;
+    for (double*& figure : moved.figures)
+      if (figure) figure += offset;
+    return moved;
+  }
+  void copy_first(const Slots& from) const {
+    for (std::size_t i = 0; i < figures.size(); ++i)
+      if (figures[i] && from.figures[i]) *figures[i] = *from.figures[i];
+  }
+  void judge(Sampler& sampler, const Models& models) const {
+    if (risks()) sampler.evaluate(models, figures[0], figures[1]);
+    if (labels()) sampler.evaluate_labels(models, {figures[2], figures[3], figures[4]});
+  }
 };
 /// Of one trial, by stage.
 using TrialSlots = std::array<Slots, std::size(kStageNames)>;
@@ -32,8 +51,7 @@ class RiskSink final : public GridSink {
     slots_ = slots;
   }
   void dense(ConstBlock theta) override {
-    const Slots& to = at(Stage::dense);
-    sampler_->evaluate({nullptr, theta.rows, view(theta)}, to.risk, to.accuracy);
+    at(Stage::dense).judge(*sampler_, {nullptr, theta.rows, view(theta)});
   }
   void pruned(Index size, Index rule, const Indices& order, ConstBlock pruned,
               ConstBlock retrained) override {
@@ -46,7 +64,7 @@ class RiskSink final : public GridSink {
     const bool whole = grid_.penalties.empty() && grid_.nonzeros[nonzeros] == grid_.sizes[size];
     const Index count = static_cast<Index>(model->support.size());
     const Index offset = at_point(size, rule) + nonzeros;
-    at(Stage::pruned).penalty[offset] = model->penalty;
+    at(Stage::pruned).penalty()[offset] = model->penalty;
     measure(Stage::pruned, size, offset, model->support,
             {model->coefficients.data(), count, 1, count}, whole);
     if (grid_.retrain)
@@ -71,29 +89,21 @@ class RiskSink final : public GridSink {
   /// One model. @param is_dense  it is the dense one
   void measure(Stage stage, Index size, Index offset, const Indices& support, ConstBlock model,
                bool is_dense) {
-    const Slots& all = at(stage);
-    double* const accuracy = all.accuracy ? all.accuracy + offset : nullptr;
-    if (is_dense) {
-      all.risk[offset] = at(Stage::dense).risk[size];
-      return;
-    }
-    sampler_->evaluate({support.data(), model.rows, view(model)}, all.risk + offset, accuracy);
-    if (std::isnan(all.risk[offset])) check::unmeasured();
+    const Slots to = at(stage).from(offset);
+    if (is_dense) return to.copy_first(at(Stage::dense).from(size));
+    to.judge(*sampler_, {support.data(), model.rows, view(model)});
+    if (to.risks() && std::isnan(*to.figures[0])) check::unmeasured();
   }
 
   /// @param keeps_dense  nothing is pruned where nonzeros == size: the dense model's figures, to
   /// the last bit
   void write(Stage stage, Index size, Index rule, const Indices& order, ConstBlock models,
              bool keeps_dense) {
-    const Index offset = at_point(size, rule);
-    const Slots& all = at(stage);
-    const Slots to{all.risk + offset, all.accuracy ? all.accuracy + offset : nullptr};
-    sampler_->evaluate({order.data(), models.rows, view(models)}, to.risk, to.accuracy);
+    const Slots to = at(stage).from(at_point(size, rule));
+    to.judge(*sampler_, {order.data(), models.rows, view(models)});
     const auto same = std::find(grid_.nonzeros.begin(), grid_.nonzeros.end(), grid_.sizes[size]);
     if (!keeps_dense || same == grid_.nonzeros.end()) return;
-    const Index point = same - grid_.nonzeros.begin();
-    to.risk[point] = at(Stage::dense).risk[size];
-    if (to.accuracy) to.accuracy[point] = at(Stage::dense).accuracy[size];
+    to.from(same - grid_.nonzeros.begin()).copy_first(at(Stage::dense).from(size));
   }
 
   const Grid& grid_;
@@ -106,8 +116,10 @@ TrialSlots slots_of(RiskTable& table) {
   TrialSlots slots;
   for (std::size_t stage = 0; stage < slots.size(); ++stage) {
     const std::string name = kStageNames[stage];
-    slots[stage] = {table.find(name + "_risk"), table.find(name + "_accuracy"),
-                    table.find(name + "_penalty")};
+    const char* quantities[] = {"_risk",         "_accuracy", "_error", "_teacher_overlap",
+                                "_self_overlap", "_penalty"};
+    for (std::size_t i = 0; i < slots[stage].figures.size(); ++i)
+      slots[stage].figures[i] = table.find(name + quantities[i]);
   }
   return slots;
 }
@@ -144,7 +156,7 @@ class Run {
   void refuse_nan(Index done) {
     const Index kept = static_cast<Index>(grid_.nonzeros.size());
     for (std::size_t stage = 0; stage < first_.size(); ++stage) {
-      const double* risks = first_[stage].risk;
+      const double* risks = first_[stage].figures[first_[stage].labels() ? 2 : 0];
       const bool is_dense = stage == static_cast<std::size_t>(Stage::dense);
       const Index each = risks == nullptr ? 0 : is_dense ? sizes_ : points_;
       for (Index i = seen_ * each; i < done * each; ++i)
@@ -206,9 +218,7 @@ class Run {
     TrialSlots own = first_;
     for (std::size_t stage = 0; stage < own.size(); ++stage) {
       const Index begin = i * (stage == static_cast<std::size_t>(Stage::dense) ? sizes_ : points_);
-      if (own[stage].risk) own[stage].risk += begin;
-      if (own[stage].accuracy) own[stage].accuracy += begin;
-      if (own[stage].penalty) own[stage].penalty += begin;
+      own[stage] = own[stage].from(begin);
     }
     return own;
   }
@@ -223,6 +233,13 @@ class Run {
   TrialSlots first_;  // of the first trial, in result_
 };
 
+/// What the models of a problem are judged by.
+void describe_judgement(const Problem& problem, const Loss& loss, TableLayout& layout) {
+  layout.labels = judged_by_error(problem, loss);
+  layout.overlaps = layout.labels && problem.knows_teacher();
+  layout.classes = problem.has_classes() && !layout.labels;
+}
+
 }  // namespace
 
 void check_trials(const Trials& trials) {
@@ -235,7 +252,7 @@ void check_trials(const Trials& trials) {
 
 RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials) {
   TableLayout layout = grid_layout(kSimulated, grid, {{"trial", trials}});
-  layout.classes = problem.has_classes();
+  describe_judgement(problem, grid.loss, layout);
   return make_table(layout);
 }
 
@@ -244,6 +261,9 @@ RiskTable simulate(const Problem& problem, const Grid& grid, const Trials& trial
   check_grid(grid, problem.features());
   check_trials(trials);
   if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) check_one_target(problem.targets());
+  for (const Index size : grid.sizes)
+    check_loss(problem, grid.loss, static_cast<double>(trials.n), static_cast<double>(size),
+               grid.ridge);
   if (grid.compensate && !problem.population())
     check::fail(
         "compensate needs the covariance of the population, which a data set does not tell; with "
@@ -354,7 +374,7 @@ RiskTable judge_path(const Problem& problem, const Grid& grid, const PrunePathRe
     check::same("lasso.penalty", each, length(found.lasso.penalty));
   }
   TableLayout layout = grid_layout(kSimulated, grid);
-  layout.classes = problem.has_classes();
+  describe_judgement(problem, grid.loss, layout);
   RiskTable table = make_table(layout);
   const TrialSlots slots = slots_of(table);
   const auto sampler = problem.sampler(1);

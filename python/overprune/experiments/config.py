@@ -220,6 +220,9 @@ class Run(_Table):
     ] = Field(default=0.0, description=f"{_NOT_NEGATIVE} or a list of them")
     retrain_ridge: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     compensate: bool = Field(default=False, description="true or false")
+    loss: Literal["square", "logistic", "hinge"] = Field(
+        default="square", description="square, logistic or hinge"
+    )
     curvature: Literal["sample"] | None = None
     trials: Count = 100
     seed: Seed = 0

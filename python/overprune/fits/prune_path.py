@@ -14,7 +14,9 @@ from .. import _validation as check
 from .._provenance import describe
 from .._table import STAGES, Arrays, Grid
 from .._validation import FloatArray, IntArray
+from ..losses import Loss
 from ..problems.problem import Problem
+from .classifiers import check_labels
 from .least_squares import as_data, threads
 from .pruning import as_curvature
 
@@ -36,7 +38,11 @@ class PrunePath:
         of the largest, as in numpy. All models, dense and retrained, are solved by it. With ridge >
         0 it is k.
     condition : ndarray of shape (len(sizes),)
-        Estimate of the condition number of the factor each size was solved with.
+        Estimate of the condition number of the factor each size was solved with; NaN unless the
+        loss is square.
+    gap : ndarray of shape (len(sizes),)
+        How far the objective of each size may be from its minimum: the duality gap, or of the
+        logistic loss Newton's estimate. Zero where the loss is square.
     sizes, nonzeros, rules
         The grid.
     """
@@ -49,8 +55,10 @@ class PrunePath:
         self._lasso: dict[str, Any] | None = found.get("lasso")
         self.sizes, self.nonzeros, self.rules = grid.sizes, grid.nonzeros, grid.rules
         self.dense = self._target_axis(self._dense)
-        self.rank = np.asarray(found["rank"], dtype=np.int64)
-        self.condition = np.asarray(found["condition"], dtype=np.float64)
+        nothing = np.full(len(grid.sizes), np.nan)
+        self.rank = np.asarray(found.get("rank", grid.sizes), dtype=np.int64)
+        self.condition = np.asarray(found.get("condition", nothing), dtype=np.float64)
+        self.gap = np.asarray(found.get("gap", np.zeros(len(grid.sizes))), dtype=np.float64)
 
     def _target_axis(self, theta: FloatArray) -> FloatArray:
         return theta[..., 0] if self._single else theta
@@ -237,6 +245,7 @@ def prune_path(
     retrain: bool = True,
     ridge: float = 0.0,
     retrain_ridge: float = 0.0,
+    loss: str | Loss = "square",
     curvature: npt.ArrayLike | None = None,
     truth: npt.ArrayLike | None = None,
     seed: int = 0,
@@ -246,16 +255,17 @@ def prune_path(
 ) -> PrunePath:
     """Train, prune and retrain over a whole grid on one data set, with all factors shared.
 
-    For every k of `sizes`: least squares on the first k columns; for every rule and s of
-    `nonzeros`: the s features with the largest scores, and least squares again on them. `simulate`
-    is: sample, prune_path, risk, for every trial.
+    For every k of `sizes`: least squares on the first k columns, or the least of another loss; for
+    every rule and s of `nonzeros`: the s features with the largest scores, and the same again on
+    them. `simulate` is: sample, prune_path, risk, for every trial.
 
     Parameters
     ----------
     X : array_like of shape (n, p)
         As in `least_squares`: data frames and sparse matrices, too.
     y : array_like of shape (n,) or (n, m)
-        With several targets a feature's size is the l2 norm of its row of theta.
+        With several targets a feature's size is the l2 norm of its row of theta. Labels -1 and 1
+        where the loss is not square.
     sizes : sequence of int
         Strictly increasing in [1, p].
     nonzeros : sequence of int
@@ -265,7 +275,9 @@ def prune_path(
         `lasso_path`.
     retrain : bool, default True
     ridge, retrain_ridge : float, default 0.0
-        Of the first and of the second training, as in `least_squares`.
+        Of the first and of the second training, as in `least_squares` and `fit_classifier`.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        What both trainings minimise, besides the ridge.
     curvature : array_like of shape (p,), optional
         Sigma_ii for "hessian" (and "oracle"); by default ``(X * X).mean(axis=0)``.
     truth : array_like of shape (p,), (p, m) or (len(sizes), p), optional
@@ -289,8 +301,9 @@ def prune_path(
     ------
     TypeError, ValueError
         If an array is not real and finite, shapes do not match, the grid is out of range, a rule is
-        unknown, a curvature is negative, "oracle" is asked for without truth, or workers is not a
-        positive integer.
+        unknown, a curvature is negative, "oracle" is asked for without truth, workers is not a
+        positive integer, or the loss, y and the ridges do not suit each other as in
+        `fit_classifier`.
 
     References
     ----------
@@ -319,8 +332,10 @@ def prune_path(
         retrain=retrain,
         ridge=ridge,
         retrain_ridge=retrain_ridge,
+        loss=loss,
     ).with_penalties(penalties)
     grid.check_paths(response.shape[1])
+    check_labels(response, grid.loss)
     weights = None if curvature is None else as_curvature(curvature, p)
     scores = None
     needing = [rule for rule in grid.rules if check.TRAITS[rule].needs_truth]

@@ -125,7 +125,8 @@ def as_problem(value: Any) -> Problem:
     """`value` if it is a problem; TypeError otherwise."""
     if not isinstance(value, Problem):
         raise TypeError(
-            "problem must be a LinearGaussianProblem, RandomFeatureProblem or DataProblem, "
+            "problem must be a LinearGaussianProblem, LinearClassificationProblem, "
+            "RandomFeatureProblem or DataProblem, "
             f"got {type(value).__name__}{getattr(value, '_instead', '')}"
         )
     return value

@@ -18,6 +18,7 @@ from .._progress import Progress
 from .._provenance import describe
 from .._table import Grid
 from .._validation import FloatArray
+from ..losses import Loss
 from ..problems.problem import Problem, as_problem
 from . import memory as _memory
 from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine, part_of
@@ -43,6 +44,7 @@ def simulate(
     ridge: float | Sequence[float] = 0.0,
     retrain_ridge: float = 0.0,
     compensate: bool = False,
+    loss: str | Loss = "square",
     trials: int = 100,
     seed: int = 0,
     workers: int | None = None,
@@ -83,6 +85,8 @@ def simulate(
         Whether to measure, too, pruned models whose survivors make up for the deleted features:
         `compensate` with the population's covariance. Not for a DataProblem, which does not know
         it.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        What both trainings minimise, besides the ridge; all but "square" need labels -1 and 1.
     trials : int, default 100
         At least 1.
     seed : int, default 0
@@ -184,6 +188,7 @@ def simulate(
         ridge=ridge,
         retrain_ridge=retrain_ridge,
         compensate=compensate,
+        loss=loss,
         trials=trials,
         seed=seed,
         workers=workers,
@@ -215,6 +220,7 @@ def plan(
     grid = Grid.of(problem.p, n, sizes, nonzeros, **rest).with_penalties(penalties)
     problem.check_run(grid.n, grid.rules, grid.compensate)
     grid.check_paths(problem.targets)
+    grid.check_loss(problem._core)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = check.workers(workers)

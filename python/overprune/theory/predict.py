@@ -13,6 +13,7 @@ from .. import _validation as check
 from .._provenance import describe
 from .._table import Arrays, Grid
 from .._validation import FloatArray
+from ..losses import Loss
 from ..problems.data_problem import DataProblem
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from ..problems.spectrum import Spectrum
@@ -34,6 +35,7 @@ def predict(
     ridge: float | Sequence[float] = 0.0,
     retrain_ridge: float = 0.0,
     compensate: bool = False,
+    loss: str | Loss = "square",
     draws: int | str = 64,
     rtol: float = 0.005,
     seed: int = 0,
@@ -71,6 +73,8 @@ def predict(
     compensate : bool, default False
         Whether to predict, too, pruned models whose survivors make up for the deleted features; see
         `simulate`.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        What both trainings minimise, besides the ridge; all but "square" need labels -1 and 1.
     draws : int or "auto", default 64
         Draws of the coefficients' law, used in antithetic pairs, for correlated features or several
         targets; "auto" doubles them until every relative standard error is below rtol (at most
@@ -145,12 +149,16 @@ def predict(
         "ridge": ridge,
         "retrain_ridge": retrain_ridge,
         "compensate": compensate,
+        "loss": loss,
     }
     grid: Grid[int] | Grid[float]
     if isinstance(problem, Spectrum):
         grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
+        if grid.loss.name != "square":
+            raise ValueError(f"loss must be square for a Spectrum, got {grid.loss.name}")
     else:
         grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
+        grid.check_loss(problem._core)
     count = number_of_draws(draws)
     tolerance = check.positive(rtol, "rtol")
     key = check.seed(seed)

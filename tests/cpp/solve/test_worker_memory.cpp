@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "overprune/classification.hpp"
 #include "overprune/simulate.hpp"
 #include "reference.hpp"
 #include "testing.hpp"
@@ -169,6 +170,40 @@ TEST_CASE("the steady state allocates nothing: random features and data") {
   check_steady(DataProblem({few, y, few, y}, false, 300, Activation::relu, 0));
 }
 
+namespace {
+
+LinearClassificationProblem labels(Index p) {
+  const Values beta = normals(p, 1), variances(p, 1.5);
+  return {vector_view(beta), vector_view(variances), 0.3};
+}
+
+Grid with_loss(NamedLoss loss, Grid grid) {
+  grid.ridge = grid.retrain_ridge = 0.1;
+  grid.loss = loss;
+  return grid;
+}
+
+}  // namespace
+
+TEST_CASE("the steady state allocates nothing: classifiers") {
+  const Values inputs = normals(120 * 300, 3);
+  Values classes(120 * 3, 0.0);
+  for (Index i = 0; i < 120; ++i) classes[i % 3 * 120 + i] = 1.0;
+  const ConstMatrix x = column_major(inputs.data(), 120, 300),
+                    y = column_major(classes.data(), 120, 3);
+  const DataProblem digits({x, y, x, y}, true, 0, Activation::relu, 0);
+  const LinearClassificationProblem teacher = labels(300);
+  for (const NamedLoss loss : {NamedLoss::logistic, NamedLoss::hinge}) {
+    const Grid grid = with_loss(loss, grid_of({10, 25, 70, 90, 200, 300}, {5, 8, 20, 60}));
+    for (const Problem* problem :
+         {static_cast<const Problem*>(&teacher), static_cast<const Problem*>(&digits)})
+      for (const Index limit : {kDesignLimit, Index{0}}) {
+        run(*problem, grid, 40, 1, limit);
+        CHECK(run(*problem, grid, 40, 2, limit).calls == run(*problem, grid, 40, 8, limit).calls);
+      }
+  }
+}
+
 TEST_CASE("the peak is what worker_memory says") {
   const auto check = [](const Problem& problem, const Grid& grid, Index n,
                         Index design_limit = kDesignLimit) {
@@ -192,6 +227,11 @@ TEST_CASE("the peak is what worker_memory says") {
   check(gaussian(400, 5), forty(100, 400, {20, 40}), 100, 0);
   check(gaussian(100000), grid_of({100, 1000, 10000, 100000}, {100}), 100, 0);
   check(gaussian(100000), grid_of({50, 20000, 100000}, {50, 400, 20000}, 0.1), 100, 0);
+  for (const NamedLoss loss : {NamedLoss::logistic, NamedLoss::hinge}) {
+    check(labels(1000), with_loss(loss, forty(300, 1000, {50, 100, 150})), 300);
+    check(labels(60), with_loss(loss, grid_of({10, 30, 60}, {5, 10, 20})), 200);
+    check(labels(20000), with_loss(loss, grid_of({100, 1000, 20000}, {50})), 100, 0);
+  }
 }
 
 TEST_CASE("a worker needs at most three times the memory of its X") {

@@ -1,0 +1,155 @@
+#include "solve/output_system.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/team.hpp"
+#include "kernels/table.hpp"
+
+namespace overprune {
+namespace {
+
+/// The least lambda in a factor, relative to the trace: without a ridge well above what rounding
+/// leaves.
+constexpr double kLeastDamping = 1e-16, kLeastWithout = 1e-12;
+/// By how much lambda grows where a factor breaks down all the same.
+constexpr double kMoreDamping = 100.0;
+
+void multiply(bool transpose, ConstBlock matrix, const double* from, double* to) {
+  const Index out = transpose ? matrix.cols : matrix.rows,
+              depth = transpose ? matrix.rows : matrix.cols;
+  kernels::active().gemm(transpose, false, out, 1, depth, 1.0, matrix.data, matrix.ld, from, depth,
+                         0.0, to, out);
+}
+
+}  // namespace
+
+void OutputSystem::use_columns(ConstBlock x, double lambda) {
+  matrix_ = x;
+  lambda_ = lambda;
+  dual_ = false;
+}
+
+void OutputSystem::use_kernel(ConstBlock kernel, double lambda) {
+  matrix_ = kernel;
+  lambda_ = lambda;
+  dual_ = true;
+}
+
+void OutputSystem::need(Index n, Index most, bool dual, MemoryNeed& need) {
+  const Index widest = std::max(dual ? n : 0, most), padded = kernels::whole_tiles(widest);
+  need.hold(padded * padded + n + std::max(n, most) + n * most);
+  need.product(most, most, n);
+}
+
+void OutputSystem::outputs(const double* c, double* z) const { multiply(false, matrix_, c, z); }
+
+void OutputSystem::residual(const double* c, const double* slope, double* r) const {
+  if (dual_)
+    std::copy_n(slope, rows(), r);
+  else
+    multiply(true, matrix_, slope, r);
+  for (Index j = 0; j < coordinates(); ++j) r[j] += lambda_ * c[j];
+}
+
+double OutputSystem::ridge_slope(const double* c, const double* z, const double* d) const {
+  return lambda_ * inner(coordinates(), dual_ ? z : c, d);
+}
+
+void OutputSystem::factor(const double* weights) {
+  const Index size = coordinates(), padded = kernels::whole_tiles(size);
+  roots_.resize(rows());
+  image_.resize(std::max(rows(), size));
+  for (Index i = 0; i < rows(); ++i) roots_[i] = std::sqrt(weights[i]);
+  factor_ = factor_buffer_.block(padded, padded);
+  for (damping_ = lambda_;; damping_ *= kMoreDamping) {
+    fill_factor();
+    double trace = 0.0;
+    for (Index j = 0; j < size; ++j) trace += factor_(j, j);
+    damping_ = std::max(damping_,
+                        std::max((lambda_ > 0.0 ? kLeastDamping : kLeastWithout) * trace, 1e-300));
+    for (Index j = 0; j < size; ++j) factor_(j, j) += damping_;
+    for (Index j = size; j < padded; ++j) {  // an identity fills the last tile
+      std::fill_n(factor_.col(j) + j, padded - j, 0.0);
+      factor_(j, j) = 1.0;
+    }
+    if (kernels::active().cholesky(padded, factor_.data, factor_.ld)) return;
+    if (!(damping_ < trace)) return;  // what is not finite: the caller sees it in the step
+  }
+}
+
+/// The lower triangle of X'WX or W^{1/2} K W^{1/2}, in whole tiles.
+void OutputSystem::fill_factor() {
+  const Index n = rows(), size = coordinates(), padded = factor_.rows;
+  const double work = kTouch * static_cast<double>(n) * static_cast<double>(size);
+  if (dual_) {
+    share_out(size, 16, work, [&](Index begin, Index end) {
+      for (Index j = begin; j < end; ++j) {
+        const double* from = matrix_.col(j);
+        double* to = factor_.col(j);
+        for (Index i = j; i < size; ++i) to[i] = roots_[j] * from[i] * roots_[i];
+        std::fill(to + size, to + padded, 0.0);
+      }
+    });
+    return;
+  }
+  const Block weighted = weighted_.block(n, size);
+  share_out(size, 16, work, [&](Index begin, Index end) {
+    for (Index j = begin; j < end; ++j) {
+      const double* from = matrix_.col(j);
+      double* to = weighted.col(j);
+      for (Index i = 0; i < n; ++i) to[i] = roots_[i] * from[i];
+      std::fill(factor_.col(j) + j, factor_.col(j) + padded, 0.0);
+    }
+  });
+  kernels::active().gram(size, n, weighted.data, weighted.ld, factor_.data, factor_.ld);
+}
+
+/// b = (L L')^{-1} b.
+void OutputSystem::solve_factor(double* b) const {
+  const auto& kernel = kernels::active();
+  const Index size = coordinates();
+  kernel.solve_triangular(true, false, size, 1, factor_.data, factor_.ld, b, size);
+  kernel.solve_triangular(true, true, size, 1, factor_.data, factor_.ld, b, size);
+}
+
+// H^{-1} r for the Hessian H of theta. For that of a, W K + lambda I:
+// (W K + lambda I)^{-1} r = (r - W^{1/2} B^{-1} W^{1/2} K r) / lambda, where B is what is factored.
+void OutputSystem::step(const double* r, double* d, double* dz) {
+  const Index size = coordinates();
+  if (dual_) {
+    multiply(false, matrix_, r, d);
+    for (Index i = 0; i < size; ++i) d[i] *= roots_[i];
+    solve_factor(d);
+    for (Index i = 0; i < size; ++i) d[i] = (roots_[i] * d[i] - r[i]) / damping_;
+  } else {
+    for (Index j = 0; j < size; ++j) d[j] = -r[j];
+    solve_factor(d);
+  }
+  outputs(d, dz);
+}
+
+// (K / lambda + W^{-1})^{-1} = lambda W^{1/2} B^{-1} W^{1/2} = W - W X H^{-1} X' W.
+void OutputSystem::solve_dual(const double* rhs, double* out) {
+  const Index n = rows();
+  if (dual_) {
+    for (Index i = 0; i < n; ++i) out[i] = roots_[i] * rhs[i];
+    solve_factor(out);
+    for (Index i = 0; i < n; ++i) out[i] *= damping_ * roots_[i];
+    return;
+  }
+  for (Index i = 0; i < n; ++i) out[i] = roots_[i] * roots_[i] * rhs[i];
+  multiply(true, matrix_, out, image_.data());
+  solve_factor(image_.data());
+  multiply(false, matrix_, image_.data(), out);
+  for (Index i = 0; i < n; ++i) out[i] = roots_[i] * roots_[i] * (rhs[i] - out[i]);
+}
+
+void OutputSystem::dual_outputs(const double* a, double* z) {
+  if (dual_) return outputs(a, z);
+  image_.resize(std::max(rows(), coordinates()));
+  multiply(true, matrix_, a, image_.data());
+  multiply(false, matrix_, image_.data(), z);
+}
+
+}  // namespace overprune

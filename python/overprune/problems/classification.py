@@ -1,0 +1,232 @@
+"""Linear classification: labels of a probit teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
+
+from .. import _core
+from .. import _validation as check
+from .._validation import FloatArray
+from .problem import LinearGaussianProblem, Problem
+
+
+class LinearClassificationProblem(Problem):
+    """Two classes, told apart by the sign of a linear function of Gaussian features.
+
+    ``x ~ N(0, Sigma)``, ``y = sign(x'beta + noise_std z)``, ``z ~ N(0, 1)``: a probit teacher.
+
+    Parameters
+    ----------
+    beta : array_like of shape (p,)
+        Coefficients of the teacher. Only their ratios to noise_std matter.
+    covariance : array_like of shape (p,) or (p, p)
+        Sigma: the variances of independent features, at least 0, or a symmetric positive
+        semidefinite matrix.
+    noise_std : float, default 0.0
+        Standard deviation of the noise inside the sign, finite and at least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not real and finite, lengths differ, a variance or noise_std is negative,
+        or a matrix is not symmetric and positive semidefinite.
+
+    References
+    ----------
+    docs/theory.md, section 11.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import overprune as op
+    >>> problem = op.LinearClassificationProblem(np.ones(4) / 2, np.ones(4), noise_std=1.0)
+    >>> X, y = problem.sample(3, seed=0)
+    >>> X.shape, sorted(set(y)) in ([-1.0], [1.0], [-1.0, 1.0])
+    ((3, 4), True)
+    >>> problem.bayes_error, problem.error(np.zeros(4)).item()
+    (0.25, 0.5)
+    """
+
+    def __init__(
+        self, beta: npt.ArrayLike, covariance: npt.ArrayLike, noise_std: float = 0.0
+    ) -> None:
+        coefficients = check.float_array(beta, "beta", ndim=1)
+        self._set(LinearGaussianProblem(coefficients, covariance, noise_std))
+
+    def _set(self, field: LinearGaussianProblem) -> None:
+        self._field = field
+        self._core = _core.LinearClassificationProblem(field._core)
+
+    @classmethod
+    def of_field(cls, field: LinearGaussianProblem) -> LinearClassificationProblem:
+        """The labels are the signs of the responses of a linear Gaussian problem.
+
+        Parameters
+        ----------
+        field : LinearGaussianProblem
+            With one target.
+
+        Returns
+        -------
+        LinearClassificationProblem
+
+        Raises
+        ------
+        ValueError
+            If field has several targets.
+        """
+        if field.targets > 1:
+            raise ValueError(f"field must have one target, got {field.targets}")
+        problem = cls.__new__(cls)
+        problem._set(field)
+        return problem
+
+    @property
+    def beta(self) -> FloatArray:
+        """Coefficients of the teacher, (p,); read-only."""
+        return self._field.beta.reshape(-1)
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Variances (p,), or the matrix (p, p); read-only."""
+        return self._field.covariance
+
+    @property
+    def noise_std(self) -> float:
+        """Standard deviation of the noise inside the sign."""
+        return self._field.noise_std
+
+    @property
+    def field(self) -> LinearGaussianProblem:
+        """The linear Gaussian problem whose responses' signs are the labels."""
+        return self._field
+
+    @cached_property
+    def regression(self) -> LinearGaussianProblem:
+        """The linear Gaussian problem with the second moments of x and y.
+
+        Training with the square loss has its law; see docs/theory.md, section 11.
+        """
+        return LinearGaussianProblem._of_core(self._core.regression())
+
+    @property
+    def null_risk(self) -> float:
+        """Mean square of the labels, 1."""
+        return 1.0
+
+    @property
+    def bayes_error(self) -> float:
+        """The least test error of all linear models, that of beta; 1/2 for beta = 0."""
+        return float(self._core.bayes_error)
+
+    def describe(self) -> dict[str, Any]:
+        return {"beta": self.beta, "covariance": self.covariance, "noise_std": self.noise_std}
+
+    def restrict(self, features: int | npt.ArrayLike) -> LinearClassificationProblem:
+        """Form the problem of training on a subset of the features.
+
+        What the other features explain becomes noise of the teacher's field, exactly so because
+        the features are Gaussian.
+
+        Parameters
+        ----------
+        features : int or array_like of int
+            An int k in [1, p]: the first k features. An array: distinct indices in [0, p).
+
+        Returns
+        -------
+        LinearClassificationProblem
+            With k features.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If features is out of range or repeated.
+
+        Examples
+        --------
+        >>> import overprune as op
+        >>> problem = op.LinearClassificationProblem([3.0, 4.0], [1.0, 1.0])
+        >>> problem.restrict(1).noise_std
+        4.0
+        """
+        return LinearClassificationProblem.of_field(self._field.restrict(features))
+
+    def risk(self, theta: npt.ArrayLike) -> FloatArray:
+        """Mean square of ``y - x'theta`` of models of shape (..., p)."""
+        return self.regression.risk(theta)
+
+    def error(self, theta: npt.ArrayLike) -> FloatArray:
+        """Compute the population's test error of one or many models.
+
+        ``P(y x'theta < 0) = arccos(m / sqrt(q (rho0 + noise_std**2))) / pi`` with the overlaps
+        ``m = theta'Sigma beta``, ``q = theta'Sigma theta`` and ``rho0 = beta'Sigma beta``.
+
+        Parameters
+        ----------
+        theta : array_like of shape (..., p)
+
+        Returns
+        -------
+        ndarray of shape (...)
+            In [0, 1]; 1/2 where q = 0, as for theta = 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta is not real and finite or its last dimension is not p.
+
+        Examples
+        --------
+        >>> import overprune as op
+        >>> problem = op.LinearClassificationProblem([1.0, 1.0], [1.0, 1.0])
+        >>> problem.error([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]).round(3)
+        array([0.  , 0.25, 0.5 ])
+        """
+        models, outer = self._models(theta)
+        errors: FloatArray = self._core.error(models)
+        return errors.reshape(outer)
+
+    def overlaps(self, theta: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Compute what the error is made of, theta'Sigma beta and theta'Sigma theta.
+
+        Parameters
+        ----------
+        theta : array_like of shape (..., p)
+
+        Returns
+        -------
+        teacher_overlap, self_overlap : ndarray of shape (...)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If theta is not real and finite or its last dimension is not p.
+        """
+        models, outer = self._models(theta)
+        teacher, own = self._core.overlaps(models)
+        return teacher.reshape(outer), own.reshape(outer)
+
+    def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:
+        check.seed(stream, "stream")
+
+        def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
+            teacher, own = self.overlaps(theta)
+            return {
+                "error": self.error(theta),
+                "teacher_overlap": teacher,
+                "self_overlap": own,
+            }
+
+        return measure
+
+    def check_run(self, rows: Any, rules: Any, compensate: bool = False) -> None:
+        if compensate:
+            raise ValueError(
+                "compensate must be False for a LinearClassificationProblem: it makes up for "
+                "deleted features in the mean square, not in the error"
+            )
