@@ -8,13 +8,16 @@ namespace overprune {
 namespace {
 
 constexpr Index kMostEnvelopes = 60;
-/// V of the first envelope, relative to the size of an output for multipliers of one; losses bend
-/// within outputs of about one. Rounding moves the multipliers by epsilon / V.
-constexpr double kFirstV = 1e-2, kMostV = 1.0, kLeastV = 1e-5;
+/// V of the first envelope, relative to the size of an output for multipliers of one.
+constexpr double kFirstV = 1e-2;
+/// The least V times the largest multiplier, as rounding moves all by epsilon / V.
+constexpr double kLeastV = 1e-5;
 /// The next envelope gets a smaller V where a distance shrinks by less than this.
 constexpr double kSlowOuter = 0.03;
 /// A distance, relative to the outputs, that is rounding, and one that may be.
-constexpr double kReached = 1e-14, kNearlyReached = 1e-9;
+constexpr double kReached = 1e-14, kNearlyReached = 1e-11;
+/// A change of multipliers, relative to the largest, that is no longer one.
+constexpr double kSettled = 1e-10;
 /// A change of outputs, relative to them, that is not worth a correction.
 constexpr double kCorrected = 1e-13;
 
@@ -85,7 +88,7 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
                                            double* u, const Poll& poll) {
   const Index n = system.rows();
   const double scale = output_scale(system);
-  v_ = std::clamp(kFirstV * scale, kLeastV, kMostV);
+  v_ = std::max(kFirstV * scale, kLeastV);
   double before = std::numeric_limits<double>::infinity();
   Outcome outcome;
   for (Index outer = 0; outer < kMostEnvelopes; ++outer) {
@@ -95,16 +98,18 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
     begun = true;
     const NewtonFit::Outcome found = newton_.run(system, rows, nullptr, c, z, poll);
     outcome.factors += found.factors;
-    double distance = 0.0, unit = 1.0;
+    double distance = 0.0, unit = 1.0, largest = 0.0;
     for (Index i = 0; i < n; ++i) {
       u[i] = -newton_.slope()[i];
       proximal_[i] = z[i] + v_ * (u[i] - multipliers_[i]);
       distance = std::max(distance, v_ * std::abs(u[i] - multipliers_[i]));
       unit = std::max(unit, std::abs(z[i]));
+      largest = std::max(largest, std::abs(u[i]));
     }
-    if (distance <= kReached * unit) break;
+    if (distance <= kReached * unit && distance <= kSettled * v_ * largest) break;
     if (distance <= kNearlyReached * unit && distance >= 0.5 * before) break;
-    if (distance > kSlowOuter * before) v_ = std::max(0.1 * v_, kLeastV);
+    if (distance > kSlowOuter * before) v_ *= 0.1;
+    v_ = std::max(v_, kLeastV / std::max(largest, kLeastV));
     before = distance;
   }
   if (system.is_dual())

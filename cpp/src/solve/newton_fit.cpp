@@ -13,7 +13,7 @@ constexpr double kSlow = 0.2;
 /// What is lost to rounding, relative to the outputs.
 constexpr double kLost = 1e-14;
 /// A step below this, relative to the outputs, that no longer shrinks is rounding.
-constexpr double kSmall = 1e-7;
+constexpr double kSmall = 1e-10;
 /// A step that had to be shortened to less than this was a bad one.
 constexpr double kShort = 0.5;
 constexpr int kMostTrials = 60;

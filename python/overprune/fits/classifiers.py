@@ -63,9 +63,9 @@ def fit_classifier(
     Raises
     ------
     TypeError, ValueError
-        As `least_squares`, and if y holds other labels, the loss is unknown, or the ridge is 0 where
-        no model has the least loss: with another loss than "square" and "logistic", and with
-        "logistic" where the columns of X separate the labels.
+        As `least_squares`, and if y holds other labels, the loss is unknown, or the ridge is 0
+        where no model has the least loss: with another loss than "square" and "logistic", and with
+        "logistic" where the columns of X separate the labels or are as many as the rows.
 
     References
     ----------

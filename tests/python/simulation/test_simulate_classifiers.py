@@ -71,8 +71,8 @@ def test_workers_blocks_and_stores_change_no_bit(loss, tmp_path):
     for name in whole.data_vars:
         np.testing.assert_array_equal(whole[name], threads[name])
         np.testing.assert_array_equal(whole[name], kept[name].transpose(*whole[name].dims))
+    other = {**arguments, "loss": "square"}
     with pytest.raises(ValueError, match="loss"):
-        other = {**arguments, "loss": "square"}
         op.simulate(problem(50), 30, [10, 25, 50], [4, 20], trials=6, store=store, **other)
 
 
@@ -108,8 +108,8 @@ def test_data_with_targets_of_minus_one_and_one():
 
 
 def test_what_cannot_be_trained_is_refused():
+    linear = op.LinearGaussianProblem(np.ones(4), np.ones(4), noise_std=0.1)
     with pytest.raises(ValueError, match="labels -1 and 1"):
-        linear = op.LinearGaussianProblem(np.ones(4), np.ones(4), noise_std=0.1)
         op.simulate(linear, 9, [4], [2], trials=1, loss="logistic", **RIDGES)
     with pytest.raises(ValueError, match="ridge must be above 0"):
         op.simulate(problem(50), 30, [50], [4], trials=1, loss="logistic")
