@@ -55,11 +55,11 @@ def standard_normal(
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
-    few = _few(shape) if workers is None and type(seed) is type(stream) is int else 0
-    if few:
+    few = shape if type(shape) is int else _product(shape)
+    if 0 < few < _MANY and workers is None and type(seed) is type(stream) is int:
         try:
             drawn = _core.standard_normal(few, seed, stream, _USER)
-            return drawn if type(shape) is int else drawn.reshape(shape)
+            return drawn if few is shape else drawn.reshape(shape)
         except TypeError:  # the core takes integers in [0, 2**64): one of the two is none
             check.seed(seed)
             check.seed(stream, "stream")
@@ -74,12 +74,13 @@ def standard_normal(
     return _core.standard_normal(count, key, number, _USER, threads).reshape(sizes)
 
 
-def _few(shape: int | Sequence[int]) -> int:
-    """How many numbers an int or a tuple of ints asks for; 0 where they are many or to be checked
-    first."""
+def _product(shape: int | Sequence[int]) -> int:
+    """Of a tuple of positive ints; 0 where there is something to be checked first."""
+    if type(shape) is not tuple:
+        return 0
     count = 1
-    for length in shape if type(shape) is tuple else (shape,):
+    for length in shape:
         if type(length) is not int or length < 1:
             return 0
         count *= length
-    return count if count < _MANY else 0
+    return count
