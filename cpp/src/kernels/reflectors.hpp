@@ -35,6 +35,12 @@ namespace {
 constexpr int kPackets = kTile / kWidth;
 constexpr Size kPanels = kReflectorRows / kTile;  // reduced before the rows below follow
 
+// A tile of rows is so many packets high: whole lines of the cache where they are. Where there are
+// 16 registers, they hold a part of the panel's columns at a time, and a few of W's.
+constexpr int kHigh = 2;
+constexpr Size kSpan = kWidth == 8 ? kTile : kTile / 2;
+constexpr Size kAtOnce = kWidth == 8 ? 2 : 4;
+
 static_assert(kReflectorColumns % kTile == 0, "columns are taken in by whole panels");
 
 struct Panel {
@@ -102,20 +108,23 @@ void place(Panel* panels, Size m) {
   for (Size p = 0; p < kPanels; ++p) panels[p].v = packed + p * kTile * m;
 }
 
-/// N columns of W -= z v' on a tile of rows. Their chains of subtractions, each as long as the
-/// panel is wide, are interleaved: a processor looks too few instructions ahead to do so.
+/// N columns of W -= z v' on a tile of rows.
 template <int N, int R>
 OVERPRUNE_INLINE void subtract_columns(const Tile<R>& z, const double* v, double* w, Size ldw) {
   Packet x[N][R];
-  for (int n = 0; n < N; ++n)
-    for (int r = 0; r < R; ++r) x[n][r] = load(w + r * kWidth + n * ldw);
-  for (Size c = 0; c < kTile; ++c)
-    for (int n = 0; n < N; ++n) {
-      const Packet step = spread(v[n * kTile + c]);
-      for (int r = 0; r < R; ++r) x[n][r] = subtract_product(x[n][r], z.value[r][c], step);
-    }
-  for (int n = 0; n < N; ++n)
-    for (int r = 0; r < R; ++r) store(w + r * kWidth + n * ldw, x[n][r]);
+  OVERPRUNE_UNROLL
+  for (int n = 0; n < N; ++n) OVERPRUNE_UNROLL
+  for (int r = 0; r < R; ++r) x[n][r] = load(w + r * kWidth + n * ldw);
+  OVERPRUNE_UNROLL
+  for (Size c = 0; c < kTile; ++c) OVERPRUNE_UNROLL
+  for (int n = 0; n < N; ++n) {
+    const Packet step = spread(v[n * kTile + c]);
+    OVERPRUNE_UNROLL
+    for (int r = 0; r < R; ++r) x[n][r] = subtract_product(x[n][r], z.value[r][c], step);
+  }
+  OVERPRUNE_UNROLL
+  for (int n = 0; n < N; ++n) OVERPRUNE_UNROLL
+  for (int r = 0; r < R; ++r) store(w + r * kWidth + n * ldw, x[n][r]);
 }
 
 /// W -= z v' on a tile of rows of W (., m), with v (m, kTile).
@@ -123,8 +132,34 @@ template <int R>
 OVERPRUNE_INLINE void subtract_reflected(const Tile<R>& z, const double* v, Size m, double* w,
                                          Size ldw) {
   Size j = 0;
-  for (; j + 2 <= m; j += 2) subtract_columns<2>(z, v + j * kTile, w + j * ldw, ldw);
+  for (; j + kAtOnce <= m; j += kAtOnce)
+    subtract_columns<kAtOnce>(z, v + j * kTile, w + j * ldw, ldw);
   for (; j < m; ++j) subtract_columns<1>(z, v + j * kTile, w + j * ldw, ldw);
+}
+
+/// z += W v for columns first, ..., first + kSpan - 1 of z on a tile of rows of W (., m).
+template <int R>
+OVERPRUNE_INLINE void add_reflected(Size first, const double* v, Size m, const double* w, Size ldw,
+                                    Tile<R>& z) {
+  Packet sum[R][kSpan];
+  OVERPRUNE_UNROLL
+  for (int r = 0; r < R; ++r) OVERPRUNE_UNROLL
+  for (Size c = 0; c < kSpan; ++c) sum[r][c] = z.value[r][first + c];
+  v += first;
+  for (Size j = 0; j < m; ++j, v += kTile) {
+    Packet x[R];
+    OVERPRUNE_UNROLL
+    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
+    OVERPRUNE_UNROLL
+    for (Size c = 0; c < kSpan; ++c) {
+      const Packet factor = spread(v[c]);
+      OVERPRUNE_UNROLL
+      for (int r = 0; r < R; ++r) sum[r][c] = add_product(sum[r][c], x[r], factor);
+    }
+  }
+  OVERPRUNE_UNROLL
+  for (int r = 0; r < R; ++r) OVERPRUNE_UNROLL
+  for (Size c = 0; c < kSpan; ++c) z.value[r][first + c] = sum[r][c];
 }
 
 /// The panel's reflectors on a tile of rows of W (., m). With `Apart` the pivots' columns are those
@@ -141,13 +176,7 @@ void apply_tile(const Panel& panel, Size m, Triangle l, double* w, Size ldw) {
   } else {
     z.zero();
   }
-  const double* v = panel.v;
-  for (Size j = 0; j < m; ++j, v += kTile) {
-    Packet x[R];
-    for (int r = 0; r < R; ++r) x[r] = load(w + r * kWidth + j * ldw);
-    for (Size c = 0; c < kTile; ++c)
-      for (int r = 0; r < R; ++r) z.value[r][c] = add_product(z.value[r][c], x[r], spread(v[c]));
-  }
+  for (Size c = 0; c < kTile; c += kSpan) add_reflected(c, panel.v, m, w, ldw, z);
   OVERPRUNE_UNROLL
   for (Size c = 0; c < kTile; ++c) {
     OVERPRUNE_UNROLL
@@ -173,7 +202,7 @@ struct Rows {};
 template <class Body>
 void each_tile(Size rows, Body body) {
   Size i = 0;
-  for (; i + kTall * kWidth <= rows; i += kTall * kWidth) body(i, Rows<kTall>{});
+  for (; i + kHigh * kWidth <= rows; i += kHigh * kWidth) body(i, Rows<kHigh>{});
   for (; i < rows; i += kWidth) body(i, Rows<1>{});
 }
 
@@ -183,7 +212,7 @@ template <class Body>
 void share_tiles(Size rows, Size m, Size panels, const Body& body) {
   const double work = 4.0 * static_cast<double>(rows * m * panels * kTile);
   share(
-      rows, kTall * kWidth, work,
+      rows, kHigh * kWidth, work,
       [](const void* context, Size first, Size end) {
         each_tile(end - first, [&]<int R>(Size i, Rows<R> size) {
           (*static_cast<const Body*>(context))(first + i, size);

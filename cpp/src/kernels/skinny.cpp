@@ -6,11 +6,14 @@ OVERPRUNE_BEGIN_LEVEL
 namespace {
 
 constexpr int kLeft = 4;                     // columns of A in one tile of A'B
-constexpr int kRight = kWidth == 8 ? 4 : 2;  // columns of B in one tile of A'B
-constexpr int kDown = kWidth == 8 ? 4 : 2;   // packets of rows in one tile of A B
+constexpr int kRight = kWidth == 8 ? 4 : 3;  // columns of B in one tile of A'B
+constexpr int kDown = kWidth == 8 ? 4 : 3;   // packets of rows in one tile of A B
 constexpr int kAcross = 4;                   // columns of B in one tile of A B
 constexpr Size kCached = 32 * 1024;          // numbers of A to work through before going on
 constexpr Size kDepthAtOnce = 32;            // columns of A in A B to work through
+constexpr Size kRowsAtOnce = 960;            // rows of A in A B to work through
+// Rows of A up to which a tile of A in A'B and the next one share the nearest cache.
+constexpr Size kNear = 512;
 
 /// Entries [whole, k) of B's columns at the end of packets that are zero before: a last packet of
 /// A, begun where it still fits, then counts only what is new.
@@ -26,8 +29,9 @@ struct Tail {
   }
 };
 
-/// C (M, N) += alpha A'B, A (k, M), B (k, N), k >= kWidth.
-template <int M, int N>
+/// C (M, N) += alpha A'B, A (k, M), B (k, N), k >= kWidth. The next tile of A is fetched where it
+/// is `Far` away.
+template <int M, int N, bool Far>
 void inner_tile(Size k, double alpha, const double* a, Size lda, const double* b, Size ldb,
                 const Tail<N>& tail, double* c, Size ldc) {
   Packet sum[M][N];
@@ -38,8 +42,7 @@ void inner_tile(Size k, double alpha, const double* a, Size lda, const double* b
     for (int j = 0; j < N; ++j) x[j] = load(right + j * stride);
     for (int i = 0; i < M; ++i) {
       const Packet left = load(a + at + i * lda);
-      Eigen::internal::prefetch(a + at +
-                                (M + i) * lda);  // the next tile's, still far away where A is large
+      if constexpr (Far) fetch(a + at + (M + i) * lda);
       for (int j = 0; j < N; ++j) sum[i][j] = add_product(sum[i][j], left, x[j]);
     }
   };
@@ -50,14 +53,14 @@ void inner_tile(Size k, double alpha, const double* a, Size lda, const double* b
     for (int i = 0; i < M; ++i) c[i + j * ldc] += alpha * Eigen::internal::predux(sum[i][j]);
 }
 
-template <int N>
+template <int N, bool Far>
 void inner_columns(Size m, Size k, double alpha, const double* a, Size lda, const double* b,
                    Size ldb, double* c, Size ldc) {
   const Tail<N> tail(k, b, ldb);
   Size i = 0;
   for (; i + kLeft <= m; i += kLeft)
-    inner_tile<kLeft, N>(k, alpha, a + i * lda, lda, b, ldb, tail, c + i, ldc);
-  for (; i < m; ++i) inner_tile<1, N>(k, alpha, a + i * lda, lda, b, ldb, tail, c + i, ldc);
+    inner_tile<kLeft, N, Far>(k, alpha, a + i * lda, lda, b, ldb, tail, c + i, ldc);
+  for (; i < m; ++i) inner_tile<1, N, Far>(k, alpha, a + i * lda, lda, b, ldb, tail, c + i, ldc);
 }
 
 /// Rows of C that follow one another: `to` for those from `skip` on, the rest has been written
@@ -107,14 +110,14 @@ void outer_columns(Size m, Size k, double alpha, const double* a, Size lda, cons
 template <int N>
 struct Group {};
 
-/// Calls body(j, Group<N>) for columns j, ..., j + N - 1 until all n are done, N at most `Most` (2
+/// Calls body(j, Group<N>) for columns j, ..., j + N - 1 until all n are done, N at most `Most` (3
 /// or 4).
 template <int Most, class Body>
 void each_group(Size n, Body body) {
   Size j = 0;
   for (; j + Most <= n; j += Most) body(j, Group<Most>{});
   if (Most > 3 && n - j == 3) return body(j, Group<3>{});
-  if (Most > 2 && n - j == 2) return body(j, Group<2>{});
+  if (n - j == 2) return body(j, Group<2>{});
   if (n - j == 1) body(j, Group<1>{});
 }
 
@@ -126,23 +129,32 @@ bool is_skinny(bool transpose_a, Size m, Size n, Size k) {
 
 void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double* a, Size lda,
             const double* b, Size ldb, double* c, Size ldc) {
-  // So many columns of A at a time that they stay in cache for all columns of B. What is summed at
-  // once does not depend on the rows, so that they may be shared out.
-  const Size columns = transpose_a ? m : k, cached = transpose_a ? kCached / k : kDepthAtOnce;
-  const Size width = cached < 8 ? 8 : cached;
+  // A part of A at a time, which stays in cache for all columns of B. What is summed at once does
+  // not depend on the rows, so that they may be shared out.
   const bool looks = m * n * k >= kWorthALook;
-  for (Size first = 0; first < columns; first += width) {
-    const Size count = columns - first < width ? columns - first : width;
-    const double* part = a + first * lda;
-    if (looks) look();
-    if (transpose_a)
+  if (transpose_a) {
+    const Size cached = kCached / k, most = cached < 8 ? 8 : cached;
+    for (Size i = 0; i < m; i += most) {
+      const Size rows = m - i < most ? m - i : most;
+      if (looks) look();
       each_group<kRight>(n, [&]<int N>(Size j, Group<N>) {
-        inner_columns<N>(count, k, alpha, part, lda, b + j * ldb, ldb, c + first + j * ldc, ldc);
+        const auto tiles = j == 0 && k <= kNear ? inner_columns<N, true> : inner_columns<N, false>;
+        tiles(rows, k, alpha, a + i * lda, lda, b + j * ldb, ldb, c + i + j * ldc, ldc);
       });
-    else
+    }
+    return;
+  }
+  for (Size i = 0, rows = 0; i < m; i += rows) {
+    // The last part is not too short, and all rows go at once where A is read only once.
+    rows = n <= kAcross || m - i < kRowsAtOnce * 3 / 2 ? m - i : kRowsAtOnce;
+    for (Size first = 0; first < k; first += kDepthAtOnce) {
+      const Size depth = k - first < kDepthAtOnce ? k - first : kDepthAtOnce;
+      if (looks) look();
       each_group<kAcross>(n, [&]<int N>(Size j, Group<N>) {
-        outer_columns<N>(m, count, alpha, part, lda, b + first + j * ldb, ldb, c + j * ldc, ldc);
+        outer_columns<N>(rows, depth, alpha, a + i + first * lda, lda, b + first + j * ldb, ldb,
+                         c + i + j * ldc, ldc);
       });
+    }
   }
 }
 

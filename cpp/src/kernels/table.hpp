@@ -24,7 +24,7 @@ constexpr Size kDepth = 320;  // terms of a product's entry that are summed befo
 // What worker_memory knows of the kernels' scratch.
 constexpr Size kSkinny = 8;  // products with at most so many columns on the right pack nothing
 constexpr Size kReflectorRows = 32;      // rows reduced together by `lq` and `append_columns`,
-constexpr Size kReflectorColumns = 384;  // and the most columns of W at a time
+constexpr Size kReflectorColumns = 192;  // and the most columns of W at a time
 constexpr Size kScratchStep = 8192;      // numbers that scratch grows by
 
 /// What is to be done to a part of a product, rows i, ..., i + rows - 1 and columns j, ...,

@@ -96,9 +96,14 @@ ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge, double larger
     if (!(larger * static_cast<double>(x.rows) < std::numeric_limits<double>::max()))
       check::unsolved();
   }
-  design = design_buffer_.block(x.rows, x.cols);
+  if (x_scale_ == 1.0 && x.row_stride == 1 && x.col_stride >= x.rows) {
+    design = {x.data, x.rows, x.cols, x.col_stride};
+  } else {
+    const Block scaled = design_buffer_.block(x.rows, x.cols);
+    copy_strided(x, x_scale_, scaled);
+    design = scaled;
+  }
   response = response_buffer_.block(y.rows, y.cols);
-  copy_strided(x, x_scale_, design);
   copy_strided(y, 1.0, response);
   y_scales_ = scale_columns(response);
   for (const double scale : y_scales_) {

@@ -1,5 +1,5 @@
-// Checked, column-major copies of a caller's X and y. Powers of two scale them, so that squares
-// neither overflow nor underflow and no digit is lost.
+// A caller's X and y, checked and column-major. Powers of two scale them, so that squares neither
+// overflow nor underflow and no digit is lost.
 #pragma once
 
 #include <vector>
@@ -46,7 +46,8 @@ class ScaledData {
   std::vector<double> y_scales_, unscale_, unscale_rest_;  // (m)
 
  public:
-  Block design, response;
+  ConstBlock design;  ///< (n, p) the caller's own X where that will do, which is to stay
+  Block response;     ///< (n, m)
 };
 
 }  // namespace overprune

@@ -283,8 +283,11 @@ void PathSolver::solve(const Design& x, ConstBlock y, const Indices& sizes, doub
   const PathProblem problem{x,     y,    sizes, ridge * static_cast<double>(x.rows),
                             theta, info, poll,  space_};
   const Index tall = std::upper_bound(sizes.begin(), sizes.end(), x.rows) - sizes.begin();
+  const Index wide = static_cast<Index>(sizes.size()) - tall;
+  // The larger part of the memory comes first: to grow is to begin with fresh pages.
+  if (wide > 0) triangles_.get(WideSolver::triangle_numbers(x.rows, x.cols, wide));
   if (tall > 0) tall_.solve(problem, tall, orthogonal_, triangles_);
-  if (tall < static_cast<Index>(sizes.size())) wide_.solve(problem, tall, orthogonal_, triangles_);
+  if (wide > 0) wide_.solve(problem, tall, orthogonal_, triangles_);
 }
 
 void PathSolver::need(Index n, Index p, Index m, const Indices& sizes, double ridge, bool streamed,

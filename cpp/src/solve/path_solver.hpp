@@ -103,6 +103,8 @@ class WideSolver {
   /// How many of `sizes` sizes, at a design (n, p), keep their triangles until they are solved
   /// together.
   static Index batch_of(Index n, Index p, Index sizes);
+  /// Doubles that hold the triangles of so many sizes above n.
+  static Index triangle_numbers(Index n, Index p, Index sizes);
   /// Whether the step from one size (0: the first) to the next is large enough for a Gram matrix.
   static bool leaps(Index n, Index from, Index upto, Index batch);
   /// Adds what `solve` holds for X (n, p) and y (n, m).

@@ -52,10 +52,12 @@ void check_grid(const Grid& grid, Index p) {
 void keep_first(ConstBlock theta, const Indices& order, std::span<const Index> nonzeros,
                 Block out) {
   const Index m = theta.cols;
-  fill(out, 0.0);
   for (Index a = 0; a < static_cast<Index>(nonzeros.size()); ++a)
-    for (Index t = 0; t < m; ++t)
-      for (Index j = 0; j < nonzeros[a]; ++j) out(j, a * m + t) = theta(order[j], t);
+    for (Index t = 0; t < m; ++t) {
+      double* column = out.col(a * m + t);
+      for (Index j = 0; j < nonzeros[a]; ++j) column[j] = theta(order[j], t);
+      std::fill(column + nonzeros[a], column + out.rows, 0.0);
+    }
 }
 
 void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInputs& inputs,
@@ -165,8 +167,8 @@ void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& gr
   Block retrained, compensated;
   if (grid.retrain) {
     retrained = retrained_.block(count, active * m);
-    fill(retrained, 0.0);
     const bool whole = count == k && trains_alike(grid);
+    if (whole) fill(retrained, 0.0);  // the retrainer fills smaller supports alone
     if (const Index own = active - whole; own > 0)
       retrain(nonzeros.first(own), grid, retrained.columns(0, own * m).top(nonzeros[own - 1]),
               poll);

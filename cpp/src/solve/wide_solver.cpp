@@ -37,6 +37,11 @@ Index WideSolver::batch_of(Index n, Index p, Index sizes) {
   return std::clamp<Index>(p / n, 1, std::min(kBatch, sizes));
 }
 
+Index WideSolver::triangle_numbers(Index n, Index p, Index sizes) {
+  const Index padded = kernels::whole_tiles(n);
+  return padded * padded * batch_of(n, p, sizes);
+}
+
 // A large step needs the old triangle beside the new one, and hence two slots.
 bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
   return upto - from >= kLeap * n && (from == 0 || batch > 1);
@@ -58,7 +63,7 @@ Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, 
             cached * batch * m);
   need.reflect(padded);
   need.product(cached, batch * m, n);
-  return padded * padded * batch;
+  return triangle_numbers(n, p, static_cast<Index>(sizes.size()));
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {

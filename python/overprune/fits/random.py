@@ -55,9 +55,11 @@ def standard_normal(
     >>> bool((z.ravel()[:2] == op.standard_normal(2, seed=1)).all())
     True
     """
-    if type(shape) is type(seed) is type(stream) is int and 0 < shape < _MANY and workers is None:
+    few = shape if type(shape) is int else _product(shape)
+    if 0 < few < _MANY and workers is None and type(seed) is type(stream) is int:
         try:
-            return _core.standard_normal(shape, seed, stream, _USER)
+            drawn = _core.standard_normal(few, seed, stream, _USER)
+            return drawn if few is shape else drawn.reshape(shape)
         except TypeError:  # the core takes integers in [0, 2**64): one of the two is none
             check.seed(seed)
             check.seed(stream, "stream")
@@ -70,3 +72,15 @@ def standard_normal(
     count = math.prod(sizes)
     threads = check.workers(workers, 10 * count)
     return _core.standard_normal(count, key, number, _USER, threads).reshape(sizes)
+
+
+def _product(shape: int | Sequence[int]) -> int:
+    """Of a tuple of positive ints; 0 where there is something to be checked first."""
+    if type(shape) is not tuple:
+        return 0
+    count = 1
+    for length in shape:
+        if type(length) is not int or length < 1:
+            return 0
+        count *= length
+    return count

@@ -198,23 +198,31 @@ TEST_CASE("finished products: every entry once, when it has all of its sum") {
   });
 }
 
+TEST_CASE("products with few columns: rows and depths that are worked through in parts") {
+  each_level([](const Table& kernel) {
+    for (const Index m : {1439, 1440, 1441, 2405})
+      for (const Index n : {4, 5, 8}) check_shape(kernel, m, n, 33);
+    for (const Index m : {3, 61, 75})
+      for (const Index k : {511, 512, 513}) check_shape(kernel, m, 7, k);
+  });
+}
+
 TEST_CASE("products with few columns: the same bits however the rows are cut") {
   each_level([](const Table& kernel) {
-    const Index m = 501, k = 333;
-    const Values a = normals(m * k, 1), b = normals(k * 8, 2);
-    for (Index n = 1; n <= 8; ++n)
-      for (const bool transpose : {false, true}) {
-        INFO("n " << n << ", transposed " << transpose);
-        const Index ld = transpose ? k : m;
-        Values whole(m * n, 1.0), parts(m * n, 1.0);
-        kernel.gemm(transpose, false, m, n, k, 0.3, a.data(), ld, b.data(), k, 1.0, whole.data(),
-                    m);
-        constexpr std::array<Index, 6> cuts{0, 48, 150, 203, 289, m};
-        for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
-          kernel.gemm(transpose, false, cuts[i + 1] - cuts[i], n, k, 0.3,
-                      a.data() + cuts[i] * (transpose ? k : 1), ld, b.data(), k, 1.0,
-                      parts.data() + cuts[i], m);
-        CHECK(whole == parts);
-      }
+    for (Index turn = 0; turn < 32; ++turn) {
+      const Index n = 1 + turn / 4, m = turn % 2 == 0 ? 501 : 2001, k = turn % 2 == 0 ? 333 : 41;
+      const bool transpose = turn / 2 % 2 == 1;
+      const Values a = normals(m * k, 1), b = normals(k * n, 2);
+      INFO("m " << m << ", n " << n << ", transposed " << transpose);
+      const Index ld = transpose ? k : m;
+      Values whole(m * n, 1.0), parts(m * n, 1.0);
+      kernel.gemm(transpose, false, m, n, k, 0.3, a.data(), ld, b.data(), k, 1.0, whole.data(), m);
+      const std::array<Index, 6> cuts{0, 48, 150, 203, 289, m};
+      for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
+        kernel.gemm(transpose, false, cuts[i + 1] - cuts[i], n, k, 0.3,
+                    a.data() + cuts[i] * (transpose ? k : 1), ld, b.data(), k, 1.0,
+                    parts.data() + cuts[i], m);
+      CHECK(whole == parts);
+    }
   });
 }

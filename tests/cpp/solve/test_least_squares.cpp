@@ -115,6 +115,30 @@ TEST_CASE("strided views give the contiguous answer") {
   CHECK(largest_difference(straight, flipped) < 1e-13);
 }
 
+TEST_CASE("X is solved to the same bits however it lies, and stays as it is") {
+  const Index n = 20, p = 50, ld = 27;
+  const Indices sizes{7, 20, 30, 50};
+  const Values x = normals(n * p, 1), y = normals(2 * n, 2), xt = transpose(x, n, p);
+  const auto solve = [&](ConstMatrix view) {
+    Values theta(static_cast<Index>(sizes.size()) * p * 2);
+    SolveInfo info;
+    least_squares_path(view, {y.data(), n, 2, 1, n}, sizes, 0.0, theta.data(), &info);
+    theta.insert(theta.end(), info.condition.begin(), info.condition.end());
+    return theta;
+  };
+  Values apart(1 + ld * p, std::numeric_limits<double>::quiet_NaN());  // NaN between the columns
+  for (Index j = 0; j < p; ++j) std::copy_n(x.data() + j * n, n, apart.data() + 1 + j * ld);
+  const Values before = x, expected = solve(row_major(xt.data(), n, p));  // which is copied
+  CHECK(solve(column_major(x.data(), n, p)) == expected);
+  CHECK(solve({apart.data() + 1, n, p, 1, ld}) == expected);
+  CHECK(x == before);
+  Values large = x;  // which is copied, for it is scaled
+  for (double& value : large) value *= 0x1p400;
+  Values scaled = solve(column_major(large.data(), n, p));
+  for (std::size_t i = 0; i + sizes.size() < scaled.size(); ++i) scaled[i] *= 0x1p400;
+  CHECK(scaled == expected);
+}
+
 TEST_CASE("exactly rank-deficient designs: minimum norm and the right rank") {
   const Index n = 10, p = 24, rank = 4;
   const Values x = product(normals(n * rank, 1), normals(rank * p, 2), n, rank, p),
