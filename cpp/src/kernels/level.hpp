@@ -30,7 +30,7 @@ OVERPRUNE_BEGIN_LEVEL
 // What the table holds.
 #define OVERPRUNE_EACH_KERNEL(apply)                                                          \
   apply(gemm) apply(finished_gemm) apply(gram) apply(row_gram) apply(solve_triangular)        \
-      apply(cholesky) apply(lq) apply(append_columns) apply(min_norm) apply(symmetric_eigen)  \
+      apply(cholesky) apply(lq) apply(append_columns) apply(append_columns_single) apply(solve_single) apply(min_norm) apply(symmetric_eigen)  \
           apply(tridiagonalize) apply(normals) apply(uniforms) apply(activate)                \
               apply(resolvent_sums) apply(truncated) apply(truncated_sums) apply(select_from) \
                   apply(all_finite)

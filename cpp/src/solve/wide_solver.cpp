@@ -3,6 +3,7 @@
 
 #include "base/team.hpp"
 #include "kernels/table.hpp"
+#include "solve/mixed_precision.hpp"
 #include "solve/path_solver.hpp"
 
 namespace overprune {
@@ -17,19 +18,34 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
   const Index total = static_cast<Index>(problem.sizes.size());
   const Index batch = batch_of(problem.x.rows, problem.x.cols, total - first);
   start(problem, batch, memory);
-  for (Index i = first; i < total; i += batch) {
+  may_narrow_ = single_pays(problem.x.rows, problem.y.cols, std::span(problem.sizes).subspan(first));
+  for (Index i = first; i < total;) {
     const Index count = std::min(batch, total - i);
-    for (Index s = 0; s < count; ++s) {
-      poll_now(problem.poll);
-      factor(problem, i + s, s);
-    }
-    form(problem, i, count);
-    correct(problem, i, 0, count);
-    for (Index s = 0; s < count; ++s) {
-      poll_now(problem.poll);
-      finish(problem, i + s, s, fallback);
-    }
+    if (solve_batch(problem, i, count, fallback))
+      i += count;
+    else
+      leave_single(problem);
   }
+}
+
+/// False where float32 is not good enough for a size.
+bool WideSolver::solve_batch(const PathProblem& problem, Index i, Index count,
+                             OrthogonalSolver& fallback) {
+  for (Index s = 0; s < count; ++s) {
+    poll_now(problem.poll);
+    factor(problem, i + s, s);
+  }
+  for (bool settled = false; !settled;) {
+    form(problem, i, count);
+    advance(problem, 0, count);
+    if (!is_settled(count, settled)) return false;
+  }
+  correct(problem, i, 0, count);
+  for (Index s = 0; s < count; ++s) {
+    poll_now(problem.poll);
+    finish(problem, i + s, s, fallback);
+  }
+  return true;
 }
 
 // The triangles take no more memory than X does.
@@ -45,7 +61,7 @@ bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
 Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, double ridge,
                        Index& drawn, MemoryNeed& need) {
   const Index batch = batch_of(n, p, static_cast<Index>(sizes.size())),
-              padded = kernels::whole_tiles(n), cached = std::min(cached_columns(n), sizes.back());
+              padded = padded_rows(n), cached = std::min(cached_columns(n), sizes.back());
   Index before = 0, step = 0;
   for (const Index size : sizes) {
     if (leaps(n, before, size, batch))
@@ -54,7 +70,7 @@ Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, 
       step = std::max(step, size - (before == 0 && ridge == 0.0 ? n : before));
     before = size;
   }
-  need.hold(padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 4 * n +
+  need.hold(padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 5 * n +
             cached * batch * m);
   need.reflect(padded);
   need.product(cached, batch * m, n);
@@ -62,7 +78,7 @@ Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, 
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {
-  const Index n = problem.x.rows, m = problem.y.cols, padded = kernels::whole_tiles(n);
+  const Index n = problem.x.rows, m = problem.y.cols, padded = padded_rows(n);
   triangles_ = memory.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
@@ -70,6 +86,8 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
   sound_norm_ = 0.0;
+  single_ = false;
+  tried_ = 0;
   condition_.restart();
   duals_ = dual_buffer_.block(n, batch * m);
   residual_ = residual_buffer_.block(n, batch * m);
@@ -92,6 +110,7 @@ void WideSolver::begin(const PathProblem& problem, Index slot) {
   const Block triangle = triangles_.columns(slot * padded, padded);
   fill(triangle, 0.0);
   newest_ = slot;
+  slots_[slot].single = false;
   if (problem.lambda > 0.0) {
     for (Index j = 0; j < n; ++j) triangle(j, j) = std::sqrt(problem.lambda);
     return;
@@ -114,10 +133,12 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(n * n);
   const Block gram = triangles_.columns(slot * padded, padded);
+  slots_[slot].single = false;
   if (appended_ == 0) {
     fill(gram, 0.0);
     for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
   } else {
+    hold(newest_, false);
     const Block old = triangles_.columns(newest_ * padded, padded);
     for (Index j = 0; j < n; ++j)
       std::fill_n(old.col(j), j, 0.0);  // what an earlier size left there
@@ -156,12 +177,38 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
     problem.x.copy_columns(appended_, columns.top(n));
     count_norms(columns.top(n));
     for (Index c = 0; c < count; ++c) std::fill_n(columns.col(c) + n, padded - n, 0.0);
-    kernels::active().append_columns(padded, count, triangles_.col(newest_ * padded), padded,
-                                     columns.data, columns.ld, triangles_.col(slot * padded),
-                                     padded);
+    append_columns(columns, slot);
     newest_ = slot;
     appended_ += count;
   }
+}
+
+/// The triangle in the slot from the newest one and more columns, in the precision in use.
+void WideSolver::append_columns(Block columns, Index slot) {
+  const auto& kernel = kernels::active();
+  const Index padded = columns.rows;
+  hold(newest_, single_);
+  double *from = triangles_.col(newest_ * padded), *to = triangles_.col(slot * padded);
+  if (single_) {
+    const BlockOf<float> added = narrow(columns, unit_, false);
+    kernel.append_columns_single(padded, added.cols, reinterpret_cast<float*>(from), padded,
+                                 added.data, added.ld, reinterpret_cast<float*>(to), padded);
+  } else {
+    kernel.append_columns(padded, columns.cols, from, padded, columns.data, columns.ld, to, padded);
+  }
+  slots_[slot].single = single_;
+}
+
+/// Converts the triangle in the slot, where it lies otherwise.
+void WideSolver::hold(Index slot, bool single) {
+  if (slots_[slot].single == single) return;
+  const Index padded = triangles_.rows;
+  const Block triangle = triangles_.columns(slot * padded, padded);
+  if (single)
+    narrow(triangle, unit_, true);
+  else
+    widen_triangle(triangle, unit_);
+  slots_[slot].single = single;
 }
 
 /// Whether a triangle of rows with these squared norms is far enough from singular.
@@ -187,20 +234,60 @@ bool WideSolver::is_sound(ConstBlock triangle) {
   return true;
 }
 
+/// The same for a triangle of float32, which must be as sound as one from a Gram matrix.
+bool WideSolver::is_far_from_singular(Index slot) {
+  const double largest = largest_norm();
+  if (largest <= 2.0 * sound_norm_) return true;
+  hold(slot, false);
+  if (!looks_sound(slots_[slot].triangle, row_norm2_, kQuickFloor)) return false;
+  sound_norm_ = largest;
+  return true;
+}
+
+/// Goes over to float32 with size i where more are to come and the triangle is sound enough.
+void WideSolver::try_single(const PathProblem& problem, Index i, Index slot) {
+  const Index size = problem.sizes[i];
+  if (!may_narrow_ || size == problem.sizes.back() || 4 * size < 5 * tried_) return;
+  tried_ = size;
+  if (!looks_sound(slots_[slot].triangle, row_norm2_, kQuickFloor)) return;
+  sound_norm_ = largest_norm();
+  unit_ = single_unit(sound_norm_);
+  single_ = true;
+}
+
+/// Gives float32 up for the rest of the call: the next triangle is made from the beginning.
+void WideSolver::leave_single(const PathProblem& problem) {
+  may_narrow_ = single_ = false;
+  appended_ = 0;
+  sound_norm_ = 0.0;
+  row_norm2_.assign(problem.x.rows, problem.lambda);
+}
+
 /// The triangle of size i and its duals.
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Index m = problem.y.cols;
   append(problem, problem.sizes[i], slot);
+  if (single_ && !is_far_from_singular(slot)) {
+    leave_single(problem);
+    append(problem, problem.sizes[i], slot);
+  }
   Slot& own = slots_[slot];
-  own.sound = is_sound(own.triangle);
+  if (!single_) try_single(problem, i, slot);
+  own.coarse = single_;
+  own.left = 1.0;
+  own.sound = single_ || is_sound(own.triangle);
   const Block dual = duals_.columns(slot * m, m);
   if (!own.sound) {
     fill(dual, 0.0);
     return;
   }
+  if (problem.info) {
+    hold(slot, false);
+    own.condition = condition_.of(own.triangle, 0.0, own.triangle);
+  }
+  hold(slot, single_);
   copy(problem.y, dual);
-  solve_normal(own.triangle, dual);
-  if (problem.info) own.condition = condition_.of(own.triangle, 0.0, own.triangle);
+  solve_side(slot, dual);
 }
 
 /// theta = X_k' a for the sizes i, ..., i + count - 1 at once, and their residuals y - X theta,
@@ -225,11 +312,21 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   });
 }
 
-/// One step of refinement of the sizes in slots slot, ..., slot + count - 1: their residuals come
-/// from X, never from the triangle.
-void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count) {
-  const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
-  const Block theta = problem.theta.columns(i * m, count * m).top(widest);
+/// b = (L L')^{-1} b for the slot's triangle; `moved_` receives the squares of |L^{-1} b| where it
+/// is of float32.
+void WideSolver::solve_side(Index slot, Block b) {
+  const Slot& own = slots_[slot];
+  if (!own.single) return solve_normal(own.triangle, b);
+  moved_.resize(b.cols);
+  const auto* data = reinterpret_cast<const float*>(own.triangle.data);
+  solve_normal({data, own.triangle.rows, own.triangle.cols, own.triangle.ld}, unit_, b,
+               moved_.data(), single_side_);
+}
+
+/// One step of refinement of the duals in slots slot, ..., slot + count - 1. Their residuals come
+/// from X, never from the triangle; steps take their place.
+void WideSolver::advance(const PathProblem& problem, Index slot, Index count) {
+  const Index n = problem.x.rows, m = problem.y.cols;
   const Block duals = duals_.columns(slot * m, count * m),
               residual = residual_.columns(slot * m, count * m);
   for (Index s = 0; s < count; ++s) {
@@ -241,10 +338,45 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     if (problem.lambda > 0.0)
       for (Index c = 0; c < m; ++c)
         for (Index r = 0; r < n; ++r) own(r, c) -= problem.lambda * dual(r, c);
-    solve_normal(slots_[slot + s].triangle, own);
+    solve_side(slot + s, own);
     for (Index c = 0; c < m; ++c)
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
+    if (slots_[slot + s].single) measure(problem, slot + s, dual);
   }
+}
+
+/// The size of the step that the duals of a float32 triangle have made, from |L^{-1} r|^2 = da' A da
+/// in `moved_` and y'a = a' A a, which theta has as its squared norm but for lambda.
+void WideSolver::measure(const PathProblem& problem, Index slot, ConstBlock dual) {
+  const Index n = problem.x.rows, m = problem.y.cols;
+  size_.resize(m);
+  for (Index c = 0; c < m; ++c) size_[c] = inner(n, problem.y.col(c), dual.col(c));
+  Slot& own = slots_[slot];
+  const double step = relative_step(std::span(moved_).first(m), std::span(size_).first(m));
+  own.contraction = step / own.left;
+  own.left = step;
+}
+
+/// Whether float32 is good enough for all of the first `count` slots; `settled` where one
+/// correction is all that their solutions need.
+bool WideSolver::is_settled(Index count, bool& settled) const {
+  settled = true;
+  for (Index s = 0; s < count; ++s) {
+    const Slot& own = slots_[s];
+    if (!own.single || own.left == 0.0) continue;
+    if (own.left * std::min(own.contraction, kSlowContraction) <= kSettled) continue;
+    if (!(own.contraction <= (own.left == own.contraction ? kSlowContraction : kNoProgress)))
+      return false;
+    settled = false;
+  }
+  return true;
+}
+
+/// The solutions of the sizes in slots slot, ..., slot + count - 1 follow the duals' last step.
+void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count) {
+  const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
+  const Block theta = problem.theta.columns(i * m, count * m).top(widest);
+  const ConstBlock residual = residual_.columns(slot * m, count * m);
   moved_.assign(count * m, 0.0);
   size_.assign(count * m, 0.0);
   each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
@@ -274,6 +406,7 @@ void WideSolver::finish(const PathProblem& problem, Index i, Index slot,
     const Index m = problem.y.cols;
     const double first_step = own.step;
     find_residual(problem, problem.sizes[i], problem.solution(i), residual_.columns(slot * m, m));
+    advance(problem, slot, 1);
     correct(problem, i, slot, 1);
     own.sound = own.step <= kNoProgress * first_step;
   }
