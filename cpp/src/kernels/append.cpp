@@ -45,7 +45,7 @@ void fold_columns(Size pivots, Size rows, Size m, const Triangle<T>& l, T* w, Si
   constexpr Size tile = kTileOf<T>;
   Panel<T> panels[kPanels<T>];
   place(panels, m);
-  const Size together = (m < kMany ? 1 : kPanels<T>) * tile;
+  const Size together = (m < kMany ? 1 : kPanels<T>)*tile;
   for (Size first = 0; first < pivots; first += together) {
     const Size end = pivots - first < together ? pivots : first + together;
     for (Size c = first; c < end; c += tile) {

@@ -32,7 +32,8 @@ void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
   Panel<double> panels[kPanels<double>];
   place(panels, m);
   for (Size first = 0; first < pivots; first += kPanels<double> * kTile) {
-    const Size end = pivots - first < kPanels<double> * kTile ? pivots : first + kPanels<double> * kTile;
+    const Size end =
+        pivots - first < kPanels<double> * kTile ? pivots : first + kPanels<double> * kTile;
     for (Size c = first; c < end; c += kTile) {
       Panel<double>& panel = panels[(c - first) / kTile];
       const Size below = c + kTile;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kernels/table.hpp"
 
@@ -10,7 +11,7 @@ namespace overprune {
 namespace {
 
 constexpr double kTiny = 1e-30;     // beside one: a float32 below 1e-38 would be slow, not precise
-constexpr double kPassCosts = 4.0;  // of an operation of a correction beside one of appending
+constexpr double kPassCosts = 6.0;  // an operation of a correction beside one of appending
 
 /// Number `i` of memory that holds numbers of type T.
 template <class T>
@@ -24,7 +25,10 @@ void write(unsigned char* memory, Index i, T value) {
   std::memcpy(memory + i * static_cast<Index>(sizeof(T)), &value, sizeof(T));
 }
 
-float rounded(double value) { return std::abs(value) < kTiny ? 0.0F : static_cast<float>(value); }
+float rounded(double value) {
+  constexpr double most = std::numeric_limits<float>::max();
+  return std::abs(value) < kTiny ? 0.0F : static_cast<float>(std::clamp(value, -most, most));
+}
 
 }  // namespace
 
@@ -42,7 +46,9 @@ Index padded_rows(Index n) {
   return n < kSingleRows ? kernels::whole_tiles(n) : (n + tile - 1) / tile * tile;
 }
 
-double single_unit(double largest_norm) { return std::exp2(-std::ilogb(largest_norm)); }
+double unit_of(double largest) {
+  return largest > 0.0 ? std::exp2(-std::clamp(std::ilogb(largest), -1000, 1000)) : 1.0;
+}
 
 // Forwards: a float32 is never written where a float64 is still to be read.
 BlockOf<float> narrow(Block block, double unit, bool lower) {
@@ -72,14 +78,14 @@ void solve_normal(BlockOf<const float> triangle, double unit, Block b, double* m
     double* own = b.col(c);
     double largest = 0.0;
     for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(own[i]));
-    const double size = largest > 0.0 ? single_unit(largest) : 1.0;
-    for (Index i = 0; i < n; ++i) space[i] = rounded(size * own[i]);
+    const double own_unit = unit_of(largest), scale = unit / own_unit;
+    for (Index i = 0; i < n; ++i) space[i] = rounded(own_unit * own[i]);
     kernel.solve_single(false, n, triangle.data, triangle.ld, space.data());
     double sum = 0.0;
     for (const float value : space) sum += static_cast<double>(value) * value;
-    moved[c] = sum * unit * unit / size / size;
+    moved[c] = sum * scale * scale;
     kernel.solve_single(true, n, triangle.data, triangle.ld, space.data());
-    for (Index i = 0; i < n; ++i) own[i] = unit * (unit * static_cast<double>(space[i])) / size;
+    for (Index i = 0; i < n; ++i) own[i] = unit * (scale * static_cast<double>(space[i]));
   }
 }
 

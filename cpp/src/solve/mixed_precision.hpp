@@ -1,6 +1,6 @@
 // Float32 triangles of large problems. A triangle L made by reflectors in float32 has the errors of
-// a matrix that differs from X by float32's rounding: a correction whose residual is taken from X in
-// float64 leaves about 1e-7 cond(X) of the error, so that two or three of them are as good as a
+// a matrix that differs from X by float32's rounding: a correction whose residual is taken from X
+// in float64 leaves about 1e-7 cond(X) of the error, so that two or three of them are as good as a
 // float64 triangle. Appending columns to it takes half of the time.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace overprune {
 
 /// Rows from which on float32 is worth its corrections.
-inline constexpr Index kSingleRows = 500;
+inline constexpr Index kSingleRows = 768;
 /// A first correction above this, relative to the solution, shows that float32 contracts too slowly
 /// to be worth it.
 inline constexpr double kSlowContraction = 1e-3;
@@ -28,8 +28,8 @@ bool single_pays(Index n, Index m, std::span<const Index> sizes);
 /// Rows of a triangle of n, in whole tiles of the precisions that it may come to be held in.
 Index padded_rows(Index n);
 
-/// Brings the largest row of a triangle with this norm near one: a power of two.
-double single_unit(double largest_norm);
+/// The power of two that brings the largest of some numbers near one; 1 where it is zero.
+double unit_of(double largest);
 
 /// Replaces a matrix of float64 by `unit` times it in float32, in the same memory with the same
 /// leading dimension; numbers that are then tiny become zeros. Of a `lower` triangle nothing above

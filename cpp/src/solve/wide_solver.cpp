@@ -18,7 +18,8 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
   const Index total = static_cast<Index>(problem.sizes.size());
   const Index batch = batch_of(problem.x.rows, problem.x.cols, total - first);
   start(problem, batch, memory);
-  may_narrow_ = single_pays(problem.x.rows, problem.y.cols, std::span(problem.sizes).subspan(first));
+  may_narrow_ =
+      single_pays(problem.x.rows, problem.y.cols, std::span(problem.sizes).subspan(first));
   for (Index i = first; i < total;) {
     const Index count = std::min(batch, total - i);
     if (solve_batch(problem, i, count, fallback))
@@ -60,8 +61,8 @@ bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
 
 Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, double ridge,
                        Index& drawn, MemoryNeed& need) {
-  const Index batch = batch_of(n, p, static_cast<Index>(sizes.size())),
-              padded = padded_rows(n), cached = std::min(cached_columns(n), sizes.back());
+  const Index batch = batch_of(n, p, static_cast<Index>(sizes.size())), padded = padded_rows(n),
+              cached = std::min(cached_columns(n), sizes.back());
   Index before = 0, step = 0;
   for (const Index size : sizes) {
     if (leaps(n, before, size, batch))
@@ -183,34 +184,6 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
   }
 }
 
-/// The triangle in the slot from the newest one and more columns, in the precision in use.
-void WideSolver::append_columns(Block columns, Index slot) {
-  const auto& kernel = kernels::active();
-  const Index padded = columns.rows;
-  hold(newest_, single_);
-  double *from = triangles_.col(newest_ * padded), *to = triangles_.col(slot * padded);
-  if (single_) {
-    const BlockOf<float> added = narrow(columns, unit_, false);
-    kernel.append_columns_single(padded, added.cols, reinterpret_cast<float*>(from), padded,
-                                 added.data, added.ld, reinterpret_cast<float*>(to), padded);
-  } else {
-    kernel.append_columns(padded, columns.cols, from, padded, columns.data, columns.ld, to, padded);
-  }
-  slots_[slot].single = single_;
-}
-
-/// Converts the triangle in the slot, where it lies otherwise.
-void WideSolver::hold(Index slot, bool single) {
-  if (slots_[slot].single == single) return;
-  const Index padded = triangles_.rows;
-  const Block triangle = triangles_.columns(slot * padded, padded);
-  if (single)
-    narrow(triangle, unit_, true);
-  else
-    widen_triangle(triangle, unit_);
-  slots_[slot].single = single;
-}
-
 /// Whether a triangle of rows with these squared norms is far enough from singular.
 bool WideSolver::looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2,
                              double floor) {
@@ -234,46 +207,16 @@ bool WideSolver::is_sound(ConstBlock triangle) {
   return true;
 }
 
-/// The same for a triangle of float32, which must be as sound as one from a Gram matrix.
-bool WideSolver::is_far_from_singular(Index slot) {
-  const double largest = largest_norm();
-  if (largest <= 2.0 * sound_norm_) return true;
-  hold(slot, false);
-  if (!looks_sound(slots_[slot].triangle, row_norm2_, kQuickFloor)) return false;
-  sound_norm_ = largest;
-  return true;
-}
-
-/// Goes over to float32 with size i where more are to come and the triangle is sound enough.
-void WideSolver::try_single(const PathProblem& problem, Index i, Index slot) {
-  const Index size = problem.sizes[i];
-  if (!may_narrow_ || size == problem.sizes.back() || 4 * size < 5 * tried_) return;
-  tried_ = size;
-  if (!looks_sound(slots_[slot].triangle, row_norm2_, kQuickFloor)) return;
-  sound_norm_ = largest_norm();
-  unit_ = single_unit(sound_norm_);
-  single_ = true;
-}
-
-/// Gives float32 up for the rest of the call: the next triangle is made from the beginning.
-void WideSolver::leave_single(const PathProblem& problem) {
-  may_narrow_ = single_ = false;
-  appended_ = 0;
-  sound_norm_ = 0.0;
-  row_norm2_.assign(problem.x.rows, problem.lambda);
-}
-
 /// The triangle of size i and its duals.
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Index m = problem.y.cols;
   append(problem, problem.sizes[i], slot);
-  if (single_ && !is_far_from_singular(slot)) {
+  if (single_ && !is_sound_single(slot)) {
     leave_single(problem);
     append(problem, problem.sizes[i], slot);
   }
   Slot& own = slots_[slot];
   if (!single_) try_single(problem, i, slot);
-  own.coarse = single_;
   own.left = 1.0;
   own.sound = single_ || is_sound(own.triangle);
   const Block dual = duals_.columns(slot * m, m);
@@ -312,17 +255,6 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   });
 }
 
-/// b = (L L')^{-1} b for the slot's triangle; `moved_` receives the squares of |L^{-1} b| where it
-/// is of float32.
-void WideSolver::solve_side(Index slot, Block b) {
-  const Slot& own = slots_[slot];
-  if (!own.single) return solve_normal(own.triangle, b);
-  moved_.resize(b.cols);
-  const auto* data = reinterpret_cast<const float*>(own.triangle.data);
-  solve_normal({data, own.triangle.rows, own.triangle.cols, own.triangle.ld}, unit_, b,
-               moved_.data(), single_side_);
-}
-
 /// One step of refinement of the duals in slots slot, ..., slot + count - 1. Their residuals come
 /// from X, never from the triangle; steps take their place.
 void WideSolver::advance(const PathProblem& problem, Index slot, Index count) {
@@ -343,33 +275,6 @@ void WideSolver::advance(const PathProblem& problem, Index slot, Index count) {
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
     if (slots_[slot + s].single) measure(problem, slot + s, dual);
   }
-}
-
-/// The size of the step that the duals of a float32 triangle have made, from |L^{-1} r|^2 = da' A da
-/// in `moved_` and y'a = a' A a, which theta has as its squared norm but for lambda.
-void WideSolver::measure(const PathProblem& problem, Index slot, ConstBlock dual) {
-  const Index n = problem.x.rows, m = problem.y.cols;
-  size_.resize(m);
-  for (Index c = 0; c < m; ++c) size_[c] = inner(n, problem.y.col(c), dual.col(c));
-  Slot& own = slots_[slot];
-  const double step = relative_step(std::span(moved_).first(m), std::span(size_).first(m));
-  own.contraction = step / own.left;
-  own.left = step;
-}
-
-/// Whether float32 is good enough for all of the first `count` slots; `settled` where one
-/// correction is all that their solutions need.
-bool WideSolver::is_settled(Index count, bool& settled) const {
-  settled = true;
-  for (Index s = 0; s < count; ++s) {
-    const Slot& own = slots_[s];
-    if (!own.single || own.left == 0.0) continue;
-    if (own.left * std::min(own.contraction, kSlowContraction) <= kSettled) continue;
-    if (!(own.contraction <= (own.left == own.contraction ? kSlowContraction : kNoProgress)))
-      return false;
-    settled = false;
-  }
-  return true;
 }
 
 /// The solutions of the sizes in slots slot, ..., slot + count - 1 follow the duals' last step.
@@ -410,6 +315,7 @@ void WideSolver::finish(const PathProblem& problem, Index i, Index slot,
     correct(problem, i, slot, 1);
     own.sound = own.step <= kNoProgress * first_step;
   }
+  narrowed_ += own.single;
   if (!own.sound)
     fallback.solve(problem, i);
   else
