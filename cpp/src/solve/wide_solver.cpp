@@ -139,12 +139,14 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
     fill(gram, 0.0);
     for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
   } else {
+    const bool single = slots_[newest_].single;
     hold(newest_, false);
     const Block old = triangles_.columns(newest_ * padded, padded);
     for (Index j = 0; j < n; ++j)
       std::fill_n(old.col(j), j, 0.0);  // what an earlier size left there
     fill(gram, 0.0);
     kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+    hold(newest_, single);
   }
   for (Index done = appended_; done < upto; done += width) {
     poll_now(problem.poll);
