@@ -6,7 +6,7 @@ namespace {
 
 /// Reduces the first kTile rows of W (., m) against their own first columns, which become those of
 /// L.
-void reduce(Panel& panel, Size m, double* w, Size ldw) {
+void reduce(Panel<double>& panel, Size m, double* w, Size ldw) {
   panel.read(m, w, ldw);
   for (Size c = 0; c < kTile; ++c) {
     panel.multiply(c, c + 1, m);
@@ -28,21 +28,23 @@ void reduce(Panel& panel, Size m, double* w, Size ldw) {
 
 /// Rows 0, ..., pivots - 1 of W (rows, m) against pivots of their own, and the rows below.
 void factor(Size pivots, Size rows, Size m, double* w, Size ldw) {
-  Panel panels[kPanels];
+  constexpr Triangle<double> none{};
+  Panel<double> panels[kPanels<double>];
   place(panels, m);
-  for (Size first = 0; first < pivots; first += kPanels * kTile) {
-    const Size end = pivots - first < kPanels * kTile ? pivots : first + kPanels * kTile;
+  for (Size first = 0; first < pivots; first += kPanels<double> * kTile) {
+    const Size end =
+        pivots - first < kPanels<double> * kTile ? pivots : first + kPanels<double> * kTile;
     for (Size c = first; c < end; c += kTile) {
-      Panel& panel = panels[(c - first) / kTile];
+      Panel<double>& panel = panels[(c - first) / kTile];
       const Size below = c + kTile;
       reduce(panel, m - c, w + c * (ldw + 1), ldw);
-      each_tile(end - below, [&]<int R>(Size i, Rows<R>) {
-        apply_tile<R, false>(panel, m - c, {}, w + below + i + c * ldw, ldw);
+      each_tile<double>(end - below, [&]<int R>(Size i, Rows<R>) {
+        apply_tile<R, false>(panel, m - c, none, w + below + i + c * ldw, ldw);
       });
     }
-    share_tiles(rows - end, m - first, (end - first) / kTile, [&]<int R>(Size i, Rows<R>) {
+    share_tiles<double>(rows - end, m - first, (end - first) / kTile, [&]<int R>(Size i, Rows<R>) {
       for (Size c = first; c < end; c += kTile)
-        apply_tile<R, false>(panels[(c - first) / kTile], m - c, {}, w + end + i + c * ldw, ldw);
+        apply_tile<R, false>(panels[(c - first) / kTile], m - c, none, w + end + i + c * ldw, ldw);
     });
   }
 }

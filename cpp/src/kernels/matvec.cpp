@@ -8,18 +8,32 @@ OVERPRUNE_BEGIN_LEVEL
 namespace {
 
 using MutableVector = Eigen::Map<Eigen::VectorXd>;
-using StridedVector = Eigen::Map<const Eigen::VectorXd, 0, Eigen::InnerStride<>>;
+
+template <class T>
+void multiply(bool transpose, Size m, Size n, T alpha, const T* a, Size lda, const T* x, Size incx,
+              T* y) {
+  using Vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
+  using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Map<const Matrix, 0, Stride> matrix(a, m, n, Stride(lda));
+  if (transpose)
+    Eigen::Map<Vector>(y, n).noalias() +=
+        alpha * (matrix.transpose() * Eigen::Map<const Vector>(x, m));
+  else
+    Eigen::Map<Vector>(y, m).noalias() +=
+        alpha * (matrix * Eigen::Map<const Vector, 0, Eigen::InnerStride<>>(
+                              x, n, Eigen::InnerStride<>(incx)));
+}
 
 }  // namespace
 
 void matvec(bool transpose, Size m, Size n, double alpha, const double* a, Size lda,
             const double* x, Size incx, double* y) {
-  const ConstMatrixMap matrix = map(a, m, n, lda);
-  if (transpose)
-    MutableVector(y, n).noalias() += alpha * (matrix.transpose() * VectorMap(x, m));
-  else
-    MutableVector(y, m).noalias() +=
-        alpha * (matrix * StridedVector(x, n, Eigen::InnerStride<>(incx)));
+  multiply(transpose, m, n, alpha, a, lda, x, incx, y);
+}
+
+void matvec(bool transpose, Size m, Size n, float alpha, const float* a, Size lda, const float* x,
+            Size incx, float* y) {
+  multiply(transpose, m, n, alpha, a, lda, x, incx, y);
 }
 
 void symmetric_matvec(Size n, const double* a, Size lda, const double* x, double* y) {

@@ -10,6 +10,8 @@ OVERPRUNE_BEGIN_LEVEL
 /// y += alpha A x, A (m, n), or y += alpha A'x where `transpose`; then `incx` is 1.
 void matvec(bool transpose, Size m, Size n, double alpha, const double* a, Size lda,
             const double* x, Size incx, double* y);
+void matvec(bool transpose, Size m, Size n, float alpha, const float* a, Size lda, const float* x,
+            Size incx, float* y);
 /// y = A x of a symmetric A (n, n) given by its lower triangle.
 void symmetric_matvec(Size n, const double* a, Size lda, const double* x, double* y);
 /// y = U x of an upper triangular U (n, n).

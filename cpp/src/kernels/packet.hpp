@@ -17,24 +17,43 @@ constexpr Size kLanes = Eigen::internal::packet_traits<T>::size;
 
 using Packet = PacketOf<double>;
 constexpr Size kWidth = kLanes<double>;
-constexpr Size kTile = 8;  // columns of a register tile, and rows of a panel
-/// Packets a column of a register tile: 8 accumulators a packet, of 16 registers or of
+/// Columns of a register tile, and rows of a panel: whole registers.
+template <class T>
+constexpr Size kTileOf = kLanes<T> > 8 ? kLanes<T> : 8;
+constexpr Size kTile = kTileOf<double>;
+/// Packets a column of a register tile: an accumulator a column and packet, of 16 registers or of
 /// AVX-512's 32.
-constexpr int kTall = kWidth == 8 ? 2 : 1;
+template <class T>
+constexpr int kTallOf = kWidth == 8 && kTileOf<T> == 8 ? 2 : 1;
+constexpr int kTall = kTallOf<double>;
 
-static_assert(kTile % kWidth == 0, "a panel's rows are whole registers");
+static_assert(kTile % kWidth == 0 && kTileOf<float> % kLanes<float> == 0, "whole registers");
 
 [[maybe_unused]] Packet load(const double* from) { return Eigen::internal::ploadu<Packet>(from); }
+[[maybe_unused]] PacketOf<float> load(const float* from) {
+  return Eigen::internal::ploadu<PacketOf<float>>(from);
+}
 [[maybe_unused]] Packet spread(double value) { return Eigen::internal::pset1<Packet>(value); }
-[[maybe_unused]] void store(double* to, Packet value) { Eigen::internal::pstoreu(to, value); }
-[[maybe_unused]] Packet scaled(Packet a, Packet b) { return Eigen::internal::pmul(a, b); }
+[[maybe_unused]] PacketOf<float> spread(float value) {
+  return Eigen::internal::pset1<PacketOf<float>>(value);
+}
+template <class T, class P>
+OVERPRUNE_INLINE void store(T* to, P value) {
+  Eigen::internal::pstoreu(to, value);
+}
+template <class P>
+OVERPRUNE_INLINE P scaled(P a, P b) {
+  return Eigen::internal::pmul(a, b);
+}
 /// Asks for the cache line at `from`.
 [[maybe_unused]] void fetch(const double* from) { Eigen::internal::prefetch(from); }
 /// c + a b and c - a b.
-[[maybe_unused]] Packet add_product(Packet c, Packet a, Packet b) {
+template <class P>
+OVERPRUNE_INLINE P add_product(P c, P a, P b) {
   return Eigen::internal::pmadd(a, b, c);
 }
-[[maybe_unused]] Packet subtract_product(Packet c, Packet a, Packet b) {
+template <class P>
+OVERPRUNE_INLINE P subtract_product(P c, P a, P b) {
   return Eigen::internal::psub(c, Eigen::internal::pmul(a, b));  // contracted where the level can
 }
 
@@ -53,23 +72,23 @@ OVERPRUNE_INLINE void transpose_square(const double* from, Size ld, double* to, 
   for (Size i = 0; i < kWidth; ++i) store(to + i * ld_to, square.packet[i]);
 }
 
-/// A tile of R packets by kTile columns in registers.
-template <int R>
+/// A tile of R packets by kTileOf<T> columns in registers.
+template <int R, class T = double>
 struct Tile {
-  static constexpr Size kRows = R * kWidth;
-  Packet value[R][kTile];
+  static constexpr Size kColumns = kTileOf<T>, kLane = kLanes<T>;
+  PacketOf<T> value[R][kColumns];
 
   void zero() {
     for (int r = 0; r < R; ++r)
-      for (Size c = 0; c < kTile; ++c) value[r][c] = spread(0.0);
+      for (Size c = 0; c < kColumns; ++c) value[r][c] = spread(T(0));
   }
-  void read(const double* from, Size ld) {
-    for (Size c = 0; c < kTile; ++c)
-      for (int r = 0; r < R; ++r) value[r][c] = load(from + r * kWidth + c * ld);
+  void read(const T* from, Size ld) {
+    for (Size c = 0; c < kColumns; ++c)
+      for (int r = 0; r < R; ++r) value[r][c] = load(from + r * kLane + c * ld);
   }
-  void write(double* to, Size ld) const {
-    for (Size c = 0; c < kTile; ++c)
-      for (int r = 0; r < R; ++r) store(to + r * kWidth + c * ld, value[r][c]);
+  void write(T* to, Size ld) const {
+    for (Size c = 0; c < kColumns; ++c)
+      for (int r = 0; r < R; ++r) store(to + r * kLane + c * ld, value[r][c]);
   }
 };
 

@@ -13,4 +13,11 @@ enum class Scratch { packing, work };
 /// again.
 double* scratch(Scratch holder, Size count);
 
+/// The same for numbers of another type, which end the life of what was there.
+template <class T>
+T* scratch_of(Scratch holder, Size count) {
+  constexpr Size held = sizeof(double) / sizeof(T);
+  return reinterpret_cast<T*>(scratch(holder, (count + held - 1) / held));
+}
+
 OVERPRUNE_END_LEVEL

@@ -18,6 +18,8 @@ using Size = std::ptrdiff_t;
 constexpr Size kRowPadding = 8;
 /// Rows rounded up to whole tiles.
 Size whole_tiles(Size rows);
+/// `append_columns_single` takes twice as many.
+constexpr Size kSingleRowPadding = 16;
 
 constexpr Size kDepth = 320;  // terms of a product's entry that are summed before they meet C
 
@@ -67,6 +69,11 @@ struct Table {
   /// smaller problem. W is overwritten; out may be L.
   void (*append_columns)(Size n, Size m, const double* l, Size ldl, double* w, Size ldw,
                          double* out, Size ldo);
+  /// `append_columns` in float32. n is a multiple of kSingleRowPadding.
+  void (*append_columns_single)(Size n, Size m, const float* l, Size ldl, float* w, Size ldw,
+                                float* out, Size ldo);
+  /// x (n) = op(L)^{-1} x in float32 for a lower triangular L (n, n).
+  void (*solve_single)(bool transpose, Size n, const float* l, Size ldl, float* x);
   /// X (n, k) = minimum-norm least-squares solutions of A X = B, A (m, n), by a pivoted QLP
   /// decomposition with pivots below `rcond` times the largest taken as zero. Returns the rank;
   /// `condition` receives the ratio of the largest to the smallest pivot kept.

@@ -13,22 +13,23 @@ static_assert(kTogether % kTile == 0 && kSides % (kTall * kWidth) == 0, "whole t
 
 /// op(T) (n, n) with its rows and columns in the order in which unknowns are solved for, so that it
 /// is a lower triangle.
+template <class T>
 struct Ordered {
-  const double* t;
+  const T* t;
   Size n, down, across;  // from one unknown's row and column to the next one's
 
-  Ordered(bool lower, bool transpose, Size n_, const double* from, Size ld)
+  Ordered(bool lower, bool transpose, Size n_, const T* from, Size ld)
       : t(from), n(n_), down(transpose ? ld : 1), across(transpose ? 1 : ld) {
     if (lower != transpose) return;
     t += (n - 1) * (ld + 1);
     down = -down;
     across = -across;
   }
-  double operator()(Size i, Size j) const { return t[i * down + j * across]; }
+  T operator()(Size i, Size j) const { return t[i * down + j * across]; }
 
   /// Rows first, ..., first + kTile - 1 before the diagonal, one column after the other, and their
   /// corner; an identity fills what lies past the last row.
-  void read(Size first, double* cols, Corner& corner) const {
+  void read(Size first, T* cols, Corner& corner) const {
     const Size rows = n - first < kTile ? n - first : kTile;
     for (Size j = 0; j < first; ++j)
       for (Size c = 0; c < kTile; ++c) cols[c + j * kTile] = c < rows ? (*this)(first + c, j) : 0.0;
@@ -42,7 +43,7 @@ struct Ordered {
 
 /// The same for at most kTogether rows and kSides right sides. They are transposed, so that a
 /// register holds one unknown of several of them.
-void solve_block(const Ordered& triangle, Size m, double* b, Size ldb) {
+void solve_block(const Ordered<double>& triangle, Size m, double* b, Size ldb) {
   alignas(64) double x[kTogether * kSides], cols[kTogether * kTile];
   const Size n = triangle.n, sides = (m + kWidth - 1) / kWidth * kWidth;
   const bool forward = triangle.down > 0;
@@ -64,25 +65,26 @@ void solve_block(const Ordered& triangle, Size m, double* b, Size ldb) {
 
 /// One right side, a few unknowns at a time. What they leave of the others, or the others of them,
 /// goes down whole columns of T.
-void solve_vector(bool lower, bool transpose, Size n, const double* t, Size ldt, double* b) {
+template <class T>
+void solve_vector(bool lower, bool transpose, Size n, const T* t, Size ldt, T* b) {
   const bool forward = lower != transpose;
   for (Size done = 0; done < n; done += kTile) {
     const Size width = n - done < kTile ? n - done : kTile;
     const Size first = forward ? done : n - done - width, after = forward ? first + width : 0;
     const Size others = transpose ? done : n - done - width;
     const Size row = transpose == forward ? 0 : first + width;
-    double* own = b + first;
+    T* own = b + first;
     if (transpose && others > 0)
-      matvec(true, others, width, -1.0, t + row + first * ldt, ldt, b + row, 1, own);
-    const Ordered triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
-    double* const x = forward ? own : own + width - 1;
+      matvec(true, others, width, T(-1), t + row + first * ldt, ldt, b + row, 1, own);
+    const Ordered<T> triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
+    T* const x = forward ? own : own + width - 1;
     const Size next = forward ? 1 : -1;
     for (Size j = 0; j < width; ++j) {
-      const double found = x[j * next] /= triangle(j, j);
+      const T found = x[j * next] /= triangle(j, j);
       for (Size i = j + 1; i < width; ++i) x[i * next] -= triangle(i, j) * found;
     }
     if (!transpose && others > 0)
-      matvec(false, others, width, -1.0, t + after + first * ldt, ldt, own, 1, b + after);
+      matvec(false, others, width, T(-1), t + after + first * ldt, ldt, own, 1, b + after);
   }
 }
 
@@ -100,7 +102,7 @@ void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* 
   for (Size q = 0; q < blocks; ++q) {
     const Size first = kTogether * (forward ? q : blocks - 1 - q);
     const Size width = n - first < kTogether ? n - first : kTogether;
-    const Ordered triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
+    const Ordered<double> triangle(lower, transpose, width, t + first * (ldt + 1), ldt);
     for (Size column = 0; column < m; column += kSides)
       solve_block(triangle, m - column < kSides ? m - column : kSides, b + first + column * ldb,
                   ldb);
@@ -109,6 +111,11 @@ void solve_triangular(bool lower, bool transpose, Size n, Size m, const double* 
     const double* beside = transpose ? t + first + next * ldt : t + next + first * ldt;
     gemm(transpose, false, rest, m, width, -1.0, beside, ldt, b + first, ldb, 1.0, b + next, ldb);
   }
+}
+
+void solve_single(bool transpose, Size n, const float* l, Size ldl, float* x) {
+  if (n * n >= kWorthALook) look();
+  solve_vector(true, transpose, n, l, ldl, x);
 }
 
 OVERPRUNE_END_LEVEL

@@ -6,6 +6,7 @@
 
 #include "kernels/table.hpp"
 #include "overprune/random.hpp"
+#include "solve/mixed_precision.hpp"
 
 namespace overprune {
 
@@ -141,15 +142,15 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
 /// another, or, where the rank is full, every column by its own. `units_` are the factors, powers
 /// of two.
 void OrthogonalSolver::scale(Block matrix, bool by_column) {
-  const auto unit_of = [](ConstBlock block) {
+  const auto unit_for = [](ConstBlock block) {
     double largest = 0.0;
     for (Index j = 0; j < block.cols; ++j)
       for (Index i = 0; i < block.rows; ++i) largest = std::max(largest, std::abs(block(i, j)));
-    return largest > 0.0 ? std::exp2(-std::clamp(std::ilogb(largest), -1000, 1000)) : 1.0;
+    return unit_of(largest);
   };
-  units_.assign(matrix.cols, by_column ? 1.0 : unit_of(matrix));
+  units_.assign(matrix.cols, by_column ? 1.0 : unit_for(matrix));
   for (Index j = 0; j < matrix.cols; ++j) {
-    if (by_column) units_[j] = unit_of(matrix.columns(j, 1));
+    if (by_column) units_[j] = unit_for(matrix.columns(j, 1));
     for (Index i = 0; i < matrix.rows; ++i) matrix(i, j) *= units_[j];
   }
 }

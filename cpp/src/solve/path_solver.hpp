@@ -94,8 +94,8 @@ class TallSolver {
 };
 
 /// Sizes k > n: a lower triangle L with L L' = X_k X_k' + lambda I, carried from size to size;
-/// theta = X_k' a with the dual solution a = (L L')^{-1} y, corrected once with a residual taken
-/// from X itself.
+/// theta = X_k' a with the dual solution a = (L L')^{-1} y, corrected with residuals taken from X
+/// itself: once, or, where L is of float32 (mixed_precision.hpp), until they have done.
 class WideSolver {
  public:
   /// @param memory  for the triangles, until the call ends
@@ -113,6 +113,7 @@ class WideSolver {
   /// @return doubles of `memory`
   static Index need(Index n, Index p, Index m, std::span<const Index> sizes, double ridge,
                     Index& drawn, MemoryNeed& need);
+  Index narrowed() const { return narrowed_; }  ///< how many sizes had a triangle of float32
 
  private:
   void start(const PathProblem& problem, Index batch, Buffer& memory);
@@ -123,8 +124,18 @@ class WideSolver {
   bool looks_sound(ConstBlock triangle, const std::vector<double>& row_norm2, double floor);
   double largest_norm() const;
   bool is_sound(ConstBlock triangle);
+  void append_columns(Block columns, Index slot);
   void factor(const PathProblem& problem, Index i, Index slot);
+  void hold(Index slot, bool single);
+  bool is_sound_single(Index slot);
+  void try_single(const PathProblem& problem, Index i, Index slot);
+  void leave_single(const PathProblem& problem);
+  bool solve_batch(const PathProblem& problem, Index i, Index count, OrthogonalSolver& fallback);
   void form(const PathProblem& problem, Index i, Index count);
+  void solve_side(Index slot, Block b);
+  void advance(const PathProblem& problem, Index slot, Index count);
+  void measure(const PathProblem& problem, Index slot, ConstBlock dual);
+  bool is_settled(Index count, bool& settled) const;
   void correct(const PathProblem& problem, Index i, Index slot, Index count);
   void finish(const PathProblem& problem, Index i, Index slot, OrthogonalSolver& fallback);
 
@@ -134,6 +145,9 @@ class WideSolver {
     bool sound = false;      // whether L may be trusted
     double condition = 1.0;  // estimated where the caller wants to know
     double step = 0.0;       // size of the last correction relative to theta
+    bool single = false;     // whether L lies there in float32
+    double left = 1.0;       // size of the last step of the duals relative to them, in theta's norm
+    double contraction = 0.0;  // the same relative to the step before
   };
 
   Block triangles_;                 // (n, batch n) of all slots, in whole tiles
@@ -149,6 +163,12 @@ class WideSolver {
   // (batch m) squared norms of a correction and of what it corrects
   std::vector<double> moved_, size_;
   ConditionEstimate condition_;
+  bool may_narrow_ = false;  // whether float32 is still worth trying
+  bool single_ = false;      // whether the newest triangle has the accuracy of float32
+  Index tried_ = 0;          // columns when float32 was last found too inaccurate
+  Index narrowed_ = 0;       // sizes of all calls solved in float32
+  double unit_ = 1.0;        // of float32 triangles
+  std::vector<float> single_side_;
   Buffer dual_buffer_, columns_, residual_buffer_, step_;
 };
 
@@ -163,6 +183,8 @@ class PathSolver {
                    MemoryNeed& need);
   /// How many sizes of all calls so far took the rank-revealing way.
   Index redone() const { return orthogonal_.solved(); }
+  /// How many had a triangle of float32.
+  Index narrowed() const { return wide_.narrowed(); }
 
  private:
   Buffer triangles_;  // of tall_, then of wide_

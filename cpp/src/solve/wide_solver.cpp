@@ -3,6 +3,7 @@
 
 #include "base/team.hpp"
 #include "kernels/table.hpp"
+#include "solve/mixed_precision.hpp"
 #include "solve/path_solver.hpp"
 
 namespace overprune {
@@ -17,19 +18,35 @@ void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver
   const Index total = static_cast<Index>(problem.sizes.size());
   const Index batch = batch_of(problem.x.rows, problem.x.cols, total - first);
   start(problem, batch, memory);
-  for (Index i = first; i < total; i += batch) {
+  may_narrow_ =
+      single_pays(problem.x.rows, problem.y.cols, std::span(problem.sizes).subspan(first));
+  for (Index i = first; i < total;) {
     const Index count = std::min(batch, total - i);
-    for (Index s = 0; s < count; ++s) {
-      poll_now(problem.poll);
-      factor(problem, i + s, s);
-    }
-    form(problem, i, count);
-    correct(problem, i, 0, count);
-    for (Index s = 0; s < count; ++s) {
-      poll_now(problem.poll);
-      finish(problem, i + s, s, fallback);
-    }
+    if (solve_batch(problem, i, count, fallback))
+      i += count;
+    else
+      leave_single(problem);
   }
+}
+
+/// False where float32 is not good enough for a size.
+bool WideSolver::solve_batch(const PathProblem& problem, Index i, Index count,
+                             OrthogonalSolver& fallback) {
+  for (Index s = 0; s < count; ++s) {
+    poll_now(problem.poll);
+    factor(problem, i + s, s);
+  }
+  for (bool settled = false; !settled;) {
+    form(problem, i, count);
+    advance(problem, 0, count);
+    if (!is_settled(count, settled)) return false;
+  }
+  correct(problem, i, 0, count);
+  for (Index s = 0; s < count; ++s) {
+    poll_now(problem.poll);
+    finish(problem, i + s, s, fallback);
+  }
+  return true;
 }
 
 // The triangles take no more memory than X does.
@@ -49,8 +66,8 @@ bool WideSolver::leaps(Index n, Index from, Index upto, Index batch) {
 
 Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, double ridge,
                        Index& drawn, MemoryNeed& need) {
-  const Index batch = batch_of(n, p, static_cast<Index>(sizes.size())),
-              padded = kernels::whole_tiles(n), cached = std::min(cached_columns(n), sizes.back());
+  const Index batch = batch_of(n, p, static_cast<Index>(sizes.size())), padded = padded_rows(n),
+              cached = std::min(cached_columns(n), sizes.back());
   Index before = 0, step = 0;
   for (const Index size : sizes) {
     if (leaps(n, before, size, batch))
@@ -59,7 +76,7 @@ Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, 
       step = std::max(step, size - (before == 0 && ridge == 0.0 ? n : before));
     before = size;
   }
-  need.hold(padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 4 * n +
+  need.hold(padded * std::min(step, columns_per_poll(2 * n * n)) + 2 * n * batch * m + 5 * n +
             cached * batch * m);
   need.reflect(padded);
   need.product(cached, batch * m, n);
@@ -67,7 +84,7 @@ Index WideSolver::need(Index n, Index p, Index m, std::span<const Index> sizes, 
 }
 
 void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) {
-  const Index n = problem.x.rows, m = problem.y.cols, padded = kernels::whole_tiles(n);
+  const Index n = problem.x.rows, m = problem.y.cols, padded = padded_rows(n);
   triangles_ = memory.block(padded, batch * padded);
   slots_.assign(batch, {});
   for (Index s = 0; s < batch; ++s) slots_[s].triangle = triangles_.columns(s * padded, n).top(n);
@@ -75,6 +92,8 @@ void WideSolver::start(const PathProblem& problem, Index batch, Buffer& memory) 
   row_norm2_.assign(n, problem.lambda);
   appended_ = 0;
   sound_norm_ = 0.0;
+  single_ = false;
+  tried_ = 0;
   condition_.restart();
   duals_ = dual_buffer_.block(n, batch * m);
   residual_ = residual_buffer_.block(n, batch * m);
@@ -97,6 +116,7 @@ void WideSolver::begin(const PathProblem& problem, Index slot) {
   const Block triangle = triangles_.columns(slot * padded, padded);
   fill(triangle, 0.0);
   newest_ = slot;
+  slots_[slot].single = false;
   if (problem.lambda > 0.0) {
     for (Index j = 0; j < n; ++j) triangle(j, j) = std::sqrt(problem.lambda);
     return;
@@ -119,15 +139,19 @@ bool WideSolver::leap(const PathProblem& problem, Index upto, Index slot) {
   const auto& kernel = kernels::active();
   const Index n = problem.x.rows, padded = triangles_.rows, width = columns_per_poll(n * n);
   const Block gram = triangles_.columns(slot * padded, padded);
+  slots_[slot].single = false;
   if (appended_ == 0) {
     fill(gram, 0.0);
     for (Index j = 0; j < n; ++j) gram(j, j) = problem.lambda;
   } else {
+    const bool single = slots_[newest_].single;
+    hold(newest_, false);
     const Block old = triangles_.columns(newest_ * padded, padded);
     for (Index j = 0; j < n; ++j)
       std::fill_n(old.col(j), j, 0.0);  // what an earlier size left there
     fill(gram, 0.0);
     kernel.row_gram(n, n, old.data, old.ld, gram.data, gram.ld);
+    hold(newest_, single);
   }
   for (Index done = appended_; done < upto; done += width) {
     poll_now(problem.poll);
@@ -161,9 +185,7 @@ void WideSolver::append(const PathProblem& problem, Index upto, Index slot) {
     problem.x.copy_columns(appended_, columns.top(n));
     count_norms(columns.top(n));
     for (Index c = 0; c < count; ++c) std::fill_n(columns.col(c) + n, padded - n, 0.0);
-    kernels::active().append_columns(padded, count, triangles_.col(newest_ * padded), padded,
-                                     columns.data, columns.ld, triangles_.col(slot * padded),
-                                     padded);
+    append_columns(columns, slot);
     newest_ = slot;
     appended_ += count;
   }
@@ -196,16 +218,26 @@ bool WideSolver::is_sound(ConstBlock triangle) {
 void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   const Index m = problem.y.cols;
   append(problem, problem.sizes[i], slot);
+  if (single_ && !is_sound_single(slot)) {
+    leave_single(problem);
+    append(problem, problem.sizes[i], slot);
+  }
   Slot& own = slots_[slot];
-  own.sound = is_sound(own.triangle);
+  if (!single_) try_single(problem, i, slot);
+  own.left = 1.0;
+  own.sound = single_ || is_sound(own.triangle);
   const Block dual = duals_.columns(slot * m, m);
   if (!own.sound) {
     fill(dual, 0.0);
     return;
   }
+  if (problem.info) {
+    hold(slot, false);
+    own.condition = condition_.of(own.triangle, 0.0, own.triangle);
+  }
+  hold(slot, single_);
   copy(problem.y, dual);
-  solve_normal(own.triangle, dual);
-  if (problem.info) own.condition = condition_.of(own.triangle, 0.0, own.triangle);
+  solve_side(slot, dual);
 }
 
 /// theta = X_k' a for the sizes i, ..., i + count - 1 at once, and their residuals y - X theta,
@@ -230,11 +262,10 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   });
 }
 
-/// One step of refinement of the sizes in slots slot, ..., slot + count - 1: their residuals come
-/// from X, never from the triangle.
-void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count) {
-  const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
-  const Block theta = problem.theta.columns(i * m, count * m).top(widest);
+/// One step of refinement of the duals in slots slot, ..., slot + count - 1. Their residuals come
+/// from X, never from the triangle; steps take their place.
+void WideSolver::advance(const PathProblem& problem, Index slot, Index count) {
+  const Index n = problem.x.rows, m = problem.y.cols;
   const Block duals = duals_.columns(slot * m, count * m),
               residual = residual_.columns(slot * m, count * m);
   for (Index s = 0; s < count; ++s) {
@@ -246,10 +277,18 @@ void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index 
     if (problem.lambda > 0.0)
       for (Index c = 0; c < m; ++c)
         for (Index r = 0; r < n; ++r) own(r, c) -= problem.lambda * dual(r, c);
-    solve_normal(slots_[slot + s].triangle, own);
+    solve_side(slot + s, own);
     for (Index c = 0; c < m; ++c)
       for (Index r = 0; r < n; ++r) dual(r, c) += own(r, c);
+    if (slots_[slot + s].single) measure(problem, slot + s, dual);
   }
+}
+
+/// The solutions of the sizes in slots slot, ..., slot + count - 1 follow the duals' last step.
+void WideSolver::correct(const PathProblem& problem, Index i, Index slot, Index count) {
+  const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
+  const Block theta = problem.theta.columns(i * m, count * m).top(widest);
+  const ConstBlock residual = residual_.columns(slot * m, count * m);
   moved_.assign(count * m, 0.0);
   size_.assign(count * m, 0.0);
   each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
@@ -279,9 +318,11 @@ void WideSolver::finish(const PathProblem& problem, Index i, Index slot,
     const Index m = problem.y.cols;
     const double first_step = own.step;
     find_residual(problem, problem.sizes[i], problem.solution(i), residual_.columns(slot * m, m));
+    advance(problem, slot, 1);
     correct(problem, i, slot, 1);
     own.sound = own.step <= kNoProgress * first_step;
   }
+  narrowed_ += own.single;
   if (!own.sound)
     fallback.solve(problem, i);
   else

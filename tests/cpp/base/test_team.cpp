@@ -246,8 +246,10 @@ TEST_CASE("factorizations by a team: the bits of one thread, at every level") {
   for (int level = 0; (table = kernels::supported(level)) != nullptr; ++level) {
     INFO("level " << table->level);
     const Index n = 504, rows = 520, m = 600;
-    const Values w = normals(rows * m, 1);
+    const Index tiles = 528;  // rows for float32
+    const Values w = normals(rows * m, 1), v = normals(tiles * m, 2);
     Values factor, grown;  // of one thread
+    std::vector<float> single;
     for (const Index workers : {1, 2, 3, 7}) {
       const TeamScope scope(workers);
       Values own = w, more = w;
@@ -255,12 +257,17 @@ TEST_CASE("factorizations by a team: the bits of one thread, at every level") {
       Values triangle(rows * rows, 0.0);
       table->append_columns(rows, m, triangle.data(), rows, more.data(), rows, triangle.data(),
                             rows);
+      std::vector<float> added(v.begin(), v.end()), found(tiles * tiles, 0.0F);
+      table->append_columns_single(tiles, m, found.data(), tiles, added.data(), tiles, found.data(),
+                                   tiles);
       if (workers == 1) {
         factor = own;
         grown = triangle;
+        single = found;
       }
       CHECK(own == factor);
       CHECK(triangle == grown);
+      CHECK(found == single);
     }
   }
 }

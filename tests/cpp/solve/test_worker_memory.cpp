@@ -158,6 +158,15 @@ TEST_CASE("the steady state allocates nothing: Gaussian features") {
                                      column_major(covariance.data(), 300, 300), 0.3));
 }
 
+TEST_CASE("the steady state allocates nothing: float32 triangles") {
+  const LinearGaussianProblem problem = gaussian(1700);
+  for (const double ridge : {0.0, 0.1}) {
+    const Grid grid = grid_of({800, 1000, 1200, 1400, 1700}, {20}, ridge);
+    run(problem, grid, 768, 1);
+    CHECK(run(problem, grid, 768, 2).calls == run(problem, grid, 768, 3).calls);
+  }
+}
+
 TEST_CASE("the steady state allocates nothing: random features and data") {
   const Values weights = normals(300 * 30, 1), teacher = normals(30, 2),
                inputs = normals(120 * 300, 3), targets = normals(120 * 2, 4);
@@ -223,6 +232,8 @@ TEST_CASE("the peak is what worker_memory says") {
   lasso.rules = {Rule::lasso};
   check(gaussian(1000), lasso, 300);
   check(gaussian(60), grid_of({10, 30, 60}, {5, 10, 20}), 100);
+  check(gaussian(1800), grid_of({800, 1000, 1200, 1500, 1800}, {20}), 768);
+  check(gaussian(1800), grid_of({800, 1000, 1200, 1500, 1800}, {20}), 768, 0);
   check(gaussian(3000), forty(300, 3000, {50, 100, 150}), 300, 0);
   check(gaussian(400, 5), forty(100, 400, {20, 40}), 100, 0);
   check(gaussian(100000), grid_of({100, 1000, 10000, 100000}, {100}), 100, 0);
