@@ -11,7 +11,7 @@ namespace overprune {
 namespace {
 
 constexpr double kTiny = 1e-30;     // beside one: a float32 below 1e-38 would be slow, not precise
-constexpr double kPassCosts = 6.0;  // an operation of a correction beside one of appending
+constexpr double kPassCosts = 8.0;  // an operation of a correction beside one of appending
 
 /// Number `i` of memory that holds numbers of type T.
 template <class T>

@@ -13,6 +13,9 @@ namespace overprune {
 
 /// Rows from which on float32 is worth its corrections.
 inline constexpr Index kSingleRows = 768;
+/// A triangle becomes one of float32 where its smallest singular value is above this times its
+/// largest row: more corrections than two or three would cost what float32 saves.
+inline constexpr double kSingleFloor = 1e-2;
 /// A first correction above this, relative to the solution, shows that float32 contracts too slowly
 /// to be worth it.
 inline constexpr double kSlowContraction = 1e-3;

@@ -148,6 +148,7 @@ class WideSolver {
     bool single = false;     // whether L lies there in float32
     double left = 1.0;       // size of the last step of the duals relative to them, in theta's norm
     double contraction = 0.0;  // the same relative to the step before
+    double rate = 0.0;         // the largest contraction, steps that are rounding errors left out
   };
 
   Block triangles_;                 // (n, batch n) of all slots, in whole tiles

@@ -35,8 +35,9 @@ void WideSolver::hold(Index slot, bool single) {
   slots_[slot].single = single;
 }
 
-/// Whether the slot's triangle of float32 is as sound as one from a Gram matrix must be; looks
-/// again only once the rows have grown.
+/// Whether the slot's triangle of float32 is as sound as one from a Gram matrix must be. That is
+/// less than to begin with: giving up costs a new triangle. Looks again only once the rows have
+/// grown.
 bool WideSolver::is_sound_single(Index slot) {
   const double largest = largest_norm();
   if (largest <= 2.0 * sound_norm_) return true;
@@ -51,7 +52,7 @@ void WideSolver::try_single(const PathProblem& problem, Index i, Index slot) {
   const Index size = problem.sizes[i];
   if (!may_narrow_ || size == problem.sizes.back() || 4 * size < 5 * tried_) return;
   tried_ = size;
-  if (!looks_sound(slots_[slot].triangle, row_norm2_, kQuickFloor)) return;
+  if (!looks_sound(slots_[slot].triangle, row_norm2_, kSingleFloor)) return;
   sound_norm_ = largest_norm();
   unit_ = unit_of(sound_norm_);
   single_ = true;
@@ -85,6 +86,7 @@ void WideSolver::measure(const PathProblem& problem, Index slot, ConstBlock dual
   Slot& own = slots_[slot];
   const double step = relative_step(std::span(moved_).first(m), std::span(size_).first(m));
   own.contraction = step / own.left;
+  if (own.contraction <= kSlowContraction) own.rate = std::max(own.rate, own.contraction);
   own.left = step;
 }
 
@@ -94,8 +96,10 @@ bool WideSolver::is_settled(Index count, bool& settled) const {
   settled = true;
   for (Index s = 0; s < count; ++s) {
     const Slot& own = slots_[s];
-    if (!own.single || own.left * std::min(own.contraction, kSlowContraction) <= kSettled) continue;
-    if (!(own.left <= kSlowContraction && own.contraction <= kNoProgress)) return false;
+    if (!own.single) continue;
+    if (!(own.left <= kSlowContraction)) return false;
+    if (own.left * own.rate <= kSettled) continue;
+    if (own.contraction > kNoProgress) return false;
     settled = false;
   }
   return true;

@@ -225,6 +225,7 @@ void WideSolver::factor(const PathProblem& problem, Index i, Index slot) {
   Slot& own = slots_[slot];
   if (!single_) try_single(problem, i, slot);
   own.left = 1.0;
+  own.rate = 0.0;
   own.sound = single_ || is_sound(own.triangle);
   const Block dual = duals_.columns(slot * m, m);
   if (!own.sound) {
