@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "overprune/random.hpp"
 
@@ -64,7 +65,7 @@ void GridFit::run_own(const Design& x, ConstBlock y, Index rule, const Grid& gri
     const std::span<const Index> nonzeros(
         grid.nonzeros.begin(), std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k));
     if (nonzeros.empty()) continue;
-    const LassoSolver::Take take = [&](Index s, const SparseModel* model) {
+    const auto take_model = [&](Index s, const SparseModel* model) {
       poll_now(poll);
       Block retrained;
       if (grid.retrain && model) {
@@ -75,6 +76,7 @@ void GridFit::run_own(const Design& x, ConstBlock y, Index rule, const Grid& gri
       }
       sink.trained(i, rule, s, model, retrained);
     };
+    const LassoSolver::Take take = std::ref(take_model);  // which allocates nothing
     if (grid.penalties.empty())
       lasso_.path(k, grid.ridge, nonzeros, take);
     else

@@ -127,11 +127,12 @@ void LassoSolver::path(Index k, double ridge, std::span<const Index> nonzeros, c
     record(k, ridge);
     take(next++, &model_);
   };
-  const L1Walk::Visit visit = [&] {
+  const auto at_kink = [&] {
     while (next<count&& static_cast<Index>(walk_.support().size())> nonzeros[next])
       stands_for_the_next();
     return next < count;
   };
+  const L1Walk::Visit visit = std::ref(at_kink);  // which allocates nothing
   // In stages: where columns differ much in scale, so do the penalties at which they enter.
   bool ended = true;
   for (const double least = kNoise * spread_ * walk_.penalty();

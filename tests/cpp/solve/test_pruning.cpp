@@ -116,7 +116,7 @@ TEST_CASE("names and bad input") {
   for (const Rule rule : {Rule::magnitude, Rule::hessian, Rule::oracle, Rule::random})
     CHECK(rule_from_name(name_of(rule)) == rule);
   CHECK_THROWS_WITH_AS(rule_from_name("size"),
-                       "rule must be one of magnitude, hessian, oracle, random; got 'size'",
+                       "rule must be one of magnitude, hessian, oracle, random, lasso; got 'size'",
                        std::invalid_argument);
   const std::vector<double> nan = {1.0, std::numeric_limits<double>::quiet_NaN()};
   CHECK_THROWS_AS(top_k(vector_view(nan), 1), std::invalid_argument);
