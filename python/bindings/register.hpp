@@ -67,6 +67,7 @@ namespace overprune::bindings {
 
 namespace py = pybind11;
 
+void register_classifiers(py::module_& module);
 void register_features(py::module_& module);
 void register_finite(py::module_& module);
 void register_laws(py::module_& module);

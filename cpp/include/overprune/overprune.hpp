@@ -4,6 +4,7 @@
 #include "overprune/build_info.hpp"
 #include "overprune/classification.hpp"
 #include "overprune/classifier.hpp"
+#include "overprune/classifiers.hpp"
 #include "overprune/features.hpp"
 #include "overprune/finite.hpp"
 #include "overprune/interrupt.hpp"

@@ -86,9 +86,9 @@ RiskTable make_table(const TableLayout& layout) {
   const auto add_all = [&](const auto& is_wanted, bool values, bool errors) {
     for (const TableVariable& variable : kTableVariables) {
       if (!has(layout, variable) || !is_wanted(variable.stage)) continue;
+      const bool is_first = values && table.names.empty();
       if (values) add(layout, variable, "", table);
       if (errors && (variable.errors & layout.kind) != 0) add(layout, variable, "_stderr", table);
-      const bool is_first = values && table.names.size() == 1;
       if (is_first && layout.kind == kDrawn) table.add("draws", layout.dense);
     }
   };

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -12,6 +14,8 @@ from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
 from .problem import LinearGaussianProblem, Problem
+
+_MOST = 2 / math.pi  # the largest share of labels' variance that Gaussian features explain linearly
 
 
 class LinearClassificationProblem(Problem):
@@ -84,6 +88,53 @@ class LinearClassificationProblem(Problem):
         problem = cls.__new__(cls)
         problem._set(field)
         return problem
+
+    @classmethod
+    def of_regression(cls, regression: LinearGaussianProblem) -> LinearClassificationProblem:
+        """The problem whose labels have the second moments of a linear Gaussian problem.
+
+        ``beta = sqrt(pi/2) b / v`` and ``noise_std**2 = 1 - (pi/2) b'Sigma b / v**2`` for the
+        regression's coefficients b and null risk v**2: the inverse of `regression`, with a field
+        of variance 1.
+
+        Parameters
+        ----------
+        regression : LinearGaussianProblem
+            With one target, labels of size v.
+
+        Returns
+        -------
+        LinearClassificationProblem
+
+        Warns
+        -----
+        UserWarning
+            Where the labels follow the features more closely than a probit allows, b'Sigma b / v**2
+            above 2 / pi: then noise_std = 0.
+
+        References
+        ----------
+        docs/theory.md, section 11.
+        """
+        if regression.targets > 1:
+            raise ValueError(f"regression must have one target, got {regression.targets}")
+        square = regression.null_risk
+        noise = regression.noise_std**2
+        share = max(0.0, 1.0 - noise / square) if square > 0.0 else 0.0
+        if share > _MOST * (1 + 1e-9):
+            warnings.warn(
+                f"the features explain {share:.3f} of the labels' variance, more than the 2/pi = "
+                f"{_MOST:.3f} that a probit teacher of Gaussian features allows; predictions are "
+                "those of labels without noise",
+                stacklevel=2,
+            )
+        scale = min(share, _MOST) / share if share > 0.0 else 1.0
+        pull = math.sqrt(scale * math.pi / 2 / square) if square > 0.0 else 0.0
+        left = math.sqrt(max(0.0, 1.0 - min(share, _MOST) / _MOST))
+        if left < 1e-7:  # a rounding error of 0
+            left = 0.0
+        beta = pull * regression.beta.reshape(-1)
+        return cls.of_field(LinearGaussianProblem(beta, regression.covariance, left))
 
     @property
     def beta(self) -> FloatArray:
@@ -230,3 +281,14 @@ class LinearClassificationProblem(Problem):
                 "compensate must be False for a LinearClassificationProblem: it makes up for "
                 "deleted features in the mean square, not in the error"
             )
+
+
+def label_problem(problem: Any, loss: Any) -> LinearClassificationProblem | None:
+    """The classification problem by which a training with this loss is predicted; None where risks
+    are predicted instead."""
+    if isinstance(problem, LinearClassificationProblem):
+        return problem
+    if loss.name == "square":
+        return None
+    labels: LinearClassificationProblem = problem.equivalent_labels()
+    return labels

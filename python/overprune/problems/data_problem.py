@@ -23,6 +23,7 @@ from .moments import (
     refuse_underflow,
     regression,
 )
+from .classification import LinearClassificationProblem
 from .problem import LinearGaussianProblem, Problem, read_only
 from .targets import Targets, read_targets
 
@@ -304,6 +305,66 @@ class DataProblem(Problem):
         if target is not None:
             column = check.integer(target, "target", lowest=0, highest=self.targets - 1)
             chosen = chosen[:, [column]]
+        return self._gaussian(chosen, shrinkage, stream)
+
+    def equivalent_labels(
+        self, target: int | None = None, *, shrinkage: float | str | None = None, stream: int = 0
+    ) -> LinearClassificationProblem:
+        """Form the classification problem with the test set's second moments.
+
+        Labels are -1 and 1: the targets themselves, the second of two classes against the first,
+        or class `target` against the rest. Treating the rows as Gaussian and the labels as a
+        probit's is a heuristic; see docs/theory.md, section 11.
+
+        Parameters
+        ----------
+        target : int, optional
+            A class, in [0, m); needed where there are more than two.
+        shrinkage, stream : optional
+            As for `equivalent`.
+
+        Returns
+        -------
+        LinearClassificationProblem
+            With a (p, p) covariance.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is out of range, or targets are neither classes nor -1 and 1.
+
+        Warns
+        -----
+        UserWarning
+            As `equivalent`, and where the labels follow the features more closely than a probit
+            allows.
+        """
+        rows = self.test_target_rows
+        if self.classes is not None:
+            if target is None and self.targets != 2:
+                raise ValueError(
+                    f"target must be given for {self.targets} classes: the one against the rest"
+                )
+            one = (
+                1
+                if target is None
+                else check.integer(target, "target", lowest=0, highest=self.targets - 1)
+            )
+            labels = 2.0 * rows[:, [one]] - 1.0
+        else:
+            if target is not None or self.targets > 1 or (abs(rows) != 1.0).any():
+                raise ValueError(
+                    "labels need targets that are classes or one column of -1 and 1, got "
+                    f"{self.targets} of other numbers"
+                )
+            labels = rows
+        return LinearClassificationProblem.of_regression(self._gaussian(labels, shrinkage, stream))
+
+    def _gaussian(
+        self, chosen: FloatArray, shrinkage: float | str | None, stream: int
+    ) -> LinearGaussianProblem:
+        """The linear Gaussian problem with the second moments of the test features and these
+        targets (N, m)."""
         mixed = _shrinkage(shrinkage)
         Z = self._test_features(stream)
         rows, p = Z.shape
@@ -312,7 +373,7 @@ class DataProblem(Problem):
                 f"equivalent() takes {p} x {p} second moments from {rows} test rows, fewer than "
                 f"5 p = {5 * p}: what is predicted for n training rows is low by about n / {rows} "
                 "of itself; give more test rows or fewer features, or pass shrinkage",
-                stacklevel=2,
+                stacklevel=3,
             )
         a = ledoit_wolf(Z) if mixed is None else mixed
         covariance = (1 - a) * gram(Z) / rows
@@ -326,7 +387,7 @@ class DataProblem(Problem):
                 "directions of the test rows, so that what is predicted is wrong: centre the "
                 "columns of inputs and test_inputs, or leave out those that are nearly "
                 "combinations of others",
-                stacklevel=2,
+                stacklevel=3,
             )
         # Ridge regression on the features as they are mixed: it also gives the noise as a sum of
         # squares.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
+from .classification import LinearClassificationProblem
 from .functions import Function, core_function
 from .problem import LinearGaussianProblem, Problem, read_only
 
@@ -187,6 +188,33 @@ class RandomFeatureProblem(Problem):
         (40, 40)
         """
         return self._equivalent
+
+    def equivalent_labels(self) -> LinearClassificationProblem:
+        """Form the classification problem whose labels have the same second moments.
+
+        Where the link is "sign" and there is no noise, this problem's responses are labels, and
+        features that were Gaussian would make them those of a probit teacher.
+
+        Returns
+        -------
+        LinearClassificationProblem
+            With a (p, p) covariance.
+
+        Raises
+        ------
+        ValueError
+            If responses are not labels: link="sign" and noise_std=0 make them so.
+
+        References
+        ----------
+        docs/theory.md, section 11.
+        """
+        if not self._core.has_labels:
+            raise ValueError(
+                'labels need link="sign" and noise_std=0, so that responses are -1 and 1; got '
+                f"link={self.link!r} and noise_std={self.noise_std}"
+            )
+        return LinearClassificationProblem.of_regression(self._equivalent)
 
     @cached_property
     def _equivalent(self) -> LinearGaussianProblem:

@@ -3,6 +3,7 @@ rest."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from .._provenance import describe
 from .._table import Arrays, Grid
 from .._validation import FloatArray
 from ..losses import Loss
+from ..problems.classification import LinearClassificationProblem, label_problem
 from ..problems.data_problem import DataProblem
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from ..problems.spectrum import Spectrum
@@ -41,7 +43,7 @@ def predict(
     seed: int = 0,
     workers: int | None = None,
 ) -> xr.Dataset:
-    """Predict the risk of dense, pruned and retrained models, without any data.
+    """Predict the risk or test error of dense, pruned and retrained models, without any data.
 
     The limit, for many samples and features in fixed proportion, of the test risk ``R(theta) = E (y
     - x'theta)**2`` (summed over targets) that `simulate` measures, in a table of the same form. The
@@ -50,10 +52,12 @@ def predict(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem, DataProblem or Spectrum
+    problem : Problem or Spectrum
         Random features and data are predicted by their equivalent(): the linear Gaussian problem
         with the same second moments. Of a Spectrum, n, sizes and nonzeros are real numbers above 0
-        in the unit of its weights.
+        in the unit of its weights. A LinearClassificationProblem, and with a loss of labels also
+        random features with link="sign" and data of two classes (their equivalent_labels()), have
+        test errors in place of risks.
     n : int or increasing sequence of int
         Samples, at least 1; a sequence adds the dimension n to the table.
     sizes : sequence of int
@@ -94,7 +98,10 @@ def predict(
         were needed, the standard errors pruned_risk_stderr, retrained_risk_stderr (0 where a risk
         is exact) and draws (size). For a DataProblem with class labels also dense_accuracy,
         pruned_accuracy, retrained_accuracy (NaN where its risk is infinite) on its test set, by at
-        most 32 of the draws, and their standard errors. Its attributes repeat the run.
+        most 32 of the draws, and their standard errors. Of classifiers dense_error, pruned_error,
+        retrained_error and, with the same dimensions, what they are made of: teacher_overlap
+        ``theta'Sigma beta`` and self_overlap ``theta'Sigma theta`` of each stage; NaN where the
+        equations have not been solved. Its attributes repeat the run.
 
     Raises
     ------
@@ -106,13 +113,14 @@ def predict(
     Warns
     -----
     UserWarning
-        For a DataProblem whose test set is small; see its equivalent().
+        For a DataProblem whose test set is small; see its equivalent(). Where equations of a
+        classifier have not been solved.
 
     References
     ----------
     Chang, Li, Oymak, Thrampoulidis (2021) for dense and pruned, docs/theory.md, Eqs. (10) and (16);
     retrained is this project's own, Eqs. (21)-(23), and for correlated features and several targets
-    sections 6 and 9.
+    sections 6 and 9, for classifiers section 11.
 
     Examples
     --------
@@ -137,6 +145,15 @@ def predict(
     pruned_risk_stderr
     retrained_risk
     retrained_risk_stderr
+
+    A classifier that is pruned to an eighth and trained again:
+
+    >>> covariance = 0.6 ** abs(np.subtract.outer(np.arange(400), np.arange(400)))
+    >>> beta = np.repeat([40**-0.5, 0.0], [40, 360])
+    >>> labels = op.LinearClassificationProblem(beta, covariance, noise_std=0.3)
+    >>> table = op.predict(labels, 240, [400], [50], loss="logistic", ridge=0.1, retrain_ridge=0.1)
+    >>> print(table.dense_error.values.round(3), table.retrained_error.values.round(2).ravel())
+    [0.168] [0.11]
     """
     axes = {
         "rules": rules,
@@ -153,24 +170,26 @@ def predict(
             raise ValueError(f"loss must be square for a Spectrum, got {grid.loss.name}")
     else:
         grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
-        grid.check_loss(problem._core)
+        if not isinstance(problem, DataProblem):
+            grid.check_loss(problem._core)
     count = number_of_draws(draws)
     tolerance = check.positive(rtol, "rtol")
     key = check.seed(seed)
     threads = check.workers(workers)
+    options = _core.DrawOptions(draws=count, rtol=tolerance, seed=key, workers=threads)
+    labels = None if isinstance(problem, Spectrum) else label_problem(problem, grid.loss)
     features = grouped(problem)
-    block = (
-        _exact(features, grid)
-        if features is not None
-        else _drawn(
-            problem,
-            grid,
-            _core.DrawOptions(draws=count, rtol=tolerance, seed=key, workers=threads),
-        )
-    )
-
+    if labels is not None:
+        block = _labelled(labels, grid, options)
+    elif features is not None:
+        block = _exact(features, grid)
+    else:
+        block = _drawn(problem, grid, options)
     attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
-    return grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem, key)})
+    table = grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem, key)})
+    if labels is not None:
+        _warn_unsolved(table)
+    return table
 
 
 def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
@@ -205,6 +224,34 @@ def grouped(problem: Problem | Spectrum) -> Any:
             problem.covariance, problem.beta.reshape(-1), problem.noise_std
         )
     return None
+
+
+def _labelled(
+    problem: LinearClassificationProblem, grid: Grid[Any], options: _core.DrawOptions
+) -> _Block:
+    grid.check_loss(problem._core)
+    trainings = [(int(n), ridge) for n in grid.n for ridge in grid.ridge]
+    found = _core.predict_labels(problem._core, trainings, grid.core(), options)
+    tables: dict[tuple[float, float], Arrays] = dict(zip(trainings, found, strict=True))
+    return lambda n, ridge: tables[n, ridge]
+
+
+def _warn_unsolved(table: xr.Dataset) -> None:
+    """Warns where equations have not been solved: NaN stands for more nonzeros than features,
+    too."""
+    unsolved = 0
+    for name in ("dense_error", "retrained_error"):
+        if name in table:
+            missing = table[name].isnull()
+            if "nonzeros" in missing.dims:
+                missing = missing & (table["nonzeros"] <= table["size"])
+            unsolved += int(missing.sum())
+    if unsolved:
+        warnings.warn(
+            f"the equations of {unsolved} predicted errors have not been solved: they are NaN; "
+            "a larger ridge makes them easier",
+            stacklevel=3,
+        )
 
 
 def _exact(features: Any, grid: Grid[Any]) -> _Block:

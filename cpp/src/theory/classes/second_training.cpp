@@ -1,0 +1,223 @@
+#include "theory/classes/second_training.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "base/limits.hpp"
+#include "base/pace.hpp"
+#include "theory/classes/newton.hpp"
+#include "theory/classes/rows.hpp"
+#include "theory/dense_law.hpp"
+
+namespace overprune::theory {
+namespace {
+
+constexpr double kEnoughTwice = 1e-12;
+constexpr double kLeastCurvature = 1e-13;
+
+/// Means over supports at an effective ridge: traces of Q and Q^2 over n, and forms of Q and Q^2.
+struct SupportSums {
+  double b = 0.0, B = 0.0;
+  std::array<double, Supports::kForms> G{}, K{};
+
+  SupportSums(const Supports& supports, double n, double tau) {
+    Pace pace;
+    for (std::size_t j = 0; j < supports.value.size(); ++j) {
+      pace(16);
+      const double inverse = 1.0 / (supports.value[j] + tau), g = supports.value[j] * inverse;
+      b += supports.weight[j] * g;
+      B += supports.weight[j] * g * g;
+      for (int i = 0; i < Supports::kForms; ++i) {
+        const double form = supports.forms[i][j] * inverse;
+        G[i] += form;
+        K[i] += form * g;
+      }
+    }
+    b /= n;
+    B /= n;
+  }
+};
+
+/// Unknowns log V22, b21, m2 / m scale, q12 / q scale and log q22.
+class SecondEquations {
+ public:
+  SecondEquations(const Loss& loss, double field, const FirstTraining& first,
+                  const Supports& supports, double n, double ridge)
+      : loss_(loss), field_(field), first_(first), supports_(supports), n_(n), ridge_(ridge) {
+    if (loss.is(NamedLoss::square)) fixed_tau_ = square_tau(supports);
+    for (const double value : supports.value) largest_ = std::max(largest_, value);
+    m_scale_ = std::sqrt(std::max(first.q * field, 1e-300));
+  }
+
+  Unknowns<5> unknowns(const SecondTraining& law) const {
+    return {is_square() ? 0.0 : std::log(law.V), law.b, law.m / m_scale_, law.q12 / first_.q,
+            std::log(law.q)};
+  }
+
+  /// The law whose fields are in x, after one round of the map; where that leads.
+  bool step(const Unknowns<5>& x, SecondTraining& law, Unknowns<5>& out) const {
+    return step(x, push(x), supports_, fixed_tau_, law, out);
+  }
+  /// The same on other supports, where what the rows do is known.
+  std::optional<Unknowns<5>> residual(const Unknowns<5>& x, const SecondPush& push,
+                                      const Supports& supports) const {
+    SecondTraining law;
+    Unknowns<5> out{};
+    if (!step(x, push, supports, is_square() ? square_tau(supports) : 0.0, law, out))
+      return std::nullopt;
+    for (int i = 0; i < 5; ++i) out[i] -= x[i];
+    return out;
+  }
+  std::array<double, 2> overlaps(const Unknowns<5>& x) const {
+    return {x[2] * m_scale_, std::exp(x[4])};
+  }
+
+  SecondPush push(const Unknowns<5>& x) const {
+    SecondFields at;
+    at.first = {first_.m, first_.q, is_square() ? 0.0 : first_.V()};
+    at.Vh = first_.Vh;
+    at.V22 = std::exp(x[0]);
+    at.b21 = x[1];
+    at.m2 = x[2] * m_scale_;
+    at.q12 = x[3] * first_.q;
+    at.q22 = std::exp(x[4]);
+    return second_push(loss_, field_, at);
+  }
+
+  bool step(const Unknowns<5>& x, const SecondPush& push, const Supports& supports,
+            double square_tau, SecondTraining& law, Unknowns<5>& out) const {
+    if (!std::isfinite(push.mh + push.both + push.qh + push.pull) || !(push.Vh >= 0.0))
+      return false;
+    const double Vh = is_square() ? 1.0 : std::max(push.Vh, kLeastCurvature * ridge_ / largest_),
+                 tau = is_square() ? square_tau : ridge_ / Vh;
+    const SupportSums sums(supports, n_, tau);
+    const double w12 = push.both / Vh, c = push.pull / Vh,
+                 r = first_.omega > 0.0 ? w12 / first_.omega : 0.0;
+    law.tau = tau;
+    law.Vh = Vh;
+    law.from_u = push.mh / Vh - c * first_.kappa;
+    law.from_e = r - c;
+    law.from_w = c;
+    law.residual = push.qh / (Vh * Vh) - r * w12;
+    law.V = is_square() ? 0.0 : sums.b / Vh;
+    law.c = c;
+    law.b = x[1];
+    const double P[3] = {law.from_u, law.from_e, law.from_w};
+    const auto row = [&](const std::array<double, Supports::kForms>& F, int i) {
+      constexpr int at_of[3][3] = {{Supports::uu, Supports::ue, Supports::uw},
+                                   {Supports::ue, Supports::ee, Supports::ew},
+                                   {Supports::uw, Supports::ew, Supports::ww}};
+      return F[at_of[i][0]] * P[0] + F[at_of[i][1]] * P[1] + F[at_of[i][2]] * P[2];
+    };
+    law.m = row(sums.G, 0);
+    const double along = row(sums.G, 1);
+    law.q12 = first_.kappa * law.m + along - row(sums.G, 2);
+    law.q = P[0] * row(sums.K, 0) + P[1] * row(sums.K, 1) + P[2] * row(sums.K, 2) +
+            law.residual * sums.B;
+    const double b21 = first_.omega > 0.0 ? along / first_.omega - r * sums.b : 0.0;
+    out = {is_square() ? 0.0 : std::log(law.V), b21, law.m / m_scale_, law.q12 / first_.q,
+           std::log(law.q)};
+    return std::isfinite(out[0] + out[1] + out[2] + out[3] + out[4]);
+  }
+  std::optional<Unknowns<5>> residual(const Unknowns<5>& x) const {
+    SecondTraining law;
+    Unknowns<5> out{};
+    if (!step(x, law, out)) return std::nullopt;
+    for (int i = 0; i < 5; ++i) out[i] -= x[i];
+    return out;
+  }
+
+ private:
+  bool is_square() const { return loss_.is(NamedLoss::square); }
+  double square_tau(const Supports& supports) const {
+    const double total = std::accumulate(supports.weight.begin(), supports.weight.end(), 0.0);
+    return solve_tau(supports.value, supports.weight, total, n_, ridge_);
+  }
+
+  const Loss& loss_;
+  double field_;
+  const FirstTraining& first_;
+  const Supports& supports_;
+  double n_, ridge_, fixed_tau_ = 0.0, largest_ = 0.0, m_scale_ = 1.0;
+};
+
+SecondTraining unsolved() {
+  SecondTraining law;
+  law.m = law.q = law.q12 = law.tau = law.Vh = kNaN;
+  return law;
+}
+
+/// Solves from `start`; x receives the solution.
+SecondTraining solve_from(const SecondEquations& equations, const SecondTraining& start,
+                          Unknowns<5>& x) {
+  x = equations.unknowns(start);
+  const NewtonEnd end = solve_by_newton<5>(
+      [&](const Unknowns<5>& y) { return equations.residual(y); }, x, kEnoughTwice);
+  SecondTraining law;
+  Unknowns<5> next{};
+  if (!end.converged || !equations.step(x, law, next)) return unsolved();
+  law.converged = true;
+  return law;
+}
+
+SecondTraining with_width(const Loss& loss, const FirstTraining& first, SecondTraining start) {
+  if (!(start.V > 0.0)) start.V = loss.is(NamedLoss::square) ? 0.0 : first.V();
+  return start;
+}
+
+void append(const Supports& from, double factor, Supports& to) {
+  for (std::size_t j = 0; j < from.value.size(); ++j) {
+    std::array<double, Supports::kForms> forms{};
+    for (int i = 0; i < Supports::kForms; ++i) forms[i] = factor * from.forms[i][j];
+    to.add(from.value[j], factor * from.weight[j], forms);
+  }
+}
+
+/// The mean of all groups but one; of all for none.
+Supports mean_without(const std::vector<Supports>& groups, std::size_t left_out) {
+  const bool all = left_out >= groups.size();
+  const double factor = 1.0 / static_cast<double>(groups.size() - (all ? 0 : 1));
+  Supports mean;
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    if (g != left_out) append(groups[g], factor, mean);
+  return mean;
+}
+
+}  // namespace
+
+SecondTraining solve_second_training(const Loss& loss, double field, const FirstTraining& first,
+                                     const Supports& supports, double n, double ridge,
+                                     const SecondTraining& start) {
+  if (!first.converged) return unsolved();
+  Unknowns<5> x{};
+  return solve_from(SecondEquations(loss, field, first, supports, n, ridge),
+                    with_width(loss, first, start), x);
+}
+
+SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTraining& first,
+                                 const std::vector<Supports>& groups, double n, double ridge,
+                                 const SecondTraining& start)
+    : law_(unsolved()) {
+  if (!first.converged) return;
+  const Supports all = mean_without(groups, groups.size());
+  const SecondEquations equations(loss, field, first, all, n, ridge);
+  Unknowns<5> x{};
+  law_ = solve_from(equations, with_width(loss, first, start), x);
+  if (!law_.converged || groups.size() < 2) return;
+  const auto residual = [&](const Unknowns<5>& y) { return equations.residual(y); };
+  const std::optional<Unknowns<5>> at = residual(x);
+  std::array<Unknowns<5>, 5> J{};
+  if (!at || !differences<5>(residual, x, *at, J)) return;
+  const SecondPush push = equations.push(x);
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const auto there = equations.residual(x, push, mean_without(groups, g));
+    Unknowns<5> step{}, moved = x;
+    if (!there || !eliminate<5>(J, *there, step)) continue;
+    for (int i = 0; i < 5; ++i) moved[i] -= step[i];
+    without_.push_back(equations.overlaps(moved));
+  }
+}
+
+}  // namespace overprune::theory

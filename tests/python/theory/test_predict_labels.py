@@ -1,0 +1,225 @@
+"""Predicted classifiers against published numbers, today's theory of regression, and limits."""
+
+import numpy as np
+import pytest
+
+import overprune as op
+
+P = 600
+VARIANCES = np.repeat([9.0, 1.0], [60, 540])
+SETTING = {"ridge": 0.1, "retrain_ridge": 0.1}
+
+
+@pytest.fixture
+def spiked():
+    return op.LinearClassificationProblem(np.full(P, P**-0.5), VARIANCES, noise_std=0.3)
+
+
+# docs/theory.md, section 11. Those of the hinge loss are the plain code's of label_oracle.py.
+PUBLISHED = [
+    ("logistic", 150, "magnitude", 0.3202),
+    ("logistic", 60, "hessian", 0.3207),
+    ("hinge", 150, "magnitude", 0.3558),
+    ("hinge", 60, "hessian", 0.3380),
+    ("square", 60, "hessian", 0.3512),
+]
+
+
+@pytest.mark.parametrize(("loss", "s", "rule", "expected"), PUBLISHED)
+def test_published_numbers_of_independent_features(spiked, loss, s, rule, expected):
+    table = op.predict(spiked, 300, [P], [s], rules=[rule], loss=loss, **SETTING)
+    assert table.retrained_error.item() == pytest.approx(expected, abs=5.1e-5)
+
+
+AR = 0.6 ** abs(np.subtract.outer(np.arange(400), np.arange(400)))
+CORRELATED = [
+    ("square", 50, "magnitude", 0.1, 0.2356, 0.2086),
+    ("logistic", 50, "magnitude", 0.1, 0.1678, 0.1106),
+    ("logistic", 100, "hessian", 0.05, 0.1697, 0.1419),
+]
+
+
+@pytest.mark.parametrize(("loss", "s", "rule", "ridge", "dense", "retrained"), CORRELATED)
+def test_published_numbers_of_correlated_features(loss, s, rule, ridge, dense, retrained):
+    beta = np.repeat([40**-0.5, 0.0], [40, 360])
+    problem = op.LinearClassificationProblem(beta, AR, noise_std=0.3)
+    table = op.predict(
+        problem, 240, [400], [s], rules=[rule], loss=loss, ridge=ridge, retrain_ridge=ridge,
+        draws=40, workers=2,
+    )
+    assert table.dense_error.item() == pytest.approx(dense, abs=5.1e-5)
+    error = table.retrained_error_stderr.item()
+    assert 0 < error < 0.01
+    assert table.retrained_error.item() == pytest.approx(retrained, abs=4 * error)
+
+
+def random_problem(seed, p=60):
+    generator = np.random.default_rng(seed)
+    variances = generator.choice([0.3, 1.0, 4.0], p)
+    beta = generator.choice([0.0, 0.2, -0.5], p)
+    return op.LinearClassificationProblem(beta, variances, generator.uniform(0.1, 1.0))
+
+
+def implied_risk(problem, table, stage):
+    """E (y - x'theta)^2 by the overlaps."""
+    field = problem.field.null_risk
+    pull = np.sqrt(2 / np.pi / field)
+    return 1 - 2 * pull * table[f"{stage}_teacher_overlap"] + table[f"{stage}_self_overlap"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("ridges", [(0.0, 0.0), (0.2, 0.0), (0.05, 0.3), (1e-3, 10.0)])
+def test_square_loss_is_the_regression_on_labels(seed, ridges):
+    problem = random_problem(seed)
+    grid = {
+        "n": 40,
+        "sizes": [20, 30, 50, 60],
+        "nonzeros": [5, 20, 30, 50],
+        "rules": op._table.check.RULES,
+        "ridge": ridges[0],
+        "retrain_ridge": ridges[1],
+    }
+    labels = op.predict(problem, **grid)
+    numbers = op.predict(problem.regression, **grid)
+    for stage in ("dense", "pruned", "retrained"):
+        ours = implied_risk(problem, labels, stage)
+        np.testing.assert_allclose(ours, numbers[f"{stage}_risk"], rtol=1e-9, err_msg=stage)
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
+def test_nothing_pruned_is_dense(spiked, loss):
+    table = op.predict(
+        spiked, 300, [200, P], [200, P], rules=op._table.check.RULES, loss=loss, **SETTING
+    )
+    for size in (200, P):
+        for stage in ("pruned", "retrained"):
+            whole = table[f"{stage}_error"].sel(size=size, nonzeros=size)
+            np.testing.assert_array_equal(whole, table.dense_error.sel(size=size).item())
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_known_supports_are_trained_as_if_for_the_first_time(spiked, loss):
+    kept = np.arange(60)  # the oracle's: largest beta^2 lam
+    table = op.predict(spiked, 300, [P], [60], rules=["oracle"], loss=loss, **SETTING)
+    direct = op.predict(spiked.restrict(kept), 300, [60], [60], loss=loss, **SETTING)
+    np.testing.assert_allclose(table.retrained_error.item(), direct.dense_error.item(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
+def test_diagonal_matrix_agrees_with_independent_features(loss):
+    problem = random_problem(3)
+    dense = op.LinearClassificationProblem(
+        problem.beta, np.diag(problem.covariance), problem.noise_std
+    )
+    grid = {"n": 40, "sizes": [30, 60], "nonzeros": [10, 25], "ridge": 0.1, "retrain_ridge": 0.2}
+    exact = op.predict(problem, loss=loss, rules=op._table.check.RULES, **grid)
+    drawn = op.predict(dense, loss=loss, rules=op._table.check.RULES, draws=128, workers=2, **grid)
+    np.testing.assert_allclose(drawn.dense_error, exact.dense_error, rtol=1e-9)
+    oracle = {"rule": "oracle"}
+    np.testing.assert_allclose(
+        drawn.retrained_error.sel(oracle), exact.retrained_error.sel(oracle), rtol=1e-9
+    )
+    for stage in ("pruned", "retrained"):
+        # The number of survivors above a threshold varies: a bias of order 1 / p.
+        np.testing.assert_allclose(drawn[f"{stage}_error"], exact[f"{stage}_error"], rtol=0.05)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+@pytest.mark.parametrize("ridge", [1e-6, 1e-3, 0.1, 10.0, 1e3])
+def test_wide_range_of_ridges(loss, ridge):
+    for seed, n in ((1, 25), (2, 150)):
+        problem = random_problem(seed)
+        table = op.predict(
+            problem, n, [20, 60], [10, 40], loss=loss, ridge=ridge, retrain_ridge=ridge,
+            rules=["magnitude", "hessian", "random"],
+        )
+        valid = table.nonzeros <= table["size"]
+        for stage in ("dense", "pruned", "retrained"):
+            error = table[f"{stage}_error"]
+            if stage != "dense":
+                error = error.where(valid, 0.5)
+            assert ((error > problem.bayes_error - 1e-12) & (error <= 0.5)).all(), stage
+            overlap = table[f"{stage}_self_overlap"]
+            assert (overlap.where(valid, 1.0) > 0).all()
+
+
+def test_ridge_orders_the_norms(spiked):
+    found = [
+        op.predict(spiked, 300, [P], [60], loss="logistic", ridge=ridge).dense_self_overlap.item()
+        for ridge in (1e-4, 1e-2, 1.0, 100.0)
+    ]
+    assert found == sorted(found, reverse=True)
+
+
+def test_beta_of_zero_is_a_coin(recwarn):
+    problem = op.LinearClassificationProblem(np.zeros(30), np.ones(30), 1.0)
+    for loss in ("square", "logistic", "hinge"):
+        table = op.predict(problem, 20, [30], [10], loss=loss, **SETTING)
+        assert table.dense_error == table.pruned_error == table.retrained_error == 0.5
+
+
+def test_own_loss_is_what_it_copies(spiked):
+    mine = op.Loss(
+        lambda y, f: np.logaddexp(0.0, -y * f), op.losses.logistic.prox, name="my logistic"
+    )
+    own = op.predict(spiked, 300, [P], [150], loss=mine, **SETTING)
+    ours = op.predict(spiked, 300, [P], [150], loss="logistic", **SETTING)
+    for name in ("dense_error", "pruned_error", "retrained_error"):
+        np.testing.assert_allclose(own[name], ours[name], rtol=1e-6)
+    assert own.attrs["loss"].startswith("my logistic ")
+
+
+def test_reproduce_and_workers(spiked):
+    table = op.predict(spiked, [200, 300], [100, P], [60], loss="logistic", **SETTING, workers=1)
+    assert table.attrs["loss"] == "logistic"
+    again = op.reproduce(table, workers=2)
+    for name in table.data_vars:
+        np.testing.assert_array_equal(again[name], table[name])
+
+
+BAD = [
+    (dict(loss="log"), ValueError, "loss must be one of square, logistic, hinge"),
+    (dict(loss=lambda y, f: 0), TypeError, "without its proximal operator"),
+    (dict(loss="logistic", ridge=0.0), ValueError, "ridge must be above 0 for loss logistic"),
+    (dict(loss="hinge", ridge=0.0), ValueError, "ridge must be above 0 for loss hinge"),
+    (dict(compensate=True), ValueError, "compensate must be"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), BAD)
+def test_bad_input(spiked, arguments, error, message):
+    with pytest.raises(error, match=message):
+        op.predict(spiked, 300, [P], [60], **{**SETTING, **arguments})
+
+
+def test_regression_takes_the_square_loss_only():
+    problem = op.LinearGaussianProblem(np.ones(10), np.ones(10))
+    with pytest.raises(ValueError, match="loss logistic needs labels -1 and 1"):
+        op.predict(problem, 20, [10], [5], loss="logistic", ridge=0.1)
+
+
+def test_random_features_with_labels():
+    problem = op.RandomFeatureProblem.draw(60, 20, noise_std=0.0, link="sign", seed=1)
+    labels = problem.equivalent_labels()
+    # E[y x] is that of the features' own labels.
+    np.testing.assert_allclose(
+        labels.regression.beta, problem.equivalent().beta, rtol=1e-9, atol=1e-12
+    )
+    table = op.predict(problem, 40, [60], [20], loss="logistic", ridge=0.05, retrain_ridge=0.05)
+    assert 0 < table.dense_error < 0.5
+    with pytest.raises(ValueError, match='link="sign"'):
+        op.RandomFeatureProblem.draw(60, 20, noise_std=0.1, seed=1).equivalent_labels()
+
+
+def test_data_with_labels():
+    source = random_problem(4, p=12)
+    X, y = source.sample(4000, seed=3)
+    problem = op.DataProblem(X[:100], (y[:100] > 0).astype(int), X, (y > 0).astype(int))
+    labels = problem.equivalent_labels()
+    np.testing.assert_allclose(labels.regression.beta, source.regression.beta, atol=0.05)
+    found = op.predict(problem, 100, [12], [6], loss="logistic", ridge=0.1, retrain_ridge=0.1)
+    truth = op.predict(source, 100, [12], [6], loss="logistic", ridge=0.1, retrain_ridge=0.1)
+    assert abs(found.dense_error - truth.dense_error) < 0.02
+    with pytest.warns(UserWarning, match="more than the 2/pi"):
+        clear = op.LinearGaussianProblem([1.0], [1.0], 0.1)
+        op.LinearClassificationProblem.of_regression(clear)
