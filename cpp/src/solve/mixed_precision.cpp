@@ -10,8 +10,9 @@
 namespace overprune {
 namespace {
 
-constexpr double kTiny = 1e-30;     // beside one: a float32 below 1e-38 would be slow, not precise
-constexpr double kPassCosts = 8.0;  // an operation of a correction beside one of appending
+constexpr double kTiny = 1e-30;  // beside one: a float32 below 1e-38 would be slow, not precise
+// An operation of a correction beside one of appending: it waits for memory.
+constexpr double kPassCosts = 10.0;
 
 /// Number `i` of memory that holds numbers of type T.
 template <class T>

@@ -86,12 +86,13 @@ TEST_CASE("float32 triangles give the solutions of float64: isotropic, two targe
   Values y = normals(2 * kN, 2);
   for (Index i = 0; i < kN; ++i) y[kN + i] *= 1e-9;  // a target must not hide behind a larger one
   const Values x = design([](Index) { return 1.0; });
+  const Indices few = {800, 1100, 1400, kP};
   for (const double ridge : {0.0, 1e-3}) {
     INFO("ridge " << ridge);
-    const Solved found = path(x, y, kSizes, ridge);
-    CHECK(found.narrowed >= 5);
+    const Solved found = path(x, y, few, ridge);
+    CHECK(found.narrowed >= 3);
     CHECK(found.redone == 0);
-    CHECK(distance(x, y, kSizes, found, ridge) < 20.0);
+    CHECK(distance(x, y, few, found, ridge) < 20.0);
   }
 }
 
