@@ -37,8 +37,8 @@ double logistic_value(double t) {
 /// The t with t = s + V / (1 + e^t): it lies in [s, s + V]. Halley's method in the bracket, from
 /// near `guess`.
 double logistic_margin(double s, double V, double guess) {
-  double low = s, high = s + V, t = std::clamp(guess, low, high);
-  for (int i = 0; i < 100; ++i) {
+  double low = s, high = s + V, t = std::clamp(guess, low, high), last = high - low;
+  for (int i = 0; i < 200; ++i) {
     const double g = falling_sigmoid(t), error = (t - s) - V * g, bend = V * g * (1.0 - g),
                  slope = 1.0 + bend;
     (error > 0.0 ? high : low) = t;
@@ -46,16 +46,19 @@ double logistic_margin(double s, double V, double guess) {
     const double step = error / (slope - 0.5 * error / slope * bend * (2.0 * g - 1.0));
     // Steps shrink cubically: after one below the cube root of rounding nothing is left to do.
     if (std::abs(step) <= 3e-6 * std::max(std::abs(t), std::min(V, 1.0))) return t - step;
+    const bool shrinks = std::abs(step) < 0.5 * last;
+    last = shrinks ? std::abs(step) : high - low;
     t -= step;
-    if (!(t > low && t < high)) t = 0.5 * (low + high);
+    if (!shrinks || !(t > low && t < high)) t = 0.5 * (low + high);
   }
   return t;
 }
 
-/// Where the margin lies, about.
+/// Where the margin lies, about: t = log(V / (t - s) - 1), with a guess for t - s.
 double margin_guess(double s, double V) {
   if (s > 0.0) return s + std::log1p(V * std::exp(-s));
-  return std::min(s + V, 0.5 * (s + V) + 0.5);
+  const double above = std::log1p(V) - s;
+  return above < 0.5 * V ? std::log(V / above - 1.0) : std::min(s + V, 0.5 * (s + V) + 0.5);
 }
 
 struct Push {

@@ -153,7 +153,7 @@ def nodes(kind, smooth, pole, narrow, breaks):
         pieces = int((b - a) / width) + 1
         for j in range(pieces):
             start, half = a + (b - a) * j / pieces, (b - a) / pieces / 2
-            for x, w in legendre(kind, 24 if kind is Digits else 16):
+            for x, w in legendre(kind, 14 if kind is Digits else 10):
                 at = start + half * (1 + x)
                 result.append((at, half * w * kind.density(at)))
     return result
@@ -211,7 +211,8 @@ def second_rows(case, kind, one, two):
         mean = lean * x + V21 * g1
         inner = [(1 - V22 - mean) / width, (1 - mean) / width]
         points = nodes(kind, smooth, width, kind.sqrt(1 + across * across), inner)
-        points = [(z, w * v) for z, v in points if w * v > least]
+        end = inner[1] if case.loss == "hinge" else kind.number(kind.reach)  # beyond: no push
+        points = [(z, w * v) for z, v in points if w * v > least and z < end]
         if not points:
             continue
 
@@ -394,3 +395,62 @@ def solution(case, start=(0.5, 1.0, 1.0)):
     x, J = solve(lambda v: retrained_scalars(case, Floats, one_f, hats_f, t_f, v), begin)
     two = refined(lambda v: retrained_scalars(case, Digits, one, hats, t, v), x, J)
     return {"dense": one[:2], "pruned": pruned, "retrained": (two[0], two[2])}
+
+
+def random_case(number):
+    """Random problem `number`: a pure function of it."""
+    generator = np.random.default_rng([18, number])
+    count = tuple(int(c) for c in generator.integers(10, 60, 3))
+    p = sum(count)
+    return Case(
+        lam=tuple(float(v) for v in np.exp(generator.uniform(-1.0, 1.5, 3)).round(3)),
+        beta=tuple(float(v) for v in generator.uniform(0.0, 0.4, 3).round(3)),
+        count=count,
+        noise=round(float(generator.uniform(0.1, 1.0)), 3),
+        n=int(generator.integers(p // 3, 2 * p)),
+        loss=("logistic", "hinge")[number % 2],
+        ridge=float(np.exp(generator.uniform(-3.0, 2.0)).round(4)),
+        retrain_ridge=float(np.exp(generator.uniform(-3.0, 2.0)).round(4)),
+        rule=("magnitude", "hessian")[number // 2 % 2],
+        s=int(generator.integers(p // 8, p // 2)),
+    )
+
+
+def largest_error(case):
+    """The largest relative error of what `predict` says about a case, and where."""
+    import overprune as op
+
+    repeated = [np.repeat(values, case.count) for values in (case.beta, case.lam)]
+    problem = op.LinearClassificationProblem(*repeated, case.noise)
+    p = sum(case.count)
+    table = op.predict(
+        problem,
+        case.n,
+        [p],
+        [case.s],
+        rules=[case.rule],
+        loss=case.loss,
+        ridge=case.ridge,
+        retrain_ridge=case.retrain_ridge,
+        workers=1,
+    )
+    overlap = [table[f"dense_{name}_overlap"].item() for name in ("teacher", "self")]
+    found = solution(case, (*overlap, 1.0))
+    worst = (0.0, "")
+    for stage, values in found.items():
+        for name, value in zip(("teacher_overlap", "self_overlap"), values, strict=True):
+            ours = table[f"{stage}_{name}"].item()
+            error = float(abs(mp.mpf(ours) - value) / abs(value))
+            worst = max(worst, (error, f"{stage}_{name}"))
+    return worst
+
+
+if __name__ == "__main__":
+    import argparse
+
+    parser = argparse.ArgumentParser(description="Compare predictions with 30 digits.")
+    parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0)
+    arguments = parser.parse_args()
+    for number in range(arguments.first, arguments.first + arguments.cases):
+        print(number, *largest_error(random_case(number)), flush=True)

@@ -165,6 +165,7 @@ void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
     const Indices order = draws.order(rule, most);
     const ConstBlock theta = draws.theta();
     const Block images = draws.images(order, most, true, {basis.cross()});
+    fit(order, theta, images.columns(2, 1));
     OwnedMatrix sigma(most, most);
     basis.principal_block(order, sigma);
     for (std::size_t p = 0; p < points_.size(); ++p) {
@@ -187,6 +188,13 @@ void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
   }
 }
 
+/// (Sigma theta)_S, without the cancellation of the truth and the noise less what was not fitted.
+void LabelStudy::fit(const Indices& order, ConstBlock theta, Block out) const {
+  const ConstMatrix covariance = trained_.basis().problem().covariance();
+  for (Index i = 0; i < out.rows; ++i)
+    out(i, 0) = inner(theta.rows, &covariance(0, order[i]), theta.col(0));
+}
+
 Supports LabelStudy::forms_of(const Indices& order, Index s, ConstBlock images) const {
   const Indices support(order.begin(), order.begin() + s);
   OwnedMatrix sigma(s, s), rotated(s, 3);
@@ -199,8 +207,8 @@ Supports LabelStudy::forms_of(const Indices& order, Index s, ConstBlock images) 
   const double zero = covariance_rounding(trained_.basis().features()) * values.back();
   for (Index j = 0; j < s; ++j) {
     if (!(values[j] > zero)) continue;
-    const double u = rotated(j, 0), e = rotated(j, 1), w = rotated(j, 2);
-    forms.add(values[j], 1.0, {u * u, u * e, e * e, u * w, e * w, w * w});
+    const double u = rotated(j, 0), e = rotated(j, 1), f = rotated(j, 2);
+    forms.add(values[j], 1.0, {u * u, u * e, e * e, u * f, e * f, f * f});
   }
   return forms;
 }
@@ -251,7 +259,7 @@ void LabelStudy::estimate(std::size_t i, Point& point) const {
       for (Index g = 0; g < groups; ++g)
         for (std::size_t j = 0; g != left_out && j < supports[g].value.size(); ++j)
           mean.add(supports[g].value[j], share * supports[g].weight[j],
-                   share * supports[g].forms[Supports::uu][j]);
+                   share * supports[g].forms[Supports::uu][j] / supports[g].value[j]);
       return mean;
     };
     const LabelPoint whole = trained_alike(energies(groups));

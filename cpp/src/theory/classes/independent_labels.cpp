@@ -54,14 +54,14 @@ Supports TrainedAtoms::supports() const {
   Supports supports;
   for (std::size_t i = 0; i < atoms_.size(); ++i) {
     const double lam = atoms_.eigenvalue[i], w = lam * atoms_.count[i], s = atoms_.signal[i],
-                 d = law_.d[i];
+                 a = law_.a[i];
     if (kept_.share[i] == 0.0) continue;
     const double uu = w * s * s * in[i],
                  ue = kappa > 0.0 ? w * spread * kept_.drift[i] / kappa : 0.0,
                  ee = w * spread * (kept_.share[i] + kept_.excess[i]);
     supports.add(lam, atoms_.count[i] * kept_.share[i],
-                 {uu, ue, ee, d * (kappa * uu + ue), d * (kappa * ue + ee),
-                  d * d * (kappa * (kappa * uu + 2.0 * ue) + ee)});
+                 {uu, ue, ee, a * (kappa * uu + ue), a * (kappa * ue + ee),
+                  a * a * (kappa * (kappa * uu + 2.0 * ue) + ee)});
   }
   return supports;
 }
@@ -72,7 +72,7 @@ SecondTraining TrainedAtoms::trained_on(const Energies& energies, double ridge) 
   SecondTraining law;
   law.tau = again.tau;
   law.Vh = again.Vh;
-  law.from_u = again.kappa;
+  law.kappa = again.kappa;
   law.residual = again.omega;
   law.m = again.m;
   law.q = again.q;

@@ -40,7 +40,8 @@ struct SupportSums {
   }
 };
 
-/// Unknowns log V22, b21, m2 / m scale, q12 / q scale and log q22.
+/// Unknowns log V22, b21, what m2 has beyond the first model's share, q12 / q, and the logarithm of
+/// what q22 has beyond it: q22 - q12^2 / q.
 class SecondEquations {
  public:
   SecondEquations(const Loss& loss, double field, const FirstTraining& first,
@@ -51,9 +52,17 @@ class SecondEquations {
     m_scale_ = std::sqrt(std::max(first.q * field, 1e-300));
   }
 
+  SecondEquations& at_ridge(double ridge) {
+    ridge_ = ridge;
+    if (is_square()) fixed_tau_ = square_tau(supports_);
+    return *this;
+  }
+
+  double scale() const { return largest_; }
+
   Unknowns<5> unknowns(const SecondTraining& law) const {
-    return {is_square() ? 0.0 : std::log(law.V), law.b, law.m / m_scale_, law.q12 / first_.q,
-            std::log(law.q)};
+    return {is_square() ? 0.0 : std::log(law.V), law.b, beyond_m(law) / m_scale_,
+            law.q12 / first_.q, std::log(beyond_q(law))};
   }
 
   /// The law whose fields are in x, after one round of the map; where that leads.
@@ -71,7 +80,7 @@ class SecondEquations {
     return out;
   }
   std::array<double, 2> overlaps(const Unknowns<5>& x) const {
-    return {x[2] * m_scale_, std::exp(x[4])};
+    return {x[2] * m_scale_ + x[3] * first_.m, std::exp(x[4]) + x[3] * x[3] * first_.q};
   }
 
   SecondPush push(const Unknowns<5>& x) const {
@@ -80,9 +89,10 @@ class SecondEquations {
     at.Vh = first_.Vh;
     at.V22 = std::exp(x[0]);
     at.b21 = x[1];
-    at.m2 = x[2] * m_scale_;
     at.q12 = x[3] * first_.q;
-    at.q22 = std::exp(x[4]);
+    const auto [m2, q22] = overlaps(x);
+    at.m2 = m2;
+    at.q22 = q22;
     return second_push(loss_, field_, at);
   }
 
@@ -97,28 +107,27 @@ class SecondEquations {
                  r = first_.omega > 0.0 ? w12 / first_.omega : 0.0;
     law.tau = tau;
     law.Vh = Vh;
-    law.from_u = push.mh / Vh - c * first_.kappa;
-    law.from_e = r - c;
-    law.from_w = c;
+    law.kappa = push.mh / Vh;
+    law.along = r;
     law.residual = push.qh / (Vh * Vh) - r * w12;
     law.V = is_square() ? 0.0 : sums.b / Vh;
     law.c = c;
     law.b = x[1];
-    const double P[3] = {law.from_u, law.from_e, law.from_w};
+    const double P[3] = {law.kappa, law.along, -c};
     const auto row = [&](const std::array<double, Supports::kForms>& F, int i) {
-      constexpr int at_of[3][3] = {{Supports::uu, Supports::ue, Supports::uw},
-                                   {Supports::ue, Supports::ee, Supports::ew},
-                                   {Supports::uw, Supports::ew, Supports::ww}};
+      constexpr int at_of[3][3] = {{Supports::uu, Supports::ue, Supports::uf},
+                                   {Supports::ue, Supports::ee, Supports::ef},
+                                   {Supports::uf, Supports::ef, Supports::ff}};
       return F[at_of[i][0]] * P[0] + F[at_of[i][1]] * P[1] + F[at_of[i][2]] * P[2];
     };
     law.m = row(sums.G, 0);
     const double along = row(sums.G, 1);
-    law.q12 = first_.kappa * law.m + along - row(sums.G, 2);
+    law.q12 = row(sums.G, 2);
     law.q = P[0] * row(sums.K, 0) + P[1] * row(sums.K, 1) + P[2] * row(sums.K, 2) +
             law.residual * sums.B;
     const double b21 = first_.omega > 0.0 ? along / first_.omega - r * sums.b : 0.0;
-    out = {is_square() ? 0.0 : std::log(law.V), b21, law.m / m_scale_, law.q12 / first_.q,
-           std::log(law.q)};
+    out = {is_square() ? 0.0 : std::log(law.V), b21, beyond_m(law) / m_scale_,
+           law.q12 / first_.q, std::log(beyond_q(law))};
     return std::isfinite(out[0] + out[1] + out[2] + out[3] + out[4]);
   }
   std::optional<Unknowns<5>> residual(const Unknowns<5>& x) const {
@@ -131,6 +140,12 @@ class SecondEquations {
 
  private:
   bool is_square() const { return loss_.is(NamedLoss::square); }
+  double beyond_m(const SecondTraining& law) const {
+    return law.m - first_.m * law.q12 / first_.q;
+  }
+  double beyond_q(const SecondTraining& law) const {
+    return law.q - law.q12 * law.q12 / first_.q;
+  }
   double square_tau(const Supports& supports) const {
     const double total = std::accumulate(supports.weight.begin(), supports.weight.end(), 0.0);
     return solve_tau(supports.value, supports.weight, total, n_, ridge_);
@@ -149,15 +164,42 @@ SecondTraining unsolved() {
   return law;
 }
 
-/// Solves from `start`; x receives the solution.
-SecondTraining solve_from(const SecondEquations& equations, const SecondTraining& start,
+/// Solves from x, which receives the solution.
+bool solve_at(const SecondEquations& equations, Unknowns<5>& x) {
+  return solve_by_newton<5>([&](const Unknowns<5>& y) { return equations.residual(y); }, x,
+                            kEnoughTwice)
+      .converged;
+}
+
+/// Solves from `start`, or, where that fails, from a larger ridge at which it does not; x receives
+/// the solution.
+SecondTraining solve_from(SecondEquations equations, const SecondTraining& start, double ridge,
                           Unknowns<5>& x) {
-  x = equations.unknowns(start);
-  const NewtonEnd end = solve_by_newton<5>(
-      [&](const Unknowns<5>& y) { return equations.residual(y); }, x, kEnoughTwice);
+  constexpr double factor = 10.0, largest = 1e9, least = 1e-8;
+  const double last = ridge > 0.0 ? ridge : least * equations.scale();
+  double at = ridge;
+  while (true) {
+    x = equations.at_ridge(at).unknowns(start);
+    if (solve_at(equations, x)) break;
+    at = std::max(at, 0.1 * last) * factor;
+    if (at > largest * last) return unsolved();
+  }
+  double step = factor;
+  while (at > last) {
+    const double next = std::max(last, at / step);
+    Unknowns<5> tried = x;
+    if (solve_at(equations.at_ridge(next), tried)) {
+      x = tried;
+      at = next;
+    } else {
+      step = std::sqrt(step);
+      if (step < 1.05) return unsolved();
+    }
+  }
+  if (at > ridge && !solve_at(equations.at_ridge(ridge), x)) return unsolved();
   SecondTraining law;
   Unknowns<5> next{};
-  if (!end.converged || !equations.step(x, law, next)) return unsolved();
+  if (!equations.at_ridge(ridge).step(x, law, next)) return unsolved();
   law.converged = true;
   return law;
 }
@@ -193,7 +235,7 @@ SecondTraining solve_second_training(const Loss& loss, double field, const First
   if (!first.converged) return unsolved();
   Unknowns<5> x{};
   return solve_from(SecondEquations(loss, field, first, supports, n, ridge),
-                    with_width(loss, first, start), x);
+                    with_width(loss, first, start), ridge, x);
 }
 
 SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTraining& first,
@@ -204,7 +246,7 @@ SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTrai
   const Supports all = mean_without(groups, groups.size());
   const SecondEquations equations(loss, field, first, all, n, ridge);
   Unknowns<5> x{};
-  law_ = solve_from(equations, with_width(loss, first, start), x);
+  law_ = solve_from(equations, with_width(loss, first, start), ridge, x);
   if (!law_.converged || groups.size() < 2) return;
   const auto residual = [&](const Unknowns<5>& y) { return equations.residual(y); };
   const std::optional<Unknowns<5>> at = residual(x);

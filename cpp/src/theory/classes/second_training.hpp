@@ -10,10 +10,10 @@
 namespace overprune::theory {
 
 /// What supports look like to the second training: eigenvalues l of Sigma_SS, and in their
-/// eigenbasis the quadratic forms of y_u = F_S u, y_e = F_S e and y_w = F_S w, where u is the truth
-/// without kappa, e the noise of the first training and w = kappa u + e - u1 what it did not fit.
+/// eigenbasis the quadratic forms of F_S u, F_S e and F_S f, where u is the truth without kappa, e
+/// the noise of the first training and f = F'theta_1 what it fits.
 struct Supports {
-  enum Form { uu, ue, ee, uw, ew, ww, kForms };
+  enum Form { uu, ue, ee, uf, ef, ff, kForms };
 
   std::vector<double> value;   ///< (N) l > 0
   std::vector<double> weight;  ///< (N) how many coordinates it stands for
@@ -26,11 +26,11 @@ struct Supports {
   }
 };
 
-/// theta_2 = (Sigma_SS + tau)^{-1} F_S (from_u u + from_e e + from_w w + e_new), e_new ~ N(0,
-/// residual / n).
+/// theta_2 = (Sigma_SS + tau)^{-1} F_S (kappa u + along e - c f + e_new), e_new ~ N(0, residual /
+/// n).
 struct SecondTraining {
   double tau = 0.0, Vh = 0.0;  ///< effective ridge; Vh22
-  double from_u = 0.0, from_e = 0.0, from_w = 0.0, residual = 0.0;
+  double kappa = 0.0, along = 0.0, residual = 0.0;
   double m = 0.0, q = 0.0, q12 = 0.0;  ///< overlaps with the truth, itself and the first model
   double b = 0.0;                      ///< V21 Vh: what the second training remembers of the first
   double V = 0.0;                      ///< V22

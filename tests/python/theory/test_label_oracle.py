@@ -1,0 +1,11 @@
+"""Predicted classifiers against plain code at 30 digits; `python
+tests/python/support/label_oracle.py` compares 200 random problems."""
+
+import pytest
+from label_oracle import largest_error, random_case
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_thirty_digits(number):
+    error, where = largest_error(random_case(number))
+    assert error < 1e-8, where
