@@ -70,8 +70,10 @@ class InReadingOrder:
         "power_law",
         "two_power_laws",
         "correlated",
+        "classifiers",
         "random_features",
         "digits",
+        "digits_classified",
     )
     choices = (
         "rules",

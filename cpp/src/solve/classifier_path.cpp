@@ -14,6 +14,7 @@ namespace {
 /// Sizes above this times n have fewer multipliers than what their Hessian's products cost.
 constexpr double kDualFrom = 0.6;
 constexpr int kMostFinishes = 3;
+constexpr Index kMirrorTile = 32;  // of a matrix that is copied to its other triangle
 
 [[noreturn]] void refuse_unbounded(const ClassifierSolver::Problem& problem, Index k) {
   const char* why = k < problem.x.rows ? " features separate the classes, up to rounding"
@@ -111,8 +112,11 @@ void ClassifierSolver::grow(const Problem& problem, Index k, const Poll& poll) {
     kernels::active().row_gram(n, count, x.data, x.ld, kernel_.data, kernel_.ld);
     grown_ += count;
   }
-  for (Index j = 0; j < n; ++j)
-    for (Index i = j + 1; i < n; ++i) kernel_(j, i) = kernel_(i, j);
+  for (Index right = 0; right < n; right += kMirrorTile)
+    for (Index down = right; down < n; down += kMirrorTile)
+      for (Index j = right; j < std::min(right + kMirrorTile, n); ++j)
+        for (Index i = std::max(down, j + 1); i < std::min(down + kMirrorTile, n); ++i)
+          kernel_(j, i) = kernel_(i, j);
 }
 
 MarginFit::Outcome ClassifierSolver::fit_columns(const Problem& problem, Index i, Index t,

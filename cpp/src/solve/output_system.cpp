@@ -12,6 +12,8 @@ namespace {
 /// The least lambda in a factor, relative to the trace: without a ridge well above what rounding
 /// leaves.
 constexpr double kLeastDamping = 1e-16, kLeastWithout = 1e-12;
+/// Below this the root of a weight, relative to the largest, is not divided by.
+constexpr double kUneven = 1e-2;
 /// By how much lambda grows where a factor breaks down all the same.
 constexpr double kMoreDamping = 100.0;
 
@@ -61,6 +63,8 @@ void OutputSystem::factor(const double* weights) {
   roots_.resize(rows());
   image_.resize(std::max(rows(), size));
   for (Index i = 0; i < rows(); ++i) roots_[i] = std::sqrt(weights[i]);
+  const auto [least, largest] = std::minmax_element(roots_.begin(), roots_.end());
+  even_ = *least > kUneven * *largest;
   factor_ = factor_buffer_.block(padded, padded);
   for (damping_ = lambda_;; damping_ *= kMoreDamping) {
     fill_factor();
@@ -114,19 +118,22 @@ void OutputSystem::solve_factor(double* b) const {
 }
 
 // H^{-1} r for the Hessian H of theta. For that of a, W K + lambda I:
-// (W K + lambda I)^{-1} r = (r - W^{1/2} B^{-1} W^{1/2} K r) / lambda, where B is what is factored.
+// (W K + lambda I)^{-1} r = (r - W^{1/2} v) / lambda, where B v = W^{1/2} K r and B is what is
+// factored. Then K times the step is -W^{-1/2} v.
 void OutputSystem::step(const double* r, double* d, double* dz) {
   const Index size = coordinates();
-  if (dual_) {
-    multiply(false, matrix_, r, d);
-    for (Index i = 0; i < size; ++i) d[i] *= roots_[i];
-    solve_factor(d);
-    for (Index i = 0; i < size; ++i) d[i] = (roots_[i] * d[i] - r[i]) / damping_;
-  } else {
+  if (!dual_) {
     for (Index j = 0; j < size; ++j) d[j] = -r[j];
     solve_factor(d);
+    return outputs(d, dz);
   }
-  outputs(d, dz);
+  multiply(false, matrix_, r, d);
+  for (Index i = 0; i < size; ++i) d[i] *= roots_[i];
+  solve_factor(d);
+  if (even_)
+    for (Index i = 0; i < size; ++i) dz[i] = -d[i] / roots_[i];
+  for (Index i = 0; i < size; ++i) d[i] = (roots_[i] * d[i] - r[i]) / damping_;
+  if (!even_) outputs(d, dz);
 }
 
 // (K / lambda + W^{-1})^{-1} = lambda W^{1/2} B^{-1} W^{1/2} = W - W X H^{-1} X' W.

@@ -57,6 +57,7 @@ class OutputSystem {
   bool dual_ = false;
   double damping_ = 0.0;       // lambda in the factor
   std::vector<double> roots_;  // (n) of the weights
+  bool even_ = false;          // whether they may be divided by
   std::vector<double> image_;  // (max(n, k))
   Block factor_;               // lower triangle, in whole tiles
   Buffer factor_buffer_, weighted_;

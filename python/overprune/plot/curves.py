@@ -61,7 +61,10 @@ class Selection:
             nonzeros=self.nonzeros if nonzeros is None else (nonzeros,),
         )
 
-    def variable(self, stage: str) -> str:
+    def variable(self, stage: str, table: xr.Dataset) -> str:
+        """The variable of the table that the quantity is taken from."""
+        if self.quantity == "error" and f"{stage}_error" in table:
+            return f"{stage}_error"
         return f"{stage}_{'risk' if self.quantity == 'risk' else 'accuracy'}"
 
 
@@ -139,7 +142,7 @@ def collect(tables: Sequence[xr.Dataset], chosen: Selection, caller: str) -> lis
     stages = [
         stage
         for stage in (chosen.stages or STAGES)
-        if any(chosen.variable(stage) in table for table in cut)
+        if any(chosen.variable(stage, table) in table for table in cut)
     ]
     return [curve for stage in stages for table in cut for curve in _of_stage(table, stage, chosen)]
 
@@ -194,15 +197,18 @@ def _check_tables(tables: Sequence[Any], caller: str) -> None:
 def _check_present(tables: Sequence[xr.Dataset], chosen: Selection) -> None:
     """Raises where the tables do not hold what was asked for by name."""
     for stage in chosen.stages or ():
-        if not any(f"{stage}_risk" in table for table in tables):
+        if not any(f"{stage}_{of}" in table for table in tables for of in ("risk", "error")):
             raise ValueError(
                 f"stages must be in the tables, which have no {stage}_risk; got {stage!r}"
             )
     if not any(
-        chosen.variable(stage) in table for stage in (chosen.stages or STAGES) for table in tables
+        chosen.variable(stage, table) in table
+        for stage in (chosen.stages or STAGES)
+        for table in tables
     ):
+        needed = chosen.variable("dense", tables[0]).split("_")[1]
         raise ValueError(
-            f"quantity {chosen.quantity!r} needs the {chosen.variable('dense').split('_')[1]} in "
+            f"quantity {chosen.quantity!r} needs the {needed} in "
             f"the tables, which hold only: {', '.join(str(v) for v in tables[0].data_vars)}"
         )
     for name, key, wanted in (
@@ -266,9 +272,10 @@ def _level(table: xr.Dataset, dim: str, name: str = "the table") -> float:
 
 
 def _of_stage(table: xr.Dataset, stage: str, chosen: Selection) -> list[Curve]:
-    if chosen.variable(stage) not in table:
+    name = chosen.variable(stage, table)
+    if name not in table:
         return []
-    values = table[chosen.variable(stage)]
+    values = table[name]
     if stage == "dense":
         return [_curve(table, values, stage, None, None, chosen)]
     return [
@@ -298,7 +305,7 @@ def _curve(
     array = np.asarray(
         values.transpose("size", "trial").values if has_trials else values.values[:, None]
     )
-    if chosen.quantity == "error":
+    if chosen.quantity == "error" and str(values.name).endswith("accuracy"):
         array = 1 - array
     centre, below, above = _summary(array.astype(np.float64), chosen.statistic)
     return Curve(

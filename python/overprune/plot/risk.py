@@ -56,7 +56,8 @@ def risk(
     n, ridge : int, float, optional
         Which n or ridge to draw, where a table has that dimension.
     quantity : {"risk", "accuracy", "error"}
-        "error" is 1 - accuracy; both need tables of a problem with class labels.
+        "error" is 1 - accuracy, or the error itself of classifiers; both need tables of a problem
+        with class labels.
     statistic : {"mean", "median"}
         Centre of the points over trials. Error bars are the standard error of the mean, or the
         order statistics at ranks T/2 -+ sqrt(T)/2 of T trials: a 68 % interval of the median that

@@ -1,0 +1,59 @@
+"""
+Classifiers of correlated features
+==================================
+
+Labels :math:`y = \\mathrm{sign}(x'\\beta + 0.3 z)` of features with :math:`\\Sigma_{ij} =
+0.6^{|i-j|}`, of which 40 neighbours carry the signal. Logistic regression with a small ridge is
+trained on the first k features, pruned to s by magnitude and trained again on them. The theory of
+the retrained classifier, which has seen the data twice, is section 11 of :doc:`/theory`.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import overprune as op
+
+n, p, kept = 240, 400, 50
+distance = np.abs(np.subtract.outer(np.arange(p), np.arange(p)))
+beta = np.repeat([40**-0.5, 0.0], [40, p - 40])
+problem = op.LinearClassificationProblem(beta, 0.6**distance, noise_std=0.3)
+training = {"loss": "logistic", "ridge": 0.1, "retrain_ridge": 0.1}
+sizes = [kept, 70, 100, 150, 200, 240, 300, 350, p]
+nonzeros = [10, 20, 30, 40, kept, 70, 100, 150, 200, 300]
+sets = {
+    "size": (sizes, [kept]),
+    "nonzeros": ([p], nonzeros),
+}
+predicted = {
+    over: op.predict(problem, n, *grid, draws=24, **training) for over, grid in sets.items()
+}
+simulated = {
+    over: op.simulate(problem, n, *grid, trials=40, **training) for over, grid in sets.items()
+}
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+op.plot.risk(predicted["size"], simulated["size"], quantity="error", ax=left)
+left.set_title(f"pruned to {kept}")
+lines, points = (tables["nonzeros"].squeeze(["rule", "size"]) for tables in (predicted, simulated))
+right.axhline(float(lines.dense_error), color="tab:gray", label="dense")
+for stage, color in (("pruned", "tab:orange"), ("retrained", "tab:blue")):
+    right.plot(nonzeros, lines[f"{stage}_error"], color=color, label=stage)
+    trials = points[f"{stage}_error"]
+    error = trials.std("trial", ddof=1) / 40**0.5
+    right.errorbar(nonzeros, trials.mean("trial"), error, fmt="o", markersize=4, color=color)
+right.set(xlabel="nonzeros s", title=f"all {p} features trained")
+right.legend()
+
+# %%
+# Pruned to an eighth and trained again, the classifier makes a third fewer errors than the dense
+# one: what the dense model spreads over neighbours of the signal is noise to it, and magnitudes
+# find the signal well enough. Lines are predicted, points simulated.
+
+at = {"size": p, "nonzeros": kept}
+told, seen = predicted["size"].sel(at).squeeze(), simulated["size"].sel(at).squeeze()
+for stage in ("dense", "pruned", "retrained"):
+    trials = seen[f"{stage}_error"]
+    print(
+        f"{stage}: test error {told[f'{stage}_error'].item():.4f}, simulated "
+        f"{trials.mean().item():.4f} ± {trials.std(ddof=1).item() / 40**0.5:.4f}"
+    )
