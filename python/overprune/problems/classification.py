@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
+from ..losses import Loss, core_loss
 from .problem import LinearGaussianProblem, Problem
 
 _MOST = 2 / math.pi  # the largest share of labels' variance that Gaussian features explain linearly
@@ -283,12 +284,14 @@ class LinearClassificationProblem(Problem):
             )
 
 
-def label_problem(problem: Any, loss: Any) -> LinearClassificationProblem | None:
+def label_problem(problem: Any, loss: Loss) -> LinearClassificationProblem | None:
     """The classification problem by which a training with this loss is predicted; None where risks
     are predicted instead."""
     if isinstance(problem, LinearClassificationProblem):
         return problem
     if loss.name == "square":
         return None
+    if isinstance(problem, LinearGaussianProblem):
+        _core.check_loss(problem._core, core_loss(loss), 1, 1, 1.0)  # raises
     labels: LinearClassificationProblem = problem.equivalent_labels()
     return labels

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
+from .classification import LinearClassificationProblem
 from .functions import Function, core_function
 from .moments import (
     gram,
@@ -23,7 +24,6 @@ from .moments import (
     refuse_underflow,
     regression,
 )
-from .classification import LinearClassificationProblem
 from .problem import LinearGaussianProblem, Problem, read_only
 from .targets import Targets, read_targets
 

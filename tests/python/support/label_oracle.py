@@ -6,6 +6,7 @@ iterated with damping, then corrected once by Newton's method with a residual of
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import mpmath as mp
@@ -131,8 +132,8 @@ def legendre(kind, count):
             pairs = []
             for start in np.polynomial.legendre.leggauss(count)[0]:
                 x = mp.findroot(lambda t: mp.legendre(count, t), mp.mpf(float(start)))
-                slope = count * (x * mp.legendre(count, x) - mp.legendre(count - 1, x)) / (
-                    x * x - 1
+                slope = (
+                    count * (x * mp.legendre(count, x) - mp.legendre(count - 1, x)) / (x * x - 1)
                 )
                 pairs.append((x, 2 / ((1 - x * x) * slope**2)))
             _LEGENDRE[kind, count] = pairs
@@ -144,12 +145,14 @@ def nodes(kind, smooth, pole, narrow, breaks):
     R = kind.number(kind.reach)
     result = []
     if smooth:
-        h = min(kind.step / pole, kind.step * kind.number("1.6" if kind is Digits else 1.6) / narrow)
+        h = min(
+            kind.step / pole, kind.step * kind.number("1.6" if kind is Digits else 1.6) / narrow
+        )
         points = [i * h for i in range(-int(R / h), int(R / h) + 1)]
         return [(x, h * kind.density(x)) for x in points]
     width = kind.number(2) / narrow
     edges = sorted([-R, R, *[b for b in breaks if -R < b < R]])
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         pieces = int((b - a) / width) + 1
         for j in range(pieces):
             start, half = a + (b - a) * j / pieces, (b - a) / pieces / 2
@@ -173,7 +176,9 @@ def first_rows(case, kind, m, q, V):
     )
     return [
         2 * total
-        for total in added(kind, points, lambda x, w: _first_terms(case, kind, x, w, root, steep, left, V))
+        for total in added(
+            kind, points, lambda x, w: _first_terms(case, kind, x, w, root, steep, left, V)
+        )
     ]
 
 
@@ -237,7 +242,7 @@ def _crossings(kind, one, two, root, lean, width):
     (_, _, V), (_, _, _, V22, V21) = one, two
     ends = [-kind.number(kind.reach), (1 - V) / root, 1 / root, kind.number(kind.reach)]
     breaks = ends[1:3]
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in itertools.pairwise(ends):
         if not a < b:
             continue
         at = [lean * x + V21 * push("hinge", root * x, V, kind)[0] for x in (a, b)]
@@ -248,7 +253,9 @@ def _crossings(kind, one, two, root, lean, width):
         for level in (1 - V22, kind.number(1)):
             middle = a + (level - at[0]) / slope
             breaks += [
-                middle + k * scale for k in (-6, -4, -2, -1, 0, 1, 2, 4, 6) if a < middle + k * scale < b
+                middle + k * scale
+                for k in (-6, -4, -2, -1, 0, 1, 2, 4, 6)
+                if a < middle + k * scale < b
             ]
     return breaks
 
@@ -290,7 +297,9 @@ def threshold(case, kind, hats):
     floats = [float(h) for h in hats]
     while survivors(case, Floats, floats, high) > case.s:
         high *= 2
-    t = optimize.brentq(lambda x: survivors(case, Floats, floats, x) - case.s, low, high, xtol=1e-15)
+    t = optimize.brentq(
+        lambda x: survivors(case, Floats, floats, x) - case.s, low, high, xtol=1e-15
+    )
     if kind is Floats:
         return t
     t = kind.number(t)
@@ -308,7 +317,11 @@ def moments(kind, mean, sd, T):
     share = kind.tail(a) + kind.tail(-b)
     first = kind.density(a) - kind.density(b)
     second = share + a * kind.density(a) - b * kind.density(b)
-    return share, mean * share + sd * first, mean**2 * share + 2 * mean * sd * first + sd**2 * second
+    return (
+        share,
+        mean * share + sd * first,
+        mean**2 * share + 2 * mean * sd * first + sd**2 * second,
+    )
 
 
 def pruned_scalars(case, kind, hats, t):
@@ -339,14 +352,14 @@ def retrained_scalars(case, kind, one, hats, t, two):
         slope = (r * d - Vh21 * lam) / D  # theta2 = base + slope theta1 + fresh noise
         m2 += count * lam * beta * (base * M0 + slope * M1)
         q12 += count * lam * (base * M1 + slope * M2)
-        q22 += count * lam * (
-            base**2 * M0 + 2 * base * slope * M1 + slope**2 * M2 + lam * fresh * M0 / D**2
+        q22 += (
+            count
+            * lam
+            * (base**2 * M0 + 2 * base * slope * M1 + slope**2 * M2 + lam * fresh * M0 / D**2)
         )
         V22 += count * M0 * lam / D / n
         # E<n1, sqrt(lam) theta2>
-        stein += count * (
-            d * (base * M1 + slope * M2) - mh * lam * beta * (base * M0 + slope * M1)
-        )
+        stein += count * (d * (base * M1 + slope * M2) - mh * lam * beta * (base * M0 + slope * M1))
     return [m2, q12, q22, V22, (stein - qh12 * V22) / qh]
 
 
@@ -364,7 +377,9 @@ def solve(step, start):
             up[j] += h
             down = x.copy()
             down[j] -= h
-            J[:, j] = (np.array(step(up), dtype=float) - np.array(step(down), dtype=float)) / (2 * h)
+            J[:, j] = (np.array(step(up), dtype=float) - np.array(step(down), dtype=float)) / (
+                2 * h
+            )
         J -= np.eye(len(x))
         change = np.linalg.solve(J, r)
         x = x - change

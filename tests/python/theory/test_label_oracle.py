@@ -2,6 +2,7 @@
 tests/python/support/label_oracle.py` compares 200 random problems."""
 
 import pytest
+
 from label_oracle import largest_error, random_case
 
 
