@@ -295,3 +295,22 @@ def label_problem(problem: Any, loss: Loss) -> LinearClassificationProblem | Non
         _core.check_loss(problem._core, core_loss(loss), 1, 1, 1.0)  # raises
     labels: LinearClassificationProblem = problem.equivalent_labels()
     return labels
+
+
+def signs(rows: FloatArray, are_classes: bool, target: Any) -> FloatArray:
+    """Labels -1 and 1 (N, 1) of one-hot rows (N, m): class `target` against the rest, of two
+    classes the second; or the rows themselves where they are one column of labels."""
+    if are_classes:
+        if target is None and rows.shape[1] != 2:
+            raise ValueError(
+                f"target must be given for {rows.shape[1]} classes: the one against the rest"
+            )
+        last = rows.shape[1] - 1
+        one = 1 if target is None else check.integer(target, "target", lowest=0, highest=last)
+        return 2.0 * rows[:, [one]] - 1.0
+    if target is not None or rows.shape[1] > 1 or (abs(rows) != 1.0).any():
+        raise ValueError(
+            "labels need targets that are classes or one column of -1 and 1, got "
+            f"{rows.shape[1]} of other numbers"
+        )
+    return rows
