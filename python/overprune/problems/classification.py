@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
+from ..losses import Loss, core_loss
 from .problem import LinearGaussianProblem, Problem
 
 _MOST = 2 / math.pi  # the largest share of labels' variance that Gaussian features explain linearly
@@ -283,12 +284,33 @@ class LinearClassificationProblem(Problem):
             )
 
 
-def label_problem(problem: Any, loss: Any) -> LinearClassificationProblem | None:
+def label_problem(problem: Any, loss: Loss) -> LinearClassificationProblem | None:
     """The classification problem by which a training with this loss is predicted; None where risks
     are predicted instead."""
     if isinstance(problem, LinearClassificationProblem):
         return problem
     if loss.name == "square":
         return None
+    if isinstance(problem, LinearGaussianProblem):
+        _core.check_loss(problem._core, core_loss(loss), 1, 1, 1.0)  # raises
     labels: LinearClassificationProblem = problem.equivalent_labels()
     return labels
+
+
+def signs(rows: FloatArray, are_classes: bool, target: Any) -> FloatArray:
+    """Labels -1 and 1 (N, 1) of one-hot rows (N, m): class `target` against the rest, of two
+    classes the second; or the rows themselves where they are one column of labels."""
+    if are_classes:
+        if target is None and rows.shape[1] != 2:
+            raise ValueError(
+                f"target must be given for {rows.shape[1]} classes: the one against the rest"
+            )
+        last = rows.shape[1] - 1
+        one = 1 if target is None else check.integer(target, "target", lowest=0, highest=last)
+        return 2.0 * rows[:, [one]] - 1.0
+    if target is not None or rows.shape[1] > 1 or (abs(rows) != 1.0).any():
+        raise ValueError(
+            "labels need targets that are classes or one column of -1 and 1, got "
+            f"{rows.shape[1]} of other numbers"
+        )
+    return rows

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
+from .classification import LinearClassificationProblem, signs
 from .functions import Function, core_function
 from .moments import (
     gram,
@@ -23,9 +24,8 @@ from .moments import (
     refuse_underflow,
     regression,
 )
-from .classification import LinearClassificationProblem
 from .problem import LinearGaussianProblem, Problem, read_only
-from .targets import Targets, read_targets
+from .targets import one_hot_targets, read_targets
 
 
 class DataProblem(Problem):
@@ -113,7 +113,7 @@ class DataProblem(Problem):
         if found.task == "regression":
             y, y_test = found.train.copy(), found.test.copy()
         else:
-            y, y_test, self.classes = _one_hot_targets(found)
+            y, y_test, self.classes = one_hot_targets(found)
         self.features = None if features is None else check.integer(features, "features", lowest=1)
         self.activation, phi = activation, core_function(activation, "activation")
         self.seed = check.seed(seed)
@@ -310,11 +310,9 @@ class DataProblem(Problem):
     def equivalent_labels(
         self, target: int | None = None, *, shrinkage: float | str | None = None, stream: int = 0
     ) -> LinearClassificationProblem:
-        """Form the classification problem with the test set's second moments.
+        """Form the classification problem with the test set's second moments, a heuristic.
 
-        Labels are -1 and 1: the targets themselves, the second of two classes against the first,
-        or class `target` against the rest. Treating the rows as Gaussian and the labels as a
-        probit's is a heuristic; see docs/theory.md, section 11.
+        Labels are targets of -1 and 1, the second of two classes, or class `target`.
 
         Parameters
         ----------
@@ -336,28 +334,9 @@ class DataProblem(Problem):
         Warns
         -----
         UserWarning
-            As `equivalent`, and where the labels follow the features more closely than a probit
-            allows.
+            As `equivalent`, and where labels follow the features more closely than a probit allows.
         """
-        rows = self.test_target_rows
-        if self.classes is not None:
-            if target is None and self.targets != 2:
-                raise ValueError(
-                    f"target must be given for {self.targets} classes: the one against the rest"
-                )
-            one = (
-                1
-                if target is None
-                else check.integer(target, "target", lowest=0, highest=self.targets - 1)
-            )
-            labels = 2.0 * rows[:, [one]] - 1.0
-        else:
-            if target is not None or self.targets > 1 or (abs(rows) != 1.0).any():
-                raise ValueError(
-                    "labels need targets that are classes or one column of -1 and 1, got "
-                    f"{self.targets} of other numbers"
-                )
-            labels = rows
+        labels = signs(self.test_target_rows, self.classes is not None, target)
         return LinearClassificationProblem.of_regression(self._gaussian(labels, shrinkage, stream))
 
     def _gaussian(
@@ -411,21 +390,3 @@ def _shrinkage(value: float | str | None) -> float | None:
     if intensity > 1:
         raise ValueError(f"shrinkage must be at most 1, got {intensity}")
     return intensity
-
-
-def _one_hot_targets(found: Targets) -> tuple[FloatArray, FloatArray, npt.NDArray[Any]]:
-    """Labels as one-hot rows (N, c) and (N_test, c), and the c classes."""
-    classes = np.unique(found.train)
-    unknown = np.setdiff1d(found.test, classes)
-    if unknown.size:
-        hint = (
-            ""
-            if found.said or found.doubt is None
-            else '; say task="regression" if targets are numbers'
-        )
-        raise ValueError(f"test_targets must be labels found in targets, got {unknown[0]}{hint}")
-    return _one_hot(found.train, classes), _one_hot(found.test, classes), classes
-
-
-def _one_hot(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> FloatArray:
-    return np.asarray(labels[:, None] == classes, dtype=np.float64)

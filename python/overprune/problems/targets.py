@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _validation as check
+from .._validation import FloatArray
 
 TASKS = ("classification", "regression")
 
@@ -141,3 +142,21 @@ def _doubt_of_numbers(targets: npt.NDArray[Any]) -> str | None:
         f"targets are a column of integers, of shape {targets.shape}, and are taken for real "
         "numbers, as labels have one dimension"
     )
+
+
+def one_hot_targets(found: Targets) -> tuple[FloatArray, FloatArray, npt.NDArray[Any]]:
+    """Labels as one-hot rows (N, c) and (N_test, c), and the c classes."""
+    classes = np.unique(found.train)
+    unknown = np.setdiff1d(found.test, classes)
+    if unknown.size:
+        hint = (
+            ""
+            if found.said or found.doubt is None
+            else '; say task="regression" if targets are numbers'
+        )
+        raise ValueError(f"test_targets must be labels found in targets, got {unknown[0]}{hint}")
+    return _one_hot(found.train, classes), _one_hot(found.test, classes), classes
+
+
+def _one_hot(labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> FloatArray:
+    return np.asarray(labels[:, None] == classes, dtype=np.float64)

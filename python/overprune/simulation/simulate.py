@@ -83,37 +83,33 @@ def simulate(
         Of the second training, at least 0.
     compensate : bool, default False
         Whether to measure, too, pruned models whose survivors make up for the deleted features:
-        `compensate` with the population's covariance. Not for a DataProblem, which does not know
-        it.
+        `compensate` with the population's covariance, which a DataProblem does not know.
     loss : {"square", "logistic", "hinge"} or Loss, default "square"
-        What both trainings minimise, besides the ridge; all but "square" need labels -1 and 1.
+        Of both trainings; all but "square" need labels -1 and 1.
     trials : int, default 100
         At least 1.
     seed : int, default 0
         In [0, 2**64). Trial t is a pure function of (problem, grid, n, seed, t).
     workers : int, optional
-        Threads, at least 1; by default one per core that this process may use. Does not change the
-        result.
+        Threads, at least 1; by default one per core that this process may use.
     executor : concurrent.futures.Executor, optional
         Runs blocks of trials instead of threads of this process: a ProcessPoolExecutor, the
         executor of a Dask client, mpi4py's, loky's. The problem is sent to each of its workers
-        about once; blocks of lost workers are run again. Does not change the result.
+        about once; blocks of lost workers are run again. Neither it nor workers change the result.
     progress : bool, default False
         Show a progress bar with the time left once the run has taken two seconds.
     store : str or path, optional
         Zarr group, a directory of this machine, that receives each block of trials as it is
         finished; xarray opens it at any moment, with NaN where nothing is yet. Where it exists, the
-        run goes on with what is missing: after an interrupt, or for more `trials` than before.
+        run goes on with what is missing.
     memory_limit : int, optional
         Bytes that the run may take, at least 1, with an executor each of its workers: it uses fewer
-        threads and shorter blocks to stay below. By default what is free in the machine or its
-        control group. Does not change the result.
+        threads and shorter blocks to stay below. By default what is free in its control group.
     curvature : {None, "sample"}, default None
         What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it,
-        "sample" is ``(X'X)_ii / n``, which a DataProblem always uses.
+        "sample" is ``(X'X)_ii / n``, as for a DataProblem.
     first_trial : int, default 0
-        Number of the first trial: two runs over parts of a range of trials give the table of the
-        whole.
+        Number of the first trial: runs over parts of a range of trials give the whole's table.
 
     penalties : array_like of shape (len(sizes), len(nonzeros)), optional
         For the rule "lasso": the penalty kappa of its model at each point, at least 0, such as

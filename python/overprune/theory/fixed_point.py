@@ -8,8 +8,9 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
-from ..problems.problem import Problem
-from .predict import linear_gaussian
+from ..losses import Loss
+from ..problems.problem import Problem, as_problem
+from .predict import trained_as
 
 
 def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> float:
@@ -58,7 +59,7 @@ def fixed_point(eigenvalues: npt.ArrayLike, n: int, *, ridge: float = 0.0) -> fl
 
 
 def coefficient_law(
-    problem: Problem, n: int, *, ridge: float = 0.0
+    problem: Problem, n: int, *, ridge: float = 0.0, loss: str | Loss = "square"
 ) -> tuple[FloatArray, FloatArray]:
     """Compute the Gaussian law of the trained coefficients.
 
@@ -69,12 +70,15 @@ def coefficient_law(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        The last two are replaced by their equivalent linear Gaussian problem.
+    problem : Problem
+        RandomFeatureProblem and DataProblem are replaced by their equivalent Gaussian problem.
     n : int
         Samples, at least 1.
     ridge : float, default 0.0
         Of the training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of the training; all but "square" need labels. A classifier's coefficients have the law of
+        a regression's: docs/theory.md, Eq. (78).
 
     Returns
     -------
@@ -103,9 +107,10 @@ def coefficient_law(
     >>> print(f"{30 * mean[0]:.4f} {900 * variance[0]:.4f}")
     0.3333 0.3472
     """
-    linear = linear_gaussian(problem)
     samples = check.integer(n, "n", lowest=1)
-    strength = check.nonnegative(ridge, "ridge")
+    linear, strength = trained_as(
+        problem, samples, as_problem(problem).p, check.nonnegative(ridge, "ridge"), loss
+    )
     if linear.covariance.ndim == 1 and linear.targets == 1:
         beta = linear.beta.reshape(-1)
         mean, variance = _core.coefficient_law(

@@ -12,9 +12,10 @@ from .. import _validation as check
 from .._provenance import describe
 from .._validation import IntArray
 from .._version import __version__
-from ..problems.problem import LinearGaussianProblem, Problem
+from ..losses import Loss, as_loss
+from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from ..problems.spectrum import Spectrum
-from .predict import linear_gaussian
+from .predict import linear_gaussian, trained_as
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +29,7 @@ def survival(
     *,
     rule: str = "magnitude",
     ridge: float = 0.0,
+    loss: str | Loss = "square",
     draws: int = 4096,
     seed: int = 0,
     workers: int | None = None,
@@ -55,6 +57,8 @@ def survival(
         A pruning rule, as in `importance`.
     ridge : float, default 0.0
         Of the training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of the training; all but "square" need labels.
     draws : int, default 4096
         Draws of the trained model, at least 1, used in antithetic pairs, for the rules magnitude
         and hessian of correlated features or several targets; the rest is exact.
@@ -107,21 +111,19 @@ def survival(
     several = check.is_sequence(nonzeros)
     if isinstance(problem, Spectrum):
         return _survival_of_spectrum(problem, n, size, nonzeros, rule, ridge, several)
-    linear = linear_gaussian(problem)
     samples = check.integer(n, "n", lowest=1)
-    features = check.integer(size, "size", lowest=1, highest=linear.p)
+    features = check.integer(size, "size", lowest=1, highest=as_problem(problem).p)
     counts = check.increasing(nonzeros, "nonzeros", highest=features)
     name = check.cutting_rule(rule, "survival")
     strength = check.nonnegative(ridge, "ridge")
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
     key, threads = check.seed(seed), check.workers(workers)
-    found = _core.survival(
-        linear._core, samples, features, counts, name, strength, number, key, threads
-    )
+    linear, own = trained_as(problem, samples, features, strength, loss)
+    found = _core.survival(linear._core, samples, features, counts, name, own, number, key, threads)
     drawn = "probability_stderr" in found
     found["oracle"] = found["oracle"].astype(bool)
     settings = {"n": samples, "size": features, "rule": name, "ridge": strength}
-    settings |= {"draws": number if drawn else 0, "seed": str(key)}
+    settings |= {"loss": as_loss(loss).label, "draws": number if drawn else 0, "seed": str(key)}
     variables = _survivals(found, "feature", several)
     coordinates = {"nonzeros": counts if several else counts[0], "feature": np.arange(features)}
     return law_table("survival", problem, variables, coordinates, settings)

@@ -14,7 +14,7 @@ from .. import _validation as check
 from .._provenance import describe
 from .._table import Arrays, Grid
 from .._validation import FloatArray
-from ..losses import Loss
+from ..losses import Loss, as_loss, core_loss
 from ..problems.classification import LinearClassificationProblem, label_problem
 from ..problems.data_problem import DataProblem
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
@@ -202,9 +202,32 @@ def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
     """The problem itself, or its equivalent."""
     if isinstance(problem, LinearGaussianProblem):
         return problem
+    if isinstance(problem, LinearClassificationProblem):
+        raise ValueError(
+            "problem must have numbers for responses, got a LinearClassificationProblem; "
+            "its regression has the law of the square loss"
+        )
     known: Any = as_problem(problem)
     equivalent: LinearGaussianProblem = known.equivalent()
     return equivalent
+
+
+def trained_as(
+    problem: Problem, n: int, size: int, ridge: float, loss: Any
+) -> tuple[LinearGaussianProblem, float]:
+    """The linear Gaussian problem of at least `size` features, and the ridge, whose trained
+    coefficients have the law of this training's."""
+    given = as_loss(loss)
+    labels = label_problem(as_problem(problem), given)
+    if labels is None:
+        return linear_gaussian(problem), ridge
+    part = labels if size == labels.p else labels.restrict(size)
+    core, strength = _core.label_law(part._core, n, ridge, core_loss(given))
+    if core is None:
+        raise ValueError(
+            f"ridge must be larger: the equations have not been solved at ridge {ridge}"
+        )
+    return LinearGaussianProblem._of_core(core), strength
 
 
 def number_of_draws(value: Any, lowest: int = 1) -> int:

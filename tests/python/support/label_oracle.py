@@ -6,6 +6,7 @@ iterated with damping, then corrected once by Newton's method with a residual of
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import mpmath as mp
@@ -131,8 +132,8 @@ def legendre(kind, count):
             pairs = []
             for start in np.polynomial.legendre.leggauss(count)[0]:
                 x = mp.findroot(lambda t: mp.legendre(count, t), mp.mpf(float(start)))
-                slope = count * (x * mp.legendre(count, x) - mp.legendre(count - 1, x)) / (
-                    x * x - 1
+                slope = (
+                    count * (x * mp.legendre(count, x) - mp.legendre(count - 1, x)) / (x * x - 1)
                 )
                 pairs.append((x, 2 / ((1 - x * x) * slope**2)))
             _LEGENDRE[kind, count] = pairs
@@ -144,12 +145,14 @@ def nodes(kind, smooth, pole, narrow, breaks):
     R = kind.number(kind.reach)
     result = []
     if smooth:
-        h = min(kind.step / pole, kind.step * kind.number("1.6" if kind is Digits else 1.6) / narrow)
+        h = min(
+            kind.step / pole, kind.step * kind.number("1.6" if kind is Digits else 1.6) / narrow
+        )
         points = [i * h for i in range(-int(R / h), int(R / h) + 1)]
         return [(x, h * kind.density(x)) for x in points]
     width = kind.number(2) / narrow
     edges = sorted([-R, R, *[b for b in breaks if -R < b < R]])
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         pieces = int((b - a) / width) + 1
         for j in range(pieces):
             start, half = a + (b - a) * j / pieces, (b - a) / pieces / 2
@@ -173,7 +176,9 @@ def first_rows(case, kind, m, q, V):
     )
     return [
         2 * total
-        for total in added(kind, points, lambda x, w: _first_terms(case, kind, x, w, root, steep, left, V))
+        for total in added(
+            kind, points, lambda x, w: _first_terms(case, kind, x, w, root, steep, left, V)
+        )
     ]
 
 
@@ -237,7 +242,7 @@ def _crossings(kind, one, two, root, lean, width):
     (_, _, V), (_, _, _, V22, V21) = one, two
     ends = [-kind.number(kind.reach), (1 - V) / root, 1 / root, kind.number(kind.reach)]
     breaks = ends[1:3]
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in itertools.pairwise(ends):
         if not a < b:
             continue
         at = [lean * x + V21 * push("hinge", root * x, V, kind)[0] for x in (a, b)]
@@ -248,7 +253,9 @@ def _crossings(kind, one, two, root, lean, width):
         for level in (1 - V22, kind.number(1)):
             middle = a + (level - at[0]) / slope
             breaks += [
-                middle + k * scale for k in (-6, -4, -2, -1, 0, 1, 2, 4, 6) if a < middle + k * scale < b
+                middle + k * scale
+                for k in (-6, -4, -2, -1, 0, 1, 2, 4, 6)
+                if a < middle + k * scale < b
             ]
     return breaks
 
@@ -290,7 +297,9 @@ def threshold(case, kind, hats):
     floats = [float(h) for h in hats]
     while survivors(case, Floats, floats, high) > case.s:
         high *= 2
-    t = optimize.brentq(lambda x: survivors(case, Floats, floats, x) - case.s, low, high, xtol=1e-15)
+    t = optimize.brentq(
+        lambda x: survivors(case, Floats, floats, x) - case.s, low, high, xtol=1e-15
+    )
     if kind is Floats:
         return t
     t = kind.number(t)
@@ -308,7 +317,11 @@ def moments(kind, mean, sd, T):
     share = kind.tail(a) + kind.tail(-b)
     first = kind.density(a) - kind.density(b)
     second = share + a * kind.density(a) - b * kind.density(b)
-    return share, mean * share + sd * first, mean**2 * share + 2 * mean * sd * first + sd**2 * second
+    return (
+        share,
+        mean * share + sd * first,
+        mean**2 * share + 2 * mean * sd * first + sd**2 * second,
+    )
 
 
 def pruned_scalars(case, kind, hats, t):
@@ -339,118 +352,12 @@ def retrained_scalars(case, kind, one, hats, t, two):
         slope = (r * d - Vh21 * lam) / D  # theta2 = base + slope theta1 + fresh noise
         m2 += count * lam * beta * (base * M0 + slope * M1)
         q12 += count * lam * (base * M1 + slope * M2)
-        q22 += count * lam * (
-            base**2 * M0 + 2 * base * slope * M1 + slope**2 * M2 + lam * fresh * M0 / D**2
+        q22 += (
+            count
+            * lam
+            * (base**2 * M0 + 2 * base * slope * M1 + slope**2 * M2 + lam * fresh * M0 / D**2)
         )
         V22 += count * M0 * lam / D / n
         # E<n1, sqrt(lam) theta2>
-        stein += count * (
-            d * (base * M1 + slope * M2) - mh * lam * beta * (base * M0 + slope * M1)
-        )
+        stein += count * (d * (base * M1 + slope * M2) - mh * lam * beta * (base * M0 + slope * M1))
     return [m2, q12, q22, V22, (stein - qh12 * V22) / qh]
-
-
-def solve(step, start):
-    """A fixed point by damped iteration, then Newton's method, in doubles; with its derivatives."""
-    x = np.array(start, dtype=float)
-    for _ in range(25):
-        x = (x + np.array(step(x), dtype=float)) / 2
-    for _ in range(12):
-        r = np.array(step(x), dtype=float) - x
-        J = np.empty((len(x), len(x)))
-        for j in range(len(x)):
-            h = 1e-6 * max(abs(x[j]), 1e-3)
-            up = x.copy()
-            up[j] += h
-            down = x.copy()
-            down[j] -= h
-            J[:, j] = (np.array(step(up), dtype=float) - np.array(step(down), dtype=float)) / (2 * h)
-        J -= np.eye(len(x))
-        change = np.linalg.solve(J, r)
-        x = x - change
-        if (abs(change) <= 1e-10 * abs(x)).all():
-            break
-    return x, J
-
-
-def refined(step, x, J):
-    """x after a correction by the residual of 30 digits."""
-    at = [mp.mpf(float(value)) for value in x]
-    r = [a - b for a, b in zip(step(at), at, strict=True)]
-    change = np.linalg.solve(J, np.array([float(value) for value in r]))
-    return [a - mp.mpf(float(c)) for a, c in zip(at, change, strict=True)]
-
-
-def solution(case, start=(0.5, 1.0, 1.0)):
-    """(m, q) of the dense, the pruned and the retrained model, to some 15 digits."""
-    x, J = solve(lambda v: dense_scalars(case, Floats, *v)[0], start)
-    one = refined(lambda v: dense_scalars(case, Digits, *v)[0], x, J)
-    one = refined(lambda v: dense_scalars(case, Digits, *v)[0], one, J)
-    hats = dense_scalars(case, Digits, *one)[1]
-    t = threshold(case, Digits, hats)
-    pruned = pruned_scalars(case, Digits, hats, t)
-    one_f, hats_f, t_f = [float(v) for v in one], [float(v) for v in hats], float(t)
-    m, q = (float(v) for v in pruned)
-    begin = (m, q, q, one_f[2], 0.0)
-    x, J = solve(lambda v: retrained_scalars(case, Floats, one_f, hats_f, t_f, v), begin)
-    two = refined(lambda v: retrained_scalars(case, Digits, one, hats, t, v), x, J)
-    return {"dense": one[:2], "pruned": pruned, "retrained": (two[0], two[2])}
-
-
-def random_case(number):
-    """Random problem `number`: a pure function of it."""
-    generator = np.random.default_rng([18, number])
-    count = tuple(int(c) for c in generator.integers(10, 60, 3))
-    p = sum(count)
-    return Case(
-        lam=tuple(float(v) for v in np.exp(generator.uniform(-1.0, 1.5, 3)).round(3)),
-        beta=tuple(float(v) for v in generator.uniform(0.0, 0.4, 3).round(3)),
-        count=count,
-        noise=round(float(generator.uniform(0.1, 1.0)), 3),
-        n=int(generator.integers(p // 3, 2 * p)),
-        loss=("logistic", "hinge")[number % 2],
-        ridge=float(np.exp(generator.uniform(-3.0, 2.0)).round(4)),
-        retrain_ridge=float(np.exp(generator.uniform(-3.0, 2.0)).round(4)),
-        rule=("magnitude", "hessian")[number // 2 % 2],
-        s=int(generator.integers(p // 8, p // 2)),
-    )
-
-
-def largest_error(case):
-    """The largest relative error of what `predict` says about a case, and where."""
-    import overprune as op
-
-    repeated = [np.repeat(values, case.count) for values in (case.beta, case.lam)]
-    problem = op.LinearClassificationProblem(*repeated, case.noise)
-    p = sum(case.count)
-    table = op.predict(
-        problem,
-        case.n,
-        [p],
-        [case.s],
-        rules=[case.rule],
-        loss=case.loss,
-        ridge=case.ridge,
-        retrain_ridge=case.retrain_ridge,
-        workers=1,
-    )
-    overlap = [table[f"dense_{name}_overlap"].item() for name in ("teacher", "self")]
-    found = solution(case, (*overlap, 1.0))
-    worst = (0.0, "")
-    for stage, values in found.items():
-        for name, value in zip(("teacher_overlap", "self_overlap"), values, strict=True):
-            ours = table[f"{stage}_{name}"].item()
-            error = float(abs(mp.mpf(ours) - value) / abs(value))
-            worst = max(worst, (error, f"{stage}_{name}"))
-    return worst
-
-
-if __name__ == "__main__":
-    import argparse
-
-    parser = argparse.ArgumentParser(description="Compare predictions with 30 digits.")
-    parser.add_argument("--cases", type=int, default=200)
-    parser.add_argument("--first", type=int, default=0)
-    arguments = parser.parse_args()
-    for number in range(arguments.first, arguments.first + arguments.cases):
-        print(number, *largest_error(random_case(number)), flush=True)

@@ -1,8 +1,9 @@
 """Predicted classifiers against plain code at 30 digits; `python
-tests/python/support/label_oracle.py` compares 200 random problems."""
+tests/python/support/label_cases.py` compares 200 random problems."""
 
 import pytest
-from label_oracle import largest_error, random_case
+
+from label_cases import largest_error, random_case
 
 
 @pytest.mark.parametrize("number", range(10))

@@ -44,8 +44,16 @@ def test_published_numbers_of_correlated_features(loss, s, rule, ridge, dense, r
     beta = np.repeat([40**-0.5, 0.0], [40, 360])
     problem = op.LinearClassificationProblem(beta, AR, noise_std=0.3)
     table = op.predict(
-        problem, 240, [400], [s], rules=[rule], loss=loss, ridge=ridge, retrain_ridge=ridge,
-        draws=40, workers=2,
+        problem,
+        240,
+        [400],
+        [s],
+        rules=[rule],
+        loss=loss,
+        ridge=ridge,
+        retrain_ridge=ridge,
+        draws=40,
+        workers=2,
     )
     assert table.dense_error.item() == pytest.approx(dense, abs=5.1e-5)
     error = table.retrained_error_stderr.item()
@@ -130,7 +138,13 @@ def test_wide_range_of_ridges(loss, ridge):
     for seed, n in ((1, 25), (2, 150)):
         problem = random_problem(seed)
         table = op.predict(
-            problem, n, [20, 60], [10, 40], loss=loss, ridge=ridge, retrain_ridge=ridge,
+            problem,
+            n,
+            [20, 60],
+            [10, 40],
+            loss=loss,
+            ridge=ridge,
+            retrain_ridge=ridge,
             rules=["magnitude", "hessian", "random"],
         )
         valid = table.nonzeros <= table["size"]
@@ -178,11 +192,11 @@ def test_reproduce_and_workers(spiked):
 
 
 BAD = [
-    (dict(loss="log"), ValueError, "loss must be one of square, logistic, hinge"),
-    (dict(loss=lambda y, f: 0), TypeError, "without its proximal operator"),
-    (dict(loss="logistic", ridge=0.0), ValueError, "ridge must be above 0 for loss logistic"),
-    (dict(loss="hinge", ridge=0.0), ValueError, "ridge must be above 0 for loss hinge"),
-    (dict(compensate=True), ValueError, "compensate must be"),
+    ({"loss": "log"}, ValueError, "loss must be one of square, logistic, hinge"),
+    ({"loss": lambda y, f: 0}, TypeError, "without its proximal operator"),
+    ({"loss": "logistic", "ridge": 0.0}, ValueError, "ridge must be above 0 for loss logistic"),
+    ({"loss": "hinge", "ridge": 0.0}, ValueError, "ridge must be above 0 for loss hinge"),
+    ({"compensate": True}, ValueError, "compensate must be"),
 ]
 
 
@@ -220,6 +234,26 @@ def test_data_with_labels():
     found = op.predict(problem, 100, [12], [6], loss="logistic", ridge=0.1, retrain_ridge=0.1)
     truth = op.predict(source, 100, [12], [6], loss="logistic", ridge=0.1, retrain_ridge=0.1)
     assert abs(found.dense_error - truth.dense_error) < 0.02
+    clear = op.LinearGaussianProblem([1.0], [1.0], 0.1)
     with pytest.warns(UserWarning, match="more than the 2/pi"):
-        clear = op.LinearGaussianProblem([1.0], [1.0], 0.1)
         op.LinearClassificationProblem.of_regression(clear)
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
+@pytest.mark.parametrize("ridge", [0.05, 5.0])
+def test_laws_have_the_overlaps_of_the_table(loss, ridge):
+    problem = random_problem(5)
+    table = op.predict(problem, 40, [60], [20], loss=loss, ridge=ridge, retrain=False)
+    mean, variance = op.coefficient_law(problem, 40, loss=loss, ridge=ridge)
+    teacher = (problem.covariance * problem.beta * mean).sum()
+    own = (problem.covariance * (mean**2 + variance)).sum()
+    np.testing.assert_allclose(teacher, table.dense_teacher_overlap.item(), rtol=1e-9)
+    np.testing.assert_allclose(own, table.dense_self_overlap.item(), rtol=1e-9)
+    survivors = op.survival(problem, 40, 60, 20, loss=loss, ridge=ridge)
+    np.testing.assert_allclose(survivors.probability.sum(), 20, rtol=1e-9)
+    dense = op.LinearClassificationProblem(
+        problem.beta, np.diag(problem.covariance), problem.noise_std
+    )
+    again, spread = op.coefficient_law(dense, 40, loss=loss, ridge=ridge)
+    np.testing.assert_allclose(again, mean, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(np.diag(spread), variance, rtol=1e-9)

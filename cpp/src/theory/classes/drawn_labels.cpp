@@ -55,8 +55,7 @@ Energies energies_of(const WhiteBasis& basis) {
 
 TrainedLabels::TrainedLabels(const LinearGaussianProblem& part, double field, double n,
                              const Loss& loss, double ridge)
-    : basis_(part, true),
-      first_(solve_first_training(loss, field, energies_of(basis_), n, ridge)) {
+    : basis_(part, true), first_(solve_first_training(loss, field, energies_of(basis_), n, ridge)) {
   // The same effective ridge, for a problem of the same features.
   const double same = loss.is(NamedLoss::square) ? ridge : inflow(first_);
   if (!has_draws()) return;
@@ -86,8 +85,8 @@ void LabelStudy::run(Index workers, const Poll& poll) {
   const FirstTraining& first = trained_.first();
   for (std::size_t r = 0; r < grid_.rules.size(); ++r)
     for (std::size_t i = 0; i < grid_.nonzeros.size() && grid_.nonzeros[i] <= k; ++i) {
-      Point point{grid_.rules[r], static_cast<Index>(r), static_cast<Index>(i), grid_.nonzeros[i],
-                  {}, {}};
+      Point point{
+          grid_.rules[r], static_cast<Index>(r), static_cast<Index>(i), grid_.nonzeros[i], {}, {}};
       poll_now(poll);
       if (point.s == k) {
         point.pruned = {first.m, first.q, field_};

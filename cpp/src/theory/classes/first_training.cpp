@@ -129,9 +129,8 @@ bool follow(const FirstEquations& equations, double ridge, Unknowns<3>& x) {
   double at = std::max(ridge, equations.easy());
   if (!equations.start(at, x)) return false;
   const auto solve = [&](double strength, Unknowns<3>& from) {
-    return solve_by_newton<3>(
-               [&](const Unknowns<3>& y) { return equations.residual(y, strength); }, from,
-               kEnough)
+    return solve_by_newton<3>([&](const Unknowns<3>& y) { return equations.residual(y, strength); },
+                              from, kEnough)
         .converged;
   };
   if (!solve(at, x)) return false;

@@ -22,11 +22,11 @@ struct Energies {
 /// The trained model is that of ridge regression on responses of signal kappa beta:
 /// theta = (Sigma + tau)^{-1} Sigma^{1/2} (kappa u + e), e ~ N(0, (omega / n) I).
 struct FirstTraining {
-  double kappa = 0.0;  ///< mh / Vh
-  double omega = 0.0;  ///< qh / Vh^2
-  double tau = 0.0;    ///< ridge / Vh
-  double Vh = 0.0;     ///< 0 where the square loss interpolates, hardly above 0 on a flat loss
-  double b = 0.0;      ///< V Vh = (1/n) sum lam / (lam + tau)
+  double kappa = 0.0;       ///< mh / Vh
+  double omega = 0.0;       ///< qh / Vh^2
+  double tau = 0.0;         ///< ridge / Vh
+  double Vh = 0.0;          ///< 0 where the square loss interpolates, hardly above 0 on a flat loss
+  double b = 0.0;           ///< V Vh = (1/n) sum lam / (lam + tau)
   double m = 0.0, q = 0.0;  ///< theta'Sigma beta, theta'Sigma theta
   bool converged = false;
   double V() const { return b / Vh; }

@@ -42,8 +42,7 @@ std::pair<double, double> TrainedAtoms::pruned() const {
     const double a = law_.a[i], w = atoms_.count[i], u = scaled_.signal[i];
     const double drift = kept_.selected ? spread * kept_.drift[i] : 0.0;
     m += w * a * (u * u * in[i] + drift);
-    q += w * a * a *
-         (u * u * in[i] + 2.0 * drift + spread * (kept_.share[i] + kept_.excess[i]));
+    q += w * a * a * (u * u * in[i] + 2.0 * drift + spread * (kept_.share[i] + kept_.excess[i]));
   }
   return {kappa > 0.0 ? m / kappa : 0.0, q};
 }

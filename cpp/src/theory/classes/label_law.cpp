@@ -47,10 +47,10 @@ LabelLaw label_law(const LinearClassificationProblem& problem, Index n, double r
   for (Index i = 0; i < p; ++i) beta[i] = first.kappa * field.beta()(i, 0);
   const ConstMatrix truth = column_major(beta.data(), p, 1);
   const double noise = std::sqrt(noise_variance(first, energies, samples));
-  law.regression = field.diagonal() ? std::make_shared<const LinearGaussianProblem>(
-                                          truth, field.variances(), noise)
-                                    : std::make_shared<const LinearGaussianProblem>(
-                                          truth, field.covariance(), noise);
+  law.regression =
+      field.diagonal()
+          ? std::make_shared<const LinearGaussianProblem>(truth, field.variances(), noise)
+          : std::make_shared<const LinearGaussianProblem>(truth, field.covariance(), noise);
   law.ridge = first.tau * (1.0 - first.b);
   return law;
 }

@@ -118,8 +118,7 @@ NewtonEnd solve_by_newton(const Residual& residual, Unknowns<D>& x, double enoug
     for (int i = 0; i < damped; ++i) {
       double length = 0.5;
       for (there.reset(); !there && length > 1e-3; length *= 0.5, ++calls) {
-        for (int j = 0; j < D; ++j)
-          next[j] = x[j] + std::clamp(length * (*at)[j], -1.0, 1.0);
+        for (int j = 0; j < D; ++j) next[j] = x[j] + std::clamp(length * (*at)[j], -1.0, 1.0);
         there = residual(next);
       }
       if (!there) return {false, size(*at)};

@@ -15,7 +15,7 @@
 namespace overprune::theory {
 namespace {
 
-constexpr double kReach = 8.3;        // standard deviations: P(|h| > 8.3) = 1e-16
+constexpr double kReach = 8.3;         // standard deviations: P(|h| > 8.3) = 1e-16
 constexpr double kGaussianStep = 0.8;  // of a Gaussian of unit width: error exp(-2 pi^2 / 0.64)
 constexpr double kPoleStep = 0.7;      // of a field: error exp(-2 pi^2 / 0.7)
 constexpr double kPanel = 2.0;         // width of a panel of ten nodes
@@ -161,9 +161,9 @@ class SecondRows {
     const FirstGeometry& first = geometry_.first;
     const double narrow = std::hypot(1.0, geometry_.along);
     if (loss_.smooth()) {
-      const double stretch = std::max(first.root, std::abs(geometry_.lean) +
-                                                      std::abs(V21_) * first.root *
-                                                          steepest(loss_, at_.first.V));
+      const double stretch =
+          std::max(first.root, std::abs(geometry_.lean) +
+                                   std::abs(V21_) * first.root * steepest(loss_, at_.first.V));
       return outer_.equal(std::min(kGaussianStep / narrow, kPoleStep / stretch));
     }
     std::vector<double> breaks;
@@ -205,8 +205,7 @@ class SecondRows {
   void inner(double y, double mean) {
     const double narrow = std::hypot(1.0, geometry_.across), width = geometry_.width;
     if (loss_.smooth()) {
-      if (inner_.x.empty())
-        inner_.equal(std::min(kGaussianStep / narrow, kPoleStep / width));
+      if (inner_.x.empty()) inner_.equal(std::min(kGaussianStep / narrow, kPoleStep / width));
     } else if (loss_.is(NamedLoss::hinge)) {  // it does not push where y f > 1
       const double end = (y - mean) / width;
       inner_.panels({(y * (1.0 - at_.V22) - mean) / width}, y > 0.0 ? -kReach : end,
@@ -303,8 +302,8 @@ FirstPush first_push(const Loss& loss, double field, const FirstFields& at) {
     for (Index i = 0; i < count; ++i) {
       const double teacher = geometry.steep * nodes.x[i],
                    Z = nodes.weight[i] * normal::lower_tail(y * teacher);
-      sum.mh += nodes.weight[i] * y * normal::density_by_product(teacher) / geometry.spread *
-                push[i];
+      sum.mh +=
+          nodes.weight[i] * y * normal::density_by_product(teacher) / geometry.spread * push[i];
       sum.qh += Z * push[i] * push[i];
       sum.Vh -= Z * slope[i];
     }

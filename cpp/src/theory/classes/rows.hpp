@@ -21,7 +21,7 @@ FirstPush first_push(const Loss& loss, double field, const FirstFields& at);
 /// The two trainings' fields. The first one pulls at the second's by b21 G1 / Vh.
 struct SecondFields {
   FirstFields first;
-  double Vh = 0.0;                     ///< of the first training
+  double Vh = 0.0;  ///< of the first training
   double m2 = 0.0, q12 = 0.0, q22 = 0.0;
   double V22 = 0.0, b21 = 0.0;
 };

@@ -126,8 +126,8 @@ class SecondEquations {
     law.q = P[0] * row(sums.K, 0) + P[1] * row(sums.K, 1) + P[2] * row(sums.K, 2) +
             law.residual * sums.B;
     const double b21 = first_.omega > 0.0 ? along / first_.omega - r * sums.b : 0.0;
-    out = {is_square() ? 0.0 : std::log(law.V), b21, beyond_m(law) / m_scale_,
-           law.q12 / first_.q, std::log(beyond_q(law))};
+    out = {is_square() ? 0.0 : std::log(law.V), b21, beyond_m(law) / m_scale_, law.q12 / first_.q,
+           std::log(beyond_q(law))};
     return std::isfinite(out[0] + out[1] + out[2] + out[3] + out[4]);
   }
   std::optional<Unknowns<5>> residual(const Unknowns<5>& x) const {
@@ -140,12 +140,8 @@ class SecondEquations {
 
  private:
   bool is_square() const { return loss_.is(NamedLoss::square); }
-  double beyond_m(const SecondTraining& law) const {
-    return law.m - first_.m * law.q12 / first_.q;
-  }
-  double beyond_q(const SecondTraining& law) const {
-    return law.q - law.q12 * law.q12 / first_.q;
-  }
+  double beyond_m(const SecondTraining& law) const { return law.m - first_.m * law.q12 / first_.q; }
+  double beyond_q(const SecondTraining& law) const { return law.q - law.q12 * law.q12 / first_.q; }
   double square_tau(const Supports& supports) const {
     const double total = std::accumulate(supports.weight.begin(), supports.weight.end(), 0.0);
     return solve_tau(supports.value, supports.weight, total, n_, ridge_);

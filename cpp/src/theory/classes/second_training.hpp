@@ -15,8 +15,8 @@ namespace overprune::theory {
 struct Supports {
   enum Form { uu, ue, ee, uf, ef, ff, kForms };
 
-  std::vector<double> value;   ///< (N) l > 0
-  std::vector<double> weight;  ///< (N) how many coordinates it stands for
+  std::vector<double> value;                      ///< (N) l > 0
+  std::vector<double> weight;                     ///< (N) how many coordinates it stands for
   std::array<std::vector<double>, kForms> forms;  ///< (N) each
 
   void add(double l, double count, const std::array<double, kForms>& products) {
