@@ -33,7 +33,7 @@ from ..simulation.store_tables import checksum, load_table
 if TYPE_CHECKING:
     import xarray as xr
 
-    from ..simulation.simulate import Simulation
+    from ..simulation.run import Simulation
 
 
 _TABLES = ("simulate", "predict")  # groups of risk.zarr that a run writes

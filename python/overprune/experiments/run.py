@@ -15,6 +15,7 @@ from .._table import ARGUMENTS
 from ..problems.data_problem import DataProblem
 from ..simulation import simulate as _simulate
 from ..simulation.memory import Need, needs
+from ..simulation.run import Simulation
 from .answer import views
 from .config import ConfigError, Experiment, build_problem, naming, parse
 from .config_text import text_of
@@ -97,7 +98,7 @@ def run(
     return Results(problem, simulated, predicted, notes)
 
 
-def plan(experiment: Experiment, problem: Problem, **instead: Any) -> _simulate.Simulation:
+def plan(experiment: Experiment, problem: Problem, **instead: Any) -> Simulation:
     """The simulation of a config, its grid checked; values of `instead` replace the config's."""
     return _simulate.plan(problem, **_arguments(experiment, _OF_TRIALS, instead))
 

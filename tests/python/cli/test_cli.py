@@ -87,7 +87,7 @@ def test_workers_change_nothing(config: Path) -> None:
 
 
 def test_workers_reach_the_simulation(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from overprune.simulation.simulate import Simulation
+    from overprune.simulation.run import Simulation
 
     seen = []
     run = Simulation.run

@@ -23,7 +23,7 @@ import overprune as op
 import problems
 from cli_tools import call, fails
 from overprune.simulation import engine as _engine
-from overprune.simulation import simulate as _simulate
+from overprune.simulation import run as _simulate
 from processes import environment
 from tables import assert_same
 
@@ -330,7 +330,7 @@ def test_mpi_with_two_ranks(tmp_path):
     script = tmp_path / "run.py"
     code = """
     from mpi4py.futures import MPIPoolExecutor
-    from overprune.simulation import simulate as _simulate
+    from overprune.simulation import run as _simulate
     from tables import assert_same
     from test_executors import run
 

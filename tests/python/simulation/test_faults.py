@@ -16,7 +16,7 @@ import xarray as xr
 
 import overprune as op
 import problems
-from overprune.simulation import simulate as _simulate
+from overprune.simulation import run as _simulate
 from overprune.simulation.store import StoreError
 from processes import environment
 from tables import assert_same

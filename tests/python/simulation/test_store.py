@@ -19,7 +19,7 @@ import xarray as xr
 
 import overprune as op
 import problems
-from overprune.simulation import simulate as _simulate
+from overprune.simulation import run as _simulate
 from overprune.simulation import store as _store
 from processes import environment
 from store_runs import contents, run

@@ -7,7 +7,7 @@ import json
 import pytest
 import xarray as xr
 
-from overprune.simulation import simulate as _simulate
+from overprune.simulation import run as _simulate
 from overprune.simulation import store as _store
 from store_runs import run
 from tables import assert_same

@@ -9,7 +9,7 @@ import pytest
 
 import overprune as op
 import problems
-from overprune.simulation import simulate as _simulate
+from overprune.simulation import run as _simulate
 from overprune.simulation.store import StoreDamageError
 
 GRID = {
