@@ -29,6 +29,7 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_least_squares(module);
   bindings::register_problem(module);
   bindings::register_laws(module);  // after the problems, whose name their signatures hold
+  bindings::register_layer(module);
   bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);

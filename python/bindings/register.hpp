@@ -40,6 +40,7 @@ namespace py = pybind11;
 void register_features(py::module_& module);
 void register_finite(py::module_& module);
 void register_laws(py::module_& module);
+void register_layer(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_phase(py::module_& module);
 void register_problem(py::module_& module);

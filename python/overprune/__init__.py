@@ -10,6 +10,7 @@ from ._version import __version__, build_info, get_cmake_dir, get_include, get_p
 from .experiments.reproduce import reproduce
 from .fits.features import random_features
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
+from .fits.prune_layer import PrunedLayer, prune_layer
 from .fits.prune_path import PrunePath, prune_path
 from .fits.pruning import compensate, importance, prune, top_k
 from .fits.random import standard_normal
@@ -32,6 +33,7 @@ __all__ = [
     "DataProblem",
     "LinearGaussianProblem",
     "PrunePath",
+    "PrunedLayer",
     "RandomFeatureProblem",
     "Spectrum",
     "__version__",
@@ -53,6 +55,7 @@ __all__ = [
     "predict",
     "predict_schedule",
     "prune",
+    "prune_layer",
     "prune_path",
     "random_features",
     "reproduce",

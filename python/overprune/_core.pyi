@@ -115,6 +115,34 @@ def prune_path(
     /,
 ) -> dict[str, Any]: ...
 
+class LayerOptions:
+    rule: str
+    nonzeros: int
+    whole_layer: bool
+    kept: int
+    group: int
+    refit: bool
+    damping: float
+    tune_damping: bool
+    folds: int
+    seed: int
+    def __init__(self, **fields: Any) -> None: ...
+
+LAYER_RULES: tuple[str, ...]
+
+def prune_layer_rows(
+    weight: _Floats, inputs: _Floats, options: LayerOptions, workers: int, /
+) -> dict[str, Any]: ...
+def prune_layer_moment(
+    weight: _Floats,
+    second_moment: _Floats,
+    rows: int,
+    options: LayerOptions,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def prune_layer_bytes(m: int, p: int, options: LayerOptions, workers: int, /) -> float: ...
+
 RULES: dict[str, tuple[str, bool, int, bool, bool]]
 
 def importance(theta: _Floats, curvature_power: int, curvature: _Floats | None, /) -> _Floats: ...

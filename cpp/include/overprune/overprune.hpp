@@ -6,6 +6,7 @@
 #include "overprune/finite.hpp"
 #include "overprune/interrupt.hpp"
 #include "overprune/laws.hpp"
+#include "overprune/layer.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/phase.hpp"
 #include "overprune/problem.hpp"
