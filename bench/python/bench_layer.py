@@ -72,8 +72,8 @@ def same(found: Any, expected: Any, tolerance: float) -> None:
     assert apart <= tolerance, apart
 
 
-def surgeon_rows(sizes: list[int], rows: int) -> Iterator[timing.Row]:
-    for p in sizes:
+def surgeon_rows(sizes: list[tuple[int, int]]) -> Iterator[timing.Row]:
+    for p, rows in sizes:
         weight, hessian = layer(p, rows, 4 * p)
         ours = partial(
             op.prune_layer, weight, second_moment=hessian, rows=4 * p, nonzeros=p // 4, workers=1
@@ -83,9 +83,9 @@ def surgeon_rows(sizes: list[int], rows: int) -> Iterator[timing.Row]:
             f"surgeon, p = {p}, s = {p // 4}, a row of {rows}",
             "numpy loop",
             25,
-            lambda run, ours=ours: timing.seconds(ours) / rows,
+            lambda run, ours=ours, rows=rows: timing.seconds(ours) / rows,
             lambda run, w=weight, h=hessian, s=p // 4: timing.seconds(
-                lambda: surgeon_loop(w[run % rows], h, s)
+                lambda: surgeon_loop(w[run % len(w)], h, s)
             ),
         )
 
@@ -138,10 +138,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: do the answers agree?")
     parser.add_argument("--whole", type=int, default=0, help="size of a whole layer, too")
     options = parser.parse_args()
-    sizes, shapes = ([400, 1000], [(400, 100, 300), (400, 200, 300), (1000, 500, 60)])
+    sizes, shapes = ([(400, 32), (1000, 8)], [(400, 100, 300), (400, 200, 300), (1000, 500, 60)])
     if options.quick:
-        sizes, shapes = [40], [(40, 12, 9)]
-    rows = [*surgeon_rows(sizes, 8), *refit_rows(shapes)]
+        sizes, shapes = [(40, 8)], [(40, 12, 9)]
+    rows = [*surgeon_rows(sizes), *refit_rows(shapes)]
     timing.measure(rows, options.runs)
     timing.print_table(rows)
     if options.whole:

@@ -316,8 +316,7 @@ def _pattern(pattern: Any, p: int) -> tuple[int, int]:
 
 
 def _damping(damping: Any) -> tuple[float, bool]:
-    if isinstance(damping, str):
-        check.choice(damping, "damping", ("auto",))
+    if isinstance(damping, str) and damping == "auto":
         return 0.0, True
     return check.nonnegative(damping, "damping"), False
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
 import layers
 import overprune as op
+from overprune import _core
+
+real = _core.prune_layer_rows
 
 
 def pruned(weight, inputs, **options):
@@ -249,6 +254,25 @@ def test_workers_do_not_change_a_bit(rule, scope):
         np.testing.assert_array_equal(getattr(one, name), getattr(several, name))
 
 
+def test_the_memory_decides_how_many_work(monkeypatch):
+    module = importlib.import_module("overprune.fits.prune_layer")
+    options = _core.LayerOptions(rule="surgeon", nonzeros=2)
+    one, three = (_core.prune_layer_bytes(2, 4, options, w) for w in (1, 3))
+    used = []
+    monkeypatch.setattr(
+        module._core,
+        "prune_layer_rows",
+        lambda *arguments: used.append(arguments[-1]) or real(*arguments),
+    )
+    for room in (one + 1, three - 1, three + 1):
+        monkeypatch.setattr(module, "available", lambda room=room: room)
+        pruned(W, X, nonzeros=2, workers=3)
+    assert used == [1, 2, 3]
+    monkeypatch.setattr(module, "available", lambda: one - 1)
+    with pytest.raises(MemoryError, match=r"a layer of shape \(2, 4\) takes .* more than"):
+        pruned(W, X, nonzeros=2, workers=3)
+
+
 NAN = np.full((3, 4), np.nan)
 X, W = layers.rectified(layers.mixing(4), 9, 0), layers.weights(2, 4)
 
@@ -299,7 +323,7 @@ X, W = layers.rectified(layers.mixing(4), 9, 0), layers.weights(2, 4)
         ({"rule": "oracle"}, ValueError, "rule must be one of surgeon, hessian, magnitude, random"),
         ({"scope": "all"}, ValueError, "scope must be one of row, layer"),
         ({"damping": -1.0}, ValueError, "damping must be finite and at least 0"),
-        ({"damping": "best"}, ValueError, "damping must be one of auto"),
+        ({"damping": "best"}, TypeError, "damping must be a real number, got 'best'"),
         ({"folds": 1}, ValueError, "folds must be between 2 and 9, got 1"),
         ({"folds": 10}, ValueError, "folds must be between 2 and 9, got 10"),
         ({"refit": 1}, TypeError, "refit must be True or False"),

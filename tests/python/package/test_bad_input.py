@@ -55,12 +55,6 @@ ARRAYS = [
     (lambda v: op.retrain_path(v, Y, [0], [1]), "X", X),
     (lambda v: op.retrain_path(X, v, [0], [1]), "y", Y),
     (lambda v: op.prune_layer(v, X, nonzeros=1), "weight", X),
-    (lambda v: op.prune_layer(X, v, nonzeros=1), "inputs", X),
-    (
-        lambda v: op.prune_layer(X, second_moment=v, rows=9, nonzeros=1),
-        "second_moment",
-        np.eye(4),
-    ),
     (lambda v: op.prune_path(v, Y, [2], [1]), "X", X),
     (lambda v: op.prune_path(X, v, [2], [1]), "y", Y),
     (lambda v: op.prune_path(X, Y, [2], [1], curvature=v), "curvature", BETA),
