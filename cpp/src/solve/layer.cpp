@@ -66,6 +66,8 @@ class LayerPruner {
     LayerRows{inputs, every, input_scale_}.moment(inputs.rows, inputs.rows, layer_.moment);
     take_live();
     rows_.emplace(LayerRows{inputs, live_, input_scale_});
+    if (inputs.rows <= static_cast<Index>(live_.size()))
+      layer_.inputs = rows_->without(inputs.rows, inputs.rows, rows_buffer_);
     return prune();
   }
 
@@ -152,7 +154,7 @@ class LayerPruner {
       const Block pull = buffer.block(p, 1);
       double unfitted = 0.0;
       refit.prepare(layer_, {&sample[i], 1}, {&supports[i], 1}, pull, &unfitted);
-      curve.add({layer_, supports[i], pull.data, unfitted});
+      curve.add({layer_, supports[i], refit.off(0), pull.data, unfitted});
     }
     return curve.best(unit);
   }
@@ -205,7 +207,7 @@ class LayerPruner {
   std::optional<LayerRows> rows_;
   Indices live_;
   double input_scale_ = 1.0, weight_scale_ = 1.0;
-  Buffer moment_buffer_, weight_buffer_;
+  Buffer moment_buffer_, weight_buffer_, rows_buffer_;
 };
 
 void check_layer_weight(ConstMatrix weight, Index p, const char* beside) {
@@ -260,7 +262,8 @@ double prune_layer_bytes(Index m, Index p, const LayerOptions& options, Index wo
       inputs * inputs + 2.125 * inputs * outputs + (options.whole_layer ? kept : kept * outputs);
   if (is_surgeon) numbers += 2.0 * inputs * inputs;
   if (is_surgeon && options.whole_layer) numbers += 2.0 * inputs * outputs;
-  if (options.folds > 0) numbers += inputs * inputs;
+  // X itself where its rows are few, and without a fold, with the moments of what is left.
+  numbers += (options.folds > 0 ? 3.0 : 1.0) * inputs * inputs;
   const double surgeon = is_surgeon ? inputs * inputs + 40.0 * inputs : 0.0;
   const double refit = largest * largest + 4.0 * static_cast<double>(kRowGroup) * inputs;
   numbers += static_cast<double>(workers) * (is_surgeon ? std::max(surgeon, refit) : refit);

@@ -39,7 +39,7 @@ void gather_support(ConstBlock moment, const Indices& support, double damping, B
 void RowRefit::prepare(const LayerProblem& layer, std::span<const Index> rows,
                        std::span<const Indices> supports, Block pull, double* unfitted) {
   const Index p = layer.moment.rows, count = static_cast<Index>(rows.size());
-  const Block off = off_.block(p, kRowGroup).columns(0, count);
+  const Block off = prepared_ = off_.block(p, kRowGroup).columns(0, count);
   for (Index r = 0; r < count; ++r) {
     std::copy_n(layer.weight.col(rows[r]), p, off.col(r));
     for (const Index i : supports[r]) off(i, r) = 0.0;
@@ -58,9 +58,27 @@ RowFit RowRefit::solve(const RowSystem& system, double damping, double* change) 
   }
   // With as many weights as rows the refit interpolates, and only eigenvalues tell what that costs.
   const bool may_interpolate = damping == 0.0 && static_cast<double>(s) >= system.layer.rows;
-  if (may_interpolate || !by_cholesky(system, damping, change, fit))
-    by_eigenvectors(system, damping, change, fit);
+  const bool is_solved =
+      may_interpolate ? by_dual(system, change, fit) : by_cholesky(system, damping, change, fit);
+  if (!is_solved) by_eigenvectors(system, damping, change, fit);
   return fit;
+}
+
+/// Cholesky factor of the leading block of a matrix in whole tiles, which are filled by an
+/// identity; false where it is not far from singular.
+bool RowRefit::factor(Block matrix, Index size) {
+  norms_.resize(size);
+  for (Index j = 0; j < size; ++j) {
+    norms_[j] = std::sqrt(matrix(j, j));
+    std::fill(matrix.col(j) + size, matrix.col(j) + matrix.rows, 0.0);
+  }
+  for (Index j = size; j < matrix.rows; ++j) {
+    std::fill(matrix.col(j) + j, matrix.col(j) + matrix.rows, 0.0);
+    matrix(j, j) = 1.0;
+  }
+  if (!kernels::active().cholesky(matrix.rows, matrix.data, matrix.ld)) return false;
+  const ConstBlock lower = ConstBlock(matrix).columns(0, size).top(size);
+  return judge_.trusted(lower, norms_, Indices{size}, kGramFloor, RowUnit::own) > 0;
 }
 
 bool RowRefit::by_cholesky(const RowSystem& system, double damping, double* change, RowFit& fit) {
@@ -68,18 +86,8 @@ bool RowRefit::by_cholesky(const RowSystem& system, double damping, double* chan
   const Index s = static_cast<Index>(system.support.size()), padded = kernels::whole_tiles(s);
   const Block matrix = matrix_.block(padded, padded);
   gather_support(system.layer.moment, system.support, damping, matrix);
-  norms_.resize(s);
-  for (Index j = 0; j < s; ++j) {
-    norms_[j] = std::sqrt(matrix(j, j));
-    std::fill(matrix.col(j) + s, matrix.col(j) + padded, 0.0);
-  }
-  for (Index j = s; j < padded; ++j) {  // an identity fills the last tile
-    std::fill_n(matrix.col(j) + j, padded - j, 0.0);
-    matrix(j, j) = 1.0;
-  }
-  if (!kernel.cholesky(padded, matrix.data, matrix.ld)) return false;
+  if (!factor(matrix, s)) return false;
   const ConstBlock lower = ConstBlock(matrix).columns(0, s).top(s);
-  if (judge_.trusted(lower, norms_, Indices{s}, kGramFloor, RowUnit::own) == 0) return false;
   turned_.resize(s);
   for (Index i = 0; i < s; ++i) change[i] = turned_[i] = system.pull[system.support[i]];
   kernel.solve_triangular(true, false, s, 1, lower.data, lower.ld, change, s);
@@ -93,8 +101,36 @@ bool RowRefit::by_cholesky(const RowSystem& system, double damping, double* chan
   return true;
 }
 
-/// Where H_SS is singular: the change of least norm. A refit that interpolates all rows leaves no
-/// loss to extrapolate from; the limit of vanishing damping is known in closed form.
+/// As many weights as rows or more: X_S' K^{-1} y / n with K = X_S X_S' / n and y what the pruned
+/// weights did. Nothing is left on the calibration rows to extrapolate from; the limit of vanishing
+/// damping is |K^{-1} y|^2 / n over (tr K^{-1} / n)^2.
+bool RowRefit::by_dual(const RowSystem& system, double* change, RowFit& fit) {
+  const auto& kernel = kernels::active();
+  const ConstBlock inputs = system.layer.inputs;
+  if (inputs.data == nullptr) return false;
+  const Index n = inputs.rows, s = static_cast<Index>(system.support.size()),
+              padded = kernels::whole_tiles(n);
+  const Block columns = columns_.block(n, s), matrix = matrix_.block(padded, padded);
+  gather_columns(inputs, system.support.data(), s, columns);
+  for (Index j = 0; j < n; ++j) std::fill(matrix.col(j) + j, matrix.col(j) + n, 0.0);
+  kernel.row_gram(n, s, columns.data, columns.ld, matrix.data, matrix.ld);
+  if (!factor(matrix, n)) return false;
+  const ConstBlock lower = ConstBlock(matrix).columns(0, n).top(n);
+  turned_.resize(n);
+  double* dual = turned_.data();
+  kernel.gemm(false, false, n, 1, inputs.cols, 1.0, inputs.data, inputs.ld, system.off, inputs.cols,
+              0.0, dual, n);
+  kernel.solve_triangular(true, false, n, 1, lower.data, lower.ld, dual, n);
+  kernel.solve_triangular(true, true, n, 1, lower.data, lower.ld, dual, n);
+  kernel.gemm(true, false, s, 1, n, 1.0, columns.data, columns.ld, dual, n, 0.0, change, s);
+  const double trace = inverse_norm2(lower, space_);
+  fit.rank = n;
+  fit.degrees = static_cast<double>(n);
+  fit.predicted = static_cast<double>(n) * inner(n, dual, dual) / (trace * trace);
+  return true;
+}
+
+/// Where H_SS is singular: the change of least norm, and the same limit as in `by_dual`.
 void RowRefit::by_eigenvectors(const RowSystem& system, double damping, double* change,
                                RowFit& fit) {
   const auto& kernel = kernels::active();

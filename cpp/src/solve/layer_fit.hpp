@@ -15,6 +15,8 @@ struct LayerProblem {
   Block moment;       ///< (p, p) H, both triangles, its diagonal positive
   Block weight;       ///< (p, m) column t is row t of the layer
   double rows = 0.0;  ///< n
+  /// (n, p) X, held where rows of the layer may keep as many weights; else empty
+  Block inputs;
 };
 
 /// What refitting one row gives.
@@ -28,7 +30,8 @@ struct RowFit {
 struct RowSystem {
   const LayerProblem& layer;
   const Indices& support;  ///< (s) ascending
-  const double* pull;      ///< (p) H_{:,S^c} w_{S^c}
+  const double* off;       ///< (p) w off the support, zero on it
+  const double* pull;      ///< (p) H off
   double unfitted;         ///< the loss without a refit
 };
 
@@ -48,14 +51,19 @@ class RowRefit {
   /// @param unfitted  (count)
   void prepare(const LayerProblem& layer, std::span<const Index> rows,
                std::span<const Indices> supports, Block pull, double* unfitted);
+  /// (p) the weights off the support of row number `at` of `prepare`.
+  const double* off(Index at) const { return prepared_.col(at); }
 
  private:
   bool by_cholesky(const RowSystem& system, double damping, double* change, RowFit& fit);
+  bool by_dual(const RowSystem& system, double* change, RowFit& fit);
+  bool factor(Block matrix, Index size);
   void by_eigenvectors(const RowSystem& system, double damping, double* change, RowFit& fit);
 
+  Block prepared_;
   TriangleJudge judge_;
   std::vector<double> norms_, values_, turned_;
-  Buffer matrix_, space_, off_;
+  Buffer matrix_, space_, off_, columns_;
 };
 
 /// H_SS, lower triangle, over the diagonal of `out` and below.

@@ -42,7 +42,7 @@ void fit_rows(const LayerProblem& layer, std::span<const Index> rows,
       for (Index r = 0; r < own; ++r) {
         poll_now(stop);
         const double loss = space->unfitted[r];
-        const RowSystem system{layer, supports[first + r], pull.col(r), loss};
+        const RowSystem system{layer, supports[first + r], space->solver.off(r), pull.col(r), loss};
         const RowFit fit = refit ? space->solver.solve(system, damping, space->change.data())
                                  : RowFit{loss, loss, 0.0, 0};
         if (!refit) std::fill(space->change.begin(), space->change.end(), 0.0);
@@ -82,6 +82,14 @@ void LayerRows::moment(Index first, Index end, Block out) const {
     for (Index i = j; i < p; ++i) out(i, j) = out(j, i) = mean * out(i, j);
 }
 
+Block LayerRows::without(Index first, Index end, Buffer& buffer) const {
+  const Index n = inputs.rows, count = n - (end - first);
+  const Block out = buffer.block(count, static_cast<Index>(live.size()));
+  copy_rows(0, first, out);
+  copy_rows(end, n - end, {out.data + first, n - end, out.cols, out.ld});
+  return out;
+}
+
 double LayerRows::mean_square(Index first, Index end, ConstBlock errors) const {
   const Index p = errors.rows;
   Buffer buffer, product;
@@ -111,9 +119,9 @@ void FoldStudy::judge(const MaskChooser& chooser, bool refit, double selection,
                       std::vector<double>& measured, std::vector<double>& formula) const {
   const Index n = rows_.inputs.rows, p = layer_.moment.rows;
   const Index count = static_cast<Index>(sample_.size());
-  Buffer moment_buffer, error_buffer;
+  Buffer moment_buffer, error_buffer, rest_buffer;
   const Block errors = error_buffer.block(p, count);
-  LayerProblem rest{moment_buffer.block(p, p), layer_.weight, 0.0};
+  LayerProblem rest{moment_buffer.block(p, p), layer_.weight, 0.0, {}};
   measured.assign(dampings.size(), 0.0);
   formula.assign(dampings.size(), 0.0);
   for (Index fold = 0; fold < folds_; ++fold) {
@@ -122,6 +130,7 @@ void FoldStudy::judge(const MaskChooser& chooser, bool refit, double selection,
     const double share = static_cast<double>(end - first) / static_cast<double>(n);
     rows_.moment(first, end, rest.moment);
     rest.rows = static_cast<double>(n - (end - first));
+    if (rest.rows <= static_cast<double>(p)) rest.inputs = rows_.without(first, end, rest_buffer);
     const auto supports = chooser.some(rest, selection, sample_, counts_, workers, poll);
     for (std::size_t d = 0; d < dampings.size(); ++d) {
       std::vector<double> predicted(count);

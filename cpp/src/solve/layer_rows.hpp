@@ -27,6 +27,8 @@ struct LayerRows {
 
   /// H (p, p) of the rows before `first` and from `end` on, both triangles.
   void moment(Index first, Index end, Block out) const;
+  /// X (rows that are left, p) without rows first, ..., end - 1.
+  Block without(Index first, Index end, Buffer& buffer) const;
   /// Mean square over rows first, ..., end - 1 and sum over the columns of errors (p, count).
   double mean_square(Index first, Index end, ConstBlock errors) const;
 

@@ -32,7 +32,7 @@ power = np.einsum("ij,jk,ik->", weight, fresh_moment, weight)
 
 
 def losses(n, **options):
-    """Measured and predicted loss on fresh rows, relative to the outputs' power: medians over draws."""
+    """Measured and predicted loss on fresh rows over the outputs' power: medians of draws."""
     measured, predicted = [], []
     for draw in range(draws):
         with warnings.catch_warnings():

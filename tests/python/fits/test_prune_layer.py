@@ -129,6 +129,16 @@ def test_refits_that_interpolate_have_the_limit_of_vanishing_damping():
         inputs, weight = layers.rectified(layers.mixing(p), n, 3), layers.weights(6, p)
         with pytest.warns(UserWarning, match="inputs must have more rows than the 40"):
             found = pruned(weight, inputs, nonzeros=keep, rule="magnitude")
+        with pytest.warns(UserWarning, match="inputs must have more rows than the 40"):
+            moments = op.prune_layer(
+                weight,
+                second_moment=layers.moments(inputs),
+                rows=n,
+                nonzeros=keep,
+                rule="magnitude",
+            )
+        np.testing.assert_allclose(moments.predicted_loss, found.predicted_loss, rtol=1e-5)
+        np.testing.assert_allclose(moments.weight, found.weight, rtol=1e-6, atol=1e-8)
         for t, mask in enumerate(found.mask):
             inverse = np.linalg.inv(inputs[:, mask] @ inputs[:, mask].T / n)
             missing = inputs[:, ~mask] @ weight[t, ~mask]
