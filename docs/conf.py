@@ -85,7 +85,7 @@ class InReadingOrder:
         "ridge",
         "sample_sizes",
     )
-    laws = ("survival", "coefficients", "phase")
+    laws = ("survival", "coefficients", "phase", "calibration")
 
     def __init__(self, folder: str) -> None:
         pass

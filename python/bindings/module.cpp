@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_problem(module);
   bindings::register_lasso(module);
   bindings::register_laws(module);  // after the problems, whose name their signatures hold
+  bindings::register_layer(module);
   bindings::register_prune_path(module);
   bindings::register_pruning(module);
   bindings::register_random(module);

@@ -74,6 +74,7 @@ void register_lasso(py::module_& module);
 void register_laws(py::module_& module);
 void register_loss(py::module_& module);
 void register_classifier(py::module_& module);
+void register_layer(py::module_& module);
 void register_least_squares(py::module_& module);
 void register_phase(py::module_& module);
 void register_problem(py::module_& module);

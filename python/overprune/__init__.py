@@ -14,6 +14,7 @@ from .fits.classifiers import classifier_path, fit_classifier
 from .fits.features import random_features
 from .fits.lasso import LassoPath, lasso_path
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
+from .fits.prune_layer import PrunedLayer, prune_layer
 from .fits.prune_path import PrunePath, prune_path
 from .fits.pruning import compensate, importance, prune, top_k
 from .fits.random import standard_normal
@@ -44,6 +45,7 @@ __all__ = [
     "LinearGaussianProblem",
     "Loss",
     "PrunePath",
+    "PrunedLayer",
     "RandomFeatureProblem",
     "Spectrum",
     "__version__",
@@ -69,6 +71,7 @@ __all__ = [
     "predict",
     "predict_schedule",
     "prune",
+    "prune_layer",
     "prune_path",
     "random_features",
     "reproduce",

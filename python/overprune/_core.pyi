@@ -18,8 +18,31 @@ class Problem:
     def features(self) -> int: ...
     @property
     def targets(self) -> int: ...
+    @property
+    def has_labels(self) -> bool: ...
     def sample(self, n: int, seed: int, stream: int, /) -> tuple[_Floats, _Floats]: ...
     def oracle_scores(self, k: int, /) -> _Floats: ...
+
+LOSSES: tuple[str, ...]
+
+# A loss is its name, or an object with name, value(y, f) and prox(y, field, V).
+
+def check_convex(loss: Any, /) -> None: ...
+def check_loss(problem: Problem, loss: Any, n: float, size: float, ridge: float, /) -> None: ...
+def loss_value(loss: Any, y: _Floats, f: _Floats, /) -> _Floats: ...
+def loss_derivative(loss: Any, y: _Floats, f: _Floats, /) -> _Floats: ...
+def loss_prox(loss: Any, y: _Floats, field: _Floats, V: float, /) -> _Floats: ...
+def loss_prox_derivative(loss: Any, y: _Floats, field: _Floats, V: float, /) -> _Floats: ...
+
+class LinearClassificationProblem(Problem):
+    def __init__(self, field: LinearGaussianProblem, /) -> None: ...
+    @property
+    def signal(self) -> float: ...
+    @property
+    def bayes_error(self) -> float: ...
+    def regression(self) -> LinearGaussianProblem: ...
+    def error(self, theta: _Floats, /) -> _Floats: ...
+    def overlaps(self, theta: _Floats, /) -> tuple[_Floats, _Floats]: ...
 
 class LinearGaussianProblem(Problem):
     def __init__(
@@ -94,6 +117,15 @@ def least_squares_path(
     workers: int = ...,
     /,
 ) -> tuple[_Floats, list[int], list[float]]: ...
+def classifier_path(
+    x: _Floats,
+    y: _Floats,
+    sizes: Sequence[int],
+    loss: object,
+    ridge: float,
+    workers: int = ...,
+    /,
+) -> tuple[_Floats, list[int], list[float]]: ...
 def retrain_path(
     x: _Floats,
     y: _Floats,
@@ -120,6 +152,34 @@ def lasso_path(
 def lasso_at(
     X: _Floats, y: _Floats, penalties: Sequence[float], ridge: float
 ) -> tuple[_Floats, _Floats, _Ints, _Floats]: ...
+
+class LayerOptions:
+    rule: str
+    nonzeros: int
+    whole_layer: bool
+    kept: int
+    group: int
+    refit: bool
+    damping: float
+    tune_damping: bool
+    folds: int
+    seed: int
+    def __init__(self, **fields: Any) -> None: ...
+
+LAYER_RULES: tuple[str, ...]
+
+def prune_layer_rows(
+    weight: _Floats, inputs: _Floats, options: LayerOptions, workers: int, /
+) -> dict[str, Any]: ...
+def prune_layer_moment(
+    weight: _Floats,
+    second_moment: _Floats,
+    rows: int,
+    options: LayerOptions,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def prune_layer_bytes(m: int, p: int, options: LayerOptions, workers: int, /) -> float: ...
 
 RULES: dict[str, tuple[str, bool, int, bool, bool, bool]]
 
@@ -161,6 +221,7 @@ class Grid:
     retrain_ridge: float
     compensate: bool
     penalties: list[float]
+    loss: Any
     def __init__(self, **fields: Any) -> None: ...
 
 class RealGrid:
@@ -171,6 +232,7 @@ class RealGrid:
     ridge: float
     retrain_ridge: float
     compensate: bool
+    loss: Any
     def __init__(self, **fields: Any) -> None: ...
 
 class Schedule:
@@ -331,6 +393,20 @@ def grouped_survival(
     """Survival probability of each feature (of each block of a Spectrum; 0 beyond the first
     `size`), the threshold on the coefficients, and the expected share of the support that the
     oracle keeps too."""
+
+def predict_labels(
+    problem: LinearClassificationProblem,
+    trainings: Sequence[tuple[int, float]],
+    grid: Grid,
+    options: DrawOptions,
+    /,
+) -> list[dict[str, _Variable]]:
+    """A table for each training, a pair of n and ridge."""
+
+def label_law(
+    problem: LinearClassificationProblem, n: int, ridge: float, loss: Any, /
+) -> tuple[LinearGaussianProblem | None, float]:
+    """The regression whose trained coefficients have the same law, and its ridge."""
 
 def predict_drawn(
     problem: LinearGaussianProblem,

@@ -10,6 +10,7 @@
 #include "overprune/interrupt.hpp"
 #include "overprune/lasso.hpp"
 #include "overprune/laws.hpp"
+#include "overprune/layer.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/loss.hpp"
 #include "overprune/phase.hpp"

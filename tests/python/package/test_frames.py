@@ -69,6 +69,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "least_squares": lambda X: op.least_squares(X, Y),
     "least_squares_path": lambda X: op.least_squares_path(X, Y, [1, 3]),
     "retrain_path": lambda X: op.retrain_path(X, Y, [2, 0, 1], [1, 3]),
+    "prune_layer": lambda X: op.prune_layer(np.ones((2, 4)), X, nonzeros=2).weight,
     "prune_path": lambda X: op.prune_path(X, Y, [2, 4], [1, 2], rules=["hessian"]).retrained(
         "hessian", 4, 2
     ),

@@ -32,6 +32,7 @@ def test_every_public_function_is_called():
         "DataProblem": "data_problem",
         "LinearGaussianProblem": "linear_gaussian_problem",
         "PrunePath": "prune_path_methods",
+        "PrunedLayer": "prune_layer",
         "RandomFeatureProblem": "random_feature_problem",
         "Spectrum": "spectrum",
         "build_info": "build",

@@ -131,6 +131,10 @@ CALLS = {
         "X, y = normal(600, 9000), np.ones(600)",
         "op.retrain_path(X, y, range(9000), range(600, 9000))",
     ),
+    "prune_layer": (
+        "X, w = normal(2000, 900), normal(2000, 900)",
+        "op.prune_layer(w, X, nonzeros=100)",
+    ),
     "prune_path": (
         "X, y = normal(1000, 3000), np.ones(1000)",
         "op.prune_path(X, y, range(1000, 3000, 100), [10, 100], rules=['magnitude', 'hessian'])",

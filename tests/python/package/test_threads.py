@@ -100,6 +100,7 @@ CALLS = {
     "least_squares of dependent columns": of_columns(30),
     "least_squares_path": lambda i: op.least_squares_path(*data(i), [5, 20, 30]),
     "retrain_path": lambda i: op.retrain_path(*data(i), np.arange(30)[::-1], [5, 20, 25]),
+    "prune_layer": lambda i: op.prune_layer(data(i + 1)[0][:3], data(i)[0], nonzeros=9).weight,
     "prune_path": lambda i: op.prune_path(*data(i), [10, 25], [5, 10]),
     "importance": lambda i: op.importance(data(i)[1], "magnitude"),
     "prune": lambda i: op.prune(data(i)[1], 5),

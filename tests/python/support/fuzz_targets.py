@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 import hypothesis.strategies as st
@@ -79,6 +80,39 @@ def retrain_path(draw: st.DrawFn) -> Call:
     }
     check = shaped(len(nonzeros), p, *tail(m))
     return Call(op.retrain_path, {**arguments, "ridge": draw(ridges)}, check, ("X", "y"))
+
+
+def _without_warnings(**arguments: Any) -> op.PrunedLayer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of dead inputs and of few rows
+        return op.prune_layer(**arguments)
+
+
+@target
+def prune_layer(draw: st.DrawFn) -> Call:
+    n, p, m = draw(lengths), draw(lengths), draw(lengths)
+    arguments: dict[str, Any] = {
+        "weight": draw(arrays(m, p)),
+        "inputs": draw(arrays(n, p)),
+        "nonzeros": draw(st.integers(1, p)),
+        "rule": draw(st.sampled_from(["surgeon", "hessian", "magnitude", "random"])),
+        "scope": draw(st.sampled_from(["row", "layer"])),
+        "refit": draw(st.booleans()),
+        "damping": draw(st.just("auto") | ridges),
+        "folds": draw(st.none() | st.just(0)),
+        "seed": draw(seeds),
+    }
+
+    def check(layer: op.PrunedLayer) -> None:
+        for values in (layer.weight, layer.mask):
+            assert values.shape == (m, p)
+        assert not layer.weight[~layer.mask].any()
+        assert layer.mask.sum() <= m * arguments["nonzeros"]
+        for values in (layer.weight, layer.training_loss, layer.predicted_loss):
+            assert np.isfinite(values).all()
+        assert layer.rows_needed(0.1) >= 1
+
+    return Call(_without_warnings, arguments, check, ("weight", "inputs"))
 
 
 @target
