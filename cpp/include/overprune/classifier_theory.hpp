@@ -32,8 +32,8 @@ namespace overprune {
 /// @param grid       sizes, nonzeros, rules, retrain_ridge and loss; its ridge is not read
 /// @param options    how many draws, on how many threads; only the threads for independent features
 /// @param poll       called now and then if not empty; an exception ends the call
-/// @return one result for each training: <stage>_error, <stage>_teacher_overlap and
-/// <stage>_self_overlap, NaN where nonzeros > size and where the equations have not been solved;
+/// @return one result for each training: error, teacher_overlap and self_overlap of every stage,
+/// NaN where nonzeros > size and where the equations have not been solved;
 /// for correlated features standard errors and draws, too
 /// @throws std::invalid_argument for trainings, a grid or options out of range, and where
 /// check_loss refuses

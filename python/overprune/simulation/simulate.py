@@ -82,9 +82,9 @@ def simulate(
     workers : int, optional
         Threads, at least 1; by default one per core that this process may use.
     executor : concurrent.futures.Executor, optional
-        Runs blocks of trials instead of threads of this process: a ProcessPoolExecutor, the
-        executor of a Dask client, mpi4py's, loky's. The problem is sent to each of its workers
-        about once; blocks of lost workers are run again. Neither it nor workers change the result.
+        Runs blocks of trials instead of threads of this process: a ProcessPoolExecutor, a Dask
+        client's, mpi4py's, loky's. Blocks of lost workers are run again. Neither it nor workers
+        change the result.
     progress : bool, default False
         Show a progress bar with the time left once the run has taken two seconds.
     store : str or path, optional
@@ -110,20 +110,18 @@ def simulate(
     -------
     xarray.Dataset
         dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with
-        the rule "lasso" also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules;
-        with
-        class labels also dense_accuracy, pruned_accuracy, retrained_accuracy; with compensate also
-        compensated_risk (rule, size, nonzeros, trial). Its attributes repeat the run. A table of
-        more than a quarter of the memory stays in the `store` and is read when it is used.
+        the rule "lasso" also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules; with
+        class labels also accuracies, with compensate compensated_risk; errors and overlaps of
+        classifiers, as in `predict`. Its attributes repeat the run. A table of more than a quarter
+        of the memory stays in the `store` and is read when it is used.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or the rule "oracle" or compensate=True
         meets a DataProblem; or if the store holds anything but a part of this run: another problem,
-        grid, seed, version or kernel level. The message lists what differs, and the store is left
-        as it is. Also if the store is an address (``s3://...``, ``file://...``), or is damaged: the
-        message names the member.
+        grid, seed, version or kernel level. The message lists what differs. Also if the store is
+        an address (``s3://...``, ``file://...``), or is damaged: the message names the member.
     BlockingIOError
         If another run has the store open.
     OSError

@@ -112,7 +112,10 @@ def test_sources_include_from_the_rooms_below(room):
     bad = []
     for path in sources:
         for name in includes(path):
-            inside = name.startswith("theory/rounds/") and path.parent.name != "rounds"
+            inside = any(
+                name.startswith(f"theory/{room}/") and path.parent.name != room
+                for room in ("rounds", "classes")
+            )
             is_entry = path.name == "schedule.cpp"
             if name.partition("/")[0] not in BELOW[room] or (inside and not is_entry):
                 bad.append(f"{named(path)}: {name}")

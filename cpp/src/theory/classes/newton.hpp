@@ -64,6 +64,82 @@ struct NewtonEnd {
   double residual = 0.0;  ///< largest
 };
 
+/// The steps of `solve_by_newton`.
+template <int D, class Residual>
+class NewtonSearch {
+ public:
+  NewtonSearch(const Residual& residual, Unknowns<D>& x)
+      : residual_(residual), x_(x), at_(residual(x)) {}
+
+  bool valid() const { return at_.has_value(); }
+  double size() const { return size_of(*at_); }
+  int calls() const { return calls_; }
+
+  /// Derivatives at x, unless those of an earlier x still serve; false where they cannot be had.
+  bool prepare() {
+    fresh_ = !has_jacobian_;
+    if (!fresh_) return true;
+    calls_ += D;
+    has_jacobian_ = differences<D>(residual_, x_, *at_, J_);
+    return has_jacobian_;
+  }
+  /// Newton's step, shortened until the residual falls; false where it does not.
+  bool step() {
+    Unknowns<D> step{};
+    const double before = size();
+    const bool solved = eliminate<D>(J_, *at_, step);
+    double length = std::min(1.0, 2.0 / std::max(size_of(step), 1e-300));
+    for (int halving = 0; solved && halving < (fresh_ ? 10 : 1); ++halving, length *= 0.5) {
+      for (int i = 0; i < D; ++i) next_[i] = x_[i] - length * step[i];
+      if (!look(next_) || !(size_of(*there_) < (1.0 - 0.1 * length) * before)) continue;
+      has_jacobian_ = size_of(*there_) < 0.1 * before;
+      accept();
+      return true;
+    }
+    has_jacobian_ = false;
+    return false;
+  }
+  /// Whether the derivatives were those at x.
+  bool fresh() const { return fresh_; }
+  /// Some rounds of the damped map; false where they lead to what is not valid.
+  bool damp(int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      double length = 0.5;
+      do {
+        for (int j = 0; j < D; ++j) next_[j] = x_[j] + std::clamp(length * (*at_)[j], -1.0, 1.0);
+        length *= 0.5;
+      } while (!look(next_) && length > 1e-3);
+      if (!there_) return false;
+      accept();
+    }
+    return true;
+  }
+
+ private:
+  static double size_of(const Unknowns<D>& r) {
+    double largest = 0.0;
+    for (const double value : r) largest = std::max(largest, std::abs(value));
+    return largest;
+  }
+  bool look(const Unknowns<D>& x) {
+    there_ = residual_(x);
+    ++calls_;
+    return there_.has_value();
+  }
+  void accept() {
+    x_ = next_;
+    at_ = there_;
+  }
+
+  const Residual& residual_;
+  Unknowns<D>& x_;
+  std::optional<Unknowns<D>> at_, there_;
+  Unknowns<D> next_{};
+  std::array<Unknowns<D>, D> J_{};
+  bool has_jacobian_ = false, fresh_ = false;
+  int calls_ = 0;
+};
+
 /// Finds x with r(x) = 0, r(x) = f(x) - x of a map f whose iteration, damped, is safe if slow.
 ///
 /// Derivatives are forward differences, kept as long as the residual falls fast. Where a step does
@@ -75,58 +151,21 @@ template <int D, class Residual>
 NewtonEnd solve_by_newton(const Residual& residual, Unknowns<D>& x, double enough) {
   constexpr int most = 300, damped = 8;
   constexpr double loose = 100.0;
-  const auto size = [](const Unknowns<D>& r) {
-    double largest = 0.0;
-    for (const double value : r) largest = std::max(largest, std::abs(value));
-    return largest;
-  };
-  std::optional<Unknowns<D>> at = residual(x);
-  if (!at) return {};
-  std::array<Unknowns<D>, D> J{};
-  bool has_jacobian = false;
+  NewtonSearch<D, Residual> search(residual, x);
+  if (!search.valid()) return {};
   double last = std::numeric_limits<double>::infinity();
-  for (int calls = 0; calls < most;) {
-    const double before = size(*at);
-    if (before <= enough || (before <= loose * enough && before > 0.5 * last))
-      return {true, before};
+  while (search.calls() < most) {
+    const double before = search.size();
+    const bool close = before <= loose * enough;
+    if (before <= enough || (close && before > 0.5 * last)) return {true, before};
     last = before;
-    const bool fresh = !has_jacobian;
-    if (fresh && !differences<D>(residual, x, *at, J)) return {false, before};
-    if (fresh) calls += D;
-    has_jacobian = true;
-    Unknowns<D> step{}, next{};
-    std::optional<Unknowns<D>> there;
-    if (eliminate<D>(J, *at, step)) {
-      double length = std::min(1.0, 2.0 / std::max(size(step), 1e-300));
-      for (int halving = 0; halving < (fresh ? 10 : 1); ++halving, length *= 0.5) {
-        for (int i = 0; i < D; ++i) next[i] = x[i] - length * step[i];
-        there = residual(next);
-        ++calls;
-        if (there && size(*there) < (1.0 - 0.1 * length) * before) break;
-        there.reset();
-      }
-    }
-    if (there) {
-      has_jacobian = size(*there) < 0.1 * before;
-      x = next;
-      at = there;
-      continue;
-    }
-    has_jacobian = false;
-    if (!fresh) continue;
-    if (before <= loose * enough) return {true, before};
-    for (int i = 0; i < damped; ++i) {
-      double length = 0.5;
-      for (there.reset(); !there && length > 1e-3; length *= 0.5, ++calls) {
-        for (int j = 0; j < D; ++j) next[j] = x[j] + std::clamp(length * (*at)[j], -1.0, 1.0);
-        there = residual(next);
-      }
-      if (!there) return {false, size(*at)};
-      x = next;
-      at = there;
-    }
+    if (!search.prepare()) return {close, before};
+    if (search.step() || !search.fresh()) continue;
+    if (close) return {true, before};
+    if (!search.damp(damped)) return {false, search.size()};
+    last = std::numeric_limits<double>::infinity();
   }
-  return {size(*at) <= loose * enough, size(*at)};
+  return {search.size() <= loose * enough, search.size()};
 }
 
 }  // namespace overprune::theory
