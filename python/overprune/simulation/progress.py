@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from .blocks import Block, Result
 
 
 class Progress:
@@ -37,3 +39,12 @@ class Progress:
         if self._bar is not None:
             self._show(count)
         self._before += count
+
+
+def counted(
+    results: Iterable[tuple[Block, Result]], bar: Progress
+) -> Iterator[tuple[Block, Result]]:
+    """The results, as the bar sees them go by."""
+    for block, result in results:
+        yield block, result
+        bar.finish_block(block.trials)

@@ -21,7 +21,7 @@ from ..problems.problem import Problem, as_problem
 from . import memory as _memory
 from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine, part_of
 from .engine import Engine, Measured, make_engine, measure, run_blocks
-from .progress import Progress
+from .progress import Progress, counted
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,9 +70,7 @@ def simulate(
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge
-        the elastic net) of s nonzeros, its retrained model least squares on its support. For one
-        target.
+        Pruning rules, as in `predict`; above n nonzeros the lasso without ridge is NaN and warns.
     retrain : bool, default True
         Whether to train again on the support.
     ridge : float or sequence of float, default 0.0
@@ -112,18 +110,15 @@ def simulate(
         whole.
 
     penalties : array_like of shape (len(sizes), len(nonzeros)), optional
-        For the rule "lasso": the penalty kappa of its model at each point, at least 0, such as
-        ``predict(...).pruned_penalty.sel(rule="lasso")``, at which theory is judged; NaN for no
-        model. Where n or ridge is a sequence, with these dimensions before. By default a trial's
-        model is the one of its path that stands for s nonzeros, as in `lasso_path`.
+        kappa of the lasso (n, ridge first where sequences; NaN: none), such as predict's
+        pruned_penalty, where theory is judged. By default as `lasso_path` has it for s nonzeros.
 
     Returns
     -------
     xarray.Dataset
-        dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with
-        the rule "lasso" also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules;
-        with
-        class labels also dense_accuracy, pruned_accuracy, retrained_accuracy; with compensate also
+        dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); for the
+        lasso also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules; with class
+        labels also dense_accuracy, pruned_accuracy, retrained_accuracy; with compensate also
         compensated_risk (rule, size, nonzeros, trial). Its attributes repeat the run. A table of
         more than a quarter of the memory stays in the `store` and is read when it is used.
 
@@ -146,15 +141,9 @@ def simulate(
     KeyboardInterrupt
         Within a second of Ctrl-C; what the store has is kept.
 
-    Warns
-    -----
-    UserWarning
-        Where nonzeros are above n for the rule "lasso" without ridge, whose paths end there: NaN.
-
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, sections 1, 2
-    and 10.
+    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, section 2.
 
     Examples
     --------
@@ -213,8 +202,8 @@ def plan(
     """Checks the arguments of `simulate`."""
     as_problem(problem)
     grid = Grid.of(problem.p, n, sizes, nonzeros, **rest).with_penalties(penalties)
-    problem.check_run(grid.n, grid.rules, grid.compensate)
     grid.check_paths(problem.targets)
+    problem.check_run(grid.n, grid.rules, grid.compensate)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = check.workers(workers)
@@ -276,7 +265,7 @@ class Simulation:
             blocks = self._blocks(done, self._block_length(runner.slots(), seconds))
             left = self.count * len(done) - sum(done.values())
             with self._progress(show, left) as bar, closing(run_blocks(blocks, runner)) as results:
-                return self._table(chain(measured, self._counted(results, bar)))
+                return self._table(chain(measured, counted(results, bar)))
 
     def into_store(
         self, store: str | os.PathLike[str], executor: Executor | None, show: bool
@@ -316,7 +305,7 @@ class Simulation:
                     self._stream(pending, threads, bar, place)
                 else:
                     with closing(run_blocks(pending, runner)) as results:
-                        for block, result in self._counted(results, bar):
+                        for block, result in counted(results, bar):
                             place.write(block, result)
             return place.table(self.count, lazy=lazy)
 
@@ -341,14 +330,6 @@ class Simulation:
             show,
             done=0 if left is None else cells * self.count - left,
         )
-
-    @staticmethod
-    def _counted(
-        results: Iterable[tuple[Block, Result]], bar: Progress
-    ) -> Iterator[tuple[Block, Result]]:
-        for block, result in results:
-            yield block, result
-            bar.finish_block(block.trials)
 
     def _table(self, results: Iterable[tuple[Block, Result]]) -> xr.Dataset:
         """The table of all blocks."""
