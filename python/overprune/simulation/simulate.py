@@ -106,9 +106,7 @@ def simulate(
         What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it,
         "sample" is ``(X'X)_ii / n``, which a DataProblem always uses.
     first_trial : int, default 0
-        Number of the first trial: two runs over parts of a range of trials give the table of the
-        whole.
-
+        Number of the first trial: runs over parts of a range of trials make up the whole table.
     penalties : array_like of shape (len(sizes), len(nonzeros)), optional
         kappa of the lasso (n, ridge first where sequences; NaN: none), such as predict's
         pruned_penalty, where theory is judged. By default as `lasso_path` has it for s nonzeros.
