@@ -108,6 +108,22 @@ class StoringSink final : public GridSink {
   PrunePathResult& result_;
 };
 
+/// Makes room for the models of a rule that trains its own.
+void prepare_own(const Grid& grid, Index n, Index targets, PrunePathResult& result) {
+  if (!any_of_rules(grid.rules, &RuleTraits::trains_itself)) return;
+  check_one_target(targets);
+  result.lasso.most = most_of_lasso(grid, n);
+}
+
+/// Models and penalties in the caller's units.
+void unscale_own(const ScaledData& data, SparseModels& found) {
+  for (double& penalty : found.penalty) penalty = data.unscaled_penalty(penalty);
+  for (auto* models : {&found.pruned, &found.retrained}) {
+    for (double& coefficient : *models) coefficient = data.unscaled(coefficient, 0);
+    check::solved(*models);
+  }
+}
+
 }  // namespace
 
 PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const RuleInputs& inputs,
@@ -145,13 +161,11 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   result.m = y.cols;
   if (const Indices fitting = grid.fitting_nonzeros(); !fitting.empty())
     result.most = fitting.back();
-  if (any_of_rules(grid.rules, &RuleTraits::trains_itself))
-    result.lasso.most = most_of_lasso(grid, x.rows);
+  prepare_own(grid, x.rows, y.cols, result);
   StoringSink sink(grid, result);
   Grid scaled = grid;
   scaled.ridge = data.ridge(grid.ridge);
   scaled.retrain_ridge = data.ridge(grid.retrain_ridge);
-  if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) check_one_target(y.cols);
   for (double& penalty : scaled.penalties) penalty = data.penalty(penalty);
   try {
     FitInfo info;
@@ -162,11 +176,7 @@ PrunePathResult prune_path(ConstMatrix x, ConstMatrix y, const Grid& grid, const
   } catch (const check::NanScores&) {
     check::unsolved();
   }
-  for (double& penalty : result.lasso.penalty) penalty = data.unscaled_penalty(penalty);
-  for (auto* models : {&result.lasso.pruned, &result.lasso.retrained}) {
-    for (double& coefficient : *models) coefficient = data.unscaled(coefficient, 0);
-    check::solved(*models);
-  }
+  unscale_own(data, result.lasso);
   for (auto* models : {&result.dense, &result.retrained})
     for (auto model = models->begin(); model != models->end(); model += result.m)
       for (Index t = 0; t < result.m; ++t) model[t] = data.unscaled(model[t], t);

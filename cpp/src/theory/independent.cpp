@@ -154,6 +154,10 @@ class Trained {
     double pruned, retrained;  ///< risks
     double penalty = kNaN;     ///< of a model that the rule trains itself
     bool exists = true;        ///< whether its path has one
+
+    bool overflowed(bool retrains) const {
+      return exists && (std::isnan(pruned) || (retrains && std::isnan(retrained)));
+    }
   };
   Found prune(double s) {
     if (own_) {
@@ -249,8 +253,7 @@ RiskTable predict(const GroupedFeatures& features, double n, const RealGrid& gri
       for (std::size_t s = 0; s < S && grid.nonzeros[s] <= grid.sizes[k]; ++s) {
         if (poll) poll();
         const auto found = trained.prune(grid.nonzeros[s]);
-        if (found.exists &&
-            (std::isnan(found.pruned) || (grid.retrain && std::isnan(found.retrained))))
+        if (found.overflowed(grid.retrain))
           check::out_of_range("pruned or retrained risk", grid.sizes[k]);
         const std::size_t at = (r * K + k) * S + s;
         pruned_risk[at] = found.pruned;

@@ -96,6 +96,13 @@ class Filler {
   RiskTable table_;
 };
 
+/// A rule that trains its own models has one target, and no classes.
+void check_own(const LinearGaussianProblem& problem, const Grid& grid, const DrawOptions& options) {
+  if (!any_of_rules(grid.rules, &RuleTraits::trains_itself)) return;
+  check_one_target(problem.targets());
+  if (options.test != nullptr) check::fail("test must be null for the rule lasso");
+}
+
 }  // namespace
 
 RiskTable predict(const LinearGaussianProblem& problem, Index n, const Grid& grid,
@@ -110,10 +117,7 @@ std::vector<RiskTable> predict(const LinearGaussianProblem& problem,
   check::at_least("draws", options.draws, 0);
   check::at_least("workers", options.workers, 1);
   if (!(options.rtol > 0.0)) check::fail("rtol must be positive, got ", options.rtol);
-  if (any_of_rules(grid.rules, &RuleTraits::trains_itself)) {
-    check_one_target(problem.targets());
-    if (options.test != nullptr) check::fail("test must be null for the rule lasso");
-  }
+  check_own(problem, grid, options);
   if (options.test != nullptr) {
     check::finite("test features", options.test->features);
     check::finite("test targets", options.test->targets);

@@ -79,11 +79,12 @@ ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, fontsize="small")
 
 # %%
-# Where few features carry the signal, the lasso finds them, and it or its refit is nearly the best
-# small model: a dense interpolator that is only pruned has up to four times its risk. Where the
-# signal is dense, there is nothing to find. The lasso still pays for its penalty and for its
-# search, and plain pruning, which keeps what a dense fit has learnt together, is ahead of it, and
-# in the end of the best small model. Retraining helps in the first case and harms in the second.
+# Where few features carry the signal, the lasso finds them, and it or its refit is nearly the
+# best small model: a dense interpolator that is only pruned has up to four times its risk. Where
+# the signal is dense, there is nothing to find. The lasso still pays for its penalty and its
+# search, and plain pruning, which keeps what a dense fit has learnt together, is ahead of it, in
+# the end even of the best small model. Retraining helps in the first case and harms in the
+# second.
 
 for active in (10, 40, 160, 600):
     near = int(lines[np.abs(lines - active).argmin()])

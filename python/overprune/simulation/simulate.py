@@ -61,9 +61,7 @@ def simulate(
     nonzeros : sequence of int
         Strictly increasing in [1, p]. nonzeros == size: pruned equals dense; nonzeros > size: NaN.
     rules : sequence of str, default ("magnitude",)
-        Pruning rules, as in `importance`, and "lasso": its pruned model is the lasso (with ridge
-        the elastic net) of s nonzeros, its retrained model least squares on its support. For one
-        target.
+        Pruning rules, as in `predict`; above n nonzeros the lasso without ridge is NaN and warns.
     retrain : bool, default True
         Whether to train again on the support.
     ridge : float or sequence of float, default 0.0
@@ -98,13 +96,10 @@ def simulate(
         What "hessian" multiplies by: None is the population's Sigma_ii where the problem knows it,
         "sample" is ``(X'X)_ii / n``, as for a DataProblem.
     first_trial : int, default 0
-        Number of the first trial: runs over parts of a range of trials give the whole's table.
-
+        Number of the first trial: runs over parts of a range of trials make up the whole table.
     penalties : array_like of shape (len(sizes), len(nonzeros)), optional
-        For the rule "lasso": the penalty kappa of its model at each point, at least 0, such as
-        ``predict(...).pruned_penalty.sel(rule="lasso")``, at which theory is judged; NaN for no
-        model. Where n or ridge is a sequence, with these dimensions before. By default a trial's
-        model is the one of its path that stands for s nonzeros, as in `lasso_path`.
+        kappa of the lasso (n, ridge first where sequences; NaN: none), such as predict's
+        pruned_penalty, where theory is judged. By default as `lasso_path` has it for s nonzeros.
 
     Returns
     -------
@@ -133,15 +128,9 @@ def simulate(
     KeyboardInterrupt
         Within a second of Ctrl-C; what the store has is kept.
 
-    Warns
-    -----
-    UserWarning
-        Where nonzeros are above n for the rule "lasso" without ridge, whose paths end there: NaN.
-
     References
     ----------
-    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, sections 1, 2
-    and 10.
+    Chang, Li, Oymak, Thrampoulidis (2021), section "Experiments"; docs/theory.md, section 2.
 
     Examples
     --------
@@ -201,9 +190,9 @@ def plan(
     """Checks the arguments of `simulate`."""
     as_problem(problem)
     grid = Grid.of(problem.p, n, sizes, nonzeros, **rest).with_penalties(penalties)
-    problem.check_run(grid.n, grid.rules, grid.compensate)
     grid.check_paths(problem.targets)
     grid.check_loss(problem._core)
+    problem.check_run(grid.n, grid.rules, grid.compensate)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     key = check.seed(seed)
     threads = check.workers(workers)

@@ -196,8 +196,7 @@ def tune_ridge(
             retrain_ridge=second,
             **options,
         )
-        risks = table[f"{stage}_risk"].values.reshape(-1)
-        risks = np.where(np.isnan(risks), np.inf, risks)  # the lasso's path ends before
+        risks = np.nan_to_num(table[f"{stage}_risk"].values.reshape(-1), nan=np.inf, posinf=np.inf)
         errors = table.get(f"{stage}_risk_stderr")
         return risks, np.zeros_like(risks) if errors is None else errors.values.reshape(-1)
 

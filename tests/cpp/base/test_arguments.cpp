@@ -199,9 +199,9 @@ TEST_CASE("D5: numbers that are no enumerator are refused") {
   const Activation activation = static_cast<Activation>(-1);
   const std::vector<double> unit = {1.0, 0.5, 0.5, 1.0};
   const LinearGaussianProblem problem(a.matrix(2, 1), column_major(unit.data(), 2, 2), 0.1);
-  CHECK_THROWS_WITH_AS(name_of(rule),
-                       "rule must be one of magnitude, hessian, oracle, random, lasso; got number 99",
-                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(
+      name_of(rule), "rule must be one of magnitude, hessian, oracle, random, lasso; got number 99",
+      std::invalid_argument);
   check_refused("rule", [&] { name_of(static_cast<Rule>(-1)); });
   check_refused("activation", [&] { name_of(activation); });
   check_refused("activation", [&] { name_of(static_cast<Activation>(7)); });

@@ -173,7 +173,7 @@ def test_bad_problems(text: str, message: str) -> None:
         (
             "nonzeros = 5",
             "nonzeros = 5\nrules = ['size']",
-            "run.rules[0]: expected one of magnitude, hessian, oracle, random, got 'size'",
+            "run.rules[0]: expected one of magnitude, hessian, oracle, random, lasso, got 'size'",
         ),
         (
             "nonzeros = 5",

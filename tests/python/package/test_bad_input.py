@@ -228,17 +228,17 @@ CHOICES = [
     (
         lambda v: op.simulate(LINEAR, 3, [2], [1], rules=[v]),
         "rules",
-        "magnitude, hessian, oracle, random",
+        "magnitude, hessian, oracle, random, lasso",
     ),
     (
         lambda v: op.predict(LINEAR, 3, [2], [1], rules=[v]),
         "rules",
-        "magnitude, hessian, oracle, random",
+        "magnitude, hessian, oracle, random, lasso",
     ),
     (
         lambda v: op.prune_path(X, Y, [2], [1], rules=[v]),
         "rules",
-        "magnitude, hessian, oracle, random",
+        "magnitude, hessian, oracle, random, lasso",
     ),
     (
         lambda v: feature_problem(activation=v),
