@@ -94,6 +94,15 @@ def least_squares_path(
     workers: int = ...,
     /,
 ) -> tuple[_Floats, list[int], list[float]]: ...
+def classifier_path(
+    x: _Floats,
+    y: _Floats,
+    sizes: Sequence[int],
+    loss: object,
+    ridge: float,
+    workers: int = ...,
+    /,
+) -> tuple[_Floats, list[int], list[float]]: ...
 def retrain_path(
     x: _Floats,
     y: _Floats,
