@@ -30,12 +30,15 @@ figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 op.plot.risk(predicted, simulated["odd against even"], quantity="error", ax=axes[0])
 op.plot.risk(simulated["one against the rest"], quantity="error", ax=axes[1])
 for ax, name in zip(axes, problems, strict=True):
-    ax.set_title(name)
+    ax.set_title(name, pad=16)
 
 # %%
-# Theory takes the features for Gaussian and the labels for those of a probit teacher. It tells the
-# errors of many classes by the largest output only for each class apart, so the right panel has
-# points alone.
+# Theory takes the features for Gaussian and the labels for those of a probit teacher. For Gaussian
+# features with the digits' second moments its lines are right, but the digits themselves are
+# easier: measured errors fall with the size as predicted ones do, five to six points lower. It has
+# the order of the stages right: trained once is better than pruned and retrained here, and that
+# than pruned. Errors by the largest of ten outputs are not predicted, so the right panel has points
+# alone.
 
 measured = simulated["odd against even"].mean("trial").squeeze("rule")
 told = predicted.squeeze("rule")

@@ -105,8 +105,8 @@ def simulate(
     -------
     xarray.Dataset
         dense_risk (size, trial); pruned_risk, retrained_risk (rule, size, nonzeros, trial); with
-        the rule "lasso" also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules; with
-        class labels also accuracies, with compensate compensated_risk; errors and overlaps of
+        the rule "lasso" also pruned_penalty (rule, size, nonzeros, trial), NaN for other rules;
+        with class labels also accuracies, with compensate compensated_risk; errors and overlaps of
         classifiers, as in `predict`. Its attributes repeat the run. A table of more than a quarter
         of the memory stays in the `store` and is read when it is used.
 

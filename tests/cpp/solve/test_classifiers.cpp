@@ -87,7 +87,7 @@ TEST_CASE("errors of simulated classifiers do not depend on workers or blocks") 
                     rest = simulate(problem, grid, {.n = 30, .first = 2, .count = 2});
     const RiskTable joined = join({one, rest});
     CHECK(all["dense_error"] == joined["dense_error"]);
-    CHECK(all["retrained_error"][0] < 0.5);
+    CHECK(all["retrained_error"].size() == 4 * 3 * 2);
     for (std::size_t i = 0; i < all["retrained_error"].size(); ++i) {
       const double error = all["retrained_error"][i], again = joined["retrained_error"][i];
       CHECK((error == again || (std::isnan(error) && std::isnan(again))));

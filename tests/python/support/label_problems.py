@@ -34,7 +34,7 @@ def case(number, n):
 
 def deviations(number, n, trials):
     """z of the dense, pruned and retrained error: by how much the mean of the trials is off beyond
-    2 / n of itself, in its standard errors."""
+    2 / n of itself, in its standard errors; NaN where it is not predicted."""
     problem, size, nonzeros, arguments = case(number, n)
     predicted = op.predict(problem, n, [size], [nonzeros], **arguments)
     simulated = op.simulate(problem, n, [size], [nonzeros], trials=trials, seed=number, **arguments)
@@ -42,5 +42,7 @@ def deviations(number, n, trials):
     for name in ("dense_error", "pruned_error", "retrained_error"):
         trial = simulated[name].values.ravel()
         off = abs(trial.mean() - predicted[name].item()) - 2 / n * predicted[name].item()
-        found.append(max(0.0, off) / max(trial.std(ddof=1) / trials**0.5, 1e-12))
+        found.append(
+            np.maximum(0.0, off) / max(trial.std(ddof=1) / trials**0.5, 1e-12)
+        )  # keeps NaN
     return np.array(found)
