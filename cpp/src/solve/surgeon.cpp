@@ -78,10 +78,14 @@ SurgeonMetric::SurgeonMetric(ConstBlock moment, double damping) : moment_(moment
 
 bool SurgeonMetric::invert(double damping, double raise) {
   const Index p = moment_.rows;
+  double mean = 0.0;
+  for (Index j = 0; j < p; ++j) mean += moment_(j, j) / static_cast<double>(p);
   diagonal_.resize(p);
   for (Index j = 0; j < p; ++j) {
     std::copy(moment_.col(j) + j, moment_.col(j) + p, inverse_.col(j) + j);
-    diagonal_[j] = inverse_(j, j) = (moment_(j, j) + damping) * (1.0 + raise);
+    // An input that is zero in these rows costs nothing: it is to go first.
+    const double variance = moment_(j, j) > 0.0 ? moment_(j, j) : kRaise * mean;
+    diagonal_[j] = inverse_(j, j) = (variance + damping) * (1.0 + raise);
   }
   Buffer space;
   if (!negate_inverse(inverse_, space)) return false;

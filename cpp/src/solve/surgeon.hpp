@@ -23,7 +23,7 @@ double inverse_norm2(ConstBlock lower, Buffer& space);
 /// every variance is raised by a little: a limit in which what costs nothing is removed first.
 class SurgeonMetric {
  public:
-  /// @param moment  (p, p) H with a positive diagonal, both triangles
+  /// @param moment  (p, p) H, both triangles; a variance may be zero
   SurgeonMetric(ConstBlock moment, double damping);
 
   Index size() const { return moment_.rows; }
