@@ -83,7 +83,8 @@ def fit_classifier(
     array([1.])
     """
     columns = np.shape(X)[1] if np.ndim(X) == 2 else 1
-    return classifier_path(X, y, [columns], loss=loss, ridge=ridge, workers=workers)[0]
+    theta: FloatArray = classifier_path(X, y, [columns], loss=loss, ridge=ridge, workers=workers)[0]
+    return theta
 
 
 def classifier_path(
