@@ -33,6 +33,12 @@ double size_of_outputs(const double* z, Index n) {
   return most;
 }
 
+/// Whether a change, the one to come or both are lost to rounding, or no longer shrink.
+bool is_rounding(double change, double coming, double least, double unit) {
+  return std::min(change, coming) <= kLost * unit ||
+         (change <= kSmall * unit && change >= 0.5 * least);
+}
+
 bool separates(const double* labels, const double* z, Index n) {
   for (Index i = 0; i < n; ++i)
     if (!(labels[i] * z[i] > 0.0)) return false;
@@ -54,6 +60,22 @@ void NewtonFit::need(Index n, Index coordinates, MemoryNeed& need) {
 double NewtonFit::propose(OutputSystem& system) {
   system.step(residual_.data(), step_.data(), move_.data());
   return largest(move_, system.rows());
+}
+
+/// Proposes a step by the last factor while it serves, else by that of the Hessian at z.
+/// @param before  the last change where its factor still serves, else 0
+/// @return whether the factor is new
+bool NewtonFit::renew(OutputSystem& system, const double* z, double before, bool cautious,
+                      Outcome& outcome) {
+  if (before > 0.0) {
+    outcome.change = propose(system);
+    if (outcome.change <= kSlow * before) return false;
+  }
+  if (cautious) raise_curvature(z);
+  system.factor(curvature_.data());
+  ++outcome.factors;
+  outcome.change = propose(system);
+  return true;
 }
 
 /// Far out on the steep side of a loss its curvature tells nothing, and a step leads astray. What
@@ -116,29 +138,18 @@ NewtonFit::Outcome NewtonFit::run(OutputSystem& system, const RowLosses& losses,
   for (Index step = 0; step < kMostSteps; ++step) {
     poll_now(poll);
     system.residual(c, slope_.data(), residual_.data());
-    bool fresh = false;
-    outcome.change = before > 0.0 ? propose(system) : 0.0;
-    if (!(before > 0.0) || !(outcome.change <= kSlow * before)) {
-      if (cautious) raise_curvature(z);
-      system.factor(curvature_.data());
-      ++outcome.factors;
-      fresh = true;
-      outcome.change = propose(system);
-    }
+    const bool fresh = renew(system, z, before, cautious, outcome);
     if (!std::isfinite(outcome.change)) return outcome;
     const double t = search(system, losses, c, z), change = outcome.change,
                  unit = size_of_outputs(z, n);
     for (Index j = 0; j < size; ++j) c[j] += t * step_[j];
     for (Index i = 0; i < n; ++i) z[i] += t * move_[i];
-    if (labels && system.lambda() == 0.0 && separates(labels, z, n)) {
-      outcome.unbounded = true;
-      return outcome;
-    }
+    outcome.unbounded = labels && system.lambda() == 0.0 && separates(labels, z, n);
     // The next change is below this one's square, or falls at the rate seen last.
     const double rate = fresh ? std::min(1.0, change) : change / before;
-    outcome.settled = (t == 1.0 && change * rate <= kLost * unit) || change <= kLost * unit ||
-                      (change <= kSmall * unit && change >= 0.5 * least);
-    if (outcome.settled) return outcome;
+    outcome.settled =
+        !outcome.unbounded && is_rounding(change, t == 1.0 ? change * rate : change, least, unit);
+    if (outcome.settled || outcome.unbounded) return outcome;
     least = std::min(least, change);
     before = t == 1.0 && change < 1.0 ? change : 0.0;
     cautious = t < kShort;

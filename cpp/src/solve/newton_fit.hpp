@@ -49,6 +49,7 @@ class NewtonFit {
  private:
   void resize(const OutputSystem& system);
   double propose(OutputSystem& system);
+  bool renew(OutputSystem& system, const double* z, double before, bool cautious, Outcome& outcome);
   void raise_curvature(const double* z);
   double search(const OutputSystem& system, const RowLosses& losses, const double* c,
                 const double* z);
