@@ -108,15 +108,16 @@ def pruned_quietly(*arguments: Any, **options: Any) -> op.PrunedLayer:
 
 
 def against_sparsegpt(layer: Layer, counts: list[int]) -> None:
-    print("| s, n = 1000 | SparseGPT | its mask, refitted | surgeon | hessian |")
-    print("|---|---|---|---|---|")
+    print("| s, n = 1000 | SparseGPT | its mask, refitted | surgeon | damped | hessian | damped |")
+    print("|---|---|---|---|---|---|---|")
     inputs, p = layer.rows(1000, 0), layer.weight.shape[1]
     for s in counts:
         pruned = sparsegpt(layer.weight, inputs, 1 - s / p)
         found = [layer.loss(pruned), layer.loss(refitted(pruned, layer.weight, inputs))]
         for rule in ("surgeon", "hessian"):
-            ours = pruned_quietly(layer.weight, inputs, nonzeros=s, rule=rule, folds=0)
-            found.append(layer.loss(ours.weight))
+            for damping in (0.0, "auto"):
+                ours = pruned_quietly(layer.weight, inputs, nonzeros=s, rule=rule, damping=damping)
+                found.append(layer.loss(ours.weight))
         print(f"| {s} | " + " | ".join(f"{loss:.4f}" for loss in found) + " |")
 
 
@@ -124,10 +125,12 @@ def predicted_and_measured(layer: Layer, s: int, sizes: list[int], draws: int) -
     print(f"\n| s = {s}, n | rule | training | fresh | predicted | predicted / fresh |")
     print("|---|---|---|---|---|---|")
     for n in sizes:
-        for rule in ("magnitude", "hessian", "surgeon"):
+        for rule, folds in (("magnitude", 0), ("hessian", 0), ("hessian", 10), ("surgeon", 10)):
             found = []
             for draw in range(draws):
-                ours = pruned_quietly(layer.weight, layer.rows(n, draw), nonzeros=s, rule=rule)
+                ours = pruned_quietly(
+                    layer.weight, layer.rows(n, draw), nonzeros=s, rule=rule, folds=folds
+                )
                 whole = ours.output_power.sum()
                 losses = [ours.training_loss.sum() / whole, layer.loss(ours.weight)]
                 found.append([*losses, ours.predicted_loss.sum() / whole])
@@ -135,7 +138,8 @@ def predicted_and_measured(layer: Layer, s: int, sizes: list[int], draws: int) -
             ratios = [own[2] / own[1] for own in found]
             error = np.std(ratios) / np.sqrt(draws)
             print(
-                f"| {n} | {rule} | {training:.5f} | {fresh:.5f} | {predicted:.5f} | "
+                f"| {n} | {rule}{', folds' if folds else ''} | {training:.5f} | {fresh:.5f} | "
+                f"{predicted:.5f} | "
                 f"{np.mean(ratios):.3f} ± {error:.3f} |"
             )
 

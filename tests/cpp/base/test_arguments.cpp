@@ -86,6 +86,8 @@ TEST_CASE("D5: views without data, or that no memory could hold, are refused by 
     check_refused("out", [&] {
       random_features(a.matrix(4, 2), a.matrix(3, 2), Activation::relu, {}, writable(bad));
     });
+    check_refused("weight", [&] { prune_layer(bad, a.matrix(4, 3), {.nonzeros = 1}); });
+    check_refused("inputs", [&] { prune_layer(a.matrix(4, 3), bad, {.nonzeros = 1}); });
     check_refused("values", [&] { all_finite(bad); });
     check_refused("beta", [&] { LinearGaussianProblem(bad, a.variances(4), 0.1); });
     check_refused("X", [&] { prune_path(bad, a.matrix(4, 1), {{3}, {2}, {Rule::hessian}}, {}); });
@@ -135,6 +137,7 @@ TEST_CASE("D5: the same of square matrices and of what is written") {
     check_refused("covariance", [&] { LinearGaussianProblem(a.matrix(2, 1), bad, 0.1); });
     check_refused("noise_covariance",
                   [&] { LinearGaussianProblem(a.matrix(3, 2), a.variances(3), Noise(bad)); });
+    check_refused("second_moment", [&] { prune_layer(a.matrix(3, 2), bad, 9, {.nonzeros = 1}); });
     check_refused("hessian", [&] { compensate(a.matrix(2, 1), {0}, bad, a.out(2, 1)); });
     check_refused("compensated", [&] { compensate(a.matrix(2, 2), {0}, square, writable(bad)); });
     check_refused("theta", [&] { problem.risk(bad, a.out(2)); });

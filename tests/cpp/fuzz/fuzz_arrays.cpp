@@ -2,6 +2,7 @@
 #include "fuzz_call.hpp"
 #include "overprune/features.hpp"
 #include "overprune/finite.hpp"
+#include "overprune/layer.hpp"
 #include "overprune/least_squares.hpp"
 #include "overprune/prune_path.hpp"
 #include "overprune/pruning.hpp"
@@ -141,6 +142,27 @@ void whole_path(Call& call) {
   }
 }
 
+void layer(Call& call) {
+  const Index n = call.size(9), p = call.size(9), m = call.size(4);
+  const ConstMatrix weight = call.matrix(m, p), inputs = call.matrix(n, call.extent(p));
+  LayerOptions options{.rule = static_cast<LayerRule>(call.below(4)),
+                       .nonzeros = call.at_least(1, std::max(p, Index{1})),
+                       .whole_layer = call.flip(),
+                       .refit = call.flip(),
+                       .damping = call.nonnegative(),
+                       .tune_damping = call.one_in(4),
+                       .seed = call.bits()};
+  if (n > 1 && call.one_in(4)) options.folds = 2;
+  const Index workers = call.at_least(1, 2);
+  PrunedLayer found;
+  call.may_refuse = call.extreme;
+  if (!call([&] { found = prune_layer(weight, inputs, options, workers); })) return;
+  call.numbers(found.weight, m * p, "weight");
+  call.numbers(found.training_loss, m, "training_loss");
+  call.numbers(found.predicted_loss, m, "predicted_loss");
+  call.numbers(found.degrees_of_freedom, m, "degrees_of_freedom");
+}
+
 void features(Call& call) {
   const Index n = call.below(9), d = call.below(9), p = call.below(9);
   const ConstMatrix inputs = call.matrix(n, d), weights = call.matrix(p, call.extent(d));
@@ -277,7 +299,7 @@ const std::vector<Target> kArrayTargets = {
     {"feature_moments", moments}, {"importance, rank_scores", scores},
     {"top_k", largest},           {"prune", keep},
     {"compensate", surgeon},      {"fixed_point", ridge},
-    {"coefficient_law", law},
+    {"coefficient_law", law},     {"prune_layer", layer},
 };
 
 }  // namespace fuzz
