@@ -178,6 +178,38 @@ void GridFit::prepare_scores(const Design& x, const Grid& grid, const RuleInputs
   }
 }
 
+namespace {
+
+/// What the solvers of least squares hold.
+void need_of_squares(const Problem& problem, const Grid& grid, Index n, const Indices& nonzeros,
+                     bool streamed, MemoryNeed& need) {
+  const Index p = problem.features(), m = problem.targets(), largest = grid.sizes.back();
+  const Index most = nonzeros.empty() ? 0 : nonzeros.back();
+  PathSolver::need(n, largest, m, grid.sizes, grid.ridge, streamed, need);
+  const bool trains = any_of_rules(grid.rules, &RuleTraits::trains_itself) && most > 0;
+  const Index own = trains ? most_of_lasso(grid, n) : 0;
+  if (own > 0) {
+    LassoSolver::need(n, largest, own, need);
+    if (streamed) need.hold(n * largest);
+  }
+  if (!grid.retrain || most == 0) return;
+  Indices supports = nonzeros;
+  if (own > most) supports.push_back(own);
+  RetrainSolver::need(n, p, m, supports, grid.retrain_ridge, streamed, need);
+}
+
+/// What the solver of classifiers holds.
+void need_of_labels(const Grid& grid, Index n, Index m, const Indices& nonzeros, bool streamed,
+                    MemoryNeed& need) {
+  const Index most = nonzeros.empty() ? 0 : nonzeros.back();
+  const std::span<const Index> again(nonzeros.data(), grid.retrain ? nonzeros.size() : 0);
+  need.hold(n * m + (grid.retrain && !streamed ? n * most : 0));
+  ClassifierSolver::need(n, m, {{grid.sizes, grid.ridge}, {again, grid.retrain_ridge}}, streamed,
+                         need);
+}
+
+}  // namespace
+
 void GridFit::need(const Problem& problem, const Grid& grid, Index n, bool streamed,
                    MemoryNeed& need) {
   const Index p = problem.features(), m = problem.targets(), largest = grid.sizes.back();
@@ -190,25 +222,10 @@ void GridFit::need(const Problem& problem, const Grid& grid, Index n, bool strea
   Index scores = 4 + any_of_rules(grid.rules, &RuleTraits::needs_seed);  // with those selected from
   if (any_weighs_coefficients(grid.rules)) ++scores;
   need.hold(largest * scores + 2 * kSelectionMargin + most);
-  if (grid.loss.takes_numbers()) {
-    PathSolver::need(n, largest, m, grid.sizes, grid.ridge, streamed, need);
-    const bool trains = any_of_rules(grid.rules, &RuleTraits::trains_itself) && most > 0;
-    const Index own = trains ? most_of_lasso(grid, n) : 0;
-    if (own > 0) {
-      LassoSolver::need(n, largest, own, need);
-      if (streamed) need.hold(n * largest);
-    }
-    if (grid.retrain && most > 0) {
-      Indices supports = nonzeros;
-      if (own > most) supports.push_back(own);
-      RetrainSolver::need(n, p, m, supports, grid.retrain_ridge, streamed, need);
-    }
-  } else {
-    const std::span<const Index> again(nonzeros.data(), grid.retrain ? nonzeros.size() : 0);
-    need.hold(n * m + (grid.retrain && !streamed ? n * most : 0));
-    ClassifierSolver::need(n, m, {{grid.sizes, grid.ridge}, {again, grid.retrain_ridge}}, streamed,
-                           need);
-  }
+  if (grid.loss.takes_numbers())
+    need_of_squares(problem, grid, n, nonzeros, streamed, need);
+  else
+    need_of_labels(grid, n, m, nonzeros, streamed, need);
   if (!grid.compensate || !population || population->diagonal()) return;
   need.hold(most * columns);
   Compensator::need(largest, m, most, need);
