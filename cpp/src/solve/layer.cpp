@@ -265,7 +265,7 @@ double prune_layer_bytes(Index m, Index p, const LayerOptions& options, Index wo
   // X itself where its rows are few, and without a fold, with the moments of what is left.
   numbers += (options.folds > 0 ? 3.0 : 1.0) * inputs * inputs;
   const double surgeon = is_surgeon ? 2.0 * inputs * inputs + 40.0 * inputs : 0.0;
-  const double refit = largest * largest + 4.0 * static_cast<double>(kRowGroup) * inputs;
+  const double refit = largest * largest + 2.0 * static_cast<double>(row_group(p) + 1) * inputs;
   numbers += static_cast<double>(workers) * (is_surgeon ? std::max(surgeon, refit) : refit);
   return 8.0 * numbers;
 }

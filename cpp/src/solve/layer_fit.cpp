@@ -39,7 +39,7 @@ void gather_support(ConstBlock moment, const Indices& support, double damping, B
 void RowRefit::prepare(const LayerProblem& layer, std::span<const Index> rows,
                        std::span<const Indices> supports, Block pull, double* unfitted) {
   const Index p = layer.moment.rows, count = static_cast<Index>(rows.size());
-  const Block off = prepared_ = off_.block(p, kRowGroup).columns(0, count);
+  const Block off = prepared_ = off_.block(p, count);
   for (Index r = 0; r < count; ++r) {
     std::copy_n(layer.weight.col(rows[r]), p, off.col(r));
     for (const Index i : supports[r]) off(i, r) = 0.0;

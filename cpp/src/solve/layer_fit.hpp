@@ -35,8 +35,9 @@ struct RowSystem {
   double unfitted;         ///< the loss without a refit
 };
 
-/// Rows that are fitted together: what their pruned weights did is one product.
-inline constexpr Index kRowGroup = 16;
+/// Rows that are fitted together: what their pruned weights did is one product. Large moments are
+/// read from memory for each group.
+inline constexpr Index row_group(Index inputs) { return inputs < 1000 ? 16 : 64; }
 
 /// Fits one row after the other and keeps its memory. Not for two threads at once.
 class RowRefit {
@@ -45,7 +46,7 @@ class RowRefit {
   RowFit solve(const RowSystem& system, double damping, double* change);
 
   /// What the weights off the support did: pull (p) = H w_off and the loss w_off' H w_off.
-  /// @param rows      (count) rows of the layer, at most kRowGroup
+  /// @param rows      (count) rows of the layer
   /// @param supports  (count) of them
   /// @param pull      (p, count)
   /// @param unfitted  (count)

@@ -29,14 +29,15 @@ void fit_rows(const LayerProblem& layer, std::span<const Index> rows,
   struct Space {
     RowRefit solver;
     Buffer pull;
-    std::vector<double> change, unfitted = std::vector<double>(kRowGroup);
+    std::vector<double> change, unfitted;
   };
-  const Index p = layer.moment.rows, count = static_cast<Index>(rows.size());
+  const Index p = layer.moment.rows, count = static_cast<Index>(rows.size()), most = row_group(p);
   const auto start = [&]() -> Task {
     return [&, space = std::make_shared<Space>()](Index group, const Poll& stop) {
-      const Index first = group * kRowGroup, own = std::min(kRowGroup, count - first);
-      const Block pull = space->pull.block(p, kRowGroup).columns(0, own);
+      const Index first = group * most, own = std::min(most, count - first);
+      const Block pull = space->pull.block(p, own);
       space->change.resize(p);
+      space->unfitted.resize(own);
       space->solver.prepare(layer, rows.subspan(first, own), supports.subspan(first, own), pull,
                             space->unfitted.data());
       for (Index r = 0; r < own; ++r) {
@@ -50,7 +51,7 @@ void fit_rows(const LayerProblem& layer, std::span<const Index> rows,
       }
     };
   };
-  run_tasks((count + kRowGroup - 1) / kRowGroup, workers, start, [&](Index) { poll_now(poll); });
+  run_tasks((count + most - 1) / most, workers, start, [&](Index) { poll_now(poll); });
 }
 
 void LayerRows::copy_rows(Index first, Index count, Block out) const {
