@@ -186,7 +186,9 @@ def prune_layer(
         selection is therefore repeated without each of so many folds of neighbouring rows, for at
         most 64 of the layer's rows, and judged on the fold; what this loses beyond the formula
         multiplies every prediction. By default 10 for the surgeon where inputs are given, else 0:
-        the formula alone. Folds also tell what rows that depend on one another cost.
+        the formula alone. Folds also tell what rows that depend on one another cost. They are
+        nearer to the truth where the rows are fewer than twice the weights kept: on a real layer
+        with 1.5 rows a weight the formula said 0.81 of the loss, ten folds 1.01.
     seed : int, default 0
         Of the rule "random", in [0, 2**64).
     workers : int, optional
