@@ -95,9 +95,9 @@ class PrunedLayer:
         Examples
         --------
         >>> import overprune as op
-        >>> inputs = op.standard_normal((200, 8))
-        >>> layer = op.prune_layer(op.standard_normal((3, 8), stream=1), inputs, nonzeros=4,
-        ...                        rule="magnitude")
+        >>> inputs = op.standard_normal((200, 8), seed=0)
+        >>> weight = op.standard_normal((3, 8), seed=1)
+        >>> layer = op.prune_layer(weight, inputs, nonzeros=4, rule="magnitude")
         >>> layer.rows_needed(0.1)
         44
         """
@@ -227,8 +227,9 @@ def prune_layer(
     Examples
     --------
     >>> import overprune as op
-    >>> inputs = op.standard_normal((200, 8))
-    >>> layer = op.prune_layer(op.standard_normal((3, 8), stream=1), inputs, nonzeros=4)
+    >>> inputs = op.standard_normal((200, 8), seed=0)
+    >>> weight = op.standard_normal((3, 8), seed=1)
+    >>> layer = op.prune_layer(weight, inputs, nonzeros=4)
     >>> layer.mask.sum(axis=1)
     array([4, 4, 4])
     >>> bool((layer.predicted_loss > layer.training_loss).all())
