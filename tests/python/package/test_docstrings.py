@@ -34,7 +34,7 @@ METHODS = {
     if not attribute.startswith("_") and (callable(value) or isinstance(value, property))
 }
 # Made by prune_path and by compact(), whose examples show them.
-NO_EXAMPLE = {"PrunePath", "sklearn.CompactClassifier", "sklearn.CompactRegressor"}
+NO_EXAMPLE = {"PrunePath", "PrunedLayer", "sklearn.CompactClassifier", "sklearn.CompactRegressor"}
 
 
 def examples():

