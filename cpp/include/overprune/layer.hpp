@@ -1,5 +1,5 @@
 // Pruning a layer of a trained network from a few calibration rows, and what it costs on fresh ones
-// (docs/theory.md, section 14).
+// (docs/theory.md, section 12).
 //
 //     std::vector<double> weight(m * p), inputs(n * p);  // row-major
 //     const overprune::LayerOptions options{.nonzeros = p / 2};

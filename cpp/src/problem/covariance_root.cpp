@@ -192,6 +192,7 @@ bool differ_in_scale(ConstVector variances) {
 }
 
 std::vector<double> positive_eigenvalues(Block sigma) {
+  if (sigma.rows == 0) return {};
   std::vector<double> values(sigma.rows);
   if (!differ_in_scale(diagonal_of(sigma))) {
     std::vector<double> diagonal(sigma.rows), off(sigma.rows);

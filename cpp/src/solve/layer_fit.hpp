@@ -1,5 +1,5 @@
 // What is kept of a layer's rows, fitted again, with the loss on fresh rows that follows from it
-// (docs/theory.md, section 14); and the damping that makes this least.
+// (docs/theory.md, section 12); and the damping that makes this least.
 #pragma once
 
 #include <span>

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ from .._validation import FloatArray, IntArray
 from .least_squares import as_data
 
 
-class LassoPath(NamedTuple):
+@dataclass(frozen=True)
+class LassoPath:
     """Models of a path; what `lasso_path` returns.
 
     Attributes

@@ -90,7 +90,7 @@ class PrunedLayer:
 
         References
         ----------
-        docs/theory.md, section 14.
+        docs/theory.md, section 12.
 
         Examples
         --------
@@ -221,7 +221,7 @@ def prune_layer(
 
     References
     ----------
-    docs/theory.md, section 14; Hassibi, Stork, Wolff, *Optimal brain surgeon and general network
+    docs/theory.md, section 12; Hassibi, Stork, Wolff, *Optimal brain surgeon and general network
     pruning*, ICNN 1993.
 
     Examples

@@ -209,7 +209,7 @@ class LinearClassificationProblem(Problem):
         return LinearClassificationProblem.of_field(self._field.restrict(features))
 
     def risk(self, theta: npt.ArrayLike) -> FloatArray:
-        """Mean square of ``y - x'theta`` of models of shape (..., p)."""
+        """Mean square of ``y - x'theta`` over labels y, of models of shape (..., p)."""
         return self.regression.risk(theta)
 
     def error(self, theta: npt.ArrayLike) -> FloatArray:

@@ -84,6 +84,8 @@ def test_every_position_of_the_sliders_has_a_picture(state):
             poles |= sizes < state.nonzeros  # no such model
         if curve.stage == "retrained" and state.retrain_ridge == 0 and state.nonzeros == state.n:
             poles[:] = True
+        if curve.rule == "lasso" and state.ridge == 0 and state.nonzeros >= state.n:
+            poles |= sizes >= state.nonzeros  # beyond its path
         assert np.isfinite(curve.centre[~poles]).all(), curve
         least = state.noise_std**2 * (1 - 1e-9) - 1e-12 * found.null_risk
         assert (curve.centre[~poles] >= least).all()
@@ -141,7 +143,7 @@ def test_the_examples_open_or_say_why_not():
         ({"noise_std": "nan"}, "noise_std must be a number from 0 to 10**6, got 'nan'"),
         (
             {"rules": "best"},
-            "rules must be 'magnitude', 'hessian', 'oracle' or 'random', got 'best'",
+            "rules must be 'magnitude', 'hessian', 'oracle', 'random' or 'lasso', got 'best'",
         ),
         ({"q": "1"}, "q is unknown; allowed: p, n, "),
     ],

@@ -55,7 +55,7 @@ def test_the_surgeon_with_its_selection_repeated(n):
 
 
 def test_the_plain_formula_flatters_the_surgeon_as_in_the_theory(larger):
-    """docs/theory.md, section 14: p = 240, s = 80, n = 900."""
+    """docs/theory.md, section 12: p = 240, s = 80, n = 900."""
     mix, weight, fresh = larger
     found = {"formula": [], "folds": [], "hessian": []}
     for draw in range(3):

@@ -33,8 +33,11 @@ METHODS = {
     for attribute, value in inspect.getmembers(owner)
     if not attribute.startswith("_") and (callable(value) or isinstance(value, property))
 }
-# Made by prune_path and by compact(), whose examples show them.
-NO_EXAMPLE = {"PrunePath", "PrunedLayer", "sklearn.CompactClassifier", "sklearn.CompactRegressor"}
+# Made by lasso_path, prune_path, prune_layer and compact(), whose examples show them.
+NO_EXAMPLE = {
+    "LassoPath", "PrunePath", "PrunedLayer",
+    "sklearn.CompactClassifier", "sklearn.CompactRegressor",
+}  # fmt: skip
 
 
 def examples():
