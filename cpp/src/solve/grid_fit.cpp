@@ -212,7 +212,7 @@ void need_of_labels(const Grid& grid, Index n, Index m, const Indices& nonzeros,
 
 void GridFit::need(const Problem& problem, const Grid& grid, Index n, bool streamed,
                    MemoryNeed& need) {
-  const Index p = problem.features(), m = problem.targets(), largest = grid.sizes.back();
+  const Index m = problem.targets(), largest = grid.sizes.back();
   const Indices nonzeros = grid.fitting_nonzeros();
   const Index most = nonzeros.empty() ? 0 : nonzeros.back(),
               columns = static_cast<Index>(nonzeros.size()) * m;

@@ -12,7 +12,7 @@ namespace overprune {
 namespace {
 
 // Bounds of the damping, relative to the mean diagonal of H, that tuning looks between.
-constexpr double kLeastDamping = 1e-6, kMostDamping = 1e3;
+constexpr double kLeastTried = 1e-6, kMostTried = 1e3;
 // An eigenvalue below minus this times the largest is no rounding error, not of single precision.
 constexpr double kMostNegative = 1e-5;
 constexpr int kCoarse = 37;  // points of the first look
@@ -216,8 +216,8 @@ double DampingCurve::loss(double damping) const {
 std::vector<double> damping_grid(int count) {
   std::vector<double> grid(count);
   for (int i = 0; i < count; ++i)
-    grid[i] = kLeastDamping * std::pow(kMostDamping / kLeastDamping,
-                                       static_cast<double>(i) / static_cast<double>(count - 1));
+    grid[i] = kLeastTried * std::pow(kMostTried / kLeastTried,
+                                     static_cast<double>(i) / static_cast<double>(count - 1));
   return grid;
 }
 

@@ -17,7 +17,7 @@ constexpr double kSlowOuter = 0.03;
 /// A distance, relative to the outputs, that is rounding, and one that may be.
 constexpr double kReached = 1e-14, kNearlyReached = 1e-11;
 /// A change of multipliers, relative to the largest, that is no longer one.
-constexpr double kSettled = 1e-10;
+constexpr double kGapSettled = 1e-10;
 /// A change of outputs, relative to them, that is not worth a correction.
 constexpr double kCorrected = 1e-13;
 
@@ -106,7 +106,7 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
       unit = std::max(unit, std::abs(z[i]));
       largest = std::max(largest, std::abs(u[i]));
     }
-    if (distance <= kReached * unit && distance <= kSettled * v_ * largest) break;
+    if (distance <= kReached * unit && distance <= kGapSettled * v_ * largest) break;
     if (distance <= kNearlyReached * unit && distance >= 0.5 * before) break;
     if (distance > kSlowOuter * before) v_ *= 0.1;
     v_ = std::max(v_, kLeastV / std::max(largest, kLeastV));

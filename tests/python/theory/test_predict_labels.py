@@ -83,7 +83,7 @@ def test_square_loss_is_the_regression_on_labels(seed, ridges):
         "n": 40,
         "sizes": [20, 30, 50, 60],
         "nonzeros": [5, 20, 30, 50],
-        "rules": op._table.check.RULES,
+        "rules": op._table.check.CUTTING_RULES,
         "ridge": ridges[0],
         "retrain_ridge": ridges[1],
     }
@@ -97,7 +97,7 @@ def test_square_loss_is_the_regression_on_labels(seed, ridges):
 @pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
 def test_nothing_pruned_is_dense(spiked, loss):
     table = op.predict(
-        spiked, 300, [200, P], [200, P], rules=op._table.check.RULES, loss=loss, **SETTING
+        spiked, 300, [200, P], [200, P], rules=op._table.check.CUTTING_RULES, loss=loss, **SETTING
     )
     for size in (200, P):
         for stage in ("pruned", "retrained"):
@@ -120,8 +120,8 @@ def test_diagonal_matrix_agrees_with_independent_features(loss):
         problem.beta, np.diag(problem.covariance), problem.noise_std
     )
     grid = {"n": 40, "sizes": [30, 60], "nonzeros": [10, 25], "ridge": 0.1, "retrain_ridge": 0.2}
-    exact = op.predict(problem, loss=loss, rules=op._table.check.RULES, **grid)
-    drawn = op.predict(dense, loss=loss, rules=op._table.check.RULES, draws=128, workers=2, **grid)
+    exact = op.predict(problem, loss=loss, rules=op._table.check.CUTTING_RULES, **grid)
+    drawn = op.predict(dense, loss=loss, rules=op._table.check.CUTTING_RULES, draws=128, workers=2, **grid)
     np.testing.assert_allclose(drawn.dense_error, exact.dense_error, rtol=1e-9)
     oracle = {"rule": "oracle"}
     np.testing.assert_allclose(

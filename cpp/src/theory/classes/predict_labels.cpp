@@ -63,6 +63,7 @@ void check_labels_grid(const LinearClassificationProblem& problem,
   check::at_least("workers", options.workers, 1);
   if (!(options.rtol > 0.0)) check::fail("rtol must be positive, got ", options.rtol);
   if (grid.compensate) check::fail("compensate must be false for a classifier");
+  for (const Rule rule : grid.rules) check_cuts(rule, "the theory of classifiers");
   for (const Training& training : trainings) {
     check::at_least("n", training.n, 1);
     check::nonnegative("ridge", training.ridge);
