@@ -10,17 +10,17 @@ namespace {
 using MutableVector = Eigen::Map<Eigen::VectorXd>;
 
 template <class T>
-void multiply(bool transpose, Size m, Size n, T alpha, const T* a, Size lda, const T* x, Size incx,
-              T* y) {
-  using Vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
-  using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-  const Eigen::Map<const Matrix, 0, Stride> matrix(a, m, n, Stride(lda));
+void add_product_of(bool transpose, Size m, Size n, T alpha, const T* a, Size lda, const T* x,
+                    Size incx, T* y) {
+  using Values = Eigen::Matrix<T, Eigen::Dynamic, 1>;
+  using Entries = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Map<const Entries, 0, Stride> matrix(a, m, n, Stride(lda));
   if (transpose)
-    Eigen::Map<Vector>(y, n).noalias() +=
-        alpha * (matrix.transpose() * Eigen::Map<const Vector>(x, m));
+    Eigen::Map<Values>(y, n).noalias() +=
+        alpha * (matrix.transpose() * Eigen::Map<const Values>(x, m));
   else
-    Eigen::Map<Vector>(y, m).noalias() +=
-        alpha * (matrix * Eigen::Map<const Vector, 0, Eigen::InnerStride<>>(
+    Eigen::Map<Values>(y, m).noalias() +=
+        alpha * (matrix * Eigen::Map<const Values, 0, Eigen::InnerStride<>>(
                               x, n, Eigen::InnerStride<>(incx)));
 }
 
@@ -28,12 +28,12 @@ void multiply(bool transpose, Size m, Size n, T alpha, const T* a, Size lda, con
 
 void matvec(bool transpose, Size m, Size n, double alpha, const double* a, Size lda,
             const double* x, Size incx, double* y) {
-  multiply(transpose, m, n, alpha, a, lda, x, incx, y);
+  add_product_of(transpose, m, n, alpha, a, lda, x, incx, y);
 }
 
 void matvec(bool transpose, Size m, Size n, float alpha, const float* a, Size lda, const float* x,
             Size incx, float* y) {
-  multiply(transpose, m, n, alpha, a, lda, x, incx, y);
+  add_product_of(transpose, m, n, alpha, a, lda, x, incx, y);
 }
 
 void symmetric_matvec(Size n, const double* a, Size lda, const double* x, double* y) {
