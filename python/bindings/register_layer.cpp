@@ -10,9 +10,9 @@ struct pybind11::detail::type_caster<overprune::LayerRule> {
   PYBIND11_TYPE_CASTER(overprune::LayerRule, const_name("str"));
   bool load(handle source, bool) {
     if (!isinstance<str>(source)) return false;
-    const auto name = source.cast<std::string>();
+    const auto text = source.cast<std::string>();
     for (std::size_t i = 0; i < std::size(overprune::kLayerRules); ++i)
-      if (name == overprune::kLayerRules[i]) {
+      if (text == overprune::kLayerRules[i]) {
         value = static_cast<overprune::LayerRule>(i);
         return true;
       }

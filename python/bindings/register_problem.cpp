@@ -26,7 +26,7 @@ std::shared_ptr<Linear> make_linear(const Array& beta, const Array& covariance, 
 }
 
 /// A column-major (Fortran-order) copy, which is how the core holds matrices.
-Array to_array(ConstMatrix values) {
+Array copied(ConstMatrix values) {
   constexpr py::ssize_t size = sizeof(double);
   Array out({values.rows, values.cols}, {size, size * values.rows});
   double* to = out.mutable_data();
@@ -41,7 +41,7 @@ Array to_array(ConstMatrix values) {
   return out;
 }
 
-Array to_array(ConstVector values) {
+Array copied(ConstVector values) {
   Array out = new_array({values.size});
   for (Index i = 0; i < values.size; ++i) out.mutable_at(i) = values(i);
   return out;
@@ -55,7 +55,7 @@ py::tuple sample(const Problem& problem, Index n, std::uint64_t seed, std::uint6
     source = problem.sampler(n);
     source->draw(seed, stream, interruptible());
   }
-  return py::make_tuple(to_array(source->design()), to_array(source->response()));
+  return py::make_tuple(copied(source->design()), copied(source->response()));
 }
 
 Array linear_risk(const Linear& problem, const Array& theta) {
@@ -170,13 +170,13 @@ void register_problem(py::module_& module) {
       .def_property_readonly("noise_floor", &Linear::noise_floor)
       .def_property_readonly(
           "noise_covariance",
-          [](const Linear& problem) { return to_array(problem.noise_covariance()); })
+          [](const Linear& problem) { return copied(problem.noise_covariance()); })
       .def_property_readonly("diagonal", &Linear::diagonal)
-      .def_property_readonly("beta", [](const Linear& problem) { return to_array(problem.beta()); })
+      .def_property_readonly("beta", [](const Linear& problem) { return copied(problem.beta()); })
       .def_property_readonly("variances",
-                             [](const Linear& problem) { return to_array(problem.variances()); })
+                             [](const Linear& problem) { return copied(problem.variances()); })
       .def_property_readonly("covariance",
-                             [](const Linear& problem) { return to_array(problem.covariance()); })
+                             [](const Linear& problem) { return copied(problem.covariance()); })
       .def_property_readonly("null_risk", &null_risk)
       .def("restrict", &restricted)
       .def("risk", &linear_risk);
