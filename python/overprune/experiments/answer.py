@@ -155,7 +155,7 @@ def _rows(
 def answer(tables: dict[str, xr.Dataset], s: int) -> tuple[str, tuple[int, float] | None]:
     """The answer for one s in a sentence; size and risk of the best way to train large."""
     direct, options = _options(tables, {}, s, "mean")
-    best = min(_honest(options), key=lambda o: o.risk, default=None)
+    best = _best(options)
     return _answer(s, direct, options), None if best is None else (best.size, best.risk)
 
 
@@ -164,12 +164,16 @@ def _honest(options: Sequence[_Option]) -> Sequence[_Option]:
     return [o for o in options if o.is_honest] or options
 
 
+def _best(options: Sequence[_Option]) -> _Option | None:
+    """The honest option of least risk, if there are options."""
+    return min(_honest(options), key=lambda o: o.risk, default=None)
+
+
 def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
-    honest = _honest(options)
-    if not honest:
+    best = _best(options)
+    if best is None:
         return f"No size above s = {s} was trained, so there is nothing to compare."
-    best = min(honest, key=lambda o: o.risk)
-    end = _chosen_by_luck(best, len(honest))
+    end = _chosen_by_luck(best, len(_honest(options)))
     if direct is None:
         alone = f"(sizes has no {s}: nothing to compare it with.)"
         return f"Best is to {best.name()}: {best.figures()}. {alone}{end}"
@@ -193,7 +197,7 @@ def _tuned(
     from ..theory.predict import grouped
     from ..theory.tune import tune_ridge
 
-    best = min(_honest(options), key=lambda o: o.risk, default=None)
+    best = _best(options)
     if best is None or direct is None or best.stage == "compensated" or grouped(problem) is None:
         return ""
     rule = best.rule or ""

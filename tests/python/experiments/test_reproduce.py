@@ -218,9 +218,8 @@ def test_coordinates_and_dtypes_that_the_attributes_do_not_make(config, changed,
 
 
 def test_the_status_of_nothing(config):
-    assert (
-        fails("status", "out")
-        == "DIR must be the output of a run or a store, got out, which is neither"
+    assert fails("status", "out") == (
+        "DIR must be a directory that overprune run wrote, or a store; got out, which is neither"
     )
 
 
