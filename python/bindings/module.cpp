@@ -39,6 +39,6 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_simulate(module);  // after the grid of prune_path
   bindings::register_theory(module);
   bindings::register_classifier_theory(module);  // after the grid and the draws
-  bindings::register_schedule(module);  // after the trials and draws of both
-  bindings::register_phase(module);     // after the features of theory
+  bindings::register_schedule(module);           // after the trials and draws of both
+  bindings::register_phase(module);              // after the features of theory
 }

@@ -18,8 +18,8 @@ struct TableLayout {
   bool compensate = false;
   bool classes = false;
   bool penalties = false;  ///< whether a rule trains its own models with a penalty
-  bool labels = false;    ///< classifiers: errors, no risks
-  bool overlaps = false;  ///< of classifiers whose truth is known
+  bool labels = false;     ///< classifiers: errors, no risks
+  bool overlaps = false;   ///< of classifiers whose truth is known
 };
 
 /// The layout of a grid, in integers or in real numbers.

@@ -27,6 +27,7 @@ from pydantic import (
 
 from .. import _validation as check
 from .._validation import FloatArray
+from ..losses import NAMES as LOSSES
 from ..simulation.store import StoreError
 from .config_text import ConfigError as ConfigError
 from .config_text import check_structure, first_problem, text_of
@@ -47,8 +48,10 @@ _LARGE = ("p", "features", "dim", "n", "sizes", "trials")  # they decide the mem
 if TYPE_CHECKING:
     Rule = str
     Activation = str
+    Loss = str
 else:  # literals, which messages list
     Rule, Activation = Literal[check.RULES], Literal[check.ACTIVATIONS]
+    Loss = Literal[LOSSES]
 Quantity = Literal["risk", "accuracy", "error"]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description=_SEED)]
 Count = Annotated[int, Field(ge=1, le=_LARGEST, description=_COUNT)]
@@ -220,9 +223,7 @@ class Run(_Table):
     ] = Field(default=0.0, description=f"{_NOT_NEGATIVE} or a list of them")
     retrain_ridge: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     compensate: bool = Field(default=False, description="true or false")
-    loss: Literal["square", "logistic", "hinge"] = Field(
-        default="square", description="square, logistic or hinge"
-    )
+    loss: Loss = "square"
     curvature: Literal["sample"] | None = None
     trials: Count = 100
     seed: Seed = 0

@@ -28,7 +28,7 @@ KINDS = "linear_gaussian, random_features"
 
 RUN_KEYS = (
     "n, sizes, nonzeros, rules, retrain, ridge, retrain_ridge, "
-    "compensate, curvature, trials, seed, workers, memory_limit, draws, rtol, predict"
+    "compensate, loss, curvature, trials, seed, workers, memory_limit, draws, rtol, predict"
 )
 
 
@@ -237,6 +237,11 @@ def test_bad_problems(text: str, message: str) -> None:
             "nonzeros = 5",
             "nonzeros = 5\n[plot]\nstatistic = 'mode'",
             "plot.statistic: expected one of mean, median, got 'mode'",
+        ),
+        (
+            "nonzeros = 5",
+            "nonzeros = 5\nloss = 'log'",
+            "run.loss: expected one of square, logistic, hinge, got 'log'",
         ),
         (
             "nonzeros = 5",

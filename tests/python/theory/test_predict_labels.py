@@ -121,7 +121,9 @@ def test_diagonal_matrix_agrees_with_independent_features(loss):
     )
     grid = {"n": 40, "sizes": [30, 60], "nonzeros": [10, 25], "ridge": 0.1, "retrain_ridge": 0.2}
     exact = op.predict(problem, loss=loss, rules=op._table.check.CUTTING_RULES, **grid)
-    drawn = op.predict(dense, loss=loss, rules=op._table.check.CUTTING_RULES, draws=128, workers=2, **grid)
+    drawn = op.predict(
+        dense, loss=loss, rules=op._table.check.CUTTING_RULES, draws=128, workers=2, **grid
+    )
     np.testing.assert_allclose(drawn.dense_error, exact.dense_error, rtol=1e-9)
     oracle = {"rule": "oracle"}
     np.testing.assert_allclose(
