@@ -1,7 +1,9 @@
-#include "overprune/lasso_theory.hpp"
-
 #include <cmath>
 
+#include "overprune/laws.hpp"
+#include "overprune/phase.hpp"
+#include "overprune/schedule.hpp"
+#include "overprune/theory.hpp"
 #include "testing.hpp"
 
 using namespace overprune;
