@@ -295,7 +295,7 @@ def judge_path(
     dense: _Floats,
     order: _Ints,
     retrained: _Floats | None,
-    lasso: dict | None,  # type: ignore[type-arg]
+    lasso: dict[str, Any] | None,
     stream: int,
 ) -> dict[str, _Variable]:
     """Risks and accuracies of the models of `prune_path`, in the order of `simulate`'s table."""

@@ -5,19 +5,20 @@
 namespace overprune {
 namespace {
 
+Index whole(Index count, Index step) { return (count + step - 1) / step * step; }
+
 /// What the kernels' scratch grows to for so many doubles.
-Index whole_steps(Index count) {
-  constexpr Index step = kernels::kScratchStep;
-  return (count + step - 1) / step * step;
-}
+Index whole_steps(Index count) { return whole(count, kernels::kScratchStep); }
 
 }  // namespace
 
 void MemoryNeed::product(Index rows, Index columns, Index depth) {
   if (columns <= kernels::kSkinny) return;
   const kernels::Blocks most = kernels::product_blocks(sizeof(double));
-  packed_ = std::max(packed_, (std::min(rows, most.rows) + std::min(columns, most.columns)) *
-                                  std::min<Index>(depth, kernels::kDepth));
+  const kernels::Table& table = kernels::active();
+  const Index packed = whole(std::min(rows, most.rows), table.tile_rows) +
+                       whole(std::min(columns, most.columns), table.tile_columns);
+  packed_ = std::max(packed_, packed * std::min<Index>(depth, kernels::kDepth));
 }
 
 void MemoryNeed::reflect(Index columns) {

@@ -50,8 +50,11 @@ void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInp
 }
 
 Index most_of_lasso(const Grid& grid, Index n) {
-  const Indices nonzeros = grid.fitting_nonzeros();
-  if (grid.penalties.empty()) return nonzeros.empty() ? 0 : nonzeros.back();
+  if (grid.penalties.empty()) {
+    const auto fitting =
+        std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
+    return fitting == grid.nonzeros.begin() ? 0 : *(fitting - 1);
+  }
   return grid.ridge > 0.0 ? grid.sizes.back() : std::min(n, grid.sizes.back());
 }
 

@@ -20,8 +20,9 @@ class LassoCall {
     check::same("y (targets)", 1, y.cols);
   }
 
+  /// @param reached  how many of the models there are to be; the others stay NaN
   template <class Solve>
-  LassoPath run(Index count, Index most, const Solve& solve) {
+  LassoPath run(Index count, Index reached, Index most, const Solve& solve) {
     LassoPath found;
     found.coefficients.assign(count * p_, kNaN);
     found.penalty.assign(count, kNaN);
@@ -42,6 +43,8 @@ class LassoCall {
       found.suboptimality[i] = model->suboptimality;
     };
     solve(solver, data_.ridge(ridge_), take);
+    if (std::count(found.nonzeros.begin(), found.nonzeros.end(), -1) > count - reached)
+      check::unsolved();
     return found;
   }
 
@@ -63,7 +66,9 @@ LassoPath lasso_path(ConstMatrix x, ConstMatrix y, const Indices& nonzeros, doub
   check::view("y", y);
   LassoCall call(x, y, ridge);
   check::increasing("nonzeros", nonzeros, 1, x.cols);
-  return call.run(static_cast<Index>(nonzeros.size()), nonzeros.back(),
+  const Index most = ridge > 0.0 ? x.cols : std::min(x.rows, x.cols);
+  const auto reached = std::upper_bound(nonzeros.begin(), nonzeros.end(), most) - nonzeros.begin();
+  return call.run(static_cast<Index>(nonzeros.size()), reached, nonzeros.back(),
                   [&](LassoSolver& solver, double scaled, const LassoSolver::Take& take) {
                     solver.path(x.cols, scaled, nonzeros, take);
                   });
@@ -82,7 +87,8 @@ LassoPath lasso_at(ConstMatrix x, ConstMatrix y, const std::vector<double>& pena
     scaled.push_back(call.data().penalty(penalty));
   }
   const Index most = ridge > 0.0 ? x.cols : std::min(x.rows, x.cols);
-  LassoPath found = call.run(static_cast<Index>(penalties.size()), most,
+  const auto count = static_cast<Index>(penalties.size());
+  LassoPath found = call.run(count, count, most,
                              [&](LassoSolver& solver, double own, const LassoSolver::Take& take) {
                                solver.at(x.cols, own, scaled, take);
                              });

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/check.hpp"
+
 namespace overprune {
 namespace {
 
@@ -88,6 +90,7 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
                                            double* u, const Poll& poll) {
   const Index n = system.rows();
   const double scale = output_scale(system);
+  if (!std::isfinite(scale)) check::unsolved();
   v_ = std::max(kFirstV * scale, kLeastV);
   double before = std::numeric_limits<double>::infinity();
   Outcome outcome;

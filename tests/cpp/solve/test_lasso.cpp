@@ -1,9 +1,11 @@
-#include <overprune/overprune.hpp>
+#include "overprune/lasso.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/l1_walk.hpp"
+#include "overprune/prune_path.hpp"
+#include "overprune/simulate.hpp"
 #include "reference.hpp"
 #include "testing.hpp"
 

@@ -1,4 +1,4 @@
-#include <overprune/overprune.hpp>
+#include "overprune/lasso_theory.hpp"
 
 #include <cmath>
 

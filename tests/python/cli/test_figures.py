@@ -80,7 +80,7 @@ def test_list_draws_nothing():
 
 def test_errors_name_what_came():
     message = fails("figures", "nonsense")
-    assert message.startswith("NAME must be one of calibration, coefficients, compensated, ")
+    assert message.startswith("NAME must be one of calibration, classifiers, coefficients, ")
     assert message.endswith("; got 'nonsense'")
     Path("file").write_text("mine")
     assert fails("figures", "rules", "-o", "file").endswith(

@@ -59,13 +59,14 @@ def test_paths(n, p, more, ridge):
 @pytest.mark.parametrize(("n", "p", "more"), SHAPES[:5])
 def test_prune_path_with_all_rules(n, p, more, order):
     X, y = data(n, p, **more)
+    rules = check.RULES if np.ndim(y) == 1 else check.CUTTING_RULES
     grid = {"sizes": [p // 3, n // 2, n + 20, p], "nonzeros": [n // 8, n // 3, n // 2]}
     grid["sizes"] = sorted(k for k in grid["sizes"] if k <= p)
     truth = problems.normal(p, seed=5)
 
     def call(workers):
         path = op.prune_path(
-            np.asarray(X, order=order), y, **grid, rules=check.RULES, truth=truth, workers=workers
+            np.asarray(X, order=order), y, **grid, rules=rules, truth=truth, workers=workers
         )
         return np.concatenate(
             [a.ravel() for a in (path.dense, path._order, path._retrained, path.rank)]

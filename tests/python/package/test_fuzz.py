@@ -30,7 +30,10 @@ def test_every_public_function_is_called():
     """By its own name, or as said here."""
     elsewhere = {
         "DataProblem": "data_problem",
+        "LassoPath": "lasso_path",
+        "LinearClassificationProblem": "linear_classification_problem",
         "LinearGaussianProblem": "linear_gaussian_problem",
+        "Loss": "loss",
         "PrunePath": "prune_path_methods",
         "PrunedLayer": "prune_layer",
         "RandomFeatureProblem": "random_feature_problem",

@@ -78,6 +78,8 @@ def agree(theirs, ours):
     """Whether our type says the same or more."""
     if theirs in ("Any", "object") or theirs == ours:
         return True
+    if theirs.endswith(" | None") and ours.endswith(" | None"):
+        return agree(theirs.removesuffix(" | None"), ours.removesuffix(" | None"))
     return theirs in ("dict", "tuple", "list") and ours.startswith(f"{theirs}[")
 
 

@@ -18,11 +18,12 @@ import matplotlib
 from hypothesis import given, seed, settings
 
 import fuzz_calls
+from fuzz_loss_targets import LOSS_TARGETS
 from fuzz_problem_targets import PROBLEM_TARGETS
 from fuzz_table_targets import TABLE_TARGETS
 from fuzz_targets import ARRAY_TARGETS
 
-TARGETS = {**ARRAY_TARGETS, **PROBLEM_TARGETS, **TABLE_TARGETS}
+TARGETS = {**ARRAY_TARGETS, **PROBLEM_TARGETS, **TABLE_TARGETS, **LOSS_TARGETS}
 # how many times fewer calls
 SLOW = {
     "advise": 20,
