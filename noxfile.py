@@ -41,6 +41,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def conda(session: nox.Session) -> None:
+    """The conda recipe, rendered for every Python version; building it needs conda's channels."""
+    session.install("py-rattler-build>=0.73", "pyyaml", ".[test]")
+    session.run("python", "-m", "pytest", "tests/python/package/test_recipe.py", *session.posargs)
+
+
+@nox.session
 def sanitizers(session: nox.Session) -> None:
     """The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer, then ThreadSanitizer."""
     session.install("cmake>=3.26", "ninja>=1.11", "cmeel-eigen>=3.4.1,<4")

@@ -1,7 +1,8 @@
 """The documentation: `python -m sphinx -W --keep-going -b html docs docs/_build/html`
 (CONTRIBUTING.md).
 
-Nothing is read from the network while it is built. The C++ reference needs doxygen (Debian, Ubuntu
+Nothing is read from the network while it is built, unless OVERPRUNE_INTERSPHINX is set: then the
+names of other packages link to their documentation. The C++ reference needs doxygen (Debian, Ubuntu
 and Homebrew: the package `doxygen`); without it those pages are left out, and a line of the build
 says so.
 """
@@ -22,7 +23,10 @@ version = release = overprune.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # MathJax and its fonts: formulas show without a network
+    "sphinx_copybutton",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -36,11 +40,6 @@ html_theme = "furo"
 html_title = f"overprune {version}"
 html_static_path = ["_static"]
 html_css_files = ["overprune.css"]
-# Formulas are set in the reader's browser; a copy of MathJax can be named for machines without a
-# network.
-mathjax_path = os.environ.get(
-    "OVERPRUNE_MATHJAX", "https://cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"
-)
 mathjax3_config = {"chtml": {"scale": 0.9}}  # most displayed formulas fit then
 
 default_role = "py:obj"  # names in single backticks link to their pages
@@ -51,10 +50,22 @@ suppress_warnings = [
     "duplicate_declaration.cpp",  # the namespace, on the page of every header
 ]
 
+templates_path = ["_templates"]
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say what each argument is
 autodoc_member_order = "bysource"
 numpydoc_class_members_toctree = False
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", None),
+    "numpy": ("https://numpy.org/doc/stable", None),
+    "xarray": ("https://docs.xarray.dev/en/stable", None),
+    "matplotlib": ("https://matplotlib.org/stable", None),
+    "sklearn": ("https://scikit-learn.org/stable", None),
+}
+if "OVERPRUNE_INTERSPHINX" not in os.environ:
+    intersphinx_mapping = {}
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 breathe_projects = {"overprune": str(HERE / "_build" / "doxygen" / "xml")}
 breathe_default_project = "overprune"
@@ -99,6 +110,10 @@ class InReadingOrder:
 sphinx_gallery_conf = {
     "examples_dirs": ["lessons", "../python/overprune/gallery"],
     "gallery_dirs": ["tutorial", "gallery"],
+    # The examples of a function, on its page of the reference.
+    "backreferences_dir": "reference/examples",
+    "doc_module": ("overprune",),
+    "first_notebook_cell": "# Needs overprune: pip install overprune\n%matplotlib inline",
     "filename_pattern": r"/\w+\.py$",
     "within_subsection_order": InReadingOrder,
     "download_all_examples": False,

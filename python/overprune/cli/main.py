@@ -28,7 +28,6 @@ app = typer.Typer(
     name="overprune",
     cls=Commands,
     help="Train large, then prune: the test risk of pruned models, simulated and predicted.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

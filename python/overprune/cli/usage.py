@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 _UsageError: type[Exception] = next(
     k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException"
 )
-_EXPECTED = {  # of arguments without which there is nothing to do
-    "DIR": "a directory that overprune run wrote, or a store",
-    "TABLE": "a directory that overprune run wrote, or a Zarr group",
-}
 _BAD_INPUT = (ValueError, TypeError, OSError, ImportError, NotImplementedError, MemoryError)
 # Errors of writing results: ImportError where matplotlib cannot be had.
 UNWRITTEN = (OSError, ImportError)
@@ -125,31 +121,12 @@ class Commands(TyperGroup):
             return code
         sys.exit(code if isinstance(code, int) else 0)
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and self.get_command(ctx, args[0]) is None:
-            ctx.fail(
-                f"command must be one of {', '.join(self.list_commands(ctx))}; got {args[0]!r}"
-            )
-        return super().resolve_command(ctx, args)
-
 
 def _usage(error: Any) -> str:
-    """An error of usage in words: the argument, what was expected, what came."""
+    """Typer's words for an error of usage, its suggestions with them, and where to read more."""
     text: str = error.format_message()
-    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
-    if isinstance(error, typer.BadParameter) and parameter is not None:
-        is_option = parameter.param_type_name == "option"
-        name = max(parameter.opts, key=len) if is_option else parameter.metavar
-        if error.message.startswith("must "):
-            return f"{name} {error.message}"
-        if type(error).__name__ == "MissingParameter":
-            what = _EXPECTED.get(name, "the name of a config")
-            return f"{name} is missing: expected {what}, got nothing"
-    if type(error).__name__ == "NoSuchOption" and context is not None:
-        allowed = [max(p.opts, key=len) for p in context.command.get_params(context)]
-        options = ", ".join(name for name in allowed if name.startswith("-"))
-        return f"{context.command_path} has no option {error.option_name}; allowed: {options}"
-    return text[:1].lower() + text[1:].rstrip(".")
+    context = getattr(error, "ctx", None)
+    return text if context is None else f"{text} (try {context.command_path} --help)"
 
 
 def _forget_stdout() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -83,55 +84,46 @@ def test_missing_files(config: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("demo --workers 0", "--workers must be an integer from 1 to 1024, got '0'"),
-        ("demo --workers two", "--workers must be an integer from 1 to 1024, got 'two'"),
-        (
-            "run small.toml --workers 2000",
-            "--workers must be an integer from 1 to 1024, got '2000'",
-        ),
-        ("demo --trials 1", "--trials must be an integer from 2 to 100000000, got '1'"),
-        ("demo --trials=-3", "--trials must be an integer from 2 to 100000000, got '-3'"),
-        ("demo --workers", "option '--workers' requires an argument"),
-        ("run", "CONFIG.toml is missing: expected the name of a config, got nothing"),
-        ("predict", "CONFIG.toml is missing: expected the name of a config, got nothing"),
-        (
-            "status",
-            "DIR is missing: expected a directory that overprune run wrote, or a store, "
-            "got nothing",
-        ),
-        (
-            "reproduce",
-            "TABLE is missing: expected a directory that overprune run wrote, or a Zarr group, "
-            "got nothing",
-        ),
-        (
-            "jump",
-            "command must be one of demo, run, status, reproduce, predict, advise, figures, "
-            "explore, info; "
-            "got 'jump'",
-        ),
-        (
-            "--jump",
-            "overprune has no option --jump; allowed: --version, --cmakedir, --includedir, "
-            "--pkgconfigdir, "
-            "--help",
-        ),
-        (
-            "run small.toml --outptu x",
-            "overprune run has no option --outptu; allowed: --output, --workers, --memory-limit, "
-            "--dask, "
-            "--overwrite, --help",
-        ),
+        ("demo --workers 0", "Invalid value for '--workers': must be an integer from 1 to 1024"),
+        ("demo --workers two", "Invalid value for '--workers': must be an integer from 1 to 1024"),
+        ("run small.toml --workers 2000", "Invalid value for '--workers': must be an integer"),
+        ("demo --trials 1", "Invalid value for '--trials': must be an integer from 2 to 100000000"),
+        ("demo --trials=-3", "Invalid value for '--trials': must be an integer from 2"),
+        ("demo --workers", "Option '--workers' requires an argument."),
+        ("run", "Missing argument 'CONFIG.toml'."),
+        ("status", "Missing argument 'DIR'."),
+        ("reproduce", "Missing argument 'TABLE'."),
+        ("jump", "No such command 'jump'."),
+        ("rnu", "No such command 'rnu'. Did you mean 'run'?"),
+        ("--jump", "No such option: --jump"),
+        ("run small.toml --outptu x", "No such option: --outptu (Possible options: --output)"),
+        ("run small.toml other.toml", "Got unexpected extra argument"),
+        ("run small.toml --overwrite=yes", "Option '--overwrite' does not take a value."),
     ],
 )
-def test_usage_errors_are_one_line(config: Path, arguments: str, message: str) -> None:
-    assert fails(*arguments.split()) == message
+def test_usage_errors_are_typers_in_one_line(config: Path, arguments: str, message: str) -> None:
+    said = fails(*arguments.split())
+    assert said.startswith(message)
+    assert said.endswith("--help)") or "--overwrite" in said or said.endswith("argument.")
     assert content(config.parent) == {"small.toml"}
 
 
-def test_usage_errors_without_words_of_our_own_are_one_line_too(config: Path) -> None:
-    assert "other.toml" in fails("run", "small.toml", "other.toml")
-    assert "--overwrite" in fails("run", "small.toml", "--overwrite=yes")
+@pytest.mark.parametrize(
+    ("words", "completed"), [("overprune r", "run reproduce"), ("overprune run --ou", "--output")]
+)
+def test_the_shell_completes(words: str, completed: str) -> None:
+    asked = {
+        "_OVERPRUNE_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    done = subprocess.run(
+        [Path(sysconfig.get_path("scripts")) / "overprune"],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == completed.split(), done.stderr
 
 
 def test_main_ends_the_process_with_the_codes(config: Path) -> None:
@@ -143,7 +135,9 @@ def test_main_ends_the_process_with_the_codes(config: Path) -> None:
             cwd=config.parent,
         )
         assert done.returncode == code, done.stderr
-        assert (done.stderr.startswith("overprune: --workers") and done.stdout == "") == (code == 2)
+        assert (
+            done.stderr.startswith("overprune: Invalid value for '--workers'") and done.stdout == ""
+        ) == (code == 2)
 
 
 @pytest.mark.parametrize("arguments", [[], ["demo"], ["run"], ["predict"], ["info"]])

@@ -4,6 +4,7 @@ builds."""
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -134,6 +135,8 @@ def test_it_builds_without_a_warning(tmp_path):
         "myst_parser",
         "breathe",
         "furo",
+        "sphinx_copybutton",
+        "sphinx-mathjax-offline",
         "mlxtend",
     ):
         if importlib.util.find_spec(package) is None:
@@ -154,6 +157,8 @@ def test_it_builds_without_a_warning(tmp_path):
         "index.html",
         "theory.html",
         "trouble.html",
+        "install.html",
+        "changelog.html",
         "reference/api/overprune.predict.html",
     } <= pages
     output = re.compile(r'class="sphx-glr-script-out .*?<pre>(.*?)</pre>', re.DOTALL)
@@ -162,6 +167,16 @@ def test_it_builds_without_a_warning(tmp_path):
     assert re.search(r"\d", printed)
     assert not re.search("nan|&lt;", printed), printed
     assert (html / "_images" / f"sphx_glr_{DRAWN}_001.png").stat().st_size > 20_000
+    theory = (html / "theory.html").read_text()
+    script = re.search(r'src="([^"]*mathjax[^"]*)"', theory)
+    assert script and (html / script[1].split("?")[0]).is_file()  # formulas show without a network
+    assert "In the gallery" in (html / "reference/api/overprune.predict.html").read_text()
+    (notebook,) = html.glob(f"_downloads/*/{DRAWN}.ipynb")
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["source"]]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert "pip install overprune" in code[0]
+    exec("\n".join(code).replace("%matplotlib inline", ""), {})  # as it is downloaded
+    plt.close("all")
     index = (html / "reference" / "cpp" / "index.html").read_text()
     with_doxygen = shutil.which("doxygen") is not None
     assert ("reference/cpp/least_squares.html" in pages) == with_doxygen
