@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .. import _core, _html
 from .. import _validation as check
 from .._provenance import describe
 from .._table import STAGES, Arrays, Grid
@@ -59,6 +59,18 @@ class PrunePath:
         self.rank = np.asarray(found.get("rank", grid.sizes), dtype=np.int64)
         self.condition = np.asarray(found.get("condition", nothing), dtype=np.float64)
         self.gap = np.asarray(found.get("gap", np.zeros(len(grid.sizes))), dtype=np.float64)
+
+    def __repr__(self) -> str:
+        grid = f"sizes={self.sizes}, nonzeros={self.nonzeros}, rules={self.rules}"
+        return f"<PrunePath {grid}>"
+
+    def _repr_html_(self) -> str:
+        pruned = ", ".join(map(str, self.nonzeros))
+        return _html.table(
+            f"PrunePath: each size pruned to {pruned} by {', '.join(self.rules)}",
+            ("size", "rank", "condition"),
+            zip(self.sizes, self.rank, (f"{c:.3g}" for c in self.condition), strict=True),
+        )
 
     def _target_axis(self, theta: FloatArray) -> FloatArray:
         return theta[..., 0] if self._single else theta

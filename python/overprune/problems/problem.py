@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .. import _core, _html
 from .. import _validation as check
 from .._validation import FloatArray
 from .functions import qualified_name
@@ -29,6 +29,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<{value.shape}>"
     return f"<{qualified_name(value)}>" if callable(value) else repr(value)
+
+
+def _ranged(value: Any) -> str:
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or not value.size:
+        return _shown(value)
+    return f"{value.shape}, from {value.min():.4g} to {value.max():.4g}"
 
 
 class Problem:
@@ -63,6 +69,18 @@ class Problem:
     def __repr__(self) -> str:
         shown = (f"{name}={_shown(value)}" for name, value in self.describe().items())
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "features p": self.p,
+            "targets m": self.targets,
+            "null risk": f"{self.null_risk:.6g}",
+        }
+        return _html.table(
+            type(self).__name__,
+            ("", "value"),
+            [*((name, _ranged(value)) for name, value in self.describe().items()), *facts.items()],
+        )
 
     def sample(self, n: int, *, seed: int, stream: int = 0) -> tuple[FloatArray, FloatArray]:
         """Draw a training set: trial number `stream` of `simulate` with that seed.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .. import _core, _html
 from .. import _validation as check
 from .._validation import FloatArray
 from .problem import LinearGaussianProblem, read_only
@@ -115,6 +115,9 @@ class Spectrum:
             for name, value in self.describe().items()
         )
         return f"Spectrum({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        return _html.table("Spectrum", ("", "value"), self.describe().items())
 
     def problem(self, p: int, *, seed: int = 0) -> LinearGaussianProblem:
         """Draw a finite problem with p features, whose simulation tends to the prediction as p

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _html
 from .. import _validation as check
 from .._provenance import provenance
 
@@ -153,6 +154,15 @@ class Advice:
                 f"  {d:<11}{way:<{wide}}  {self._against(c):<{wider}}  {c}" for d, way, c in rows
             ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (decision if i == 0 else "", way, self._against(choice), choice)
+            for decision, ways in self.costs.items()
+            for i, (way, choice) in enumerate(ways.items())
+        ]
+        caption = f"n = {self.n}, s = {self.nonzeros}: {self.best}, risk {_risk(self.best)}"
+        return _html.table(caption, ("decision", "way", "risk", "the best that takes it so"), rows)
 
     def _against(self, choice: Choice) -> str:
         """Risk of a choice, and by how much it is above that of the best."""

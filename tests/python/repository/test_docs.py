@@ -126,6 +126,21 @@ def test_the_reference_has_every_estimator():
     assert set(re.findall(r"^   (\w+)$", listed, flags=re.MULTILINE)) == set(estimators.__all__)
 
 
+def check_formulas_and_notebooks(html: Path) -> None:
+    """Formulas show without a network, and a notebook runs as it is downloaded."""
+    theory = (html / "theory.html").read_text()
+    script = re.search(r'src="([^"]*mathjax[^"]*)"', theory)
+    assert script
+    assert (html / script[1].split("?")[0]).is_file()
+    assert "In the gallery" in (html / "reference/api/overprune.predict.html").read_text()
+    (notebook,) = html.glob(f"_downloads/*/{DRAWN}.ipynb")
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["source"]]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert "pip install overprune" in code[0]
+    exec("\n".join(code).replace("%matplotlib inline", ""), {})
+    plt.close("all")
+
+
 @pytest.mark.slow
 def test_it_builds_without_a_warning(tmp_path):
     for package in (
@@ -167,16 +182,7 @@ def test_it_builds_without_a_warning(tmp_path):
     assert re.search(r"\d", printed)
     assert not re.search("nan|&lt;", printed), printed
     assert (html / "_images" / f"sphx_glr_{DRAWN}_001.png").stat().st_size > 20_000
-    theory = (html / "theory.html").read_text()
-    script = re.search(r'src="([^"]*mathjax[^"]*)"', theory)
-    assert script and (html / script[1].split("?")[0]).is_file()  # formulas show without a network
-    assert "In the gallery" in (html / "reference/api/overprune.predict.html").read_text()
-    (notebook,) = html.glob(f"_downloads/*/{DRAWN}.ipynb")
-    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["source"]]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    assert "pip install overprune" in code[0]
-    exec("\n".join(code).replace("%matplotlib inline", ""), {})  # as it is downloaded
-    plt.close("all")
+    check_formulas_and_notebooks(html)
     index = (html / "reference" / "cpp" / "index.html").read_text()
     with_doxygen = shutil.which("doxygen") is not None
     assert ("reference/cpp/least_squares.html" in pages) == with_doxygen
