@@ -26,6 +26,8 @@ COLOURS = {
 }
 MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 3)))
+_BAND: dict[str, Any] = {"lw": 4.0, "alpha": 0.4, "zorder": 1.5}
+_MARKER = 3.2  # points
 _SPREADS = {"mean": "mean ± standard error", "median": "median, 68 % interval of the median"}
 
 LogScale = bool | Literal["auto"]
@@ -97,9 +99,8 @@ def draw(
     styles = distinct(c.style for c in curves)
     counts = distinct(c.nonzeros for c in curves)
     for s, value in direct.items():
-        ax.axhline(
-            value, color=COLOURS["direct"], lw=1.2, ls=_DASHES[counts.index(s) % 6], zorder=1.5
-        )
+        # A wide pale band below the curves: one that lies on it leaves both to be seen.
+        ax.axhline(value, color=COLOURS["direct"], **_BAND, ls=_DASHES[counts.index(s) % 6])
     alone = not any(c.is_prediction for c in curves)
     for curve in curves:
         which = styles.index(curve.style) if curve.style is not None else 0
@@ -124,15 +125,16 @@ def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) ->
         x, y = curve.broken()
         alone = np.isfinite(y).sum() == 1  # no line without a second point
         marker = MARKERS[which] if alone else "None"
-        ax.plot(x, y, color=colour, ls=_DASHES[which], lw=1.5, marker=marker, ms=3.2, zorder=2)
+        ax.plot(x, y, color=colour, ls=_DASHES[which], lw=1.5, marker=marker, ms=_MARKER, zorder=2)
         return
+    shown = slice(None) if alone else _apart(ax, curve)
     ax.errorbar(
-        curve.size,
-        curve.centre,
-        yerr=np.stack([curve.below, curve.above]),
+        curve.size[shown],
+        curve.centre[shown],
+        yerr=np.stack([curve.below, curve.above])[:, shown],
         color=colour,
         marker=MARKERS[which],
-        ms=3.2,
+        ms=_MARKER,
         ls=_DASHES[which] if alone else "none",
         lw=0.7,
         elinewidth=0.9,
@@ -150,6 +152,17 @@ def _draw_curve(ax: Axes, curve: Curve, which: int, high: float, alone: bool) ->
             ms=5,
             transform=edge,
         )
+
+
+def _apart(ax: Axes, curve: Curve) -> list[int]:
+    """Positions of the points to mark: each at least one and a half markers from the last one."""
+    at = ax.transData.transform(np.stack([curve.size, curve.centre], axis=1))
+    least = 1.5 * _MARKER * ax.figure.dpi / 72
+    shown: list[int] = []
+    for i, point in enumerate(at):
+        if not shown or not np.hypot(*(point - at[shown[-1]])) < least:
+            shown.append(i)
+    return shown
 
 
 def draw_marks(
@@ -230,7 +243,7 @@ def legend_entries(
         if not one_style or i == 0:
             is_one_of_several = one_style and len(direct) > 1
             label = f"train {'s features' if is_one_of_several else f's = {s}'} directly"
-            entries.append(entry(label, color=COLOURS["direct"], lw=1.2, ls=dash))
+            entries.append(entry(label, color=COLOURS["direct"], **_BAND, ls=dash))
     if several:
         rules = {rule for rule, _ in styles}
         for i, (rule, s) in enumerate(styles):
