@@ -171,8 +171,7 @@ def predict(
     grid: Grid[int] | Grid[float]
     if isinstance(problem, Spectrum):
         grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
-        if grid.loss.name != "square":
-            raise ValueError(f"loss must be square for a Spectrum, got {grid.loss.name}")
+        refuse_labels(grid.loss)
     else:
         grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
         if not isinstance(problem, DataProblem):
@@ -196,6 +195,15 @@ def predict(
     if labels is not None:
         _warn_unsolved(table)
     return table
+
+
+def refuse_labels(loss: Loss) -> None:
+    """Raises for a loss of labels, of which a Spectrum has none."""
+    if loss.name != "square":
+        raise ValueError(
+            f"loss must be square for a Spectrum, whose responses are numbers, got {loss.name}; "
+            "labels are predicted for a LinearClassificationProblem"
+        )
 
 
 def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
