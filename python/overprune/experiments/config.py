@@ -108,6 +108,7 @@ Beta = Annotated[ConstantBeta | NormalBeta | SparseBeta | ValuesBeta, Field(disc
 
 
 class _Linear(_Table):
+    kind: str
     p: Count
     noise_std: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     spectrum: Spectrum = Field(
