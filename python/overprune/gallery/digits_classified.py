@@ -125,8 +125,10 @@ left.plot(sizes, probit, ":", color="0.5", label="dense, probit teacher")
 for stage, colour in stages.items():
     left.plot(sizes, [told[k][stage] for k in sizes], color=colour, label=stage)
     left.plot(sizes, seen[f"{stage}_error"], "o", color=colour, markersize=4)
-    right.plot(single, [found[0][stage] for found in single.values()], "_", color=colour, ms=14)
-    right.plot(single, [found[1][f"{stage}_error"] for found in single.values()], "o", color=colour)
+    lines = [line[stage] for line, _ in single.values()]
+    points = [point[f"{stage}_error"].item() for _, point in single.values()]
+    right.plot(list(single), lines, "_", color=colour, markersize=16, markeredgewidth=2)
+    right.plot(list(single), points, "o", color=colour, markersize=4)
 left.set(xlabel="size k (features trained)", ylabel="test error", title="odd against even")
 right.set(xlabel="digit", title=f"each digit against the rest, k = {p}", xticks=list(single))
 left.set_ylim(bottom=0)
@@ -146,15 +148,11 @@ left.legend(title="lines: two Gaussian classes\npoints: measured", frameon=False
 # theory here gives: it needs the joint law of ten models trained on the same rows.
 
 for size in sizes:
-    print(
-        f"k = {size}: "
-        + ", ".join(
-            f"{v} measured {seen[f'{v}_error'].sel(size=size):.3f}, predicted {told[size][v]:.3f}"
-            for v in stages
-        )
-        + f"; dense by a probit {probit.sel(size=size):.3f}"
-    )
+    at = seen.sel(size=size)
+    pairs = [
+        f"{v} measured {at[f'{v}_error'].item():.3f}, predicted {told[size][v]:.3f}" for v in stages
+    ]
+    print(f"k = {size}: {', '.join(pairs)}; dense by a probit {probit.sel(size=size).item():.3f}")
 for digit, (line, point) in single.items():
-    print(
-        f"{digit} against the rest: measured {point.dense_error:.3f}, predicted {line['dense']:.3f}"
-    )
+    measured = point.dense_error.item()
+    print(f"{digit} against the rest: measured {measured:.3f}, predicted {line['dense']:.3f}")

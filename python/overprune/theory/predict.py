@@ -267,6 +267,7 @@ def _labelled(
     problem: LinearClassificationProblem, grid: Grid[Any], options: _core.DrawOptions
 ) -> _Block:
     grid.check_loss(problem._core)
+    check.cutting_rules(grid.rules, "the theory of labels")
     trainings = [(int(n), ridge) for n in grid.n for ridge in grid.ridge]
     found = _core.predict_labels(problem._core, trainings, grid.core(), options)
     tables: dict[tuple[float, float], Arrays] = dict(zip(trainings, found, strict=True))

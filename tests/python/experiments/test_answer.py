@@ -132,7 +132,7 @@ def test_classifiers_are_answered_in_errors() -> None:
 @pytest.mark.parametrize(
     ("plot", "message"),
     [
-        ('quantity = "risk"', "plot.quantity: expected error, which classifiers are judged by, got"),
+        ('quantity = "risk"', "plot.quantity: expected error, which classifiers are judged by"),
         ('quantity = ["error", "accuracy"]', "judged by, got 'accuracy'"),
     ],
 )

@@ -99,7 +99,7 @@ def test_costs_are_the_best_that_decide_so(found):
             "no": lambda c: c.stage == "pruned",
             "yes": lambda c: c.stage == "retrained",
         },
-        "rule": {rule: lambda c, rule=rule: c.rule == rule for rule in RULES},
+        "rule": {rule: lambda c, rule=rule: c.rule == rule for rule in (*RULES, "lasso")},
         "ridge": {"none": lambda c: c.ridge == 0, "tuned": lambda c: c.tuned},
         "rounds": {str(r): lambda c, r=r: c.rounds == r for r in (1, 2, 4)},
         "size": {"s, directly": lambda c: c.stage == "direct", "k = 300": lambda c: c.size == 300},
