@@ -173,7 +173,7 @@ def draw(
     from ..plot.canvas import into_files
 
     tables, wanted = results.tables, experiment.config.plot
-    quantity = wanted.quantity
+    quantity: str | Sequence[str] | None = wanted.quantity
     if quantity is None:
         labelled = any("dense_accuracy" in table for table in tables.values())
         quantity = ["risk", "error"] if labelled else [main_quantity(tables.values())]

@@ -19,7 +19,7 @@ beta = np.repeat([40**-0.5, 0.0], [40, p - 40])
 problem = op.LinearClassificationProblem(beta, 0.6**distance, noise_std=0.3)
 training = {"loss": "logistic", "ridge": 0.1, "retrain_ridge": 0.1}
 sizes = [kept, 70, 100, 150, 200, 240, 300, 350, p]
-nonzeros = [10, 20, 30, 40, kept, 70, 100, 150, 200, 300]
+nonzeros = [10, 20, 30, 40, kept, 70, 100, 150, 200]
 sets = {
     "size": (sizes, [kept]),
     "nonzeros": ([p], nonzeros),

@@ -55,14 +55,14 @@ class Judged:
     @property
     def field(self) -> LinearGaussianProblem:
         """The linear Gaussian problem of the same features and truth."""
-        known: Any = self.problem
-        return known.field if self.of_labels else known
+        known = self.problem
+        return known.field if isinstance(known, LinearClassificationProblem) else known
 
     @property
     def regression(self) -> LinearGaussianProblem:
         """The linear Gaussian problem with the second moments of x and y."""
-        known: Any = self.problem
-        return known.regression if self.of_labels else known
+        known = self.problem
+        return known.regression if isinstance(known, LinearClassificationProblem) else known
 
     @property
     def of_nothing(self) -> float:
@@ -72,8 +72,10 @@ class Judged:
     @property
     def of_truth(self) -> float:
         """Risk or error of the true coefficients."""
-        known: Any = self.problem
-        return known.bayes_error if self.of_labels else float(known._core.noise_floor)
+        known = self.problem
+        if isinstance(known, LinearClassificationProblem):
+            return known.bayes_error
+        return float(known._core.noise_floor)
 
     def restrict(self, features: int | IntArray) -> Judged:
         """The same of a part of the features."""

@@ -14,7 +14,7 @@ from ..losses import Loss
 from ..problems.problem import Problem
 from ..problems.spectrum import Spectrum
 from .judged import Judged
-from .predict import grouped, predict, refuse_labels
+from .predict import grouped, no_labels, predict
 
 _EQUAL = 1e-9  # relative: among risks as close as this the first choice is taken
 
@@ -59,8 +59,9 @@ class PhaseRisks:
 
 def no_risks(points: int, options: PhaseOptions) -> PhaseRisks:
     each = (len(options.ridges), points)
-    all_of_them = (*each, len(options.rules), len(options.stages))
-    return PhaseRisks(*(np.full(shape, np.nan) for shape in (each, each, all_of_them, all_of_them)))
+    every = (*each, len(options.rules), len(options.stages))
+    direct, oracle, risk, size = (np.full(shape, np.nan) for shape in (each, each, every, every))
+    return PhaseRisks(direct, oracle, risk, size)
 
 
 def study(points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks) -> None:
@@ -107,7 +108,7 @@ def _draw(
 ) -> None:
     """The same from tables of `predict`, one for all points of the problem."""
     if isinstance(problem, Spectrum):
-        refuse_labels(options.loss)
+        raise no_labels(options.loss)
     judged = Judged.of(problem, options.loss)
     found.quantity = judged.quantity
     n = sorted({int(point.n) for point in points})

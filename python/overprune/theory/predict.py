@@ -171,7 +171,8 @@ def predict(
     grid: Grid[int] | Grid[float]
     if isinstance(problem, Spectrum):
         grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
-        refuse_labels(grid.loss)
+        if grid.loss.name != "square":
+            raise no_labels(grid.loss)
     else:
         grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
         if not isinstance(problem, DataProblem):
@@ -197,13 +198,12 @@ def predict(
     return table
 
 
-def refuse_labels(loss: Loss) -> None:
-    """Raises for a loss of labels, of which a Spectrum has none."""
-    if loss.name != "square":
-        raise ValueError(
-            f"loss must be square for a Spectrum, whose responses are numbers, got {loss.name}; "
-            "labels are predicted for a LinearClassificationProblem"
-        )
+def no_labels(loss: Loss) -> ValueError:
+    """The error of a loss of labels for a Spectrum, which has none."""
+    return ValueError(
+        f"loss must be square for a Spectrum, whose responses are numbers, got {loss.name}; "
+        "labels are predicted for a LinearClassificationProblem"
+    )
 
 
 def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
