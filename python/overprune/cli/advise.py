@@ -90,7 +90,7 @@ def _advice(experiment: Experiment, nonzeros: int | None, workers: int | None) -
     given = table.ridge if isinstance(table.ridge, list) else [table.ridge]
     # Labels may have no model without ridge: what else is tried is then left to `advise`.
     none = ["none"] if table.loss == "square" else []
-    ridges = [*none, "tuned", *(r for r in given if r > 0)]
+    ridges: list[str | float] = [*none, "tuned", *(r for r in given if r > 0)]
     counts = _several(table.nonzeros) if nonzeros is None else [nonzeros]
     with naming(experiment, "run"):
         return [

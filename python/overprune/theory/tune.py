@@ -232,8 +232,8 @@ def _values(
     usable = [ridge for ridge in ridges if ridge > 0.0 or not judged.needs_ridge(n, size)]
     kept = [size if stage == "dense" else nonzeros]
     with warnings.catch_warnings():
-        if judged.of_labels:  # equations that are not solved at a ridge
-            warnings.simplefilter("ignore", UserWarning)
+        # What has no value at a ridge, beyond a path of the lasso or not solved, is not the best.
+        warnings.simplefilter("ignore", UserWarning)
         retrain = stage == "retrained"
         table = predict(judged.problem, n, [size], kept, retrain=retrain, ridge=usable, **shared)
     found, errors = (values.reshape(-1) for values in judged.values(table, stage))

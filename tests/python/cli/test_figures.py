@@ -21,7 +21,7 @@ LESS = {
     "ridge": {"p + 1, 10": "p + 1, 50", "trials=40": "trials=4"},
     "digits_classified": {"range(10)": "range(1)", "trials=6": "trials=2", "trials=4": "trials=2",
                           "[s, 150, 200, 250, 300, 350, 450, p]": "[s, 300, p]"},
-    "classifiers": {"trials=40": "trials=4", "draws=24": "draws=4"},
+    "classifiers": {"trials=100": "trials=4", "draws=64": "draws=4"},
     "lasso": {", 60).round()": ", 8).round()", "trials=20": "trials=2"},
     "retraining_correlation": {"draws=1024": "draws=32", "trials=200": "trials=2"},
     "schedules": {"300, 600, 60": "300, 600, 6"},

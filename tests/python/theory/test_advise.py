@@ -119,7 +119,7 @@ def test_costs_are_the_best_that_decide_so(found):
 
 def test_a_sparse_signal_is_best_found_in_rounds():
     problem = sparse()
-    advice = op.advise(problem, 300, 60)
+    advice = op.advise(problem, 300, 60, rules=RULES)
     assert advice.best.rounds > 1
     assert advice.best.stage == "retrained"
     one = advice.costs["rounds"]["1"]
