@@ -139,6 +139,8 @@ def test_the_examples_open_or_say_why_not():
     state, notes = of_config(load(ROOT / "examples/correlated.toml"))
     assert (state.spectrum, state.signal, state.count, state.nonzeros) == ("ar", "sparse", 70, 50)
     assert notes == ["of run.nonzeros = [50, 100, 200] the first is shown"]
+    state, notes = of_config(load(ROOT / "examples/classifier.toml"))
+    assert (state.loss, state.spectrum, state.ridge, notes) == ("logistic", "ar", 0.1, [])
     with pytest.raises(
         ConfigError,
         match=r'must be "linear_gaussian" or "linear_classification" to explore, got "data"',
