@@ -159,7 +159,10 @@ class Grid(Generic[Number]):
             if not self.retrain:
                 continue
             for nonzeros in self.nonzeros:
-                _core.check_loss(problem, core_loss(self.loss), n, nonzeros, self.retrain_ridge)
+                try:
+                    _core.check_loss(problem, core_loss(self.loss), n, nonzeros, self.retrain_ridge)
+                except ValueError as error:  # of the second training's ridge
+                    raise ValueError(f"retrain_{error}") from None
 
     def layout(self, problem: Any) -> dict[str, dict[str, int]]:
         """The variables that `simulate` measures at one n and one ridge: name -> dimensions and

@@ -221,7 +221,7 @@ def cutting_rule(rule: Any, where: str, name: str = "rule") -> str:
         *others, last = CUTTING_RULES
         raise ValueError(
             f'{name} must be {", ".join(others)} or {last} in {where}, got "{rule}", which trains '
-            "its own models: ask predict, simulate or prune_path for it"
+            "its own models: predict, simulate and prune_path have it, for least squares"
         )
     return choice(rule, name, CUTTING_RULES)
 

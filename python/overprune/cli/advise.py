@@ -87,7 +87,10 @@ def _advice(experiment: Experiment, nonzeros: int | None, workers: int | None) -
     from ..theory.advise import advise
 
     problem, table = build_problem(experiment), experiment.config.run
-    ridges = table.ridge if isinstance(table.ridge, list) else [table.ridge]
+    given = table.ridge if isinstance(table.ridge, list) else [table.ridge]
+    # Labels may have no model without ridge: what else is tried is then left to `advise`.
+    none = ["none"] if table.loss == "square" else []
+    ridges: list[str | float] = [*none, "tuned", *(r for r in given if r > 0)]
     counts = _several(table.nonzeros) if nonzeros is None else [nonzeros]
     with naming(experiment, "run"):
         return [
@@ -96,8 +99,9 @@ def _advice(experiment: Experiment, nonzeros: int | None, workers: int | None) -
                 n,
                 s,
                 retrain=table.retrain,
-                ridge=["none", "tuned", *(r for r in ridges if r > 0)],
+                ridge=ridges,
                 retrain_ridge=table.retrain_ridge,
+                loss=table.loss,
                 draws=table.draws,
                 seed=table.seed,
                 workers=workers or table.workers,
@@ -115,7 +119,7 @@ def _diagram(experiment: Experiment, workers: int | None) -> xr.Dataset:
     from ..theory.predict import grouped
 
     problem, table = build_problem(experiment), experiment.config.run
-    if grouped(problem) is None:
+    if grouped(problem) is None:  # classifiers, too, take too long for so many points
         raise ConfigError(
             f"{experiment.name}: problem: expected independent features and one target "
             f"for a phase diagram, got {problem!r}"
@@ -128,6 +132,7 @@ def _diagram(experiment: Experiment, workers: int | None) -> xr.Dataset:
             retrain=table.retrain,
             ridge=table.ridge,
             retrain_ridge=table.retrain_ridge,
+            loss=table.loss,
             workers=workers or table.workers,
         )
 
@@ -176,17 +181,19 @@ def _write_figures(directory: Path, found: list[Advice], plane: xr.Dataset | Non
 
 
 def _draw(advice: Advice, ax: Any) -> None:
-    """Risk against size with the best choice marked."""
+    """Risk or error against size with the best choice marked."""
     from .. import plot
 
     table, best = advice.table, advice.best
-    pruned = [stage for stage in ("pruned", "retrained") if f"{stage}_risk" in table]
-    plot.risk(table, stages=None if len(table["size"]) == 1 else pruned, ax=ax)
+    quantity = advice.quantity
+    pruned = [stage for stage in ("pruned", "retrained") if f"{stage}_{quantity}" in table]
+    stages = None if len(table["size"]) == 1 else pruned
+    plot.risk(table, stages=stages, quantity=quantity, ax=ax)
     if ax.get_ylim()[0] > best.risk:
         ax.set_ylim(bottom=0.98 * best.risk)
     look = {"marker": "*", "ms": 14, "color": "#F0E442", "mec": "black", "ls": "none"}
     (star,) = ax.plot(best.size, best.risk, **look, zorder=5, clip_on=False)
-    star.set_label(f"best: risk {best.risk:.4g}")
+    star.set_label(f"best: {quantity} {best.risk:.4g}")
     entries = ax.get_legend().legend_handles if ax.get_legend() is not None else []
     ax.legend(handles=[*entries, star], loc="best", fontsize="small", framealpha=0.85)
     ax.set_title(str(best), fontsize="medium", pad=24)

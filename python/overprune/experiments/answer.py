@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import _validation as check
-from ..plot.curves import Curve, Selection, collect
+from ..plot.curves import Curve, Selection, collect, main_quantity
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +31,10 @@ def views(tables: dict[str, xr.Dataset]) -> list[tuple[str, dict[str, Any]]]:
 
 @dataclass(frozen=True)
 class _Option:
-    """A way to s nonzeros: what it is called, and its curves, predicted and simulated."""
+    """A way to s nonzeros: what it is called, and its curves, predicted and simulated.
+
+    The curves are of risks, or of the errors of classifiers; `error` is told beside a risk.
+    """
 
     stage: str
     rule: str | None
@@ -87,7 +90,7 @@ def summary(
             direct, options = _options(tables, view, s, statistic)
             head = ", ".join([f"s = {s}", *(f"{key} = {value!r}" for key, value in view.items())])
             text = _rows(head, top, direct, options, statistic)
-            text += "\n" + _answer(s, direct, options)
+            text += "\n" + _answer(s, direct, options, main_quantity(tables.values()))
             ridges = {"ridge", "retrain_ridge"} - set(first.dims)
             if problem is not None and [first.attrs[name] for name in ridges] == [0, 0]:
                 text += _tuned(problem, view.get("n", first.attrs["n"]), s, direct, options)
@@ -98,7 +101,8 @@ def summary(
 def _options(
     tables: dict[str, xr.Dataset], view: dict[str, Any], s: int, statistic: str
 ) -> tuple[_Option | None, list[_Option]]:
-    chosen = Selection.of(nonzeros=s, statistic=statistic, **view)
+    quantity = main_quantity(tables.values())
+    chosen = Selection.of(nonzeros=s, quantity=quantity, statistic=statistic, **view)
     curves = collect(list(tables.values()), chosen, "summary")
     errors: list[Curve] = []
     if any("dense_accuracy" in table for table in tables.values()):
@@ -153,10 +157,12 @@ def _rows(
 
 
 def answer(tables: dict[str, xr.Dataset], s: int) -> tuple[str, tuple[int, float] | None]:
-    """The answer for one s in a sentence; size and risk of the best way to train large."""
+    """The answer for one s in a sentence; size and risk, or error, of the best way to train
+    large."""
     direct, options = _options(tables, {}, s, "mean")
     best = _best(options)
-    return _answer(s, direct, options), None if best is None else (best.size, best.risk)
+    text = _answer(s, direct, options, main_quantity(tables.values()))
+    return text, None if best is None else (best.size, best.risk)
 
 
 def _honest(options: Sequence[_Option]) -> Sequence[_Option]:
@@ -169,14 +175,14 @@ def _best(options: Sequence[_Option]) -> _Option | None:
     return min(_honest(options), key=lambda o: o.risk, default=None)
 
 
-def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
+def _answer(s: int, direct: _Option | None, options: Sequence[_Option], quantity: str) -> str:
     best = _best(options)
     if best is None:
         return f"No size above s = {s} was trained, so there is nothing to compare."
     end = _chosen_by_luck(best, len(_honest(options)))
     if direct is None:
         alone = f"(sizes has no {s}: nothing to compare it with.)"
-        return f"Best is to {best.name()}: {best.figures()}. {alone}{end}"
+        return f"Best is to {best.name()}: test {quantity} {best.figures()}. {alone}{end}"
     equal = _equal(best, direct)
     if equal:
         first, second = direct, best
@@ -185,7 +191,7 @@ def _answer(s: int, direct: _Option | None, options: Sequence[_Option]) -> str:
         first, second = (best, direct) if best.risk < direct.risk else (direct, best)
         verdict = f"it is better to {first.name()}:"
     return (
-        f"For s = {s} {verdict} test risk {first.figures()}; "
+        f"For s = {s} {verdict} test {quantity} {first.figures()}; "
         f"to {second.name()} gives {second.figures()}.{end}"
     )
 
@@ -236,9 +242,12 @@ def _equal(one: _Option, other: _Option) -> str:
 def listing(table: xr.Dataset) -> str:
     """All values of a table, a block for every s (and n and ridge), a line for every size."""
     blocks = []
+    quantity = main_quantity([table])
     for _, view in views({"": table}):
         for s in table["nonzeros"].values.tolist():
-            curves = collect([table], Selection.of(nonzeros=s, **view), "listing")
+            curves = collect(
+                [table], Selection.of(nonzeros=s, quantity=quantity, **view), "listing"
+            )
             curves.sort(key=lambda c: [None, *table["rule"].values.tolist()].index(c.rule))
             head = ", ".join([f"s = {s}", *(f"{key} = {value!r}" for key, value in view.items())])
             lines = [

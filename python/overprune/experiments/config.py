@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -33,7 +33,7 @@ from .config_text import ConfigError as ConfigError
 from .config_text import check_structure, first_problem, text_of
 
 if TYPE_CHECKING:
-    from ..problems.problem import Problem
+    from ..problems.problem import LinearGaussianProblem, Problem
 
 # Beyond every memory: typing errors are refused here, not when memory is allocated.
 _LARGEST = 10**8
@@ -107,8 +107,8 @@ Spectrum = Annotated[Isotropic | Spiked | PowerLaw | Autoregressive, Field(discr
 Beta = Annotated[ConstantBeta | NormalBeta | SparseBeta | ValuesBeta, Field(discriminator="kind")]
 
 
-class LinearGaussian(_Table):
-    kind: Literal["linear_gaussian"]
+class _Linear(_Table):
+    kind: str
     p: Count
     noise_std: float = Field(default=0.0, ge=0, description=_NOT_NEGATIVE)
     spectrum: Spectrum = Field(
@@ -119,7 +119,7 @@ class LinearGaussian(_Table):
     )
 
     @model_validator(mode="after")
-    def _fits(self) -> LinearGaussian:
+    def _fits(self) -> Self:
         if isinstance(self.spectrum, Spiked) and self.spectrum.spikes > self.p:
             raise ValueError(
                 f"spectrum.spikes must be at most p = {self.p}, got {self.spectrum.spikes}"
@@ -131,6 +131,14 @@ class LinearGaussian(_Table):
                 f"beta.values must have p = {self.p} entries, got {len(self.beta.values)}"
             )
         return self
+
+
+class LinearGaussian(_Linear):
+    kind: Literal["linear_gaussian"]
+
+
+class LinearClassification(_Linear):
+    kind: Literal["linear_classification"]
 
 
 class RandomFeatures(_Table):
@@ -246,8 +254,11 @@ class Plot(_Table):
 
 
 class Config(_Table):
-    problem: Annotated[LinearGaussian | RandomFeatures | Data, Field(discriminator="kind")] = Field(
-        description="a table with kind = linear_gaussian, random_features or data"
+    problem: Annotated[
+        LinearGaussian | LinearClassification | RandomFeatures | Data, Field(discriminator="kind")
+    ] = Field(
+        description="a table with kind = linear_gaussian, linear_classification, random_features "
+        "or data"
     )
     run: Run = Field(description="a table with n, sizes and nonzeros")
     plot: Plot = Field(default=Plot(), description="a table")
@@ -298,6 +309,10 @@ def build_problem(experiment: Experiment) -> Problem:
     with naming(experiment, "problem"):
         if isinstance(table, LinearGaussian):
             return _linear_gaussian(table)
+        if isinstance(table, LinearClassification):
+            from ..problems.classification import LinearClassificationProblem
+
+            return LinearClassificationProblem.of_field(_linear_gaussian(table))
         if isinstance(table, RandomFeatures):
             from ..problems.feature_problem import RandomFeatureProblem
 
@@ -312,7 +327,7 @@ def build_problem(experiment: Experiment) -> Problem:
         return _data(table, experiment.folder)
 
 
-def _linear_gaussian(table: LinearGaussian) -> Problem:
+def _linear_gaussian(table: _Linear) -> LinearGaussianProblem:
     from .. import spectra
     from ..problems.problem import LinearGaussianProblem
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._table import ARGUMENTS
+from ..plot.curves import main_quantity
+from ..problems.classification import LinearClassificationProblem
 from ..problems.data_problem import DataProblem
 from ..simulation import simulate as _simulate
 from ..simulation.memory import Need, needs
@@ -141,8 +143,14 @@ def _check_quantity(experiment: Experiment, problem: Problem) -> None:
     wanted = experiment.config.plot.quantity
     names = [wanted] if isinstance(wanted, str) else wanted or []
     labelled = getattr(problem, "classes", None) is not None
+    of_labels = isinstance(problem, LinearClassificationProblem)
     for name in names:
-        if name != "risk" and not labelled:
+        if (of_labels or experiment.config.run.loss != "square") and name != "error":
+            raise ConfigError(
+                f"{experiment.name}: plot.quantity: expected error, which classifiers are judged "
+                f"by, got {name!r}"
+            )
+        if name != "risk" and not (labelled or of_labels):
             raise ConfigError(
                 f"{experiment.name}: plot.quantity: expected risk, as there are no class labels, "
                 f"got {name!r}"
@@ -165,10 +173,10 @@ def draw(
     from ..plot.canvas import into_files
 
     tables, wanted = results.tables, experiment.config.plot
-    quantity = wanted.quantity
+    quantity: str | Sequence[str] | None = wanted.quantity
     if quantity is None:
         labelled = any("dense_accuracy" in table for table in tables.values())
-        quantity = ["risk", "error"] if labelled else ["risk"]
+        quantity = ["risk", "error"] if labelled else [main_quantity(tables.values())]
     with into_files() as plt:
         for name, view in views(tables):
             figure = plot.risk_grid(

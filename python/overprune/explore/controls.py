@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .state import State
+from .state import LEAST_RIDGE, State
 
 _POSITIONS = 200  # of a logarithmic slider
 
@@ -100,6 +100,12 @@ def highest(state: State, name: str) -> float:
         return float(max(state.p, 2))
     usual = _CORRELATED_P if name == "p" and state.spectrum == "ar" else CONTROLS[name].high
     return max(float(usual), float(getattr(state, name)))
+
+
+def lowest(state: State, name: str) -> float:
+    """Where a slider begins for a state: at a small ridge where models need one."""
+    is_ridge = name in ("ridge", "retrain_ridge")
+    return LEAST_RIDGE if is_ridge and state.needs_ridge else CONTROLS[name].lowest
 
 
 def moved(state: State, name: str, value: object) -> State:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from ..experiments.answer import answer
 from ..experiments.config import build_problem
 from ..experiments.run import run
-from ..plot.curves import Curve, Selection, collect, direct_training
+from ..plot.curves import Curve, Selection, collect, direct_training, main_quantity
 from ..plot.panel import Limits, limits_of
+from ..problems.classification import LinearClassificationProblem
 from .state import State
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ _FAR = 30.0  # a noise floor this many times below the curves is not worth the r
 class Picture:
     """Everything that the page draws for one state.
 
-    `direct` is the dense risk at size s. `best` is the size and risk of the best way to train large
-    and prune, None where no size is above s. `seconds` is what it took.
+    `quantity` is risk, or of classifiers error, which then all others are. `direct` is that of the
+    dense model at size s, `of_nothing` and `of_truth` are those of theta = 0 and of the true
+    coefficients. `best` is the size and value of the best way to train large and prune, None where
+    no size is above s. `seconds` is what it took.
     """
 
     state: State
     table: xr.Dataset
     curves: list[Curve]
-    null_risk: float
-    noise_risk: float
+    quantity: str
+    of_nothing: float
+    of_truth: float
     direct: float
     best: tuple[int, float] | None
     answer: str
@@ -54,21 +58,25 @@ def picture(state: State) -> Picture:
     experiment = state.experiment()
     problem = build_problem(experiment)
     table = run(experiment, simulate=False).tables["predict"]
-    chosen = Selection.of()
+    chosen = Selection.of(quantity=main_quantity([table]))
     curves = collect([table], chosen, "explore")
     direct = direct_training([table], chosen, curves)
-    null_risk, noise_risk = float(problem.null_risk), state.noise_std**2
+    if isinstance(problem, LinearClassificationProblem):
+        lines = 0.5, problem.bayes_error
+    else:
+        lines = float(problem.null_risk), state.noise_std**2
     text, best = answer({"predict": table}, state.nonzeros)
     return Picture(
         state=state,
         table=table,
         curves=curves,
-        null_risk=null_risk,
-        noise_risk=noise_risk,
+        quantity=chosen.quantity,
+        of_nothing=lines[0],
+        of_truth=lines[1],
         direct=direct.get(state.nonzeros, math.nan),
         best=best,
         answer=text,
-        limits=_limits(curves, direct, state, (null_risk, noise_risk)),
+        limits=_limits(curves, direct, state, lines),
         seconds=time.perf_counter() - began,
     )
 
@@ -76,15 +84,15 @@ def picture(state: State) -> Picture:
 def measured(found: Picture, table: xr.Dataset) -> tuple[list[Curve], str]:
     """The curves of a simulation, and the answer with its values beside the predicted ones."""
     text, _ = answer({"predict": found.table, "simulate": table}, found.state.nonzeros)
-    return collect([table], Selection.of(), "explore"), text
+    return collect([table], Selection.of(quantity=found.quantity), "explore"), text
 
 
 def _limits(
     curves: Sequence[Curve], direct: dict[int, float], state: State, lines: tuple[float, float]
 ) -> Limits:
-    """Those of `plot.risk`, with the null risk and the noise floor where they are not far away."""
+    """Those of `plot.risk`, with nothing's and the truth's where they are not far away."""
     limits = limits_of(curves, direct, [state.n], "risk", True)
-    null_risk, noise_risk = lines
-    high = max(limits.high, 1.2 * null_risk) if null_risk < _FAR * limits.high else limits.high
-    low = min(limits.low, 0.85 * noise_risk) if noise_risk > limits.low / _FAR else limits.low
+    nothing, truth = lines
+    high = max(limits.high, 1.2 * nothing) if nothing < _FAR * limits.high else limits.high
+    low = min(limits.low, 0.85 * truth) if truth > limits.low / _FAR else limits.low
     return Limits(low, high, True)

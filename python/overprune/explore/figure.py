@@ -25,10 +25,24 @@ from ..plot.panel import COLOURS, Limits
 from .curves import Picture
 from .state import RULES
 
-_DASHES = dict(zip(RULES, itertools.cycle([[], [8, 4], [2, 3], [9, 3, 2, 3]]), strict=False))
-_MARKERS = dict(
-    zip(RULES, itertools.cycle(["circle", "square", "triangle", "diamond"]), strict=False)
+_DASHES = dict(
+    zip(
+        RULES,
+        itertools.cycle([[], [8, 4], [2, 3], [9, 3, 2, 3], [14, 3, 2, 3, 2, 3]]),
+        strict=False,
+    )
 )
+_MARKERS = dict(
+    zip(
+        RULES,
+        itertools.cycle(["circle", "square", "triangle", "diamond", "inverted_triangle"]),
+        strict=False,
+    )
+)
+_LEVELS = {  # names of the reference lines
+    "risk": ("null risk", "noise floor"),
+    "error": ("guessing", "the truth's error"),
+}
 _GREY = "#767676"
 _NULL, _NOISE = [10, 5], [1, 4]
 
@@ -79,14 +93,13 @@ class RiskFigure:
             "noise": self._span("width", _GREY, _NOISE, 1.6),
         }
         self._marks = [self._span("height", "#999999", [2, 3], 1.0) for _ in "ns"]
-        self.figure.add_tools(
-            HoverTool(
-                renderers=[line for line, _ in self.lines.values()],
-                tooltips=[("", "$name"), ("k", "@k{0}"), ("risk", "@risk{0.0000}")],
-                mode="mouse",
-                line_policy="nearest",
-            )
+        self._hover = HoverTool(
+            renderers=[line for line, _ in self.lines.values()],
+            tooltips=_tooltips("risk"),
+            mode="mouse",
+            line_policy="nearest",
         )
+        self.figure.add_tools(self._hover)
 
     def draw(self, found: Picture) -> None:
         """Puts a picture's curves and lines in place, and takes the points away."""
@@ -99,7 +112,9 @@ class RiskFigure:
             curve = curves.get(key)
             line.visible = curve is not None
             source.data = {"k": [], "risk": []} if curve is None else _line_data(curve)
-        levels = {"direct": found.direct, "null": found.null_risk, "noise": found.noise_risk}
+        self.figure.yaxis.axis_label = f"test {found.quantity}"
+        self._hover.tooltips = _tooltips(found.quantity)
+        levels = {"direct": found.direct, "null": found.of_nothing, "noise": found.of_truth}
         for name, span in self._levels.items():
             span.update(location=levels[name], visible=bool(levels[name] > 0))
         self._mark(state.n, state.nonzeros, state.p)
@@ -199,9 +214,10 @@ def legend(found: Picture, trials: int) -> str:
     s = found.state.nonzeros
     if np.isfinite(found.direct):
         entries.append(_entry(COLOURS["direct"], [], f"train s = {s} directly: {found.direct:.4g}"))
-    entries.append(_entry(_GREY, _NULL, f"null risk: {found.null_risk:.4g}"))
-    noise = "" if found.limits.low <= found.noise_risk else ", below the picture"
-    entries.append(_entry(_GREY, _NOISE, f"noise floor: {found.noise_risk:.4g}{noise}"))
+    nothing, truth = _LEVELS[found.quantity]
+    entries.append(_entry(_GREY, _NULL, f"{nothing}: {found.of_nothing:.4g}"))
+    below = "" if found.limits.low <= found.of_truth else ", below the picture"
+    entries.append(_entry(_GREY, _NOISE, f"{truth}: {found.of_truth:.4g}{below}"))
     if found.best is not None:
         entries.append(_entry("#000000", None, "best size to prune from"))
     if trials:
@@ -209,6 +225,10 @@ def legend(found: Picture, trials: int) -> str:
             _entry(_GREY, None, f"simulated, {trials} trial{'s' * (trials > 1)}: mean ± s.e.", 4)
         )
     return f'<div class="legend">{"".join(entries)}</div>'
+
+
+def _tooltips(quantity: str) -> list[tuple[str, str]]:
+    return [("", "$name"), ("k", "@k{0}"), (quantity, "@risk{0.0000}")]
 
 
 def _entry(colour: str, dash: list[int] | None, text: str, radius: int = 6) -> str:
@@ -266,7 +286,15 @@ def _dress(plot: Any) -> None:
 
 
 def _ticks(limits: Limits) -> list[float]:
-    """Powers of ten, and where there is room twice and five times them."""
+    """Powers of ten, and where there is room twice and five times them; even steps where limits
+    are close."""
+    if limits.high < 4 * limits.low:
+        rough = (limits.high - limits.low) / 5
+        power = math.floor(math.log10(rough))
+        step = next(f for f in (1, 2, 5, 10) if f * 10.0**power >= rough)
+        within = itertools.count(math.ceil(limits.low / step / 10.0**power))
+        ticks = (float(f"{i * step}e{power}") for i in within)
+        return list(itertools.takewhile(lambda tick: tick <= limits.high, ticks))
     first, last = math.floor(math.log10(limits.low)), math.ceil(math.log10(limits.high))
     factors = (1, 2, 5) if last - first <= 4 else (1,)
     step = max(1, (last - first) // 8)

@@ -21,11 +21,19 @@ SPECTRA = {
     "ar": "correlated",
 }
 SIGNALS = {"constant": "equal", "sparse": "sparse", "normal": "Gaussian"}
+LOSSES = {  # "regression" is least squares on numbers, the others are losses of labels
+    "regression": "numbers, least squares",
+    "square": "labels, square loss",
+    "logistic": "labels, logistic loss",
+    "hinge": "labels, hinge loss",
+}
 if TYPE_CHECKING:
     Spectrum = str
     Signal = str
+    Training = str
 else:  # literals, which messages list
-    Spectrum, Signal = Literal[tuple(SPECTRA)], Literal[tuple(SIGNALS)]
+    Spectrum, Signal, Training = (Literal[tuple(c)] for c in (SPECTRA, SIGNALS, LOSSES))
+LEAST_RIDGE = 0.01  # instead of 0 where labels may be separable
 LARGEST = 20_000
 LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
 _LONGEST = 100  # characters of a name or value in an address
@@ -36,10 +44,6 @@ def _split(value: Any) -> Any:
     return value.split(",") if isinstance(value, str) else value
 
 
-def _of_known_order(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    return tuple(rule for rule in RULES if rule in rules)
-
-
 Count = Annotated[int, Field(ge=1, le=LARGEST, description=f"an integer from 1 to {LARGEST}")]
 Level = Annotated[float, Field(ge=0, le=1e6, description="a number from 0 to 10**6")]
 Seed = Annotated[int, Field(ge=0, lt=2**64, description="an integer from 0 to 2**64 - 1")]
@@ -48,9 +52,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**64, description="an integer from 0 to 2*
 class State(BaseModel):
     """The numbers and choices of the page, within their ranges and fitting each other.
 
-    `nonzeros`, `spikes` and `count` are at most p: `fitting` cuts them. The names are those of a
-    config's fields; `signal`, `count`, `scale` and `beta_seed` are its beta's kind, count, value or
-    scale, and seed.
+    `nonzeros`, `spikes` and `count` are at most p: `fitting` cuts them, takes a small ridge for
+    none where the loss needs one, and leaves out rules that labels do not have. The names are those
+    of a config's fields; `signal`, `count`, `scale` and `beta_seed` are its beta's kind, count,
+    value or scale, and seed. `loss` also says whether responses are numbers or labels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -76,6 +81,7 @@ class State(BaseModel):
         description=f"one or several of {', '.join(RULES)}",
     )
     retrain: bool = Field(default=True, description="true or false")
+    loss: Training = "regression"
     ridge: Level = 0.0
     retrain_ridge: Level = 0.0
     trials: Annotated[int, Field(ge=1, le=10_000, description="an integer from 1 to 10000")] = 10
@@ -91,7 +97,32 @@ class State(BaseModel):
         highest = LARGEST_CORRELATED if state.spectrum == "ar" else LARGEST
         p = min(state.p, highest)
         cut = {name: min(getattr(state, name), p) for name in ("p", "nonzeros", "spikes", "count")}
-        return state.model_copy(update={**cut, "rules": _of_known_order(state.rules)})
+        return state.model_copy(update={**cut, **state._trained(), "rules": state._allowed_rules()})
+
+    @property
+    def has_labels(self) -> bool:
+        return self.loss != "regression"
+
+    @property
+    def needs_ridge(self) -> bool:
+        """Whether separable labels would send coefficients to infinity without ridge."""
+        return self.loss in ("logistic", "hinge")
+
+    def offered_rules(self) -> tuple[Rule, ...]:
+        """The rules that this training has: labels are pruned, but not trained by the lasso."""
+        return tuple(r for r in RULES if not (self.has_labels and check.TRAITS[r].trains_itself))
+
+    def _allowed_rules(self) -> tuple[Rule, ...]:
+        """The chosen ones among them, in their order; the first one where none is left."""
+        offered = self.offered_rules()
+        return tuple(rule for rule in offered if rule in self.rules) or offered[:1]
+
+    def _trained(self) -> dict[str, float]:
+        """Ridges with which there is a model."""
+        if not self.needs_ridge:
+            return {}
+        ridges = {"ridge": self.ridge, "retrain_ridge": self.retrain_ridge}
+        return {name: value or LEAST_RIDGE for name, value in ridges.items()}
 
     def with_(self, **changes: Any) -> Self:
         """The state after a slider has moved."""
@@ -125,7 +156,7 @@ class State(BaseModel):
         k = n itself is one only where the risk is finite there, with ridge, or where it is asked
         for.
         """
-        fine = self.spectrum != "ar"
+        fine = self.spectrum != "ar" and not self.has_labels
         even = np.linspace(1, self.p, 61 if fine else 17)
         steps = (
             np.geomspace(0.003, 0.4, 12) * self.n if fine else np.array([0.01, 0.04, 0.15]) * self.n
@@ -146,10 +177,12 @@ class State(BaseModel):
         rules = ", ".join(f'"{rule}"' for rule in self.rules)
         ridges = f"ridge = {self.ridge!r}\nretrain_ridge = {self.retrain_ridge!r}\n"
         draws = f"draws = {DRAWS}\n" if self.spectrum == "ar" else ""
+        kind = "linear_classification" if self.has_labels else "linear_gaussian"
+        loss = f'loss = "{self.loss}"\n' if self.has_labels else ""
         return (
             "# Written by overprune explore.\n\n"
             "[problem]\n"
-            'kind = "linear_gaussian"\n'
+            f'kind = "{kind}"\n'
             f"p = {self.p}\n"
             f"noise_std = {self.noise_std!r}\n"
             f"spectrum = {{ {self._spectrum()} }}\n"
@@ -159,7 +192,7 @@ class State(BaseModel):
             f"nonzeros = {self.nonzeros}\n"
             f"rules = [{rules}]\n"
             f"retrain = {str(self.retrain).lower()}\n"
-            f"{ridges}"
+            f"{loss}{ridges}"
             f"trials = {self.trials}\n"
             f"seed = {self.seed}\n"
             f"{draws}"
@@ -199,9 +232,16 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
     """
     config, name = experiment.config, experiment.name
     problem, run = config.problem, config.run
-    if not isinstance(problem, _config.LinearGaussian):
+    has_labels = isinstance(problem, _config.LinearClassification)
+    if not isinstance(problem, _config.LinearGaussian | _config.LinearClassification):
         raise ConfigError(
-            f'{name}: problem.kind must be "linear_gaussian" to explore, got "{problem.kind}"'
+            f'{name}: problem.kind must be "linear_gaussian" or "linear_classification" to '
+            f'explore, got "{problem.kind}"'
+        )
+    if not has_labels and run.loss != "square":
+        raise ConfigError(
+            f'{name}: problem.kind must be "linear_classification" for run.loss = "{run.loss}", '
+            f'got "{problem.kind}"'
         )
     if isinstance(problem.beta, _config.ValuesBeta):
         raise ConfigError(
@@ -220,6 +260,7 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
 
     values = {
         "p": problem.p,
+        "loss": run.loss if has_labels else "regression",
         "noise_std": problem.noise_std,
         **_spectrum_of(problem.spectrum),
         **_beta_of(problem.beta),
@@ -238,6 +279,7 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
             f"{name}: problem.p must be at most {state.p} to explore correlated features, got "
             f"{problem.p}"
         )
+    notes += [f"the rule {rule} is left out" for rule in run.rules if rule not in state.rules]
     notes += [
         f"run.{field} is left out" for field in ("compensate", "curvature") if getattr(run, field)
     ]

@@ -25,8 +25,8 @@ from bokeh.models import (
 
 from .. import _validation as check
 from ..plot.panel import COLOURS
-from .controls import CONTROLS, highest, is_used
-from .state import RULES, SIGNALS, SPECTRA, State
+from .controls import CONTROLS, highest, is_used, lowest
+from .state import LOSSES, RULES, SIGNALS, SPECTRA, State
 
 _LONGEST_NAME = 100  # characters of a file's name in a message
 _SAVE = """
@@ -104,10 +104,12 @@ class Widgets:
         }
         self.spectrum = self._select("spectrum", "variances of the features", SPECTRA)
         self.signal = self._select("signal", "true coefficients", SIGNALS)
+        self.loss = self._select("loss", "responses and loss", LOSSES)
+        self.limits = self._text("limits")
         self.rules = CheckboxButtonGroup(
             labels=list(RULES), name="rules", sizing_mode="stretch_width", stylesheets=[_BUTTONS]
         )
-        _on(self.rules, "active", lambda new: self._set("rules", new, _rules))
+        _on(self.rules, "active", lambda new: self._set("rules", new, self._pressed))
         self.retrain = Checkbox(name="retrain", label="retrain the survivors")
         _on(self.retrain, "active", lambda new: self._set("retrain", new))
         self.shared = ColumnDataSource({"toml": [""], "query": [""]}, name="shared")
@@ -140,7 +142,16 @@ class Widgets:
             ),
             ("Signal", [self.signal, self.rows["count"]]),
             ("Pruning", [self.rows["nonzeros"], self.rules]),
-            ("Training", [self.rows["ridge"], self.retrain, self.rows["retrain_ridge"]]),
+            (
+                "Training",
+                [
+                    self.loss,
+                    self.limits,
+                    self.rows["ridge"],
+                    self.retrain,
+                    self.rows["retrain_ridge"],
+                ],
+            ),
             ("Simulation", [self.rows["trials"], self.button, self.progress]),
             ("Config", [self.save, self.open]),
         ]
@@ -163,12 +174,20 @@ class Widgets:
                 end = highest(state, name)
                 if not control.log:
                     slider.end = end
+                elif control.zero:
+                    least = lowest(state, name)
+                    slider.start = control.position(least) if least else control.track()[0]
                 if not control.stands_at(slider.value, value):
                     slider.value = control.position(value)
                 number.value = value
                 self.rows[name].visible = is_used(state, name)
             self.spectrum.value, self.signal.value = state.spectrum, state.signal
-            self.rules.active = [RULES.index(rule) for rule in state.rules]
+            self.loss.value = state.loss
+            self.limits.text = f'<div class="status">{_limits(state)}</div>'
+            offered = state.offered_rules()
+            if self.rules.labels != list(offered):
+                self.rules.update(labels=list(offered), active=[])
+            self.rules.active = [offered.index(rule) for rule in state.rules]
             self.retrain.active = state.retrain
             self.shared.data = {"toml": [state.toml()], "query": [state.query()]}
         finally:
@@ -214,6 +233,15 @@ class Widgets:
     ) -> None:
         if not self._writing:
             self._change(name, lambda: convert(value))
+
+    def _pressed(self, active: list[int]) -> list[str]:
+        """The rules whose buttons are pressed."""
+        offered = self.rules.labels
+        if not all(0 <= i < len(offered) for i in active):
+            raise ValueError(
+                f"rules must be some of {', '.join(offered)}, got the numbers {check.shown(active)}"
+            )
+        return [offered[i] for i in sorted(active)]
 
     def _rows(self, *names: str) -> list[UIElement]:
         return [self.rows[name] for name in names]
@@ -265,13 +293,14 @@ class Widgets:
         return Div(text=text, name=name.lower(), sizing_mode="stretch_width", stylesheets=[_TEXTS])
 
 
-def _rules(active: list[int]) -> list[str]:
-    """The rules whose buttons are pressed."""
-    if not all(0 <= i < len(RULES) for i in active):
-        raise ValueError(
-            f"rules must be some of {', '.join(RULES)}, got the numbers {check.shown(active)}"
-        )
-    return [RULES[i] for i in sorted(active)]
+def _limits(state: State) -> str:
+    """Why some controls are not there for the state's loss."""
+    parts = []
+    if state.has_labels:
+        parts.append("The picture shows test errors. The lasso is for numbers only.")
+    if state.needs_ridge:
+        parts.append("Without ridge, labels that can be separated have no model.")
+    return " ".join(parts)
 
 
 def _on(model: Any, attribute: str, use: Callable[[Any], None]) -> None:

@@ -32,21 +32,21 @@ def problem_of(active):
     )
 
 
-def small_risk(problem):
-    """Least squares on the s features of largest true salience."""
-    best = np.sort(op.top_k(problem.beta**2 * variances, s))
-    return op.predict(problem.restrict(best), n, [s], [s]).dense_risk.item()
+def small(problem):
+    """The problem of the s features of largest true salience alone."""
+    return problem.restrict(np.sort(op.top_k(problem.beta**2 * variances, s)))
 
 
 lines = np.unique(np.geomspace(10, p, 60).round().astype(int))
 points = [10, 20, 40, 80, 160, 300, 600]
 rules = ["lasso", "hessian"]
 curves = {active: op.predict(problem_of(active), n, [p], [s], rules=rules) for active in lines}
-trials = {}
+trials, best = {}, {}
 for active in points:
     problem = problem_of(active)
     at = op.predict(problem, n, [p], [s], rules=["lasso"]).pruned_penalty.values[0]
     trials[active] = op.simulate(problem, n, [p], [s], rules=rules, penalties=at, trials=20)
+    best[active] = op.simulate(small(problem), n, [s], [s], trials=20).dense_risk.squeeze()
 
 figure, ax = plt.subplots(figsize=(7.6, 4.8), layout="constrained")
 for (rule, stage), (colour, label) in ways.items():
@@ -60,10 +60,14 @@ for (rule, stage), (colour, label) in ways.items():
     )
 ax.plot(
     lines,
-    [small_risk(problem_of(a)) for a in lines],
+    [op.predict(small(problem_of(a)), n, [s], [s]).dense_risk.item() for a in lines],
     "--",
     color="#009E73",
     label="best small model",
+)
+spread = [best[a].std().item() / np.sqrt(best[a].size) for a in points]
+ax.errorbar(
+    points, [best[a].mean().item() for a in points], spread, fmt="o", ms=4.5, color="#009E73"
 )
 ax.axhline(strength + noise**2, color="0.6", lw=1, ls=":", label="predicting 0")
 ax.set(

@@ -121,6 +121,12 @@ class Curve:
         return x, y
 
 
+def main_quantity(tables: Iterable[xr.Dataset]) -> str:
+    """What a run is judged by: the error of classifiers, whose tables have no risk; else risk."""
+    held = {str(name) for table in tables for name in table.data_vars}
+    return "error" if "dense_error" in held and "dense_risk" not in held else "risk"
+
+
 def _stages(stages: Any) -> tuple[str, ...] | None:
     if stages is None:
         return None

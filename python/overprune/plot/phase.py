@@ -140,7 +140,10 @@ def _draw_phase(
         bar.ax.yaxis.set_major_locator(FixedLocator([math.log(t) for t in ticks]))
         bar.ax.yaxis.set_minor_locator(NullLocator())
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{math.exp(v):.3g}"))
-        bar.set_label(f"risk of training large and pruning\n÷ risk of {_RIVALS[versus]}")
+        quantity = table.attrs.get("quantity", "risk")
+        bar.set_label(
+            f"{quantity} of training large and pruning\n÷ {quantity} of {_RIVALS[versus]}"
+        )
 
 
 def _plane(table: xr.Dataset, rival: str) -> xr.Dataset:

@@ -7,7 +7,15 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from .. import _validation as check
-from .curves import QUANTITIES, Curve, Selection, collect, direct_training, sample_sizes
+from .curves import (
+    QUANTITIES,
+    Curve,
+    Selection,
+    collect,
+    direct_training,
+    main_quantity,
+    sample_sizes,
+)
 from .panel import MARKERS, Limits, LogScale, distinct, draw, draw_marks, legend_entries, limits_of
 
 if TYPE_CHECKING:
@@ -109,7 +117,7 @@ def risk(
     marks = sample_sizes(tables, chosen)
     draw(ax, curves, direct, limits_of(curves, direct, marks, chosen.quantity, scale), logx)
     draw_marks([ax], [distinct(c.nonzeros for c in curves)], marks)
-    ax.set_ylabel(_Y_LABELS[chosen.quantity])
+    ax.set_ylabel(_y_label(tables, chosen.quantity))
     if legend:
         entries = legend_entries(curves, direct, chosen.statistic)
         where = ax.figure if own else ax
@@ -228,8 +236,15 @@ def _draw_row(
     limits = reduce(Limits.union, each)
     for ax, pair in zip(axes, pairs, strict=True):
         draw(ax, *pair, limits, logx)
-    axes[0].set_ylabel(_Y_LABELS[quantity])
+    axes[0].set_ylabel(_y_label(tables, quantity))
     return drawn, {s: value for direct in directs for s, value in direct.items()}
+
+
+def _y_label(tables: Sequence[xr.Dataset], quantity: str) -> str:
+    """The quantity in words; tables of classifiers hold the error itself."""
+    if quantity == "error" and main_quantity(tables) == "error":
+        return "test error"
+    return _Y_LABELS[quantity]
 
 
 def _log_scale(logy: Any) -> LogScale:

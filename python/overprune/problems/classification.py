@@ -293,6 +293,12 @@ def label_problem(problem: Any, loss: Loss) -> LinearClassificationProblem | Non
         return None
     if isinstance(problem, LinearGaussianProblem):
         _core.check_loss(problem._core, core_loss(loss), 1, 1, 1.0)  # raises
+    classes = getattr(problem, "classes", None)
+    if classes is not None and len(classes) > 2:
+        raise ValueError(
+            f"problem must have two classes to be predicted with loss {loss.name}, got "
+            f"{len(classes)}: give one against the rest, equivalent_labels(target)"
+        )
     labels: LinearClassificationProblem = problem.equivalent_labels()
     return labels
 
@@ -311,6 +317,6 @@ def signs(rows: FloatArray, are_classes: bool, target: Any) -> FloatArray:
     if target is not None or rows.shape[1] > 1 or (abs(rows) != 1.0).any():
         raise ValueError(
             "labels need targets that are classes or one column of -1 and 1, got "
-            f"{rows.shape[1]} of other numbers"
+            + (f"{rows.shape[1]} columns" if rows.shape[1] > 1 else "a column of other numbers")
         )
     return rows

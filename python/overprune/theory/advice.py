@@ -38,7 +38,8 @@ class Choice:
     schedule : tuple of int
         Features left after each round; more than one: pruned and retrained in rounds.
     risk, stderr : float
-        Predicted test risk and its standard error, 0 where it is exact.
+        Predicted test risk, of classifiers the test error, and its standard error, 0 where it is
+        exact.
     """
 
     stage: str
@@ -111,7 +112,9 @@ class Advice:
         `predict`.
     n, nonzeros, p : int
     null_risk, noise_floor : float
-        Risk of theta = 0, and risk of the truth.
+        Risk of theta = 0, and risk of the truth; of classifiers their errors.
+    quantity : {"risk", "error"}
+        What choices are compared by.
     """
 
     best: Choice
@@ -125,18 +128,22 @@ class Advice:
     p: int
     null_risk: float
     noise_floor: float
+    quantity: str = "risk"
 
     def __repr__(self) -> str:
         return (
-            f"<Advice for n = {self.n}, s = {self.nonzeros}: {self.best}, risk {_risk(self.best)}>"
+            f"<Advice for n = {self.n}, s = {self.nonzeros}: {self.best}, {self.quantity} "
+            f"{_risk(self.best)}>"
         )
 
     def __str__(self) -> str:
+        nothing = "guessing" if self.quantity == "error" else "predicting 0"
         head = (
             f"n = {self.n} samples, s = {self.nonzeros} of p = {self.p} features kept "
-            f"(risk of predicting 0: {self.null_risk:.4g}, of the truth: {self.noise_floor:.4g})"
+            f"({self.quantity} of {nothing}: {self.null_risk:.4g}, of the truth: "
+            f"{self.noise_floor:.4g})"
         )
-        lines = [head, "", f"{_capital(str(self.best))}: risk {_risk(self.best)}."]
+        lines = [head, "", f"{_capital(str(self.best))}: {self.quantity} {_risk(self.best)}."]
         if self.best.stage != "direct":
             lines.append(f"{_capital(str(self.direct))}: {self._against(self.direct)}.")
         known = str(self.direct_best).replace("train ", "train the oracle's ", 1)
@@ -185,6 +192,7 @@ class Advice:
             "kind": "advise",
             "n": self.n,
             "nonzeros": self.nonzeros,
+            "quantity": self.quantity,
             "provenance": provenance(),
         }
         return xr.Dataset(
@@ -197,6 +205,7 @@ class Advice:
             "n": self.n,
             "nonzeros": self.nonzeros,
             "p": self.p,
+            "quantity": self.quantity,
             "null_risk": self.null_risk,
             "noise_floor": self.noise_floor,
             "best": _plain(self.best),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from .. import _validation as check
-from ..fits.pruning import top_k
+from ..losses import Loss
 from ..problems.problem import Problem, as_problem
 from .advice import Advice, decisions, least
-from .predict import linear_gaussian, number_of_draws
+from .judged import Judged
+from .predict import number_of_draws
 from .search import Search
-
-if TYPE_CHECKING:
-    pass
 
 
 def advise(
@@ -24,10 +20,11 @@ def advise(
     nonzeros: int,
     *,
     sizes: Sequence[int] | None = None,
-    rules: Sequence[str] = ("magnitude", "hessian"),
+    rules: Sequence[str] | None = None,
     retrain: bool = True,
-    ridge: str | float | Sequence[str | float] = ("none", "tuned"),
+    ridge: str | float | Sequence[str | float] | None = None,
     retrain_ridge: float = 0.0,
+    loss: str | Loss = "square",
     schedules: bool = True,
     draws: int | str = 64,
     rtol: float = 0.005,
@@ -36,13 +33,17 @@ def advise(
 ) -> Advice:
     """Find the best way to a model of s features, by predicted risk, and what each decision costs.
 
+    Classifiers are compared by their predicted error.
+
     Compares training s features directly with training k > s of them, pruning to s and perhaps
     training again, at once or in rounds, over sizes, rules and ridges: by theory alone, without any
     data.
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+    problem : Problem
+        A LinearClassificationProblem, and with a loss of labels random features with link="sign"
+        and data of two classes, are judged by their error.
     n : int
         Samples, at least 1.
     nonzeros : int
@@ -50,19 +51,24 @@ def advise(
     sizes : sequence of int, optional
         Strictly increasing in [1, p]: the sizes k to try, of which those above s count. By default
         some between s and p, and more around the best of them.
-    rules : sequence of str, default ("magnitude", "hessian")
+    rules : sequence of str, optional
         Pruning rules, as in `importance`, and "lasso", whose own models of s nonzeros (with ridge
-        the elastic net) are weighed with the others. The rule oracle is listed, but not
-        recommended.
+        the elastic net) are weighed with the others. By default magnitude and hessian, and lasso
+        where its risks are exact: for independent features, one target and no labels. The rule
+        oracle is listed, but not recommended.
     retrain : bool, default True
         Whether the pruned model may be trained again.
-    ridge : "none", "tuned", float or sequence of them, default ("none", "tuned")
+    ridge : "none", "tuned", float or sequence of them, optional
         Ridges of the first training to try: none, the best (as by `tune_ridge`, for each choice),
-        or given ones of at least 0.
+        or given ones of at least 0. By default none and the best; only the best where models of a
+        loss of labels need a ridge.
     retrain_ridge : float, default 0.0
         Of every later training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of every training; all but "square" need labels -1 and 1.
     schedules : bool, default True
-        Whether to try pruning in two and four rounds; only with retrain, and for nonzeros < n.
+        Whether to try pruning in two and four rounds; only with retrain, for nonzeros < n, and not
+        for classifiers.
     draws, rtol, seed : optional
         As in `predict`, for correlated features or several targets: the best choices take that many
         draws, the others a quarter of them.
@@ -84,7 +90,7 @@ def advise(
 
     References
     ----------
-    docs/theory.md, sections 3 to 6, 8 and 9.
+    docs/theory.md, sections 3 to 6 and 8 to 11.
 
     Examples
     --------
@@ -99,16 +105,18 @@ def advise(
     1.344, directly 1.485
     """
     as_problem(problem)
-    linear = linear_gaussian(problem)
+    judged = Judged.of(problem, loss)
     rows = check.integer(n, "n", lowest=1)
     s = check.integer(nonzeros, "nonzeros", lowest=1, highest=problem.p)
     given = None if sizes is None else check.increasing(sizes, "sizes", highest=problem.p)
+    if ridge is None:
+        ridge = "tuned" if judged.needs_ridge(rows, problem.p) else ("none", "tuned")
     tune, strengths = _ridges(ridge)
     search = Search(
-        problem=linear,
+        judged=judged,
         n=rows,
         s=s,
-        rules=check.rules(rules),
+        rules=_default_rules(judged) if rules is None else check.rules(rules),
         stages=("pruned", "retrained") if check.flag(retrain, "retrain") else ("pruned",),
         tune=tune,
         strengths=strengths,
@@ -120,14 +128,13 @@ def advise(
             "workers": check.workers(workers),
         },
     )
-    in_rounds = check.flag(schedules, "schedules")
+    in_rounds = check.flag(schedules, "schedules") and not judged.of_labels
     search.scan(given)
     search.refine()
     if in_rounds and "retrained" in search.stages and s < rows:
         search.try_schedules()
-    direct = search.direct(linear)
-    kept = np.sort(top_k(linear._core.oracle_scores(linear.p), s))
-    known = least(search.direct(linear.restrict(kept)))
+    direct = search.direct(judged)
+    known = least(search.direct(judged.restrict(judged.best_features(s))))
     choices = sorted([*search.choices.values(), *direct], key=lambda c: (c.risk, c.simplicity()))
     honest = [c for c in choices if not c.knows_the_truth]
     best, straight = least(honest), least(direct)
@@ -139,14 +146,20 @@ def advise(
         direct=straight,
         direct_best=known,
         choices=tuple(choices),
-        costs=decisions(honest, best, linear.p),
+        costs=decisions(honest, best, problem.p),
         table=search.table(),
         n=rows,
         nonzeros=s,
-        p=linear.p,
-        null_risk=float(linear.null_risk),
-        noise_floor=float(linear._core.noise_floor),
+        p=problem.p,
+        null_risk=judged.of_nothing,
+        noise_floor=judged.of_truth,
+        quantity=judged.quantity,
     )
+
+
+def _default_rules(judged: Judged) -> tuple[str, ...]:
+    by_lasso = judged.is_exact and not judged.of_labels
+    return ("magnitude", "hessian", "lasso") if by_lasso else ("magnitude", "hessian")
 
 
 def _ridges(value: Any) -> tuple[bool, tuple[float, ...]]:

@@ -12,6 +12,7 @@ from .. import _validation as check
 from .._provenance import describe
 from .._validation import FloatArray
 from .._version import __version__
+from ..losses import Loss, as_loss
 from ..problems.problem import Problem
 from ..problems.spectrum import Spectrum
 from .phase_points import PhaseOptions, PhasePoint, best_of, no_risks, study
@@ -47,6 +48,7 @@ def phase(
     retrain: bool = True,
     ridge: float | Sequence[float] = 0.0,
     retrain_ridge: float = 0.0,
+    loss: str | Loss = "square",
     draws: int | str = 64,
     seed: int = 0,
     workers: int | None = None,
@@ -81,6 +83,8 @@ def phase(
         point, for each of the two by itself.
     retrain_ridge : float, default 0.0
         Of the second training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of all trainings; all but "square" need labels -1 and 1, and mostly a ridge.
     draws, seed : optional
         As in `predict`, where a problem has correlated features or several targets.
     workers : int, optional
@@ -93,19 +97,19 @@ def phase(
         With the dimensions (y, x), which have the names of the axes: risk, direct_risk, oracle_risk
         (training the s features of largest ``lam beta**2``, which knows the truth), ratio = risk /
         direct_risk; and size, rule, stage and ridge of the best choice. NaN and empty where no size
-        is above s.
+        is above s. Of classifiers the risks are errors, which the attribute quantity says.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, an axis is missing or there are two of
-        it.
+        it, or the loss needs labels that a problem lacks, as every Spectrum does.
     KeyboardInterrupt
         Within a second of Ctrl-C.
 
     References
     ----------
-    docs/theory.md, sections 3 to 6 and 9.
+    docs/theory.md, sections 3 to 6, 9 and 11.
 
     Examples
     --------
@@ -132,6 +136,7 @@ def phase(
         retrain=check.flag(retrain, "retrain"),
         ridges=_ridges(ridge),
         retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
+        loss=as_loss(loss),
         draws=number_of_draws(draws) or "auto",
         seed=check.seed(seed),
         workers=check.workers(workers),
@@ -167,6 +172,8 @@ def phase(
         "retrain": int(options.retrain),
         "ridge": list(options.ridges),
         "retrain_ridge": options.retrain_ridge,
+        "loss": options.loss.label,
+        "quantity": found.quantity,
         "sizes": count if listed is None else list(listed),
         "draws": options.draws,
         "seed": str(options.seed),

@@ -10,9 +10,11 @@ import numpy as np
 
 from .. import _core
 from .._validation import FloatArray
+from ..losses import Loss
 from ..problems.problem import Problem
 from ..problems.spectrum import Spectrum
-from .predict import grouped, predict
+from .judged import Judged
+from .predict import grouped, no_labels, predict
 
 _EQUAL = 1e-9  # relative: among risks as close as this the first choice is taken
 
@@ -34,6 +36,7 @@ class PhaseOptions:
     retrain: bool
     ridges: tuple[float, ...]
     retrain_ridge: float
+    loss: Loss
     draws: int | str
     seed: int
     workers: int
@@ -51,12 +54,14 @@ class PhaseRisks:
     oracle: FloatArray  # (L, P)
     risk: FloatArray  # (L, P, R, G), least over sizes
     size: FloatArray  # (L, P, R, G)
+    quantity: str = "risk"  # or error, of classifiers
 
 
 def no_risks(points: int, options: PhaseOptions) -> PhaseRisks:
     each = (len(options.ridges), points)
-    all_of_them = (*each, len(options.rules), len(options.stages))
-    return PhaseRisks(*(np.full(shape, np.nan) for shape in (each, each, all_of_them, all_of_them)))
+    every = (*each, len(options.rules), len(options.stages))
+    direct, oracle, risk, size = (np.full(shape, np.nan) for shape in (each, each, every, every))
+    return PhaseRisks(direct, oracle, risk, size)
 
 
 def study(points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks) -> None:
@@ -66,7 +71,7 @@ def study(points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks
         problems.setdefault(id(point.problem), (point.problem, []))[1].append(point)
     exact: list[tuple[Any, list[PhasePoint]]] = []
     for problem, own in problems.values():
-        features = grouped(problem)
+        features = grouped(problem) if options.loss.name == "square" else None
         if features is None:
             _draw(problem, own, options, found)
         else:
@@ -96,25 +101,40 @@ def study(points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks
 
 
 def _draw(
-    problem: Problem, points: Sequence[PhasePoint], options: PhaseOptions, found: PhaseRisks
+    problem: Problem | Spectrum,
+    points: Sequence[PhasePoint],
+    options: PhaseOptions,
+    found: PhaseRisks,
 ) -> None:
     """The same from tables of `predict`, one for all points of the problem."""
+    if isinstance(problem, Spectrum):
+        raise no_labels(options.loss)
+    judged = Judged.of(problem, options.loss)
+    found.quantity = judged.quantity
     n = sorted({int(point.n) for point in points})
     counts = sorted({int(point.s) for point in points})
     sizes = sorted({int(k) for point in points for k in point.sizes})
     shared: dict[str, Any] = {
         "ridge": list(options.ridges),
+        "loss": options.loss,
         "draws": options.draws,
         "seed": options.seed,
         "workers": options.workers,
     }
     # No size has p + 1 features to keep: dense risks alone, without draws.
-    direct = predict(problem, n, counts, [problem.p], retrain=False, **shared).dense_risk
-    known = {**shared, "ridge": 0.0}
+    direct = predict(problem, n, counts, [problem.p], retrain=False, **shared)
+    # What the oracle keeps does not depend on the first training, which labels may not do without
+    # ridge.
     oracle = [
         predict(
-            problem, n, [problem.p], counts, rules=("oracle",), retrain_ridge=ridge, **known
-        ).retrained_risk
+            problem,
+            n,
+            [problem.p],
+            counts,
+            rules=("oracle",),
+            retrain_ridge=ridge,
+            **{**shared, "ridge": ridge if judged.of_labels else 0.0},
+        )
         for ridge in options.ridges
     ]
     large = None
@@ -131,13 +151,16 @@ def _draw(
         )
     for point in points:
         at = point.at
-        found.direct[:, at] = direct.sel(n=point.n, size=point.s)
-        found.oracle[:, at] = [table.sel(n=point.n, nonzeros=point.s).item() for table in oracle]
+        found.direct[:, at] = judged.values(direct.sel(n=point.n, size=point.s), "dense")[0]
+        found.oracle[:, at] = [
+            judged.values(table.sel(n=point.n, nonzeros=point.s), "retrained")[0].item()
+            for table in oracle
+        ]
         if large is None or not point.sizes:
             continue
         mine = large.sel(n=point.n, nonzeros=point.s, size=list(point.sizes))
         for g, stage in enumerate(options.stages):
-            risks = mine[f"{stage}_risk"].transpose("ridge", "rule", "size").values
+            risks, _ = judged.values(mine.transpose("ridge", "rule", "size", ...), stage)
             which = _first_least(risks)
             found.risk[:, at, :, g] = np.take_along_axis(risks, which[..., None], -1)[..., 0]
             found.size[:, at, :, g] = np.array(point.sizes)[which]

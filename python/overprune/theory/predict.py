@@ -172,7 +172,7 @@ def predict(
     if isinstance(problem, Spectrum):
         grid = Grid.of_reals(problem.p, n, sizes, nonzeros, **axes)
         if grid.loss.name != "square":
-            raise ValueError(f"loss must be square for a Spectrum, got {grid.loss.name}")
+            raise no_labels(grid.loss)
     else:
         grid = Grid.of(as_problem(problem).p, n, sizes, nonzeros, **axes)
         if not isinstance(problem, DataProblem):
@@ -196,6 +196,14 @@ def predict(
     if labels is not None:
         _warn_unsolved(table)
     return table
+
+
+def no_labels(loss: Loss) -> ValueError:
+    """The error of a loss of labels for a Spectrum, which has none."""
+    return ValueError(
+        f"loss must be square for a Spectrum, whose responses are numbers, got {loss.name}; "
+        "labels are predicted for a LinearClassificationProblem"
+    )
 
 
 def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
@@ -259,6 +267,7 @@ def _labelled(
     problem: LinearClassificationProblem, grid: Grid[Any], options: _core.DrawOptions
 ) -> _Block:
     grid.check_loss(problem._core)
+    check.cutting_rules(grid.rules, "the theory of labels")
     trainings = [(int(n), ridge) for n in grid.n for ridge in grid.ridge]
     found = _core.predict_labels(problem._core, trainings, grid.core(), options)
     tables: dict[tuple[float, float], Arrays] = dict(zip(trainings, found, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _validation as check
-from ..problems.problem import LinearGaussianProblem
 from .advice import Choice, least
+from .judged import Judged
 from .phase import spread_sizes
-from .predict import grouped, predict
+from .predict import predict
+from .ridge_search import Interval, natural_bounds
 from .schedule import predict_schedule
-from .tune import Interval, natural_bounds, tune_ridge
+from .tune import tune_ridge
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +46,7 @@ def key_of(choice: Choice) -> Key:
 class Search:
     """What `advise` has tried: sizes first, then ridges and schedules of the best ones."""
 
-    problem: LinearGaussianProblem
+    judged: Judged
     n: int
     s: int
     rules: tuple[str, ...]
@@ -58,8 +60,17 @@ class Search:
     tables: list[xr.Dataset] = field(default_factory=list)
 
     @property
+    def problem(self) -> Any:
+        return self.judged.problem
+
+    @property
     def exact(self) -> bool:
-        return grouped(self.problem) is not None
+        return self.judged.is_exact
+
+    @property
+    def few_sizes(self) -> bool:
+        """Whether a prediction takes too long for many sizes."""
+        return not self.exact or self.judged.of_labels
 
     @property
     def few_draws(self) -> int:
@@ -71,9 +82,9 @@ class Search:
         if given is not None:
             self._look([k for k in given if k > self.s])
             return
-        count = _SIZES if self.exact else _SIZES_DRAWN
+        count = _SIZES_DRAWN if self.few_sizes else _SIZES
         self._look([int(k) for k in spread_sizes(self.s, p, count) if k == p or self._calm(k)])
-        for _ in range(2 if self.exact else 1):
+        for _ in range(1 if self.few_sizes else 2):
             self._look(self._finer())
 
     def _calm(self, k: float) -> bool:
@@ -106,42 +117,48 @@ class Search:
     def _look(self, sizes: list[int]) -> None:
         """Predicts all rules, stages and ridges of the sizes."""
         ridges = sorted({*self.strengths, *(self._grid() if self.tune else ())})
-        table = predict(
-            self.problem,
-            self.n,
-            sorted({self.s, *sizes}) if not self.tables else sizes or [self.s],
-            [self.s],
-            rules=self.rules,
-            retrain="retrained" in self.stages,
-            ridge=ridges,
-            retrain_ridge=self.retrain_ridge,
-            draws=self.few_draws,
-            **self.options,
-        )
+        with warnings.catch_warnings():
+            # What has no value, beyond a path of the lasso or not solved, is no choice.
+            warnings.simplefilter("ignore", UserWarning)
+            table = predict(
+                self.problem,
+                self.n,
+                sorted({self.s, *sizes}) if not self.tables else sizes or [self.s],
+                [self.s],
+                rules=self.rules,
+                retrain="retrained" in self.stages,
+                ridge=ridges,
+                retrain_ridge=self.retrain_ridge,
+                loss=self.judged.loss,
+                draws=self.few_draws,
+                **self.options,
+            )
         self.tables.append(table)
         for stage in self.stages:
             one = table.sel(nonzeros=self.s).transpose("rule", "size", "ridge", ...)
-            risks = one[f"{stage}_risk"].values
-            name = f"{stage}_risk_stderr"
-            errors = one[name].values if name in one else np.zeros_like(risks)
+            risks, errors = self.judged.values(one, stage)
             for r, rule in enumerate(self.rules):
                 for k in sizes:
                     at = r, one.indexes["size"].get_loc(k)
                     for i, tuned in self._kinds(ridges, risks[at]):
                         risk, error = float(risks[at][i]), float(errors[at][i])
-                        if math.isnan(risk):  # no path of the lasso reaches so many nonzeros
-                            continue
-                        self._add(Choice(stage, k, rule, ridges[i], tuned, (self.s,), risk, error))
+                        if not math.isnan(risk):
+                            self._add(
+                                Choice(stage, k, rule, ridges[i], tuned, (self.s,), risk, error)
+                            )
 
     def _kinds(self, ridges: list[float], risks: Any) -> list[tuple[int, bool]]:
         """Positions of the ridges that count: those asked for, and the best."""
         found = [(ridges.index(r), False) for r in self.strengths]
-        return [*found, (int(np.nanargmin(risks)), True)] if self.tune else found
+        if not self.tune or np.isnan(risks).all():
+            return found
+        return [*found, (int(np.nanargmin(risks)), True)]
 
     def _grid(self) -> list[float]:
         """Coarse ridges for all sizes: `refine` finds the best."""
         few, all_ = (
-            natural_bounds(self.problem.restrict(k), self.n) for k in (self.s, self.problem.p)
+            natural_bounds(self.judged.restrict(k).regression, self.n)
+            for k in (self.s, self.problem.p)
         )
         both = Interval(
             low=min(few.low, all_.low),
@@ -149,7 +166,10 @@ class Search:
             least=min(few.least, all_.least),
             largest=max(few.largest, all_.largest),
         )
-        return [0.0, *both.grid(2 if self.exact else 1)]
+        if self.judged.of_labels:
+            both = both.inner()
+        none = [] if self.judged.needs_ridge(self.n, self.problem.p) else [0.0]
+        return [*none, *both.grid(1 if self.few_sizes else 2)]
 
     def _add(self, choice: Choice) -> None:
         self.choices[key_of(choice)] = choice
@@ -181,6 +201,7 @@ class Search:
                 minimise=choice.stage,
                 rule=choice.rule,
                 retrain_ridge=self.retrain_ridge,
+                loss=self.judged.loss,
                 draws=draws,
                 **self.options,
             )
@@ -196,10 +217,11 @@ class Search:
                 rules=(choice.rule,),
                 ridge=choice.ridge,
                 retrain_ridge=self.retrain_ridge,
+                loss=self.judged.loss,
                 draws=draws,
                 **self.options,
             )
-            risk, error = (table[f"{choice.stage}_risk{end}"].item() for end in ("", "_stderr"))
+            risk, error = (found.item() for found in self.judged.values(table, choice.stage))
             better = replace(choice, risk=risk, stderr=error)
         self._add(better)
         return better
@@ -242,19 +264,24 @@ class Search:
                 error = table.retrained_risk_stderr.values[0, -1].item()
                 self._add(replace(start, schedule=tuple(schedule), risk=risk, stderr=error))
 
-    def direct(self, problem: LinearGaussianProblem) -> list[Choice]:
+    def direct(self, judged: Judged) -> list[Choice]:
         """Training the first s features of a problem."""
         found = []
         if self.strengths:
             table = predict(
-                problem, self.n, [self.s], [self.s], retrain=False, ridge=list(self.strengths)
+                judged.problem,
+                self.n,
+                [self.s],
+                [self.s],
+                retrain=False,
+                ridge=list(self.strengths),
+                loss=judged.loss,
             )
-            for ridge, risk in zip(
-                self.strengths, table.dense_risk.values.ravel().tolist(), strict=True
-            ):
+            risks, _ = judged.values(table, "dense")
+            for ridge, risk in zip(self.strengths, risks.ravel().tolist(), strict=True):
                 found.append(Choice("direct", self.s, "", ridge, False, (), risk))
         if self.tune:
-            tuned = tune_ridge(problem, self.n, self.s)
+            tuned = tune_ridge(judged.problem, self.n, self.s, loss=judged.loss)
             found.append(Choice("direct", self.s, "", tuned.ridge, True, (), tuned.risk))
         return found
 

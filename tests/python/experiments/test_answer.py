@@ -104,3 +104,39 @@ def test_both_ways_are_compared_with_their_best_ridge() -> None:
         assert small <= table.dense_risk.sel(size=s) * 1.001
     ridged = table.assign_attrs(ridge=0.1)
     assert tuned not in _answer.summary({"predict": ridged}, problem=results.problem)
+
+
+LABELS = (
+    CONFIG.replace("linear_gaussian", "linear_classification")
+    + 'loss = "logistic"\nretrain_ridge = 0.1\n'
+)
+
+
+def test_classifiers_are_answered_in_errors() -> None:
+    """Whole sentences of errors, whose numbers are those of the table."""
+    text = LABELS.replace("[run]", "[run]\nridge = 0.1")
+    results = _demo.run(_demo.parse(text, "c", Path()))
+    said = _answer.summary(results.tables, problem=results.problem)
+    listed = _answer.listing(results.tables["predict"])
+    assert "risk" not in said + listed
+    table = results.tables["predict"]
+    s = int(table.nonzeros[0])
+    sentence = next(line for line in said.splitlines() if line.startswith(f"For s = {s} "))
+    assert re.search(r"test error 0\.\d+ \(simulated 0\.\d+ ± 0\.\d+\); to ", sentence)
+    assert sentence.endswith(".")
+    direct = table.dense_error.sel(size=s).item()
+    assert f"{direct:.4g} (simulated" in sentence
+    assert f"{direct:.5g}" in listed
+
+
+@pytest.mark.parametrize(
+    ("plot", "message"),
+    [
+        ('quantity = "risk"', "plot.quantity: expected error, which classifiers are judged by"),
+        ('quantity = ["error", "accuracy"]', "judged by, got 'accuracy'"),
+    ],
+)
+def test_risks_of_classifiers_cannot_be_drawn(plot: str, message: str) -> None:
+    text = LABELS.replace("[run]", "[run]\nridge = 0.1") + f"[plot]\n{plot}\n"
+    with pytest.raises(_demo.ConfigError, match=re.escape(message)):
+        _demo.run(_demo.parse(text, "c", Path()))

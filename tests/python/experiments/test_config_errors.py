@@ -23,7 +23,7 @@ INTEGERS = "an increasing list of integers from 1 to 10**8"
 SIZES = f"expected {INTEGERS} or a table with start, stop, count, spacing"
 
 
-KINDS = "linear_gaussian, random_features"
+KINDS = "linear_gaussian, linear_classification, random_features"
 
 
 RUN_KEYS = (

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 import overprune as op
 from cli_tools import call, fails
 from overprune.experiments.config import ConfigError, load, parse
-from overprune.explore.controls import CONTROLS, highest, is_used, moved
+from overprune.explore.controls import CONTROLS, highest, is_used, lowest, moved
 from overprune.explore.curves import measured, picture
 from overprune.explore.points import Points, Report
-from overprune.explore.state import RULES, SIGNALS, SPECTRA, State, of_config
+from overprune.explore.state import LEAST_RIDGE, LOSSES, RULES, SIGNALS, SPECTRA, State, of_config
 
 pytestmark = pytest.mark.usefixtures("unpainted")
 
@@ -39,14 +39,22 @@ STATES = (
         rules=["random"],
     ),
     SMALL.with_(spectrum="ar", rho=-0.5, signal="normal", beta_seed=3, seed=5, noise_std=0.0),
+    SMALL.with_(loss="logistic", ridge=0.1, retrain_ridge=0.2, rules=["magnitude", "hessian"]),
+    SMALL.with_(loss="square", spectrum="ar", rho=0.5, p=30, nonzeros=5, retrain=False),
 )
+NAMES = [f"{state.spectrum}-{state.loss}" for state in STATES]
 
 
 @st.composite
 def states(draw):
     """Wherever the sliders and choices of the page can be, moved one after the other."""
     state = State()
-    choices = {"spectrum": list(SPECTRA), "signal": list(SIGNALS), "retrain": [True, False]}
+    choices = {
+        "spectrum": list(SPECTRA),
+        "signal": list(SIGNALS),
+        "loss": list(LOSSES),
+        "retrain": [True, False],
+    }
     rules = st.lists(st.sampled_from(RULES), min_size=1, unique=True)
     for name in draw(st.permutations([*CONTROLS, *choices, "rules"])):
         if name == "rules":
@@ -62,6 +70,8 @@ def states(draw):
         state = moved(state, name, value)
     if state.spectrum == "ar":  # the same at any size, and slower
         state = moved(state, "p", min(state.p, 120))
+    if state.has_labels:
+        state = moved(state, "p", min(state.p, 200))
     return state
 
 
@@ -74,7 +84,7 @@ def test_every_position_of_the_sliders_has_a_picture(state):
     assert sizes[-1] == state.p
     assert set(found.simulated_sizes()) <= set(state.sizes())
     assert 0 < found.limits.low < found.limits.high < math.inf
-    assert math.isfinite(found.null_risk)
+    assert math.isfinite(found.of_nothing)
     assert found.answer.endswith(".")
     for curve in found.curves:
         poles = np.zeros(sizes.size, bool)
@@ -87,7 +97,7 @@ def test_every_position_of_the_sliders_has_a_picture(state):
         if curve.rule == "lasso" and state.ridge == 0 and state.nonzeros >= state.n:
             poles |= sizes >= state.nonzeros  # beyond its path
         assert np.isfinite(curve.centre[~poles]).all(), curve
-        least = state.noise_std**2 * (1 - 1e-9) - 1e-12 * found.null_risk
+        least = found.of_truth * (1 - 1e-9) - 1e-12 * found.of_nothing
         assert (curve.centre[~poles] >= least).all()
     stages = {curve.stage for curve in found.curves}
     assert stages == {"dense", "pruned", *(["retrained"] if state.retrain else [])}
@@ -98,7 +108,7 @@ def test_an_address_gives_its_state_again(state):
     assert State.of_query(dict(parse_qsl(state.query())), State()) == state
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda s: s.spectrum)
+@pytest.mark.parametrize("state", STATES, ids=NAMES)
 def test_a_saved_config_predicts_the_curves_of_the_page(state, tmp_path, monkeypatch):
     """What `overprune run` writes for the file, point for point, and simulated points."""
     monkeypatch.chdir(tmp_path)
@@ -118,7 +128,7 @@ def test_a_saved_config_predicts_the_curves_of_the_page(state, tmp_path, monkeyp
         np.testing.assert_allclose(values, table[name].values, rtol=1e-9)  # rounded on another grid
 
 
-@pytest.mark.parametrize("state", STATES, ids=lambda s: s.spectrum)
+@pytest.mark.parametrize("state", STATES, ids=NAMES)
 def test_a_config_gives_its_state_again(state):
     assert of_config(parse(state.toml(), "x", ROOT))[0].toml() == state.toml()
 
@@ -129,8 +139,11 @@ def test_the_examples_open_or_say_why_not():
     state, notes = of_config(load(ROOT / "examples/correlated.toml"))
     assert (state.spectrum, state.signal, state.count, state.nonzeros) == ("ar", "sparse", 70, 50)
     assert notes == ["of run.nonzeros = [50, 100, 200] the first is shown"]
+    state, notes = of_config(load(ROOT / "examples/classifier.toml"))
+    assert (state.loss, state.spectrum, state.ridge, notes) == ("logistic", "ar", 0.1, [])
     with pytest.raises(
-        ConfigError, match=r'problem\.kind must be "linear_gaussian" to explore, got "data"'
+        ConfigError,
+        match=r'must be "linear_gaussian" or "linear_classification" to explore, got "data"',
     ):
         of_config(load(ROOT / "examples/digits.toml"))
 
@@ -160,6 +173,71 @@ def test_counts_follow_p():
     assert moved(State(), "spectrum", "ar").p == 400
 
 
+@pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
+def test_labels_are_judged_by_their_errors(loss):
+    """The state's problem is that of its config; errors lie between the truth's and guessing."""
+    state = moved(SMALL, "loss", loss)
+    assert "lasso" not in state.rules
+    assert {"ridge", "retrain_ridge"} <= set(CONTROLS)
+    found = picture(state)
+    problem = op.LinearClassificationProblem(
+        np.full(60, 60**-0.5), op.spectra.spiked(60, 10, 25.0), 0.3
+    )
+    expected = op.predict(
+        problem,
+        20,
+        state.sizes(),
+        10,
+        rules=state.rules,
+        loss=loss,
+        ridge=state.ridge,
+        retrain_ridge=state.retrain_ridge,
+    )
+    for curve in found.curves:
+        at = {} if curve.rule is None else {"rule": curve.rule, "nonzeros": 10}
+        values = expected[f"{curve.stage}_error"].sel(at).values
+        np.testing.assert_array_equal(curve.centre, values)
+        assert np.nanmin(values) > problem.bayes_error == found.of_truth
+        assert np.nanmax(values) < 0.5 == found.of_nothing
+    assert "test error" in found.answer
+    assert "risk" not in found.answer
+
+
+def test_losses_that_need_a_ridge_have_one():
+    for loss in LOSSES:
+        state = moved(State(), "loss", loss)
+        needs = loss in ("logistic", "hinge")
+        assert (state.ridge, state.retrain_ridge) == ((LEAST_RIDGE,) * 2 if needs else (0.0, 0.0))
+        assert lowest(state, "ridge") == state.ridge
+        assert lowest(state, "n") == CONTROLS["n"].low
+    assert moved(state, "ridge", 0.0).ridge == LEAST_RIDGE
+    assert moved(state, "ridge", 0.5).ridge == 0.5
+
+
+def test_rules_that_labels_lack_are_left_out():
+    assert State().with_(rules=["lasso"], loss="hinge").rules == ("magnitude",)
+    assert State().with_(rules=RULES, loss="square").rules == RULES[:-1]
+    text = SMALL.toml().replace("linear_gaussian", "linear_classification")
+    assert of_config(parse(text, "x", ROOT))[1] == ["the rule lasso is left out"]
+    text = SMALL.toml().replace("retrain = true", 'loss = "hinge"')
+    with pytest.raises(ConfigError, match=r'must be "linear_classification" for run.loss = "hing'):
+        of_config(parse(text, "x", ROOT))
+
+
+def test_the_lasso_is_a_rule_with_curves_of_its_own():
+    found = picture(State().with_(rules=["lasso", "hessian"]))
+    curves = {(c.stage, c.rule): c.centre for c in found.curves}
+    problem = op.LinearGaussianProblem(
+        np.full(1500, 1500**-0.5), op.spectra.spiked(1500, 150, 25.0), 0.3
+    )
+    at = found.state.sizes().index(1500)
+    told = op.predict(problem, 450, [1500], [150], rules=["lasso"])
+    for stage in ("pruned", "retrained"):
+        value = told[f"{stage}_risk"].item()
+        assert curves[stage, "lasso"][at] == pytest.approx(value, rel=1e-12)
+        assert curves[stage, "hessian"][at] != pytest.approx(value, rel=1e-3)
+
+
 def test_positions_and_values_of_the_sliders_agree():
     for control in CONTROLS.values():
         start, end, _ = control.track()
@@ -182,7 +260,7 @@ def test_the_answer_names_the_better_way():
     assert found.best == (1500, pytest.approx(1.344, abs=1e-3))
     assert "better to train k = 1500 features, prune by hessian without retraining" in found.answer
     assert found.direct == pytest.approx(1.485, abs=1e-3)
-    assert found.null_risk == pytest.approx(0.09 + (150 * 25 + 1350) / 1500)
+    assert found.of_nothing == pytest.approx(0.09 + (150 * 25 + 1350) / 1500)
 
 
 def test_direct_training_may_diverge():
@@ -274,4 +352,4 @@ def test_a_host_that_is_not_ours_is_named():
 
 def test_a_config_that_cannot_be_shown_is_named():
     message = fails("explore", "--no-browser", ROOT / "examples/digits.toml")
-    assert message.endswith('problem.kind must be "linear_gaussian" to explore, got "data"')
+    assert message.endswith('or "linear_classification" to explore, got "data"')

@@ -31,8 +31,8 @@ OTHER = {
     ("phase", "n"): None,
     ("phase", "nonzeros"): None,
     ("phase", "sizes"): 40,
-    ("advise", "rules"): ("magnitude", "hessian"),
-    ("advise", "ridge"): ("none", "tuned"),
+    ("advise", "rules"): None,
+    ("advise", "ridge"): None,
     ("advise", "sizes"): None,
     ("tune_ridge", "nonzeros"): None,
 }

@@ -99,7 +99,7 @@ def test_costs_are_the_best_that_decide_so(found):
             "no": lambda c: c.stage == "pruned",
             "yes": lambda c: c.stage == "retrained",
         },
-        "rule": {rule: lambda c, rule=rule: c.rule == rule for rule in RULES},
+        "rule": {rule: lambda c, rule=rule: c.rule == rule for rule in (*RULES, "lasso")},
         "ridge": {"none": lambda c: c.ridge == 0, "tuned": lambda c: c.tuned},
         "rounds": {str(r): lambda c, r=r: c.rounds == r for r in (1, 2, 4)},
         "size": {"s, directly": lambda c: c.stage == "direct", "k = 300": lambda c: c.size == 300},
@@ -119,7 +119,7 @@ def test_costs_are_the_best_that_decide_so(found):
 
 def test_a_sparse_signal_is_best_found_in_rounds():
     problem = sparse()
-    advice = op.advise(problem, 300, 60)
+    advice = op.advise(problem, 300, 60, rules=RULES)
     assert advice.best.rounds > 1
     assert advice.best.stage == "retrained"
     one = advice.costs["rounds"]["1"]
@@ -286,3 +286,54 @@ def test_an_infinite_risk_is_none_in_json():
 def test_bad_input(arguments, kind, message):
     with pytest.raises(kind, match=message):
         op.advise(**{"problem": spiked(60), "n": 20, "nonzeros": 6, **arguments})
+
+
+def test_the_lasso_is_weighed_with_the_others():
+    """On a sparse signal it wins; its ridge makes it the elastic net, tuned like the others'."""
+    found = op.advise(sparse(), 300, 60, schedules=False)
+    assert set(found.costs["rule"]) == {"magnitude", "hessian", "lasso"}
+    assert found.best.rule == "lasso"
+    assert found.best.stage == "retrained"
+    for choice in (c for c in found.choices if c.rule == "lasso"):
+        assert choice.risk == pytest.approx(predicted(sparse(), 300, 60, choice), rel=1e-9)
+    best = {
+        stage: min(c.risk for c in found.choices if (c.rule, c.stage) == ("lasso", stage))
+        for stage in ("pruned", "retrained")
+    }
+    sizes, ridges = [61, 100, 200, 400, 600], [0.0, *np.geomspace(1e-3, 10, 13)]
+    table = op.predict(sparse(), 300, sizes, [60], rules=["lasso"], ridge=ridges)
+    for stage, risk in best.items():
+        assert risk <= table[f"{stage}_risk"].min() * (1 + 1e-9)
+    assert "by the lasso to 60" in str(found) or "the elastic net with ridge" in str(found)
+
+
+def test_the_lasso_is_not_weighed_where_it_takes_draws():
+    covariance = 0.5 ** abs(np.subtract.outer(np.arange(12), np.arange(12)))
+    problem = op.LinearGaussianProblem(np.ones(12), covariance, 0.3)
+    options = {"sizes": [12], "ridge": "none", "schedules": False, "draws": 8}
+    assert "lasso" not in op.advise(problem, 8, 4, **options).costs["rule"]
+    named = op.advise(problem, 8, 4, rules=["magnitude", "lasso"], **options)
+    assert set(named.costs["rule"]) == {"magnitude", "lasso"}
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic"])
+def test_classifiers_are_weighed_by_their_errors(loss):
+    problem = op.LinearClassificationProblem(
+        np.full(30, 30**-0.5), op.spectra.spiked(30, 6, 9.0), noise_std=0.3
+    )
+    options = {"loss": loss, "retrain_ridge": 0.1}
+    found = op.advise(problem, 20, 6, sizes=[10, 30], **options)
+    assert found.quantity == "error"
+    assert (found.null_risk, found.noise_floor) == (0.5, problem.bayes_error)
+    assert found.best.risk == min(c.risk for c in found.choices)
+    for choice in found.choices:
+        rules = (choice.rule,) if choice.rule else RULES[:1]
+        size = choice.size
+        table = op.predict(problem, 20, [size], [6], rules=rules, ridge=choice.ridge, **options)
+        stage = "dense" if choice.stage == "direct" else choice.stage
+        assert choice.risk == pytest.approx(table[f"{stage}_error"].item(), rel=1e-9)
+    assert ("none" in found.costs["ridge"]) == (loss == "square")
+    assert "error of guessing: 0.5" in str(found)
+    assert "risk" not in str(found)
+    with pytest.raises(ValueError, match="ridge must be above 0 for loss hinge"):
+        op.advise(problem, 20, 6, ridge="none", loss="hinge", retrain_ridge=0.1)

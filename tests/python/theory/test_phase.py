@@ -285,3 +285,31 @@ def test_the_figure_refuses_what_it_cannot_draw():
         op.plot.phase(table, limit=1.0)
     with pytest.raises(TypeError, match="ax must be a matplotlib Axes, got 3"):
         op.plot.phase(table, ax=3)
+
+
+def test_classifiers_are_compared_by_their_errors():
+    problem = op.LinearClassificationProblem(
+        np.full(30, 30**-0.5), op.spectra.spiked(30, 6, 9.0), noise_std=0.3
+    )
+    options = {"loss": "logistic", "retrain_ridge": 0.1}
+    table = op.phase(
+        problem, ("n", [12, 24]), ("nonzeros", [4, 8]), sizes=[15, 30], ridge=[0.05, 1.0], **options
+    )
+    assert table.attrs["quantity"] == "error"
+    rules = ["magnitude", "hessian"]
+    for n in (12, 24):
+        for s in (4, 8):
+            at = {"n": n, "nonzeros": s}
+            ridge = {"ridge": [0.05, 1.0], **options}
+            large = op.predict(problem, n, [15, 30], [s], rules=rules, **ridge)
+            least = min(large.pruned_error.min().item(), large.retrained_error.min().item())
+            assert table.risk.sel(at).item() == pytest.approx(least, rel=1e-12)
+            direct = op.predict(problem, n, [s], [s], **ridge).dense_error.min().item()
+            assert table.direct_risk.sel(at).item() == pytest.approx(direct, rel=1e-12)
+            assert table.oracle_risk.sel(at).item() == pytest.approx(direct, rel=1e-6)
+    with pytest.raises(ValueError, match="loss must be square for a Spectrum"):
+        op.phase(
+            op.Spectrum([1.0], [1.0], [1.0]), ("n", [0.5]), ("nonzeros", [0.1]), loss="logistic"
+        )
+    with pytest.raises(ValueError, match="loss logistic needs labels -1 and 1"):
+        op.phase(problem.field, ("n", [12]), ("nonzeros", [4]), loss="logistic")

@@ -250,3 +250,40 @@ def test_few_draws_may_estimate_a_risk_below_zero():
         bounds=(0.1, 10.0), draws=4, workers=1,
     )  # fmt: skip
     assert tuned.ridge in tuned.tried
+
+
+def labels(p=30):
+    return op.LinearClassificationProblem(
+        np.full(p, p**-0.5), op.spectra.spiked(p, p // 5, 9.0), noise_std=0.3
+    )
+
+
+@pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
+@pytest.mark.parametrize("stage", ["dense", "pruned", "retrained"])
+def test_classifiers_have_the_ridge_of_least_error(loss, stage):
+    n, size, s = 20, 30, 6
+    options = {"loss": loss, "retrain_ridge": 0.1}
+    tuned = op.tune_ridge(labels(), n, size, s, minimise=stage, **options)
+    ridges = np.geomspace(1e-2, 1e3, 26)
+    table = op.predict(labels(), n, [size], [s], ridge=[*ridges, tuned.ridge], **options)
+    errors = table[f"{stage}_error"].values.ravel()
+    assert tuned.quantity == "error"
+    assert errors[-1] == tuned.risk == tuned.tried[tuned.ridge]
+    assert tuned.risk <= errors[:-1].min()
+    assert tuned.risk == pytest.approx(errors[:-1].min(), rel=5e-3)
+    without = op.predict(labels(), n, [size], [s], ridge=0.0) if loss == "square" else None
+    if without is None:  # separable labels have no such model
+        assert tuned.risk_without_ridge == np.inf
+    elif stage != "retrained":
+        assert tuned.risk_without_ridge == without[f"{stage}_error"].item()
+
+
+def test_what_a_loss_cannot_do_is_said():
+    with pytest.raises(ValueError, match="loss logistic needs labels -1 and 1"):
+        op.tune_ridge(isotropic(), 300, 600, loss="logistic")
+    with pytest.raises(ValueError, match="retrain_ridge must be above 0 for loss hinge"):
+        op.tune_ridge(labels(), 20, 30, 6, minimise="retrained", loss="hinge")
+    with pytest.raises(ValueError, match='in loss hinge, got "lasso", which trains its own'):
+        op.tune_ridge(labels(), 20, 30, 6, minimise="pruned", rule="lasso", loss="hinge")
+    with pytest.raises(ValueError, match="loss must be one of square, logistic, hinge"):
+        op.tune_ridge(labels(), 20, 30, loss="probit")
