@@ -165,6 +165,22 @@ def answer(tables: dict[str, xr.Dataset], s: int) -> tuple[str, tuple[int, float
     return text, None if best is None else (best.size, best.risk)
 
 
+def headline(tables: dict[str, xr.Dataset], view: dict[str, Any], statistic: str = "mean") -> str:
+    """What a figure of one s finds, for its title; empty where there is nothing to compare."""
+    nonzeros = next(iter(tables.values()))["nonzeros"].values.tolist()
+    if len(nonzeros) != 1:
+        return ""
+    direct, options = _options(tables, view, nonzeros[0], statistic)
+    best = _best(options)
+    if best is None or direct is None:
+        return ""
+    name, quantity = best.name(), main_quantity(tables.values())
+    return (
+        f"{name[0].upper()}{name[1:]}: test {quantity} {best.risk:.3g}; "
+        f"{direct.name()}: {direct.risk:.3g}"
+    )
+
+
 def _honest(options: Sequence[_Option]) -> Sequence[_Option]:
     """The options whose rule does not know the truth, if there are any."""
     return [o for o in options if o.is_honest] or options

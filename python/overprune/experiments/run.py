@@ -18,7 +18,7 @@ from ..problems.data_problem import DataProblem
 from ..simulation import simulate as _simulate
 from ..simulation.memory import Need, needs
 from ..simulation.run import Simulation
-from .answer import views
+from .answer import headline, views
 from .config import ConfigError, Experiment, build_problem, naming, parse
 from .config_text import text_of
 from .output import RunDirectory, write_tables
@@ -187,5 +187,7 @@ def draw(
                 logy=wanted.logy,
                 logx=wanted.logx,
             )
+            if title := headline(tables, view, wanted.statistic):
+                figure.suptitle(title, fontsize="medium")
             place(f"risk{name}.png", partial(figure.savefig, dpi=150, format="png"))
             plt.close(figure)

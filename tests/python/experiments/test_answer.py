@@ -140,3 +140,17 @@ def test_risks_of_classifiers_cannot_be_drawn(plot: str, message: str) -> None:
     text = LABELS.replace("[run]", "[run]\nridge = 0.1") + f"[plot]\n{plot}\n"
     with pytest.raises(_demo.ConfigError, match=re.escape(message)):
         _demo.run(_demo.parse(text, "c", Path()))
+
+
+def test_a_figure_of_one_s_is_titled_by_what_it_finds() -> None:
+    tables = _demo.run(_demo.parse(CONFIG, "c", Path()), simulate=False).tables
+    assert _answer.headline(tables, {}) == ""  # several s
+    one = {name: table.isel(nonzeros=[0]) for name, table in tables.items()}
+    title = _answer.headline(one, {})
+    predicted, s = one["predict"], one["predict"].nonzeros.values[0]
+    direct = predicted.dense_risk.sel(size=s).item()
+    stages = [predicted[f"{stage}_risk"] for stage in ("pruned", "retrained")]
+    best = min(float(risk.where(predicted["size"] > s).min()) for risk in stages)
+    assert f"test risk {best:.3g}; train the {s} features directly: {direct:.3g}" in title
+    alone = {name: table.isel(size=[0]) for name, table in one.items()}
+    assert _answer.headline(alone, {}) == ""  # nothing to compare
