@@ -52,8 +52,8 @@ right.legend(title="lines: predicted\npoints: simulated", frameon=False)
 # Pruned to an eighth and trained again, the classifier makes a third fewer errors than the dense
 # one, whose coefficients of the other features are noise. The features of the signal are the first
 # ones here, so that a model of the first 50 is better still; magnitudes find them without being
-# told. Lines are predicted, points simulated; all sizes share their trials. Predictions are those of
-# the limit of many samples: at n = 240 they are one to three percent above the points.
+# told. Lines are predicted, points simulated; all sizes share their trials. Predictions are those
+# of the limit of many samples: at n = 240 they are one to three percent above the points.
 
 at = {"size": p, "nonzeros": kept}
 told, seen = predicted["size"].sel(at).squeeze(), simulated["size"].sel(at).squeeze()
