@@ -140,3 +140,13 @@ def test_risks_of_classifiers_cannot_be_drawn(plot: str, message: str) -> None:
     text = LABELS.replace("[run]", "[run]\nridge = 0.1") + f"[plot]\n{plot}\n"
     with pytest.raises(_demo.ConfigError, match=re.escape(message)):
         _demo.run(_demo.parse(text, "c", Path()))
+
+
+def test_the_lasso_trains_and_does_not_prune() -> None:
+    text = CONFIG.replace('"magnitude", "oracle"', '"lasso"')
+    results = _demo.run(_demo.parse(text, "c", Path()), simulate=False)
+    sentence = _answer.answer(results.tables, 5)[0]
+    assert re.search(
+        r"train k = \d+ features by the lasso (and retrain|without retraining)", sentence
+    )
+    assert "prune" not in sentence
