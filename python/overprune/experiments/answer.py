@@ -69,6 +69,8 @@ class _Option:
             return f"train the {self.size} {'feature' if self.size == 1 else 'features'} directly"
         ends = {"retrained": "and retrain", "compensated": "and compensate"}
         end = ends.get(self.stage or "", "without retraining")
+        if check.TRAITS[self.rule].trains_itself:
+            return f"train k = {self.size} features by the {self.rule} {end}"
         knows = "" if self.is_honest else " (which knows the truth)"
         return f"train k = {self.size} features, prune by {self.rule}{knows} {end}"
 

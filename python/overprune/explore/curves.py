@@ -19,7 +19,9 @@ from .state import State
 if TYPE_CHECKING:
     import xarray as xr
 
-_FAR = 30.0  # a noise floor this many times below the curves is not worth the room
+# Reference lines this many times above or below the curves are not worth the room.
+_FAR_ABOVE = 30.0
+_FAR_BELOW = {"risk": 30.0, "error": 2.5}  # errors are close together
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def picture(state: State) -> Picture:
         direct=direct.get(state.nonzeros, math.nan),
         best=best,
         answer=text,
-        limits=_limits(curves, direct, state, lines),
+        limits=_limits(curves, direct, state, chosen.quantity, lines),
         seconds=time.perf_counter() - began,
     )
 
@@ -88,11 +90,16 @@ def measured(found: Picture, table: xr.Dataset) -> tuple[list[Curve], str]:
 
 
 def _limits(
-    curves: Sequence[Curve], direct: dict[int, float], state: State, lines: tuple[float, float]
+    curves: Sequence[Curve],
+    direct: dict[int, float],
+    state: State,
+    quantity: str,
+    lines: tuple[float, float],
 ) -> Limits:
     """Those of `plot.risk`, with nothing's and the truth's where they are not far away."""
     limits = limits_of(curves, direct, [state.n], "risk", True)
     nothing, truth = lines
-    high = max(limits.high, 1.2 * nothing) if nothing < _FAR * limits.high else limits.high
-    low = min(limits.low, 0.85 * truth) if truth > limits.low / _FAR else limits.low
+    high = max(limits.high, 1.2 * nothing) if nothing < _FAR_ABOVE * limits.high else limits.high
+    is_near = truth > limits.low / _FAR_BELOW[quantity]
+    low = min(limits.low, 0.85 * truth) if is_near else limits.low
     return Limits(low, high, True)

@@ -156,12 +156,13 @@ class State(BaseModel):
         k = n itself is one only where the risk is finite there, with ridge, or where it is asked
         for.
         """
-        fine = self.spectrum != "ar" and not self.has_labels
+        fine = self.spectrum != "ar"
         even = np.linspace(1, self.p, 61 if fine else 17)
-        steps = (
-            np.geomspace(0.003, 0.4, 12) * self.n if fine else np.array([0.01, 0.04, 0.15]) * self.n
-        )
-        near = np.concatenate([self.n - steps, [self.n - 1, self.n + 1], self.n + steps])
+        steps = np.geomspace(0.003, 0.4, 12) if fine else np.array([0.01, 0.04, 0.15])
+        steps = np.append(steps * self.n, 1)
+        if self.needs_ridge:  # each size takes its time, and at k = n nothing diverges
+            even, steps = np.linspace(1, self.p, 14), np.array([0.15 * self.n])
+        near = np.concatenate([self.n - steps, self.n + steps])
         kinks = [self.nonzeros, self.nonzeros + 1, 0.01 * self.p]
         kinks += [self.n] if self.ridge > 0 else []
         kinks += [self.spikes] if self.spectrum == "spiked" else []

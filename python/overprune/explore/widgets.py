@@ -183,7 +183,8 @@ class Widgets:
                 self.rows[name].visible = is_used(state, name)
             self.spectrum.value, self.signal.value = state.spectrum, state.signal
             self.loss.value = state.loss
-            self.limits.text = f'<div class="status">{_limits(state)}</div>'
+            limits = _limits(state)
+            self.limits.update(text=f'<div class="status">{limits}</div>', visible=limits != "")
             offered = state.offered_rules()
             if self.rules.labels != list(offered):
                 self.rules.update(labels=list(offered), active=[])

@@ -34,7 +34,7 @@ simulated = {
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 op.plot.risk(predicted["size"], simulated["size"], quantity="error", legend=False, ax=left)
 left.set_title(f"pruned to {kept}", pad=16)
-left.text(p, 0.0755, f"training the first {kept} directly", color="#009E73", ha="right")
+left.text(p, 0.0762, f"training the first {kept} directly", color="#009E73", ha="right")
 
 lines, points = (tables["nonzeros"].squeeze(["rule", "size"]) for tables in (predicted, simulated))
 right.axhline(float(lines.dense_error), color="black", label="dense")
@@ -52,7 +52,8 @@ right.legend(title="lines: predicted\npoints: simulated", frameon=False)
 # Pruned to an eighth and trained again, the classifier makes a third fewer errors than the dense
 # one, whose coefficients of the other features are noise. The features of the signal are the first
 # ones here, so that a model of the first 50 is better still; magnitudes find them without being
-# told. Lines are predicted, points simulated; all sizes share their trials.
+# told. Lines are predicted, points simulated; all sizes share their trials. Predictions are those
+# of the limit of many samples: at n = 240 they are one to three percent above the points.
 
 at = {"size": p, "nonzeros": kept}
 told, seen = predicted["size"].sel(at).squeeze(), simulated["size"].sel(at).squeeze()

@@ -154,3 +154,13 @@ def test_a_figure_of_one_s_is_titled_by_what_it_finds() -> None:
     assert f"test risk {best:.3g}; train the {s} features directly: {direct:.3g}" in title
     alone = {name: table.isel(size=[0]) for name, table in one.items()}
     assert _answer.headline(alone, {}) == ""  # nothing to compare
+
+
+def test_the_lasso_trains_and_does_not_prune() -> None:
+    text = CONFIG.replace('"magnitude", "oracle"', '"lasso"')
+    results = _demo.run(_demo.parse(text, "c", Path()), simulate=False)
+    sentence = _answer.answer(results.tables, 5)[0]
+    assert re.search(
+        r"train k = \d+ features by the lasso (and retrain|without retraining)", sentence
+    )
+    assert "prune" not in sentence

@@ -104,6 +104,21 @@ def test_numbers_choices_and_switches(page):
     assert page.value("number n") == 60
 
 
+def test_a_loss_of_labels_makes_it_a_classification_problem(page):
+    rules = page.value("rules", "labels")
+    page.choose("loss", "labels, logistic loss")
+    page.until(lambda: "test error" in page.text("answer"))
+    assert max(page.curve().values()) < 0.5
+    assert page.value("number ridge") == page.value("number retrain_ridge") == 0.01
+    assert page.value("rules", "labels") == [rule for rule in rules if rule != "lasso"]
+    assert "The lasso is for numbers only." in page.text("limits")
+    page.until(lambda: "loss=logistic" in page.run("return location.search"))
+    page.choose("loss", "numbers, least squares")
+    page.until(lambda: "test risk" in page.text("answer"))
+    assert page.value("rules", "labels") == rules
+    assert not page.value("limits", "visible")
+
+
 @pytest.mark.parametrize("spectrum", ["spiked", "correlated"])
 def test_every_slider_goes_from_end_to_end(page, spectrum):
     page.choose("spectrum", spectrum)

@@ -252,7 +252,7 @@ def test_few_draws_may_estimate_a_risk_below_zero():
     assert tuned.ridge in tuned.tried
 
 
-def labels(p=30):
+def labels(p=20):
     return op.LinearClassificationProblem(
         np.full(p, p**-0.5), op.spectra.spiked(p, p // 5, 9.0), noise_std=0.3
     )
@@ -261,10 +261,10 @@ def labels(p=30):
 @pytest.mark.parametrize("loss", ["square", "logistic", "hinge"])
 @pytest.mark.parametrize("stage", ["dense", "pruned", "retrained"])
 def test_classifiers_have_the_ridge_of_least_error(loss, stage):
-    n, size, s = 20, 30, 6
+    n, size, s = 14, 20, 5
     options = {"loss": loss, "retrain_ridge": 0.1}
     tuned = op.tune_ridge(labels(), n, size, s, minimise=stage, **options)
-    ridges = np.geomspace(1e-2, 1e3, 26)
+    ridges = np.geomspace(1e-2, 1e3, 13)
     table = op.predict(labels(), n, [size], [s], ridge=[*ridges, tuned.ridge], **options)
     errors = table[f"{stage}_error"].values.ravel()
     assert tuned.quantity == "error"
@@ -282,8 +282,8 @@ def test_what_a_loss_cannot_do_is_said():
     with pytest.raises(ValueError, match="loss logistic needs labels -1 and 1"):
         op.tune_ridge(isotropic(), 300, 600, loss="logistic")
     with pytest.raises(ValueError, match="retrain_ridge must be above 0 for loss hinge"):
-        op.tune_ridge(labels(), 20, 30, 6, minimise="retrained", loss="hinge")
+        op.tune_ridge(labels(), 14, 20, 5, minimise="retrained", loss="hinge")
     with pytest.raises(ValueError, match='in loss hinge, got "lasso", which trains its own'):
-        op.tune_ridge(labels(), 20, 30, 6, minimise="pruned", rule="lasso", loss="hinge")
+        op.tune_ridge(labels(), 14, 20, 5, minimise="pruned", rule="lasso", loss="hinge")
     with pytest.raises(ValueError, match="loss must be one of square, logistic, hinge"):
-        op.tune_ridge(labels(), 20, 30, loss="probit")
+        op.tune_ridge(labels(), 14, 20, loss="probit")
