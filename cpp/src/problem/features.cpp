@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
@@ -260,12 +261,21 @@ void random_features(ConstMatrix inputs, const DrawnWeights& weights,
   const TeamScope scope(workers);
   check::at_least("weights (rows)", weights.rows, 1);
   check_features(inputs, weights.rows, activation, bias, out);
+  constexpr Index most = Index{1} << 49;
+  if (inputs.cols > 0 && weights.rows > most / inputs.cols)
+    check::fail("weights must have at most 2^49 numbers, got ", weights.rows, " rows of ",
+                inputs.cols);
   const Features features(inputs, activation, bias, out);
+  // Fresh memory costs as much as the numbers in it: each thread keeps some from call to call, as
+  // the kernels do. A call inside this one, by the caller's function, finds none.
+  static thread_local Buffer kept;
+  const bool keep = rows_at_once(inputs.cols) > kLeastRows;
   const auto make = [&](Index begin, Index end) {
-    Buffer buffer;
+    Buffer buffer = std::exchange(kept, {});
     each_drawn_block(weights, inputs.cols, begin, end, buffer, [&](Index first, ConstMatrix rows) {
       features.make({rows.data, rows.row_stride, true}, first, rows.rows);
     });
+    if (keep) kept = std::move(buffer);
   };
   // Every thread draws the rows of its own features. The calling thread alone calls the caller's
   // function, and draws and multiplies with the others' help.

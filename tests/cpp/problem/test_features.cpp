@@ -100,6 +100,10 @@ TEST_CASE("drawn weights that cannot be drawn are refused") {
                     column_major(out.data(), 2, rows));
   };
   CHECK_THROWS_AS(features({}, 0), std::invalid_argument);
+  const Index many = Index{1} << 48;  // no result for no rows
+  CHECK_THROWS_AS(random_features({nullptr, 0, 3, 1, 1}, DrawnWeights{{}, many}, Activation::relu,
+                                  {}, {nullptr, 0, many, 1, 1}),
+                  std::invalid_argument);
   CHECK_THROWS_AS(features({0, 0, static_cast<Purpose>(99)}, 3), std::invalid_argument);
 }
 
