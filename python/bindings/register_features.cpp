@@ -7,18 +7,34 @@ namespace overprune::bindings {
 
 namespace {
 
-Array bind_features(const Array& inputs, const Array& weights, const py::object& activation,
-                    const std::optional<Array>& bias, Index workers) {
-  const ConstMatrix a = as_matrix(inputs, "inputs"), r = as_matrix(weights, "weights");
+/// @param weights  ConstMatrix or DrawnWeights
+template <class Weights>
+Array features_of(ConstMatrix inputs, const Weights& weights, const py::object& activation,
+                  const std::optional<Array>& bias, Index workers) {
   const ConstVector shifts = bias ? as_vector(*bias, "bias") : ConstVector{};
   const ScalarFunction phi = as_function(activation, "activation");
-  Array out = new_array({a.rows, r.rows});
+  Array out = new_array({inputs.rows, weights.rows});
   const Matrix view = as_mutable_matrix(out);
   {
-    const ReleaseForMany release(a.rows * r.rows + a.rows * a.cols + r.rows * r.cols);
-    random_features(a, r, phi, shifts, view, workers);
+    const ReleaseForMany release((inputs.rows + inputs.cols) * weights.rows +
+                                 inputs.rows * inputs.cols);
+    random_features(inputs, weights, phi, shifts, view, workers);
   }
   return out;
+}
+
+Array bind_features(const Array& inputs, const Array& weights, const py::object& activation,
+                    const std::optional<Array>& bias, Index workers) {
+  return features_of(as_matrix(inputs, "inputs"), as_matrix(weights, "weights"), activation, bias,
+                     workers);
+}
+
+/// `count` features whose weights are numbers of a stream of the user's.
+Array bind_drawn_features(const Array& inputs, Index count, std::uint64_t seed,
+                          std::uint64_t stream, const py::object& activation,
+                          const std::optional<Array>& bias, Index workers) {
+  const DrawnWeights weights{{seed, stream, Purpose::user}, count};
+  return features_of(as_matrix(inputs, "inputs"), weights, activation, bias, workers);
 }
 
 }  // namespace
@@ -28,6 +44,7 @@ void register_features(py::module_& module) {
   for (const char* name : kActivations) names.append(name);
   module.attr("ACTIVATIONS") = py::tuple(names);
   module.def("random_features", &bind_features);
+  module.def("drawn_features", &bind_drawn_features);
 }
 
 }  // namespace overprune::bindings

@@ -108,6 +108,16 @@ def build_info() -> dict[str, Any]: ...
 def random_features(
     inputs: _Floats, weights: _Floats, activation: _Function, bias: _Floats | None, workers: int, /
 ) -> _Floats: ...
+def drawn_features(
+    inputs: _Floats,
+    count: int,
+    seed: int,
+    stream: int,
+    activation: _Function,
+    bias: _Floats | None,
+    workers: int,
+    /,
+) -> _Floats: ...
 def least_squares_path(
     x: _Floats,
     y: _Floats,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "overprune/export.hpp"
+#include "overprune/random.hpp"
 #include "overprune/scalar_function.hpp"
 #include "overprune/types.hpp"
 
@@ -35,6 +36,29 @@ const char* name_of(Activation activation);
 /// Source: docs/theory.md, section 7.
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out, Index workers = 1);
+
+/// Weights R that are drawn when they are needed and never held: r_ij is normal number i d + j of a
+/// stream, times 1 / sqrt(d). So the first features do not depend on how many more there are.
+struct DrawnWeights {
+  StreamKey key;   ///< of the stream
+  Index rows = 0;  ///< p, at least 1
+};
+
+/// Random features with rows of R that are drawn from N(0, I_d / d): those of weights that hold the
+/// same numbers row after row, bit for bit, in less time and memory.
+/// @param inputs      (n, d)
+/// @param weights     number of features p, and the stream that R comes from
+/// @param activation  phi, a named one or the caller's
+/// @param bias        (p), or empty for none
+/// @param out         (n, p) receives the features
+/// @param workers     threads, at least 1; a caller's phi is called by the calling thread alone.
+///                    The result does not depend on it
+/// @throws std::invalid_argument as with weights that are given, for rows below 1, and for a stream
+/// of less than p d numbers
+/// Source: docs/theory.md, section 7.
+void random_features(ConstMatrix inputs, const DrawnWeights& weights,
+                     const ScalarFunction& activation, ConstVector bias, Matrix out,
+                     Index workers = 1);
 
 /// Second moments under a ~ N(0, I_d) of x and y = g(teacher'a) (docs/theory.md, section 7).
 ///

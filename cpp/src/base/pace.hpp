@@ -35,6 +35,18 @@ void in_parts(Index count, const Body& body) {
   }
 }
 
+/// Calls body(first, some) for as few parts of the items as `most` each allow, about equally long.
+template <class Body>
+void in_even_parts(Index count, Index most, const Body& body) {
+  const Index parts = (count + most - 1) / most;
+  Index first = 0;
+  for (Index left = parts; left > 0; --left) {
+    const Index some = (count - first + left - 1) / left;
+    body(first, some);
+    first += some;
+  }
+}
+
 /// values.resize(count) with calls of look(): the first touch of a gigabyte may take seconds.
 template <class T>
 void resize_in_parts(std::vector<T>& values, Index count) {

@@ -81,16 +81,24 @@ struct Product {
       pack<T, width>(lines.from(done, 0), rest, at.thick, to);
   }
 
+  /// Columns of the next tile where so many are left: two narrow ones may reach the end together.
+  static Size tile_columns(Size rest) {
+    return rest <= kNarrow || (rest > kSide && rest <= 2 * kNarrow) ? kNarrow : kSide;
+  }
+
   void pack_right(const Block& at) const {
     const Lines<T> lines = right.from(at.j, at.l);
-    const Size done = at.wide / kSide * kSide;
-    if (!right_lies) pack_panels<T, kSide>(lines, at.wide / kSide, at.thick, packed_right);
-    const Size rest = at.wide - done;
-    T* to = packed_right + done * at.thick;
-    if (rest > kNarrow)
-      pack<T, kSide>(lines.from(done, 0), rest, at.thick, to);
-    else if (rest > 0)
-      pack<T, kNarrow>(lines.from(done, 0), rest, at.thick, to);
+    Size done = 0;
+    while (at.wide - done >= kSide && tile_columns(at.wide - done) == kSide) done += kSide;
+    if (!right_lies) pack_panels<T, kSide>(lines, done / kSide, at.thick, packed_right);
+    for (; done < at.wide; done += tile_columns(at.wide - done)) {
+      const Size rest = at.wide - done;
+      T* to = packed_right + done * at.thick;
+      if (tile_columns(rest) == kSide)
+        pack<T, kSide>(lines.from(done, 0), rest, at.thick, to);
+      else
+        pack<T, kNarrow>(lines.from(done, 0), lesser(rest, kNarrow), at.thick, to);
+    }
   }
 
   /// The tiles of so many rows and columns of which the right panel lies where it lies.
@@ -105,9 +113,9 @@ struct Product {
     return all[(high - 1) / kLanes<T>][wide > kNarrow][lies];
   }
 
-  /// The tiles of columns y, ... of the block.
-  void multiply_columns(const Block& at, Size y) const {
-    const Size wide = lesser(at.wide - y, kSide), j = at.j + y;
+  /// The tiles of columns y, ..., y + wide - 1 of the block.
+  void multiply_columns(const Block& at, Size y, Size wide) const {
+    const Size j = at.j + y;
     const bool lies = right_lies && wide == kSide, full = wide == kSide || wide == kNarrow;
     const Operand<T> b{lies ? right.from(j, at.l).at : packed_right + y * at.thick,
                        right.deep ? right.ld : 1, right.deep ? 1 : right.ld};
@@ -132,9 +140,9 @@ struct Product {
   void multiply_block(const Block& at) const {
     const bool last = finish && at.l + at.thick == k;
     Size finished = 0;
-    for (Size y = 0; y < at.wide; y += kSide) {
-      multiply_columns(at, y);
-      const Size end = lesser(y + kSide, at.wide);
+    for (Size y = 0, end = 0; y < at.wide; y = end) {
+      end = lesser(y + tile_columns(at.wide - y), at.wide);
+      multiply_columns(at, y, end - y);
       if (!last || (end < at.wide && at.high * (end - finished) < kWarm)) continue;
       finish->call(finish->context, row + at.i, at.high, column + at.j + finished, end - finished);
       finished = end;

@@ -4,6 +4,13 @@
 
 #include "kernels/packet.hpp"
 
+// A short loop costs less where it jumps back every second time.
+#if defined(__GNUC__)
+#define OVERPRUNE_TWICE _Pragma("GCC unroll 2")
+#else
+#define OVERPRUNE_TWICE
+#endif
+
 OVERPRUNE_BEGIN_LEVEL
 namespace {
 
@@ -136,6 +143,7 @@ void tiles(Size count, Size depth, const Operand<T>& left, Size below, Operand<T
         fetch(to.c + j * to.ld + R * width - 1);
       }
     const T *a = left.at + t * below, *b = right.at;
+    OVERPRUNE_TWICE
     for (Size l = 0; l < depth; ++l, a += left.depth, b += right.depth) {
       PacketOf<T> lines[R];
       OVERPRUNE_UNROLL

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
@@ -48,7 +49,7 @@ struct Factor {
   bool transposed;
 
   Factor turned() const { return {data, ld, !transposed}; }
-  const double* column(Index j) const { return data + j * (transposed ? 1 : ld); }
+  Factor from_column(Index j) const { return {data + j * (transposed ? 1 : ld), ld, transposed}; }
 };
 
 /// `matrix` itself where rows or columns lie side by side, else a copy.
@@ -72,7 +73,7 @@ void multiply(const Factor& left, const Factor& right, Index depth, Block x,
     for (Index first = 0; first < x.cols; first += kColumns) {
       const Block part = x.columns(first, std::min(kColumns, x.cols - first));
       kernel.gemm(left.transposed, right.transposed, x.rows, part.cols, depth, 1.0, left.data,
-                  left.ld, right.column(first), right.ld, 0.0, part.data, part.ld);
+                  left.ld, right.from_column(first).data, right.ld, 0.0, part.data, part.ld);
       finish(0, first, part);
     }
     return;
@@ -123,37 +124,53 @@ const char* name_of(Activation activation) {
   return kActivations[static_cast<int>(activation)];
 }
 
-void features_into(ConstBlock inputs, ConstBlock weights, const ScalarFunction& activation,
+void features_into(ConstBlock inputs, ConstMatrix weights, const ScalarFunction& activation,
                    const double* bias, Block out, const Poll& poll) {
-  const Index width =
+  const Index most =
       std::min(kColumns, std::max(Index{128}, columns_per_poll(2 * inputs.rows * inputs.cols)));
-  for (Index first = 0; first < out.cols; first += width) {
+  Buffer buffer;
+  const Factor right = factor(weights, buffer).turned();
+  in_even_parts(out.cols, most, [&](Index first, Index count) {
     poll_now(poll);
-    const Index count = std::min(width, out.cols - first);
-    const Block part = out.columns(first, count);
     const double* shifts = bias ? bias + first : nullptr;
-    multiply({inputs.data, inputs.ld, false}, {weights.data + first, weights.ld, true}, inputs.cols,
-             part, activation, [&](Index, Index j, Block block) {
+    multiply({inputs.data, inputs.ld, false}, right.from_column(first), inputs.cols,
+             out.columns(first, count), activation, [&](Index, Index j, Block block) {
                apply(activation, shifts ? shifts + j : nullptr, block);
              });
-  }
+  });
+}
+
+Index rows_at_once(Index d) {
+  constexpr Index numbers = Index{1} << 20;  // 8 MiB
+  return std::max(kLeastRows, numbers / std::max(d, Index{1}));
+}
+
+void draw_weights(const DrawnWeights& weights, Index d, Index first, Index count, double* out) {
+  constexpr Index line = 512, near = 8 * line;  // whole batches of the kernel; what stays in cache
+  const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+  share_out(count * d, line, 60.0 * static_cast<double>(count * d), [&](Index begin, Index end) {
+    Pace pace;
+    for (Index i = begin; i < end; i += near, pace(near)) {
+      const Index some = std::min(near, end - i);
+      standard_normal(weights.key, static_cast<std::uint64_t>(first * d + i), some, out + i);
+      for (Index j = i; j < i + some; ++j) out[j] *= scale;
+    }
+  });
 }
 
 namespace {
 
-void check_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
-                    ConstVector bias, ConstMatrix out) {
+/// @param p  features
+void check_features(ConstMatrix inputs, Index p, const ScalarFunction& activation, ConstVector bias,
+                    ConstMatrix out) {
   check_function("activation", activation);
   check::view("inputs", inputs);
-  check::view("weights", weights);
   check::view("bias", bias);
   check::view("out", out);
-  check::same("weights (columns)", inputs.cols, weights.cols);
-  if (bias.size != 0) check::same("bias", weights.rows, bias.size);
+  if (bias.size != 0) check::same("bias", p, bias.size);
   check::same("out (rows)", inputs.rows, out.rows);
-  check::same("out (columns)", weights.rows, out.cols);
+  check::same("out (columns)", p, out.cols);
   check::finite("inputs", inputs);
-  check::finite("weights", weights);
   check::finite("bias", bias);
 }
 
@@ -173,31 +190,102 @@ void activate(const ScalarFunction& activation, const double* bias, bool by_rows
   if (activation.named()) check_finite();
 }
 
+/// The features of checked inputs in a result of any layout, some columns after the other.
+class Features {
+ public:
+  Features(ConstMatrix inputs, const ScalarFunction& activation, ConstVector bias, Matrix out)
+      : activation_(activation),
+        out_(out),
+        by_rows_(out.col_stride == 1 && out.row_stride >= out.cols),
+        by_columns_(!by_rows_ && out.row_stride == 1 && out.col_stride >= out.rows),
+        depth_(inputs.cols),
+        inputs_(factor(inputs, input_buffer_)),
+        shifts_(copy_of(bias)) {
+    if (by_rows_)
+      x_ = {out.data, out.cols, out.rows, out.row_stride};
+    else if (by_columns_)
+      x_ = {out.data, out.rows, out.cols, out.col_stride};
+    else
+      x_ = out_buffer_.block(out.rows, out.cols);
+  }
+
+  /// Features first, first + 1, ... from their weights (count, d).
+  void make(const Factor& weights, Index first, Index count) const {
+    const auto finish = [&](Index i, Index j, Block part) {
+      activate(activation_, shifts_.empty() ? nullptr : shifts_.data() + first + (by_rows_ ? i : j),
+               by_rows_, part);
+    };
+    // Row-major features are those of the transposed product, weights inputs', with a bias for
+    // every row.
+    if (by_rows_)
+      multiply(weights, inputs_.turned(), depth_, {x_.data + first, count, x_.cols, x_.ld},
+               activation_, finish);
+    else
+      multiply(inputs_, weights.turned(), depth_, x_.columns(first, count), activation_, finish);
+  }
+
+  void finish() const {
+    if (!by_rows_ && !by_columns_) copy_out(x_, out_);
+  }
+
+ private:
+  Buffer input_buffer_, out_buffer_;
+  const ScalarFunction& activation_;
+  Matrix out_;
+  bool by_rows_, by_columns_;
+  Index depth_;
+  Factor inputs_;
+  std::vector<double> shifts_;
+  Block x_;
+};
+
 }  // namespace
 
 void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFunction& activation,
                      ConstVector bias, Matrix out, Index workers) {
   const TeamScope scope(workers);
-  check_features(inputs, weights, activation, bias, out);
-  Buffer input_buffer, weight_buffer, out_buffer;
-  const Factor a = factor(inputs, input_buffer), r = factor(weights, weight_buffer);
-  std::vector<double> shifts(bias.size);
-  for (Index i = 0; i < bias.size; ++i) shifts[i] = bias(i);
-  // Row-major features are those of the transposed product, weights inputs', with a bias for every
-  // row.
-  const bool by_rows = out.col_stride == 1 && out.row_stride >= out.cols;
-  const bool by_columns = !by_rows && out.row_stride == 1 && out.col_stride >= out.rows;
-  const Index p = out.cols, n = out.rows, d = inputs.cols;
-  const Block x = by_rows      ? Block{out.data, p, n, out.row_stride}
-                  : by_columns ? Block{out.data, n, p, out.col_stride}
-                               : out_buffer.block(n, p);
-  const Factor left = by_rows ? r : a, right = (by_rows ? a : r).turned();
-  const auto finish = [&](Index i, Index j, Block part) {
-    activate(activation, shifts.empty() ? nullptr : shifts.data() + (by_rows ? i : j), by_rows,
-             part);
+  check::view("inputs", inputs);
+  check::view("weights", weights);
+  check::same("weights (columns)", inputs.cols, weights.cols);
+  check_features(inputs, weights.rows, activation, bias, out);
+  check::finite("weights", weights);
+  Buffer buffer;
+  const Features features(inputs, activation, bias, out);
+  features.make(factor(weights, buffer), 0, weights.rows);
+  features.finish();
+}
+
+void random_features(ConstMatrix inputs, const DrawnWeights& weights,
+                     const ScalarFunction& activation, ConstVector bias, Matrix out,
+                     Index workers) {
+  const TeamScope scope(workers);
+  check::at_least("weights (rows)", weights.rows, 1);
+  check_features(inputs, weights.rows, activation, bias, out);
+  constexpr Index most = Index{1} << 49;
+  if (inputs.cols > 0 && weights.rows > most / inputs.cols)
+    check::fail("weights must have at most 2^49 numbers, got ", weights.rows, " rows of ",
+                inputs.cols);
+  const Features features(inputs, activation, bias, out);
+  // Fresh memory costs as much as the numbers in it: each thread keeps some from call to call, as
+  // the kernels do. A call inside this one, by the caller's function, finds none.
+  static thread_local Buffer kept;
+  const bool keep = rows_at_once(inputs.cols) > kLeastRows;
+  const auto make = [&](Index begin, Index end) {
+    Buffer buffer = std::exchange(kept, {});
+    each_drawn_block(weights, inputs.cols, begin, end, buffer, [&](Index first, ConstMatrix rows) {
+      features.make({rows.data, rows.row_stride, true}, first, rows.rows);
+    });
+    if (keep) kept = std::move(buffer);
   };
-  multiply(left, right, d, x, activation, finish);
-  if (!by_rows && !by_columns) copy_out(x, out);
+  // Every thread draws the rows of its own features. The calling thread alone calls the caller's
+  // function, and draws and multiplies with the others' help.
+  const double work = 2.0 * static_cast<double>(inputs.rows + 30) *
+                      static_cast<double>(inputs.cols) * static_cast<double>(weights.rows);
+  if (activation.named())
+    share_out(weights.rows, kLeastRows, work, make);
+  else
+    make(0, weights.rows);
+  features.finish();
 }
 
 }  // namespace overprune

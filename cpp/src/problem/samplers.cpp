@@ -205,7 +205,7 @@ class FeatureSampler final : public BaseSampler {
     const Index n = x_.rows, d = problem_.d_;
     const Block inputs = inputs_.block(n, d);
     fill_normals({seed, trial, Purpose::design}, inputs, poll);
-    features_into(inputs, {problem_.weights_.data(), problem_.p_, d, problem_.p_},
+    features_into(inputs, column_major(problem_.weights_.data(), problem_.p_, d),
                   problem_.activation_, problem_.bias_.empty() ? nullptr : problem_.bias_.data(),
                   x_, poll);
     fill(y_, 0.0);
@@ -243,19 +243,12 @@ class DataSampler final : public BaseSampler {
       for (Index i = 0; i < n; ++i) inputs(i, j) = problem_.inputs_[j * rows + chosen_[i]];
     for (Index t = 0; t < m; ++t)
       for (Index i = 0; i < n; ++i) y_(i, t) = problem_.targets_[t * rows + chosen_[i]];
-    if (!problem_.random_) return;
-    draw_weights(trial);
-    features_into(inputs, weights(), problem_.activation_,
-                  phases_.empty() ? nullptr : phases_.data(), x_, poll);
-    draw_test_features(poll);
+    if (problem_.random_) draw_features(trial, inputs, poll);
   }
 
   /// The test set's features with the weights of trial `trial`.
   ConstBlock test_features(std::uint64_t trial) {
-    if (problem_.random_) {
-      draw_weights(trial);
-      draw_test_features({});
-    }
+    if (problem_.random_) draw_features(trial, {}, {});
     return test_x_;
   }
 
@@ -307,36 +300,40 @@ class DataSampler final : public BaseSampler {
     return predicted;
   }
 
-  ConstBlock weights() {
-    return {weights_.get(problem_.p_ * problem_.d_), problem_.p_, problem_.d_, problem_.p_};
-  }
-
-  /// Rows N(0, I/d); uniform phases for cos, whose features are blind without them.
-  void draw_weights(std::uint64_t trial) {
+  /// Features of the training inputs, unless there are none, and of the test set. Weights have rows
+  /// N(0, I/d); cos has uniform phases, for its features are blind without them.
+  void draw_features(std::uint64_t trial, ConstBlock inputs, const Poll& poll) {
     const Index p = problem_.p_, d = problem_.d_;
-    double* values = weights_.get(p * d);
-    // Row after row, so that the first k features do not depend on how many more there are.
-    rows_.resize(p * d);
-    standard_normal({problem_.seed_, trial, Purpose::features}, 0, p * d, rows_.data());
-    const double scale = 1.0 / std::sqrt(static_cast<double>(d));
-    for (Index i = 0; i < p; ++i)
-      for (Index j = 0; j < d; ++j) values[j * p + i] = scale * rows_[i * d + j];
-    if (!problem_.activation_.is(Activation::cos)) return;
-    phases_.resize(p);
-    uniform({problem_.seed_, trial, Purpose::bias}, 0, p, phases_.data());
-    for (double& phase : phases_) phase *= 6.283185307179586;
+    if (problem_.activation_.is(Activation::cos)) {
+      phases_.resize(p);
+      uniform({problem_.seed_, trial, Purpose::bias}, 0, p, phases_.data());
+      for (double& phase : phases_) phase *= 6.283185307179586;
+    }
+    const ConstBlock test_inputs{problem_.test_inputs_.data(), test_x_.rows, d, test_x_.rows};
+    const DrawnWeights weights{{problem_.seed_, trial, Purpose::features}, p};
+    each_drawn_block(weights, d, 0, p, weights_, [&](Index first, ConstMatrix rows) {
+      const auto make = [&](ConstBlock from, Block to) {
+        features_into(from, rows, problem_.activation_,
+                      phases_.empty() ? nullptr : phases_.data() + first,
+                      to.columns(first, rows.rows), poll);
+      };
+      if (p <= kernels::kSkinny) rows = by_columns(rows);
+      if (inputs.rows > 0) make(inputs, x_);
+      make(test_inputs, test_x_);
+    });
   }
 
-  void draw_test_features(const Poll& poll) {
-    features_into({problem_.test_inputs_.data(), test_x_.rows, problem_.d_, test_x_.rows},
-                  weights(), problem_.activation_, phases_.empty() ? nullptr : phases_.data(),
-                  test_x_, poll);
+  /// Products with so few rows that lie side by side would take other sums (kernels/skinny.cpp).
+  ConstMatrix by_columns(ConstMatrix rows) {
+    const Block columns = few_.block(rows.rows, rows.cols);
+    copy_strided(rows, 1.0, columns);
+    return column_major(columns.data, columns.rows, columns.cols);
   }
 
   const DataProblem& problem_;
-  Buffer test_buffer_, inputs_, weights_, gathered_, predicted_;
+  Buffer test_buffer_, inputs_, weights_, few_, gathered_, predicted_;
   Block test_x_;
-  std::vector<double> rows_, phases_;
+  std::vector<double> phases_;
   Indices chosen_;
 };
 
@@ -357,8 +354,12 @@ Index RandomFeatureProblem::sampler_numbers(Index n) const {
   return n + n * d_ + (noise_std_ > 0.0 ? n : 0);
 }
 Index DataProblem::sampler_numbers(Index n) const {
-  const Index random =
-      random_ ? n * d_ + 2 * p_ * d_ + (activation_.is(Activation::cos) ? p_ : 0) : 0;
+  Index random = 0;
+  if (random_) {
+    const Index few = p_ <= kernels::kSkinny ? p_ * d_ : 0;
+    random = n * d_ + std::min(p_, rows_at_once(d_)) * d_ + few +
+             (activation_.is(Activation::cos) ? p_ : 0);
+  }
   return n * m_ + test_rows_ * p_ + rows_ + random;
 }
 

@@ -56,7 +56,11 @@ def standard_normal(
     True
     """
     few = shape if type(shape) is int else _product(shape)
-    if 0 < few < _MANY and workers is None and type(seed) is type(stream) is int:
+    if (
+        0 < few < _MANY
+        and type(seed) is type(stream) is int
+        and (workers is None or check.workers(workers))
+    ):
         try:
             drawn = _core.standard_normal(few, seed, stream, _USER)
             return drawn if few is shape else drawn.reshape(shape)

@@ -175,6 +175,19 @@ void features(Call& call) {
     call.numbers(ConstMatrix(out.matrix()), "out");
 }
 
+void drawn_features(Call& call) {
+  const Index n = call.below(9), d = call.below(9), p = call.size(9);
+  const ConstMatrix inputs = call.matrix(n, d);
+  ConstVector bias;
+  if (call.flip()) bias = call.vector(call.extent(p));
+  Numbers& out = call.output(call.extent(n), call.extent(p));
+  call.may_refuse = call.extreme;  // products that overflow
+  const DrawnWeights weights{{call.bits(), call.bits()}, p};
+  const Index workers = call.at_least(1, 2);
+  if (call([&] { random_features(inputs, weights, call.function(), bias, out.matrix(), workers); }))
+    call.numbers(ConstMatrix(out.matrix()), "out");
+}
+
 void moments(Call& call) {
   const Index d = call.size(6), p = call.size(6);
   const ConstMatrix weights = call.matrix(p, d);
@@ -292,14 +305,23 @@ void law(Call& call) {
 }  // namespace
 
 const std::vector<Target> kArrayTargets = {
-    {"all_finite", finite},       {"standard_normal, uniform", normals},
-    {"sample", sample},           {"least_squares", single},
-    {"least_squares_path", path}, {"retrain_path", retrain},
-    {"prune_path", whole_path},   {"random_features", features},
-    {"feature_moments", moments}, {"importance, rank_scores", scores},
-    {"top_k", largest},           {"prune", keep},
-    {"compensate", surgeon},      {"fixed_point", ridge},
-    {"coefficient_law", law},     {"prune_layer", layer},
+    {"all_finite", finite},
+    {"standard_normal, uniform", normals},
+    {"sample", sample},
+    {"least_squares", single},
+    {"least_squares_path", path},
+    {"retrain_path", retrain},
+    {"prune_path", whole_path},
+    {"random_features", features},
+    {"feature_moments", moments},
+    {"importance, rank_scores", scores},
+    {"top_k", largest},
+    {"prune", keep},
+    {"compensate", surgeon},
+    {"fixed_point", ridge},
+    {"coefficient_law", law},
+    {"prune_layer", layer},
+    {"random_features of drawn weights", drawn_features},
 };
 
 }  // namespace fuzz

@@ -1,5 +1,7 @@
 #include "overprune/features.hpp"
 
+#include <array>
+#include <cmath>
 #include <stdexcept>
 
 #include "reference.hpp"
@@ -55,6 +57,54 @@ TEST_CASE("features of every layout of inputs, weights and result") {
                       testing::Approx(std::tanh(z[j * n + i] + (biased ? bias[j] : 0.0))));
         }
       }
+}
+
+TEST_CASE("features of drawn weights are those of the same weights, for every layout and team") {
+  const StreamKey key{3, 4, Purpose::features};
+  // Several blocks of rows, a few rows, and one row, input and column.
+  const Index shapes[][3] = {{5, 2100, 1003}, {7, 90, 600}, {300, 20, 97}, {4, 3, 8}, {1, 1, 1}};
+  for (const auto& [n, d, p] : shapes) {
+    INFO(n << " " << d << " " << p);
+    const Values a = normals(n * d, 1), bias = normals(p, 2);
+    Values r(p * d);
+    standard_normal(key, 0, p * d, r.data());
+    const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+    for (double& weight : r) weight *= scale;
+    for (const bool named : {true, false}) {
+      const ScalarFunction phi = named ? ScalarFunction(Activation::relu)
+                                       : ScalarFunction("activation", [](double* z, Index count) {
+                                           for (Index i = 0; i < count; ++i) z[i] = 2.0 * z[i];
+                                         });
+      Values expected(4 * n * p), found(4 * n * p);
+      const auto views = [&](Values& out) {
+        return std::array{column_major(out.data(), n, p), row_major(out.data(), n, p),
+                          Matrix{out.data(), n, p, 2 * p, 2}};
+      };
+      for (int layout = 0; layout < 3; ++layout)
+        for (const Index workers : {1, 2, 3, 7}) {
+          random_features(column_major(a.data(), n, d), row_major(r.data(), p, d), phi,
+                          vector_view(bias), views(expected)[layout]);
+          random_features(column_major(a.data(), n, d), DrawnWeights{key, p}, phi,
+                          vector_view(bias), views(found)[layout], workers);
+          REQUIRE(found == expected);
+        }
+    }
+  }
+}
+
+TEST_CASE("drawn weights that cannot be drawn are refused") {
+  const Values a = normals(6, 1);
+  Values out(6);
+  const auto features = [&](StreamKey key, Index rows) {
+    random_features(column_major(a.data(), 2, 3), DrawnWeights{key, rows}, Activation::relu, {},
+                    column_major(out.data(), 2, rows));
+  };
+  CHECK_THROWS_AS(features({}, 0), std::invalid_argument);
+  const Index many = Index{1} << 48;  // no result for no rows
+  CHECK_THROWS_AS(random_features({nullptr, 0, 3, 1, 1}, DrawnWeights{{}, many}, Activation::relu,
+                                  {}, {nullptr, 0, many, 1, 1}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(features({0, 0, static_cast<Purpose>(99)}, 3), std::invalid_argument);
 }
 
 TEST_CASE("second moments against Monte Carlo, for every activation with and without bias") {

@@ -88,3 +88,50 @@ def test_rows_do_not_depend_on_each_other():
     np.testing.assert_allclose(
         op.random_features(inputs[7:9], weights, "erf"), whole[7:9], rtol=1e-12, atol=1e-14
     )
+
+
+def drawn(p, d, seed=5, stream=2):
+    return op.standard_normal((p, d), seed=seed, stream=stream) * (1 / np.sqrt(d))
+
+
+SHAPES = [(1, 1, 1), (3, 5, 7), (8, 3, 9), (70, 33, 51), (40, 90, 1300), (9, 3000, 1001)]
+SHAPES += [(20, 1, 3000), (12, 30_000, 101), (5, 2100, 1003)]  # 2^20 numbers are drawn at a time
+
+
+@pytest.mark.parametrize(("n", "d", "p"), SHAPES)
+@pytest.mark.parametrize("activation", ["identity", "cos", lambda z: z**3])
+def test_drawn_weights_are_those_that_are_given(n, d, p, activation):
+    """Bit for bit, whatever is drawn at a time."""
+    inputs, bias = problems.normal(n, d), np.arange(p) / p
+    found = op.random_features(inputs, p, activation, bias, seed=5, stream=2)
+    expected = op.random_features(inputs, drawn(p, d), activation, bias)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_drawn_weights_of_another_integer_and_layout():
+    inputs = problems.normal(30, 8)
+    expected = op.random_features(inputs, drawn(6, 8), "erf")
+    few = op.random_features(
+        np.asfortranarray(inputs), np.int8(6), "erf", seed=np.int64(5), stream=2
+    )
+    np.testing.assert_array_equal(few, expected)
+    many = op.random_features(inputs.tolist(), 11, "erf", seed=5, stream=2)
+    np.testing.assert_array_equal(many[:, :6], expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"weights": 0, "seed": 1}, ValueError, "weights must be at least 1, got 0"),
+        ({"weights": True, "seed": 1}, TypeError, "weights must be an integer, got True"),
+        ({"weights": 3}, TypeError, "seed must be an integer, got None"),
+        ({"weights": 3, "seed": -1}, ValueError, "seed must be between 0 and"),
+        ({"weights": 3, "seed": 1, "stream": 0.5}, TypeError, "stream must be an integer, got 0.5"),
+        ({"weights": 3, "seed": 1, "bias": [1.0]}, ValueError, "bias must have"),
+        ({"weights": [[1.0, 2.0]], "seed": 1}, ValueError, "seed and stream must not be given"),
+        ({"weights": [[1.0, 2.0]], "stream": 3}, ValueError, "array of weights.*got None and 3"),
+    ],
+)
+def test_wrong_drawn_weights(arguments, error, message):
+    with pytest.raises(error, match=message):
+        op.random_features([[1.0, 2.0]], **arguments)

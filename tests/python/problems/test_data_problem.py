@@ -148,6 +148,21 @@ def test_features_are_drawn_anew_in_every_trial_from_the_problems_seed():
     assert weights.shape == (6, 4)
 
 
+@pytest.mark.parametrize(("d", "p"), [(6, 5), (6, 8), (6, 9), (40, 700), (3000, 1001)])
+def test_weights_are_numbers_of_the_trials_stream(d, p):
+    """However many of them are drawn at a time; the last case takes three blocks."""
+    inputs = problems.normal(30, d)
+    problem = op.DataProblem(
+        inputs, np.arange(30.0), inputs, np.arange(30.0), features=p, activation="relu", seed=5
+    )
+    X, y = problem.sample(20, seed=1, stream=6)
+    drawn = op._core.standard_normal(p * d, 5, 6, op._core.PURPOSE_FEATURES)
+    weights = drawn.reshape(p, d) * (1 / np.sqrt(d))
+    expected = np.maximum(inputs @ weights.T, 0)
+    np.testing.assert_allclose(X, expected[y.astype(int)], atol=1e-13 * d**0.5)
+    np.testing.assert_allclose(problem._core.test_features(6, 30), expected, atol=1e-13 * d**0.5)
+
+
 def test_fewer_features_are_the_first_of_more():
     inputs, test = data()
     few, many = (

@@ -247,8 +247,10 @@ def random_features(draw: st.DrawFn) -> Call:
         "activation": draw(st.sampled_from([*ACTIVATIONS, np.tanh, np.sign])),
         "bias": draw(st.none() | arrays(p)),
     }
+    if draw(st.booleans()):
+        arguments |= {"weights": p, "seed": draw(seeds), "stream": draw(seeds)}
     jumps = arguments["activation"] in ("sign", np.sign)  # which rounding may cross
-    plain = () if jumps else ("inputs", "weights", "bias")
+    plain = () if jumps else ("inputs", "bias") + ("weights",) * ("seed" not in arguments)
     return Call(op.random_features, arguments, shaped(n, p), plain, rounded=True)
 
 
