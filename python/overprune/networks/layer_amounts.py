@@ -1,0 +1,159 @@
+"""How much of every layer of a network is kept: as given, or shared out by predicted losses."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .._validation import shown
+from ..fits.prune_layer import amounts, prune_layer
+from .layer_fit import Amount, FitOptions
+from .moments import Moments
+from .targets import Target, names_that_fit
+
+_SAMPLE = 32  # outputs that stand for a layer
+_STEP = 0.75  # from one number of weights kept to the next, of the losses that are compared
+_STEPS = 14
+
+
+def amounts_of(
+    targets: Mapping[str, Target], given: dict[str, Any], scope: str
+) -> dict[str, Amount]:
+    """What `prune_layer` is asked of each layer that is pruned, in its own words.
+
+    `given` has nonzeros, sparsity and pattern, each None, a value for all layers, or a mapping
+    from names and patterns to values, of which exact names go before patterns and the first
+    pattern before the next; None leaves a layer as it is, and so does a sparsity of 0.
+    """
+    named = [argument for argument, value in given.items() if value is not None]
+    if len(named) != 1:
+        came = " and ".join(named) or "none of them"
+        raise ValueError(f"one of nonzeros, sparsity and pattern must be given, got {came}")
+    argument, value = named[0], given[named[0]]
+    values = _by_name(value, list(targets), argument) if isinstance(value, Mapping) else {
+        name: value for name in targets
+    }  # fmt: skip
+    found = {}
+    for name, own in values.items():
+        if own is None or (argument == "sparsity" and own == 0):
+            continue
+        _, m, p = targets[name].shape
+        try:
+            amounts(**{**dict.fromkeys(given), argument: own}, scope=scope, m=m, p=p)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{error}, for layer {name!r}") from None
+        found[name] = {argument: own}
+    if not found:
+        raise ValueError(f"{argument} must have a layer to prune, got {shown(value)}")
+    return {name: found[name] for name in targets if name in found}
+
+
+def _by_name(values: Mapping[Any, Any], names: list[str], argument: str) -> dict[str, Any]:
+    exact = {key: value for key, value in values.items() if key in names}
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        for name in names_that_fit(key, names, argument):
+            found.setdefault(name, exact.get(name, value))
+    return found
+
+
+def budget_of(targets: Mapping[str, Target], given: dict[str, Amount]) -> int:
+    """The weights that all layers keep together."""
+    total = 0
+    for name, amount in given.items():
+        groups, m, p = targets[name].shape
+        if "sparsity" in amount:
+            total += round((1.0 - amount["sparsity"]) * groups * m * p)
+        else:
+            total += groups * m * amount["nonzeros"]
+    return total
+
+
+def curve(target: Target, moments: Moments, options: FitOptions) -> tuple[list[int], list[float]]:
+    """Weights kept of a row, descending from all, and predicted losses relative to the outputs.
+
+    By the formula, from a sample of the outputs of the network as it is.
+    """
+    groups, outputs, p = target.shape
+    weight = target.rows().cpu().double().numpy()
+    count = min(groups * outputs, _SAMPLE)
+    sample: dict[int, list[int]] = {}
+    for i in range(count):
+        group, row = divmod(i * groups * outputs // count, outputs)
+        sample.setdefault(group, []).append(row)
+    kept = sorted({max(round(p * _STEP**j), 1) for j in range(1, _STEPS)} - {p}, reverse=True)
+    losses = []
+    arguments = dataclasses.asdict(dataclasses.replace(options, scope="row"))
+    for s in kept:
+        loss = power = 0.0
+        for group, rows in sample.items():
+            moment = moments.of(group)
+            own = moment.about(None)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they are said of the layers that are pruned
+                found = prune_layer(
+                    weight[group][rows], second_moment=0.5 * (own + own.T), rows=moment.n,
+                    nonzeros=s, **arguments,
+                )  # fmt: skip
+            loss += float(found.predicted_loss.sum())
+            power += float(found.output_power.sum())
+        losses.append(loss / power if power > 0 else 0.0)
+    return [p, *kept], [0.0, *losses]
+
+
+def share_out(
+    sizes: Mapping[str, tuple[int, int]],
+    curves: Mapping[str, tuple[list[int], list[float]]],
+    budget: int,
+    scope: str,
+) -> dict[str, Amount]:
+    """Weights kept of each layer (outputs, p): the least sum of relative losses in the budget.
+
+    On the lower convex hull of every layer's curve the cheapest stretches go first, which is
+    optimal for losses that are linear between neighbours; the last is cut where the budget is met.
+    """
+    least = sum(outputs for outputs, _ in sizes.values())
+    if budget < least:
+        raise ValueError(
+            f"sparsity must leave a weight for every output, {least} in all, got {budget}"
+        )
+    stretches = sorted(
+        (stretch for name in sizes for stretch in _stretches(name, sizes[name][0], *curves[name])),
+        key=lambda stretch: stretch[0],
+    )
+    kept = {name: float(p) for name, (_, p) in sizes.items()}
+    over = sum(outputs * p for outputs, p in sizes.values()) - budget
+    for _, name, high, low in stretches:
+        if over <= 0:
+            break
+        outputs = sizes[name][0]
+        kept[name] = max(high - over / outputs, low)
+        over -= outputs * (high - low)
+    found: dict[str, Amount] = {}
+    for name, (_, p) in sizes.items():
+        if scope == "row":
+            found[name] = {"nonzeros": max(int(kept[name] + 1e-9), 1)}
+        else:
+            found[name] = {"sparsity": 1.0 - kept[name] / p}
+    return found
+
+
+def _stretches(
+    name: str, outputs: int, kept: Iterable[int], losses: Iterable[float]
+) -> list[tuple[float, str, float, float]]:
+    """(loss for each weight removed, layer, from, to) along the hull."""
+    hull: list[tuple[float, float]] = []
+    for s, loss in zip(kept, losses, strict=True):
+        while len(hull) > 1 and _slope(hull[-2], hull[-1]) >= _slope(hull[-2], (s, loss)):
+            hull.pop()
+        hull.append((float(s), loss))
+    pairs = zip(hull[:-1], hull[1:], strict=True)
+    return [(_slope(a, b) / outputs, name, a[0], b[0]) for a, b in pairs]
+
+
+def _slope(dense: tuple[float, float], sparse: tuple[float, float]) -> float:
+    return float(np.divide(sparse[1] - dense[1], dense[0] - sparse[0]))
