@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,9 +35,9 @@ def amounts_of(
         came = " and ".join(named) or "none of them"
         raise ValueError(f"one of nonzeros, sparsity and pattern must be given, got {came}")
     argument, value = named[0], given[named[0]]
-    values = _by_name(value, list(targets), argument) if isinstance(value, Mapping) else {
-        name: value for name in targets
-    }  # fmt: skip
+    is_mapping = isinstance(value, Mapping)
+    names = list(targets)
+    values = _by_name(value, names, argument) if is_mapping else dict.fromkeys(names, value)
     found = {}
     for name, own in values.items():
         if own is None or (argument == "sparsity" and own == 0):
@@ -126,7 +127,7 @@ def share_out(
         key=lambda stretch: stretch[0],
     )
     kept = {name: float(p) for name, (_, p) in sizes.items()}
-    over = sum(outputs * p for outputs, p in sizes.values()) - budget
+    over = float(sum(outputs * p for outputs, p in sizes.values()) - budget)
     for _, name, high, low in stretches:
         if over <= 0:
             break
@@ -151,8 +152,7 @@ def _stretches(
         while len(hull) > 1 and _slope(hull[-2], hull[-1]) >= _slope(hull[-2], (s, loss)):
             hull.pop()
         hull.append((float(s), loss))
-    pairs = zip(hull[:-1], hull[1:], strict=True)
-    return [(_slope(a, b) / outputs, name, a[0], b[0]) for a, b in pairs]
+    return [(_slope(a, b) / outputs, name, a[0], b[0]) for a, b in itertools.pairwise(hull)]
 
 
 def _slope(dense: tuple[float, float], sparse: tuple[float, float]) -> float:

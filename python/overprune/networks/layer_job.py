@@ -16,8 +16,8 @@ from torch import nn
 from .._validation.memory import available, megabytes
 from .._version import __version__
 from .hashes import hash_of, state_text
-from .layer_amounts import Amount, budget_of, curve, share_out
-from .layer_fit import FitOptions, FittedWeight, fit_weight, loss_of
+from .layer_amounts import budget_of, curve, share_out
+from .layer_fit import Amount, FitOptions, FittedWeight, fit_weight, loss_of
 from .layer_progress import LayerProgress
 from .layer_store import Arrays, Form, LayerStore
 from .layer_table import VARIABLES
