@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,11 +126,10 @@ class Stream:
 
 def stream(batches: Any, name: str, forward: Forward | None, model: nn.Module, seed: int) -> Stream:
     """Checks that batches can be gone through more than once."""
-    try:
-        is_spent = iter(batches) is batches
-    except TypeError:
-        is_spent = True
-    if is_spent or isinstance(batches, (torch.Tensor, np.ndarray, str, Mapping)):
+    # Not by calling iter, for which a DataLoader starts its workers and draws a seed.
+    is_lasting = isinstance(batches, Iterable) or hasattr(batches, "__getitem__")
+    plain = (torch.Tensor, np.ndarray, str, Mapping)
+    if not is_lasting or isinstance(batches, (Iterator, *plain)):
         raise TypeError(
             f"{name} must be a list of batches, a DataLoader or another iterable that can be gone "
             f"through again for every layer, got {check.shown(type(batches).__name__)}"
