@@ -141,7 +141,7 @@ def interval(right: int, count: int) -> tuple[float, float]:
     z, share = 1.959964, right / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    return middle - half, middle + half
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def answers(network: nn.Module, files: torch.Tensor) -> torch.Tensor:

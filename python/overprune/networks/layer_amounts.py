@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .._validation import shown
-from ..fits.prune_layer import amounts, prune_layer
-from .layer_fit import Amount, FitOptions
+from ..fits.prune_layer import amounts
+from .layer_fit import Amount, FitOptions, fit_group, sampled_rows
 from .moments import Moments
 from .targets import Target, names_that_fit
 
@@ -74,31 +74,28 @@ def budget_of(targets: Mapping[str, Target], given: dict[str, Amount]) -> int:
     return total
 
 
-def curve(target: Target, moments: Moments, options: FitOptions) -> tuple[list[int], list[float]]:
+def curve(
+    target: Target, moments: Moments, options: FitOptions, *, intercept: bool
+) -> tuple[list[int], list[float]]:
     """Weights kept of a row, descending from all, and predicted losses relative to the outputs.
 
     By the formula, from a sample of the outputs of the network as it is.
     """
     groups, outputs, p = target.shape
     weight = target.rows().cpu().double().numpy()
-    count = min(groups * outputs, _SAMPLE)
-    sample: dict[int, list[int]] = {}
-    for i in range(count):
-        group, row = divmod(i * groups * outputs // count, outputs)
-        sample.setdefault(group, []).append(row)
-    kept = sorted({max(round(p * _STEP**j), 1) for j in range(1, _STEPS)} - {p}, reverse=True)
+    sample = sampled_rows(groups, outputs, _SAMPLE)
+    steps = [max(round(p * _STEP**j), 1) for j in range(1, _STEPS)]
+    kept = sorted({*(steps if p > _STEPS else range(1, p))} - {p}, reverse=True)
     losses = []
-    arguments = dataclasses.asdict(dataclasses.replace(options, scope="row"))
+    row_by_row = dataclasses.replace(options, scope="row")
     for s in kept:
         loss = power = 0.0
         for group, rows in sample.items():
-            moment = moments.of(group)
-            own = moment.about(None)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they are said of the layers that are pruned
-                found = prune_layer(
-                    weight[group][rows], second_moment=0.5 * (own + own.T), rows=moment.n,
-                    nonzeros=s, **arguments,
+                found = fit_group(
+                    weight[group][rows], moments.of(group), {"nonzeros": s}, row_by_row,
+                    intercept=intercept,
                 )  # fmt: skip
             loss += float(found.predicted_loss.sum())
             power += float(found.output_power.sum())
@@ -134,13 +131,25 @@ def share_out(
         outputs = sizes[name][0]
         kept[name] = max(high - over / outputs, low)
         over -= outputs * (high - low)
-    found: dict[str, Amount] = {}
-    for name, (_, p) in sizes.items():
-        if scope == "row":
-            found[name] = {"nonzeros": max(int(kept[name] + 1e-9), 1)}
-        else:
-            found[name] = {"sparsity": 1.0 - kept[name] / p}
-    return found
+    if scope == "layer":
+        return {name: {"sparsity": 1.0 - kept[name] / p} for name, (_, p) in sizes.items()}
+    whole = {name: max(int(own + 1e-9), 1) for name, own in kept.items()}
+    _spend(whole, {name: outputs for name, (outputs, _) in sizes.items()}, stretches, budget)
+    return {name: {"nonzeros": own} for name, own in whole.items()}
+
+
+def _spend(
+    kept: dict[str, int],
+    outputs: Mapping[str, int],
+    stretches: list[tuple[float, str, float, float]],
+    budget: int,
+) -> None:
+    """Gives what whole numbers of weights of a row leave of the budget where it gains most."""
+    left = budget - sum(outputs[name] * own for name, own in kept.items())
+    for _, name, high, low in reversed(stretches):
+        while low <= kept[name] < high and outputs[name] <= left:
+            kept[name] += 1
+            left -= outputs[name]
 
 
 def _stretches(

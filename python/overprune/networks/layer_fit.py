@@ -51,7 +51,7 @@ def fit_weight(
         moment = moments.of(group)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            part = _fit(own, moment, amount, options, intercept=intercept)
+            part = fit_group(own, moment, amount, options, intercept=intercept)
         messages += [str(warning.message) for warning in caught]
         parts.append(part)
         shifts.append((own - part.weight) @ moment.mean)
@@ -79,7 +79,7 @@ def loss_of(
     return total / (weight.shape[0] * weight.shape[1])
 
 
-def _fit(
+def fit_group(
     weight: FloatArray, moment: Moment, amount: Amount, options: FitOptions, *, intercept: bool
 ) -> PrunedLayer:
     """Prunes one group. With an intercept the rows are centred, and have one less of their number.
@@ -122,6 +122,17 @@ def _means(parts: list[PrunedLayer]) -> dict[str, float]:
     }
 
 
+def sampled_rows(groups: int, outputs: int, most: int) -> dict[int, list[int]]:
+    """Evenly spaced outputs that stand for all, by group."""
+    everything = groups * outputs
+    count = min(everything, most)
+    found: dict[int, list[int]] = {}
+    for i in range(count):
+        group, row = divmod(i * everything // count, outputs)
+        found.setdefault(group, []).append(row)
+    return found
+
+
 class _Folds:
     """What a refit and a choice without each fold of the batches lose on that fold.
 
@@ -142,13 +153,7 @@ class _Folds:
         self._weight, self._moments, self._parts = weight, moments, parts
         self._given, self._options, self._intercept = amount, options, intercept
         self._folds = [f for f, count in enumerate(moments.counts) if count]
-        groups, outputs, _ = weight.shape
-        everything = groups * outputs
-        count = min(everything, _SAMPLE)
-        self._sample: dict[int, list[int]] = {}
-        for i in range(count):
-            group, row = divmod(i * everything // count, outputs)
-            self._sample.setdefault(group, []).append(row)
+        self._sample = sampled_rows(weight.shape[0], weight.shape[1], _SAMPLE)
 
     def study(self, rule: str) -> tuple[float, float]:
         """By what the folds multiply the formula's loss, and one of how many rows counts."""
@@ -185,7 +190,9 @@ class _Folds:
         moment = self._moments.of(group, others)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they are said of all rows
-            found = _fit(own, moment, self._amount(group, rows), options, intercept=self._intercept)
+            found = fit_group(
+                own, moment, self._amount(group, rows), options, intercept=self._intercept
+            )
         center = moment.mean if self._intercept else None
         fresh = self._moments.of(group, [fold]).about(center)
         return float(_quadratic(own - found.weight, fresh).sum()), found

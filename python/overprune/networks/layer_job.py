@@ -46,7 +46,7 @@ class Job:
         self.batches, self.fresh = batches, fresh
         self.intercept, self.allocation = intercept, allocation
         self.targets = {name: targets[name] for name in amounts}
-        self.facts = {
+        self.facts: dict[str, Any] = {
             "amounts": repr(amounts), "allocation": allocation, "rule": options.rule,
             "scope": options.scope, "refit": int(options.refit), "damping": str(options.damping),
             "intercept": int(intercept), "folds": folds, "seed": str(options.seed),
@@ -95,7 +95,8 @@ class Job:
         if self.fresh is not None:
             found = survey(self.model, {}, self.fresh, hashed=hashed)
             self._fresh_batches = found.batches
-            self.facts["fresh_hash"] = str(found.digest)
+            if hashed:
+                self.facts["fresh_hash"] = str(found.digest)
         self._folds = min(self._folds, self._survey.batches)
         if self._folds == 1:
             self._folds = 0
@@ -140,7 +141,10 @@ class Job:
         for group in self._packed():
             found = gather(self.model, group, self.batches, 0, self._survey.batches)
             for target in group:
-                curves[target.name] = curve(target, _with_rows(target, found), self.options)
+                curves[target.name] = curve(
+                    target, _with_rows(target, found), self.options,
+                    intercept=self._has_intercept(target),
+                )  # fmt: skip
         sizes = {n: (t.shape[0] * t.shape[1], t.shape[2]) for n, t in self.targets.items()}
         budget = budget_of(self.targets, self.amounts)
         self.amounts = share_out(sizes, curves, budget, self.options.scope)
@@ -193,6 +197,9 @@ class Job:
             bar.tell(name, "finished")
             yield name, values, mask
 
+    def _has_intercept(self, target: Target) -> bool:
+        return self.intercept and target.bias is not None
+
     def _number(self, name: str) -> int:
         return 1 + self._survey.order.index(name)
 
@@ -208,7 +215,7 @@ class Job:
     def _fit(self, target: Target, seen: Moments) -> tuple[FittedWeight, npt.NDArray[Any]]:
         """The pruned weight as the parameter holds it, and what is added to the bias."""
         weight = target.rows().cpu().double().numpy()
-        intercept = self.intercept and target.bias is not None
+        intercept = self._has_intercept(target)
         fitted = fit_weight(
             weight, seen, self.amounts[target.name], self.options, intercept=intercept
         )
@@ -234,7 +241,7 @@ class Job:
     def _put(self, target: Target, arrays: Arrays) -> torch.Tensor:
         """Writes a pruned weight and its bias; returns the mask in the weight's shape."""
         bias = None
-        if self.intercept and target.bias is not None:
+        if target.bias is not None and self._has_intercept(target):
             own = target.own_bias(target.bias)
             bias = own.cpu().double() + torch.from_numpy(arrays["shift"]).reshape(-1)
         target.write(torch.from_numpy(arrays["weight"]), bias)

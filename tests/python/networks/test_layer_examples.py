@@ -30,7 +30,7 @@ def test_a_perceptron_on_digits(capsys):
     losses = {(line["rule"], line["layer"]): line["fresh"] for line in lines}
     assert losses["surgeon", "2"] < losses["magnitude, no refit", "2"]
     for line in lines:
-        if "no refit" not in line["rule"]:
+        if "no refit" not in line["rule"] and line["layer"] == "2":
             assert 0.7 < line["predicted"] / line["fresh"] < 1.4, line
 
 
@@ -62,7 +62,7 @@ def test_a_network_of_files(tmp_path, capsys):
     lines = magika.compare(network, files[:40], files[40:], ["magnitude", "surgeon"], ["0.5"])
     assert [line["rule"] for line in lines] == ["magnitude", "surgeon"]
     for line in lines:
-        assert 0 <= line["low"] <= line["agreement"] <= line["high"] <= 1
+        assert 0 < line["low"] <= line["agreement"] <= line["high"] <= 1
         assert line["convolution rows"] == 40 * 508
         assert 0 < line["convolution effective rows"] <= 40 * 508
     assert lines[1]["convolution fresh"] < lines[0]["convolution fresh"]
