@@ -30,8 +30,8 @@ def test_a_perceptron_on_digits(capsys):
     losses = {(line["rule"], line["layer"]): line["fresh"] for line in lines}
     assert losses["surgeon", "2"] < losses["magnitude, no refit", "2"]
     for line in lines:
-        if "no refit" not in line["rule"] and line["layer"] == "2":
-            assert 0.7 < line["predicted"] / line["fresh"] < 1.4, line
+        if "no refit" not in line["rule"]:
+            assert 0.85 < line["predicted"] / line["fresh"] < 1.18, line
 
 
 def small_weights(rng):

@@ -259,6 +259,19 @@ def test_forward_passes_that_draw_see_the_same_draws():
     assert equal(values_of(one.model), values_of(other.model))
 
 
+def test_a_shuffled_loader_comes_the_same_in_every_pass():
+    model, data = network(), torch.utils.data.TensorDataset(torch.cat(BATCHES))
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        loader = torch.utils.data.DataLoader(data, batch_size=40, shuffle=True)
+        state = torch.get_rng_state()
+        found.append(networks.prune_model(model, loader, sparsity=0.5))
+        assert torch.equal(torch.get_rng_state(), state)
+    assert equal(*(values_of(one.model) for one in found))
+    assert found[0].table.rows.values.tolist() == [240] * 3
+
+
 def test_progress_tells_every_layer():
     steps = []
     networks.prune_model(network(), BATCHES, sparsity=0.5, progress=steps.append, **QUICK)
@@ -266,6 +279,7 @@ def test_progress_tells_every_layer():
     assert [s.number for s in steps if s.stage == "pruning"] == [1, 2, 3]
     assert steps[-1].done == 1.0
     assert steps[0].layers == 3
+    networks.prune_model(network(), BATCHES, sparsity=0.5, progress=True, **QUICK)
 
 
 # Stores.
