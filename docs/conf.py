@@ -7,6 +7,7 @@ and Homebrew: the package `doxygen`); without it those pages are left out, and a
 says so.
 """
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -52,6 +53,8 @@ suppress_warnings = [
 
 templates_path = ["_templates"]
 autosummary_generate = True
+# Without PyTorch the pages of overprune.networks are made from its docstrings all the same.
+autodoc_mock_imports = [] if importlib.util.find_spec("torch") else ["torch"]
 autodoc_typehints = "none"  # the docstrings say what each argument is
 autodoc_member_order = "bysource"
 numpydoc_class_members_toctree = False

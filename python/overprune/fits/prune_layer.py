@@ -17,7 +17,7 @@ from .._validation import FloatArray, IntArray
 from .._validation.memory import available, megabytes
 
 _FOLDS = 10  # over which the surgeon's selection is repeated unless the caller says otherwise
-_SCOPES = ("row", "layer")
+SCOPES = ("row", "layer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,10 +239,10 @@ def prune_layer(
     m, p = layer.shape
     data, n = _calibration(inputs, second_moment, rows, p)
     has_rows = inputs is not None
-    options = _amounts(nonzeros, sparsity, pattern, check.choice(scope, "scope", _SCOPES), m, p)
+    options = amounts(nonzeros, sparsity, pattern, check.choice(scope, "scope", SCOPES), m, p)
     options["rule"] = check.choice(rule, "rule", _core.LAYER_RULES)
     options["refit"] = check.flag(refit, "refit")
-    options["damping"], options["tune_damping"] = _damping(damping)
+    options["damping"], options["tune_damping"] = damping_of(damping)
     options["folds"] = _folds(folds, rule, n, has_rows=has_rows)
     options["seed"] = check.seed(seed)
     core = _core.LayerOptions(**options)
@@ -275,7 +275,7 @@ def _calibration(inputs: Any, second_moment: Any, rows: Any, p: int) -> tuple[Fl
     return moment, check.integer(rows, "rows", lowest=1)
 
 
-def _amounts(
+def amounts(
     nonzeros: Any, sparsity: Any, pattern: Any, scope: str, m: int, p: int
 ) -> dict[str, Any]:
     """How many weights are kept, in the terms of the core."""
@@ -318,7 +318,8 @@ def _pattern(pattern: Any, p: int) -> tuple[int, int]:
     return kept, group
 
 
-def _damping(damping: Any) -> tuple[float, bool]:
+def damping_of(damping: Any) -> tuple[float, bool]:
+    """mu, and whether it is to be found."""
     if isinstance(damping, str) and damping == "auto":
         return 0.0, True
     return check.nonnegative(damping, "damping"), False

@@ -12,6 +12,11 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 
 from .models import LAYERS, check_materialized, count_prunable, named, sources_of, weight_layers
 
+ALREADY_PRUNED = (
+    "is already pruned by torch.nn.utils.prune; its prune.remove makes the weight an ordinary one"
+)
+COMPUTED = "has a weight that is no parameter of its own but computed elsewhere"
+
 
 def check_layers(network: nn.Module, width: int) -> None:
     """Refuses layers whose weights cannot be deleted, with the reason."""
@@ -19,7 +24,7 @@ def check_layers(network: nn.Module, width: int) -> None:
     _check_scripted(network)
     layers = weight_layers(network)
     for name, layer in layers.items():
-        reason = _computed(layer) or next(filter(None, map(_unfit, _own_sources(layer))), None)
+        reason = _computed(layer) or next(filter(None, map(why_unfit, _own_sources(layer))), None)
         if reason:
             raise ValueError(
                 f"model must have weights that can be pruned, but {named(name, layer)} {reason}"
@@ -56,10 +61,7 @@ def _computed(layer: nn.Module) -> str | None:
     if sources_of(layer) and not _own_sources(layer):
         return None
     if "weight_mask" in layer._buffers:
-        return (
-            "is already pruned by torch.nn.utils.prune; its prune.remove makes the weight an "
-            "ordinary one"
-        )
+        return ALREADY_PRUNED
     if "weight_g" in layer._parameters:
         return (
             "has the old torch.nn.utils.weight_norm; the one of torch.nn.utils.parametrizations "
@@ -73,10 +75,10 @@ def _computed(layer: nn.Module) -> str | None:
     weight = getattr(layer, "weight", None)
     if isinstance(weight, torch.Tensor) and not weight.requires_grad:
         return None
-    return "has a weight that is no parameter of its own but computed elsewhere"
+    return COMPUTED
 
 
-def _unfit(parameter: nn.Parameter) -> str | None:
+def why_unfit(parameter: nn.Parameter) -> str | None:
     """Why a parameter's entries cannot be set to 0 one by one."""
     if parameter.device.type == "meta":
         return "is on the meta device, where weights have no values"

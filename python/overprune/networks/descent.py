@@ -8,12 +8,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-# Sums of squares from which on it does not matter that some squares are 0.
-_LEAST = {
-    kind: torch.finfo(kind).tiny / torch.finfo(kind).eps ** 2
-    for kind in (torch.float32, torch.float64)
-}
-
 
 def descend(
     model: nn.Module,
@@ -98,7 +92,7 @@ def _writes(head: Callable[..., torch.Tensor], body: torch.Tensor) -> bool:
 def _norm(values: list[torch.Tensor]) -> float:
     """The Euclidean norm, of numbers whose squares are 0 or infinite too."""
     total = sum(float((v**2).sum()) for v in values)
-    if _LEAST.get(values[0].dtype, math.inf) < total < math.inf or math.isnan(total):
+    if _least(values[0].dtype) < total < math.inf or math.isnan(total):
         return total**0.5
     largest = max(float(v.abs().max()) for v in values if v.numel())
     if largest in (0.0, math.inf):
@@ -142,3 +136,11 @@ def _curvature(
             break
         direction = [p / value for p in product]
     return 1.05 * value
+
+
+def _least(kind: torch.dtype) -> float:
+    """The sum of squares from which on it does not matter that some squares are 0."""
+    if kind not in (torch.float32, torch.float64):
+        return math.inf
+    info = torch.finfo(kind)
+    return float(info.tiny / info.eps**2)

@@ -1,4 +1,5 @@
-"""The store of a sweep: a directory with a file for each finished cell, none of them pickled."""
+"""The store of a sweep or of a pruned model: a directory with a file for each finished cell, none
+of them pickled."""
 
 from __future__ import annotations
 
@@ -33,17 +34,24 @@ class CellStore:
         Of the directory; made, with its parents, if it does not exist.
     identity : mapping
         Of values that JSON holds.
+    owner : str, default "width_sweep"
+        The function whose store it is.
 
     Raises
     ------
     ValueError
-        If there is something else at `path`, or another sweep: the message lists what differs.
+        If there is something else at `path`, or another run: the message lists what differs.
     BlockingIOError
-        If another sweep has the store open.
+        If another run has the store open.
     """
 
-    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
-        self.path = _paths.local(path, "store")
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        identity: Mapping[str, Any],
+        owner: str = "width_sweep",
+    ) -> None:
+        self.path, self._owner = _paths.local(path, "store"), owner
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"store must be a directory, got the file {self.path}")
         for name in (_IDENTITY, ".lock"):
@@ -56,8 +64,7 @@ class CellStore:
             other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
             if other:
                 raise ValueError(
-                    f"store must be a store of width_sweep or empty, got {self.path} with "
-                    f"{other[0]}"
+                    f"store must be a store of {owner} or empty, got {self.path} with {other[0]}"
                 )
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
@@ -130,14 +137,16 @@ class CellStore:
                 raise TypeError(f"it holds a {type(found).__name__}")
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"store must be a store of width_sweep, but {path} is damaged: {shown(error)}"
+                f"store must be a store of {self._owner}, but {path} is damaged: {shown(error)}"
             ) from None
         differing = [k for k in {**found, **identity} if found.get(k) != identity.get(k)]
         if differing:
             lines = [
                 f"{k}: {shown(found.get(k))} there, {shown(identity.get(k))} now" for k in differing
             ]
-            raise ValueError(f"store holds another sweep, {self.path}:\n  " + "\n  ".join(lines))
+            raise ValueError(
+                f"store holds another run of {self._owner}, {self.path}:\n  " + "\n  ".join(lines)
+            )
 
     def _take_lock(self) -> Any:
         from filelock import FileLock, Timeout
@@ -146,7 +155,9 @@ class CellStore:
         try:
             lock.acquire()
         except Timeout:
-            raise BlockingIOError(f"store is open in another sweep: {self.path}") from None
+            raise BlockingIOError(
+                f"store is open in another run of {self._owner}: {self.path}"
+            ) from None
         return lock
 
 

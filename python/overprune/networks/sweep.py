@@ -11,8 +11,6 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -24,6 +22,7 @@ from .cells import KEEP, RETRAIN, Task, diverged, misfit, run_cell
 from .checks import check_layers
 from .copies import Factory
 from .data import NetworkData
+from .hashes import state_text
 from .models import count_prunable
 from .progress import Progress, Step
 from .randomness import GlobalGenerators, seed_of, seeded
@@ -344,21 +343,8 @@ def _counts(
     return counts
 
 
-def _entries(value: Any) -> npt.NDArray[Any]:
-    """A tensor's values as an array: bytes where numpy lacks the type, text of others."""
-    if not isinstance(value, torch.Tensor):
-        return np.frombuffer(repr(value).encode(), np.uint8)
-    flat = value.detach().cpu().reshape(-1)
-    try:
-        return flat.numpy()
-    except TypeError:
-        return flat.view(torch.uint8).numpy()
-
-
 def _describe_model(model: Factory, width: int, device: str) -> dict[str, Any]:
     """A model's name, arguments and the hash of its initial weights, which tells lambdas apart."""
-    from .._provenance import array_hash
-
     arguments: dict[str, str] = {}
     inner: Any = model
     while isinstance(inner, functools.partial):
@@ -368,8 +354,7 @@ def _describe_model(model: Factory, width: int, device: str) -> dict[str, Any]:
             **arguments,
         }
         inner = inner.func
-    state = _make(model, width, device).state_dict()
-    digest = "".join(f"{name}{array_hash(_entries(value))}" for name, value in state.items())
+    digest = state_text(_make(model, width, device))
     return {
         "model": qualified_name(inner),
         "model_arguments": json.dumps(arguments, sort_keys=True),

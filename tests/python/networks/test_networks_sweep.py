@@ -228,7 +228,7 @@ def test_a_damaged_cell_is_run_again(tmp_path):
 
 def test_a_store_in_use_is_refused(tmp_path):
     def reenter(step):
-        with pytest.raises(BlockingIOError, match="store is open in another sweep"):
+        with pytest.raises(BlockingIOError, match="store is open in another run of width_sweep"):
             sweep((2,), (2,), repeats=1, store=tmp_path)
 
     sweep((2,), (2,), repeats=1, store=tmp_path, progress=reenter)
