@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/limits.hpp"
 #include "problem/piecewise.hpp"
 
 namespace overprune::theory {
@@ -54,6 +55,8 @@ class Grading {
 Bend Bend::pole(double at, double distance) {
   return {at, distance, 1.0, kPoleStep / std::numbers::pi * distance};
 }
+
+Bend Bend::anywhere(double distance) { return {0.0, kInfinity, 0.0, pole(0.0, distance).step}; }
 
 Bend Bend::turn(double at, double width) { return {at, 2.0 * width, 3.0, kGaussianStep * width}; }
 

@@ -15,6 +15,8 @@ struct Bend {
 
   /// A pair of singularities at `at` +- i distance.
   static Bend pole(double at, double distance);
+  /// The same at a place that is not known: for evenly spaced points only.
+  static Bend anywhere(double distance);
   /// A normal distribution function of a steep argument, which turns from 0 to 1 within `width`.
   static Bend turn(double at, double width);
 };

@@ -15,11 +15,10 @@
 namespace overprune::theory {
 namespace {
 
-constexpr double kReach = 8.3;     // standard deviations: P(|h| > 8.3) = 1e-16
-constexpr double kPoleStep = 0.7;  // of a field: error exp(-2 pi^2 / 0.7)
-constexpr double kPanel = 2.0;     // width of a panel of ten nodes
-constexpr double kOwnPanel = 0.5;  // the same for a loss whose kinks are not known
-constexpr double kShared = 60.0;   // fields' nodes serve all means within so many deviations
+constexpr double kReach = 8.3;         // standard deviations: P(|h| > 8.3) = 1e-16
+constexpr double kPanel = 2.0;         // width of a panel of ten nodes
+constexpr double kOwnPanel = 0.5;      // the same for a loss whose kinks are not known
+constexpr double kSharedReach = 60.0;  // fields' nodes serve all means within so many deviations
 
 bool is_symmetric(const Loss& loss) { return loss.named(); }  // l(-y, -f) = l(y, f)
 
@@ -159,7 +158,7 @@ class SecondRows {
       high = std::max(high, mean);
     }
     const double reach = kReach * geometry_.width;
-    const bool shared = high - low <= kShared * geometry_.width;
+    const bool shared = high - low <= kSharedReach * geometry_.width;
     if (shared) find_fields(y, low - reach, high + reach);
     for (const Row& row : rows_) {
       if (!shared) find_fields(y, row.mean - reach, row.mean + reach);
@@ -176,10 +175,10 @@ class SecondRows {
       for (const double kink : kinks) bends.push_back(Bend::pole(kink, std::numbers::pi / root));
       for (const Crossing& crossing : crossings(y, kinks, logistic_bends(y, at_.V22)))
         bends.push_back(Bend::pole(crossing.at, std::numbers::pi / crossing.slope));
-      const double steepest = std::abs(geometry_.lean) +
-                              std::abs(V21_) * root * 0.25 / (1.0 + 0.25 * at_.first.V),
-                   even = std::min(1.0 / narrow, kPoleStep / 0.8 / std::max(root, steepest));
-      return outer_.at.analytic(-kReach, kReach, 1.0, even, bends);
+      const double steepest =
+          std::abs(geometry_.lean) + std::abs(V21_) * root * 0.25 / (1.0 + 0.25 * at_.first.V);
+      bends.push_back(Bend::anywhere(std::numbers::pi / std::max(root, steepest)));
+      return outer_.at.analytic(-kReach, kReach, 1.0, 1.0 / narrow, bends);
     }
     if (loss_.is(NamedLoss::hinge)) {
       kinks = {y * (1.0 - at_.first.V) / root, y / root};
