@@ -1,3 +1,4 @@
+#include "overprune/classifier_theory.hpp"
 #include "overprune/laws.hpp"
 #include "register.hpp"
 
@@ -48,24 +49,53 @@ py::dict bound_survival(const LinearGaussianProblem& problem, Index n, Index siz
   return result;
 }
 
+py::dict to_dict(const ModelSamples& found, Index draws, Index size, Index nonzeros,
+                 Index targets) {
+  const auto D = static_cast<py::ssize_t>(draws), k = static_cast<py::ssize_t>(size),
+             s = static_cast<py::ssize_t>(nonzeros), m = static_cast<py::ssize_t>(targets);
+  py::dict result;
+  result["dense"] = to_array(found.dense, {D, k, m});
+  result["support"] = to_array(found.support, {D, s});
+  if (!found.retrained.empty()) result["retrained"] = to_array(found.retrained, {D, s, m});
+  return result;
+}
+
+py::dict to_dict(const CoefficientDensity& found, Index targets) {
+  const auto m = static_cast<py::ssize_t>(targets),
+             cells = static_cast<py::ssize_t>(found.dense.size()) / m;
+  py::dict result;
+  result["dense"] = to_array(found.dense, {m, cells});
+  result["surviving"] = to_array(found.surviving, {m, cells});
+  if (!found.retrained.empty()) result["retrained"] = to_array(found.retrained, {m, cells});
+  return result;
+}
+
+/// @param find  (poll) to the result
+template <class Find>
+auto interruptibly(const Find& find) {
+  const LongWork work;
+  return find(interruptible());
+}
+
 py::dict bound_sample_models(const LinearGaussianProblem& problem, Index n, Index size,
                              Index nonzeros, const std::string& rule, bool retrain, double ridge,
                              double retrain_ridge, Index draws, std::uint64_t seed, Index workers) {
   const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
-  ModelSamples found;
-  {
-    const LongWork work;
-    found =
-        sample_models(problem, point, nonzeros, retrain, {draws, seed, workers}, interruptible());
-  }
-  const auto D = static_cast<py::ssize_t>(draws), k = static_cast<py::ssize_t>(size);
-  const auto s = static_cast<py::ssize_t>(nonzeros),
-             m = static_cast<py::ssize_t>(problem.targets());
-  py::dict result;
-  result["dense"] = to_array(found.dense, {D, k, m});
-  result["support"] = to_array(found.support, {D, s});
-  if (retrain) result["retrained"] = to_array(found.retrained, {D, s, m});
-  return result;
+  const ModelSamples found = interruptibly([&](const auto& poll) {
+    return sample_models(problem, point, nonzeros, retrain, {draws, seed, workers}, poll);
+  });
+  return to_dict(found, draws, size, nonzeros, problem.targets());
+}
+
+py::dict bound_sample_classifiers(const LinearClassificationProblem& problem, const Loss& loss,
+                                  Index n, Index size, Index nonzeros, const std::string& rule,
+                                  bool retrain, double ridge, double retrain_ridge, Index draws,
+                                  std::uint64_t seed, Index workers) {
+  const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
+  const ModelSamples found = interruptibly([&](const auto& poll) {
+    return sample_models(problem, loss, point, nonzeros, retrain, {draws, seed, workers}, poll);
+  });
+  return to_dict(found, draws, size, nonzeros, 1);
 }
 
 py::dict bound_coefficient_density(const LinearGaussianProblem& problem, Index n, Index size,
@@ -75,19 +105,25 @@ py::dict bound_coefficient_density(const LinearGaussianProblem& problem, Index n
                                    Index workers) {
   const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
   const ConstVector cells = as_vector(edges, "edges");
-  CoefficientDensity found;
-  {
-    const LongWork work;
-    found = coefficient_density(problem, point, nonzeros, retrain, cells, features,
-                                {draws, seed, workers}, interruptible());
-  }
-  const auto m = static_cast<py::ssize_t>(problem.targets());
-  const py::ssize_t cell_count = cells.size - 1;
-  py::dict result;
-  result["dense"] = to_array(found.dense, {m, cell_count});
-  result["surviving"] = to_array(found.surviving, {m, cell_count});
-  if (retrain) result["retrained"] = to_array(found.retrained, {m, cell_count});
-  return result;
+  const CoefficientDensity found = interruptibly([&](const auto& poll) {
+    return coefficient_density(problem, point, nonzeros, retrain, cells, features,
+                               {draws, seed, workers}, poll);
+  });
+  return to_dict(found, problem.targets());
+}
+
+py::dict bound_classifier_density(const LinearClassificationProblem& problem, const Loss& loss,
+                                  Index n, Index size, Index nonzeros, const std::string& rule,
+                                  bool retrain, double ridge, double retrain_ridge,
+                                  const Array& edges, const Indices& features, Index draws,
+                                  std::uint64_t seed, Index workers) {
+  const PruningPoint point = make_point(n, size, rule, ridge, retrain_ridge);
+  const ConstVector cells = as_vector(edges, "edges");
+  const CoefficientDensity found = interruptibly([&](const auto& poll) {
+    return coefficient_density(problem, loss, point, nonzeros, retrain, cells, features,
+                               {draws, seed, workers}, poll);
+  });
+  return to_dict(found, 1);
 }
 
 }  // namespace
@@ -100,7 +136,9 @@ void register_laws(py::module_& module) {
   });
   module.def("survival", &bound_survival);
   module.def("sample_models", &bound_sample_models);
+  module.def("sample_classifiers", &bound_sample_classifiers);
   module.def("coefficient_density", &bound_coefficient_density);
+  module.def("classifier_density", &bound_classifier_density);
 }
 
 }  // namespace overprune::bindings

@@ -396,6 +396,38 @@ def coefficient_density(
     workers: int,
     /,
 ) -> dict[str, _Floats]: ...
+def sample_classifiers(
+    problem: LinearClassificationProblem,
+    loss: Any,
+    n: int,
+    size: int,
+    nonzeros: int,
+    rule: str,
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
+def classifier_density(
+    problem: LinearClassificationProblem,
+    loss: Any,
+    n: int,
+    size: int,
+    nonzeros: int,
+    rule: str,
+    retrain: bool,
+    ridge: float,
+    retrain_ridge: float,
+    edges: _Floats,
+    features: Sequence[int],
+    draws: int,
+    seed: int,
+    workers: int,
+    /,
+) -> dict[str, _Floats]: ...
 def predict(features: GroupedFeatures, n: float, grid: RealGrid, /) -> dict[str, _Variable]: ...
 def grouped_survival(
     features: GroupedFeatures, n: float, size: float, nonzeros: float, rule: str, ridge: float, /

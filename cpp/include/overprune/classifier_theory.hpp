@@ -16,6 +16,7 @@
 
 #include "overprune/classification.hpp"
 #include "overprune/export.hpp"
+#include "overprune/laws.hpp"
 #include "overprune/theory.hpp"
 
 OVERPRUNE_PUBLIC_BEGIN
@@ -60,6 +61,46 @@ struct LabelLaw {
 /// Source: docs/theory.md, Eq. (81).
 LabelLaw label_law(const LinearClassificationProblem& problem, Index n, double ridge,
                    const Loss& loss);
+
+/// Draws of whole classifiers from their joint law, as of regressions.
+///
+/// Draws 2 i and 2 i + 1 have opposite noise in the first training. A draw does not depend on the
+/// number of draws.
+/// @param problem   with at least `size` features
+/// @param loss      of both trainings
+/// @param point     trainings and rule
+/// @param nonzeros  s, in [1, size]
+/// @param retrain   whether the second training is drawn, too
+/// @param options   how many draws, on how many threads
+/// @param poll      called about twenty times a second if not empty; an exception ends the call
+/// @return the draws
+/// @throws std::invalid_argument for arguments out of range, where check_loss refuses, where a law
+/// has infinite variance, or where its equations have not been solved
+/// Source: docs/theory.md, Eqs. (79), (81) and (89).
+ModelSamples sample_models(const LinearClassificationProblem& problem, const Loss& loss,
+                           const PruningPoint& point, Index nonzeros, bool retrain,
+                           const LawDraws& options, const std::function<void()>& poll = {});
+
+/// Densities of a classifier's coefficients averaged over `features`, in the cells of a histogram.
+///
+/// `dense`, `surviving` and `retrained` are found as those of a regression are.
+/// @param problem   with at least `size` features
+/// @param loss      of both trainings
+/// @param point     trainings and rule
+/// @param nonzeros  s, in [1, size]
+/// @param retrain   whether `retrained` is wanted
+/// @param edges     (cells + 1) strictly increasing
+/// @param features  (count) distinct, in [0, size)
+/// @param options   how it is drawn where there is no closed form
+/// @param poll      called about twenty times a second if not empty; an exception ends the call
+/// @return densities of the cells
+/// @throws std::invalid_argument as sample_models does
+/// Source: docs/theory.md, Eqs. (79), (81) and (89).
+CoefficientDensity coefficient_density(const LinearClassificationProblem& problem, const Loss& loss,
+                                       const PruningPoint& point, Index nonzeros, bool retrain,
+                                       ConstVector edges, const Indices& features,
+                                       const LawDraws& options,
+                                       const std::function<void()>& poll = {});
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

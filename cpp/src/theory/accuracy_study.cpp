@@ -49,12 +49,18 @@ void AccuracyStudy::run(Index workers, const Poll& poll) {
   const Index asked = options_.draws == 0 ? kPairs : (options_.draws + 1) / 2;
   means_.resize(std::min(kPairs, asked));
   const Index pairs = static_cast<Index>(means_.size()), chunks = std::min(workers, pairs);
+  std::vector<RetrainedLaw> retrained;
+  for (const Rule rule : grid_.rules)
+    for (Index s = 0; grid_.retrain && s < active_; ++s)
+      retrained.push_back(
+          retrained_regression(basis_, study_, n_, grid_, rule, grid_.nonzeros[s], options_.seed));
   const auto judge_chunk = [&](Index chunk, const Poll& stop) {
     std::vector<std::unique_ptr<PointLaw>> laws;
-    for (const Rule rule : grid_.rules)
+    for (std::size_t i = 0; i < grid_.rules.size(); ++i)
       for (Index s = 0; s < active_; ++s)
-        laws.push_back(std::make_unique<PointLaw>(basis_, study_, n_, grid_, rule,
-                                                  grid_.nonzeros[s], options_.seed));
+        laws.push_back(std::make_unique<PointLaw>(
+            basis_, study_.law(), grid_.rules[i], grid_.nonzeros[s],
+            grid_.retrain ? &retrained[static_cast<Index>(i) * active_ + s] : nullptr));
     ModelDraws draws(basis_, study_.law(), n_, options_.seed);
     Judge judge(*options_.test);
     for (Index pair = chunk; pair < pairs; pair += chunks) {

@@ -63,12 +63,13 @@ class Cells {
 
 class Density {
  public:
-  Density(const theory::FirstStage& first, const PruningPoint& point, Index s, bool retrain,
-          const Cells& cells, const Indices& features, const LawDraws& options)
+  Density(const theory::FirstStage& first, const PruningPoint& point, Index s,
+          const theory::Retraining* retraining, const Cells& cells, const Indices& features,
+          const LawDraws& options)
       : first_(first),
         point_(point),
         s_(s),
-        retrain_(retrain),
+        retraining_(retraining),
         cells_(cells),
         features_(features),
         options_(options),
@@ -79,12 +80,12 @@ class Density {
   }
 
   CoefficientDensity find(const Poll& poll) {
-    const theory::DrawnModels models(first_, point_, s_, retrain_, options_, poll);
+    const theory::DrawnModels models(first_, point_.rule, s_, retraining_, options_, poll);
     CoefficientDensity result;
     result.dense = mixture(first_.law, features_);
     const bool exact = survivors(result);
-    const bool known = retrain_ && retrained(result);
-    if (!exact || (retrain_ && !known)) draw(models, exact, result, poll);
+    const bool known = retraining_ && retrained(result);
+    if (!exact || (retraining_ && !known)) draw(models, exact, result, poll);
     for (auto* mass : {&result.dense, &result.surviving, &result.retrained})
       cells_.divide_by_widths(*mass);
     return result;
@@ -149,8 +150,8 @@ class Density {
     Indices support = oracle_support(), rows;
     for (Index i = 0; i < s_; ++i)
       if (chosen_[support[i]]) rows.push_back(i);
-    const double ridge = point_.retrain_ridge;
-    const theory::FirstStage second(first_.problem.restrict(support), first_.n, ridge, ridge);
+    const auto [problem, ridge] = retraining_->known(support);
+    const theory::FirstStage second(problem, first_.n, ridge, ridge);
     result.retrained = mixture(second.law, rows);
     return true;
   }
@@ -158,7 +159,7 @@ class Density {
   void draw(const theory::DrawnModels& models, bool exact, CoefficientDensity& result,
             const Poll& poll) const {
     const Index pairs = (options_.draws + 1) / 2,
-                retrained = retrain_ ? std::min(pairs, kMostRetrained / 2) : 0;
+                retrained = retraining_ ? std::min(pairs, kMostRetrained / 2) : 0;
     const Index total = exact ? retrained : pairs, chunks = std::min(options_.workers, total);
     // Per draw: the counts of survivors, then what the retrained model adds, and the number of
     // both.
@@ -190,7 +191,7 @@ class Density {
     };
     parallel_for(chunks, options_.workers, draw_chunk, poll);
     if (!exact) result.surviving = mean(added, 0, added.size());
-    if (retrain_ && result.retrained.empty())
+    if (retraining_ && result.retrained.empty())
       result.retrained = mean(added, length_, 2 * static_cast<std::size_t>(retrained));
   }
 
@@ -209,7 +210,7 @@ class Density {
   const theory::FirstStage& first_;
   const PruningPoint& point_;
   Index s_;
-  bool retrain_;
+  const theory::Retraining* retraining_;
   const Cells& cells_;
   const Indices& features_;
   const LawDraws& options_;
@@ -219,12 +220,12 @@ class Density {
 
 }  // namespace
 
-CoefficientDensity coefficient_density(const LinearGaussianProblem& problem,
-                                       const PruningPoint& point, Index nonzeros, bool retrain,
-                                       ConstVector edges, const Indices& features,
-                                       const LawDraws& options, const std::function<void()>& poll) {
-  const Interruptible interruptible(poll);
-  theory::check_point(problem, point, {nonzeros}, options);
+namespace theory {
+
+CoefficientDensity find_density(const FirstStage& first, const PruningPoint& point, Index nonzeros,
+                                const Retraining* retraining, ConstVector edges,
+                                const Indices& features, const LawDraws& options,
+                                const Poll& poll) {
   check::finite("edges", edges);
   if (edges.size < 2) check::fail("edges must have length at least 2, got ", edges.size);
   for (Index i = 1; i < edges.size; ++i)
@@ -232,9 +233,22 @@ CoefficientDensity coefficient_density(const LinearGaussianProblem& problem,
       check::fail("edges must be strictly increasing, got ", edges(i - 1), " before ", edges(i));
   if (features.empty()) check::fail("features must not be empty");
   check::distinct("features", features, point.size);
-  const theory::FirstStage first = theory::first_stage(problem, point);
   const Cells cells(edges);
-  return Density(first, point, nonzeros, retrain, cells, features, options).find(poll);
+  return Density(first, point, nonzeros, retraining, cells, features, options).find(poll);
+}
+
+}  // namespace theory
+
+CoefficientDensity coefficient_density(const LinearGaussianProblem& problem,
+                                       const PruningPoint& point, Index nonzeros, bool retrain,
+                                       ConstVector edges, const Indices& features,
+                                       const LawDraws& options, const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
+  theory::check_point(problem, point, {nonzeros}, options);
+  const theory::FirstStage first = theory::first_stage(problem, point);
+  const theory::RegressionRetraining retraining(first.problem, point);
+  return theory::find_density(first, point, nonzeros, retrain ? &retraining : nullptr, edges,
+                              features, options, poll);
 }
 
 }  // namespace overprune

@@ -29,27 +29,33 @@ FirstStage first_stage(const LinearGaussianProblem& problem, const PruningPoint&
           std::max(point.ridge, point.retrain_ridge)};
 }
 
-DrawnModels::DrawnModels(const FirstStage& first, const PruningPoint& point, Index nonzeros,
-                         bool retrain, const LawDraws& options, const Poll& poll)
+RetrainedLaw RegressionRetraining::law(const FirstStage& first, Index nonzeros,
+                                       const LawDraws& options, const Poll& poll) const {
+  const Grid grid{{point_.size}, {nonzeros},           {point_.rule}, true,
+                  point_.ridge,  point_.retrain_ridge, false};
+  SizeStudy study(first.basis, point_.n, grid,
+                  DrawOptions{0, 0.005, options.seed, options.workers, nullptr});
+  study.run(options.workers, poll);
+  return retrained_regression(first.basis, study, first.n, grid, point_.rule, nonzeros,
+                              options.seed);
+}
+
+DrawnModels::DrawnModels(const FirstStage& first, Rule rule, Index nonzeros,
+                         const Retraining* retraining, const LawDraws& options, const Poll& poll)
     : first_(first),
-      rule_(point.rule),
+      rule_(rule),
+      nonzeros_(nonzeros),
       seed_(options.seed),
-      grid_{{point.size}, {nonzeros},          {point.rule}, retrain,
-            point.ridge,  point.retrain_ridge, false},
-      study_(first.basis, point.n, grid_,
-             DrawOptions{0, 0.005, options.seed, options.workers, nullptr}) {
-  if (!first.law.finite)
-    check::fail(
-        "n must differ from the number of features that vary, or ridge be positive: the trained "
-        "coefficients have infinite variance, got n = ",
-        point.n);
-  if (!retrain) return;
-  study_.run(options.workers, poll);
-  if (!PointLaw(first.basis, study_, first.n, grid_, rule_, nonzeros, seed_).finite())
-    check::fail(
-        "n must differ from the number of survivors that vary, or retrain_ridge be positive: the "
-        "retrained coefficients have infinite variance, got n = ",
-        point.n);
+      retrain_(retraining != nullptr) {
+  const auto refuse = [&](const char* features, const char* ridge, const char* which) {
+    check::fail("n must differ from the number of ", features, " that vary, or ", ridge,
+                " be positive: the ", which,
+                " coefficients have infinite variance, got n = ", first.n);
+  };
+  if (!first.law.finite) refuse("features", "ridge", "trained");
+  if (!retrain_) return;
+  second_ = retraining->law(first, nonzeros, options, poll);
+  if (!second_.finite()) refuse("survivors", "retrain_ridge", "retrained");
 }
 
 }  // namespace theory
@@ -102,45 +108,55 @@ LinearGaussianProblem dense_equivalent(const LinearGaussianProblem& problem) {
           std::sqrt(problem.noise_floor())};
 }
 
-ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPoint& point,
-                           Index nonzeros, bool retrain, const LawDraws& options,
-                           const std::function<void()>& poll) {
-  const Interruptible interruptible(poll);
-  theory::check_point(problem, point, {nonzeros}, options);
-  const theory::FirstStage first = theory::first_stage(problem, point);
-  const theory::DrawnModels models(first, point, nonzeros, retrain, options, poll);
-  const Index k = point.size, m = problem.targets(), s = nonzeros, pairs = (options.draws + 1) / 2;
+namespace theory {
+
+ModelSamples draw_models(const FirstStage& first, Rule rule, Index nonzeros,
+                         const Retraining* retraining, const LawDraws& options, const Poll& poll) {
+  const DrawnModels models(first, rule, nonzeros, retraining, options, poll);
+  const Index k = first.problem.features(), m = first.problem.targets(), s = nonzeros,
+              pairs = (options.draws + 1) / 2;
   ModelSamples result;
   result.dense.resize(options.draws * k * m);
   result.support.resize(options.draws * s);
-  if (retrain) result.retrained.resize(options.draws * s * m);
+  if (retraining) result.retrained.resize(options.draws * s * m);
   const Index chunks = std::min(options.workers, pairs);
   const auto draw_chunk = [&](Index chunk, const Poll& stop) {
     Indices position(s);
-    models.each(chunk, chunks, pairs, stop,
-                [&](Index draw, theory::ModelDraws& draws, theory::PointLaw& law) {
-                  if (draw >= options.draws) return;
-                  law.draw(draws);
-                  const ConstBlock theta = draws.theta();
-                  for (Index i = 0; i < k; ++i)
-                    for (Index t = 0; t < m; ++t)
-                      result.dense[(draw * k + i) * m + t] = theta(i, t);
-                  const Indices& support = law.support();
-                  std::iota(position.begin(), position.end(), Index{0});
-                  std::sort(position.begin(), position.end(),
-                            [&](Index a, Index b) { return support[a] < support[b]; });
-                  for (Index i = 0; i < s; ++i) {
-                    result.support[draw * s + i] = support[position[i]];
-                    for (Index t = 0; retrain && t < m; ++t)
-                      result.retrained[(draw * s + i) * m + t] = law.retrained()(position[i], t);
-                  }
-                });
+    models.each(chunk, chunks, pairs, stop, [&](Index draw, ModelDraws& draws, PointLaw& law) {
+      if (draw >= options.draws) return;
+      law.draw(draws);
+      const ConstBlock theta = draws.theta();
+      for (Index i = 0; i < k; ++i)
+        for (Index t = 0; t < m; ++t) result.dense[(draw * k + i) * m + t] = theta(i, t);
+      const Indices& support = law.support();
+      std::iota(position.begin(), position.end(), Index{0});
+      std::sort(position.begin(), position.end(),
+                [&](Index a, Index b) { return support[a] < support[b]; });
+      for (Index i = 0; i < s; ++i) {
+        result.support[draw * s + i] = support[position[i]];
+        for (Index t = 0; retraining && t < m; ++t)
+          result.retrained[(draw * s + i) * m + t] = law.retrained()(position[i], t);
+      }
+    });
   };
   parallel_for(chunks, options.workers, draw_chunk, poll);
   for (const auto* models_drawn : {&result.dense, &result.retrained})
     for (const double coefficient : *models_drawn)
       if (!std::isfinite(coefficient)) check::out_of_range("models", static_cast<double>(k));
   return result;
+}
+
+}  // namespace theory
+
+ModelSamples sample_models(const LinearGaussianProblem& problem, const PruningPoint& point,
+                           Index nonzeros, bool retrain, const LawDraws& options,
+                           const std::function<void()>& poll) {
+  const Interruptible interruptible(poll);
+  theory::check_point(problem, point, {nonzeros}, options);
+  const theory::FirstStage first = theory::first_stage(problem, point);
+  const theory::RegressionRetraining retraining(first.problem, point);
+  return theory::draw_models(first, point.rule, nonzeros, retrain ? &retraining : nullptr, options,
+                             poll);
 }
 
 }  // namespace overprune

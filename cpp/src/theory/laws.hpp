@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "overprune/laws.hpp"
 #include "theory/point_law.hpp"
@@ -16,11 +17,39 @@ void check_point(const LinearGaussianProblem& problem, const PruningPoint& point
 /// Training the first `size` features.
 FirstStage first_stage(const LinearGaussianProblem& problem, const PruningPoint& point);
 
+/// A kind of training whose first model has the law of a regression's: what its second one does.
+class Retraining {
+ public:
+  virtual ~Retraining() = default;
+  /// The law of retraining `nonzeros` survivors of the first stage.
+  virtual RetrainedLaw law(const FirstStage& first, Index nonzeros, const LawDraws& options,
+                           const Poll& poll) const = 0;
+  /// The regression, and its ridge, whose law training once on a known support has.
+  virtual std::pair<LinearGaussianProblem, double> known(const Indices& support) const = 0;
+};
+
+/// Retraining by least squares.
+class RegressionRetraining final : public Retraining {
+ public:
+  RegressionRetraining(const LinearGaussianProblem& problem, const PruningPoint& point)
+      : problem_(problem), point_(point) {}
+  RetrainedLaw law(const FirstStage& first, Index nonzeros, const LawDraws& options,
+                   const Poll& poll) const override;
+  std::pair<LinearGaussianProblem, double> known(const Indices& support) const override {
+    return {problem_.restrict(support), point_.retrain_ridge};
+  }
+
+ private:
+  const LinearGaussianProblem& problem_;
+  const PruningPoint& point_;
+};
+
 /// The law of the models at one point.
 /// @throws std::invalid_argument where a variance is infinite
 class DrawnModels {
  public:
-  DrawnModels(const FirstStage& first, const PruningPoint& point, Index nonzeros, bool retrain,
+  /// @param retraining  null: not wanted
+  DrawnModels(const FirstStage& first, Rule rule, Index nonzeros, const Retraining* retraining,
               const LawDraws& options, const Poll& poll);
 
   /// One thread's share of the pairs: calls visit(draw, draws, law) for both signs of each, draw =
@@ -29,7 +58,7 @@ class DrawnModels {
   template <class Visit>
   void each(Index chunk, Index chunks, Index pairs, const Poll& stop, const Visit& visit) const {
     constexpr Index batch = 8;  // pairs whose products with the eigenvectors are formed at once
-    PointLaw law(first_.basis, study_, first_.n, grid_, rule_, grid_.nonzeros[0], seed_);
+    PointLaw law(first_.basis, first_.law, rule_, nonzeros_, retrain_ ? &second_ : nullptr);
     ModelDraws draws(first_.basis, first_.law, first_.n, seed_, false);
     for (Index start = chunk * batch; start < pairs; start += chunks * batch) {
       const Index count = std::min(batch, pairs - start);
@@ -45,9 +74,19 @@ class DrawnModels {
  private:
   const FirstStage& first_;
   Rule rule_;
+  Index nonzeros_;
   std::uint64_t seed_;
-  Grid grid_;
-  SizeStudy study_;
+  bool retrain_;
+  RetrainedLaw second_;
 };
+
+/// Draws of whole models whose dense law is that of `first`.
+ModelSamples draw_models(const FirstStage& first, Rule rule, Index nonzeros,
+                         const Retraining* retraining, const LawDraws& options, const Poll& poll);
+
+/// Densities of the same models.
+CoefficientDensity find_density(const FirstStage& first, const PruningPoint& point, Index nonzeros,
+                                const Retraining* retraining, ConstVector edges,
+                                const Indices& features, const LawDraws& options, const Poll& poll);
 
 }  // namespace overprune::theory

@@ -10,7 +10,6 @@
 namespace overprune::theory {
 namespace {
 
-constexpr Index kSupports = 4;       // over which the memory of random supports is averaged
 constexpr double kRounding = 1e-12;  // of the residual's covariance, relative to Omega2
 
 /// root (m, m) with root root' = matrix, what is below `least` in it set to zero: Monte Carlo
@@ -55,97 +54,105 @@ OwnedMatrix independent_memory(const WhiteBasis& basis, const MatrixLaw& law, do
   return rho;
 }
 
-}  // namespace
-
-PointLaw::PointLaw(const WhiteBasis& basis, const SizeStudy& study, double n, const Grid& grid,
-                   Rule rule, Index s, std::uint64_t seed)
-    : basis_(basis),
-      rule_(rule),
-      s_(s),
-      retrain_(grid.retrain),
-      support_(known_support(basis, study.law(), rule, s)) {
-  fixed_ = !support_.empty();
-  if (!retrain_) return;
-  find_second_stage(study, n, grid, seed);
-  if (finite()) find_residual(study.law().omega, n);
-}
-
-void PointLaw::find_second_stage(const SizeStudy& study, double n, const Grid& grid,
-                                 std::uint64_t seed) {
+/// How the second training of a point remembers the first.
+SecondStage find_second_stage(const WhiteBasis& basis, const SizeStudy& study, double n,
+                              const Grid& grid, Rule rule, Index s, std::uint64_t seed) {
   const MatrixLaw& law = study.law();
+  SecondStage second;
   std::vector<Indices> supports;
-  if (fixed_) {
+  const Indices known = known_support(basis, law, rule, s);
+  if (!known.empty()) {
     const double ridge = grid.retrain_ridge;
-    const FirstStage second(basis_.problem().restrict(support_), n, ridge, ridge);
-    second_.tau = second.law.tau;
-    second_.risk = second.law.risk;
-    if (second.law.finite) second_.omega = second.law.omega;
-    supports = {support_};
+    const FirstStage again(basis.problem().restrict(known), n, ridge, ridge);
+    second.tau = again.law.tau;
+    second.risk = again.law.risk;
+    if (again.law.finite) second.omega = again.law.omega;
+    supports = {known};
   } else {
     const std::vector<Point>& points = study.points();
-    const auto point = std::find_if(points.begin(), points.end(), [this](const Point& one) {
-      return one.rule == rule_ && one.s == s_;
+    const auto point = std::find_if(points.begin(), points.end(), [&](const Point& one) {
+      return one.rule == rule && one.s == s;
     });
-    if (point == points.end()) return;  // its retrained risk diverges, and takes no draws
-    second_ = study.second_stage(static_cast<std::size_t>(point - points.begin()));
-    ModelDraws draws(basis_, law, n, seed);
-    for (Index pair = 0; traits(rule_).needs_seed && pair < kSupports; ++pair) {
+    if (point == points.end()) return second;  // its retrained risk diverges, and takes no draws
+    second = study.second_stage(static_cast<std::size_t>(point - points.begin()));
+    ModelDraws draws(basis, law, n, seed);
+    for (Index pair = 0; traits(rule).needs_seed && pair < kRandomSupports; ++pair) {
       draws.batch(pair, 1);
       draws.select(0, 1.0);
-      supports.push_back(draws.order(rule_, s_));
+      supports.push_back(draws.order(rule, s));
     }
   }
-  if (finite() && law.finite && law.risk > 0.0 && !supports.empty())
-    second_.rho = independent_memory(basis_, law, n, supports, second_.tau);
-  for (const double one : second_.rho)
+  if (!second.omega.empty() && law.finite && law.risk > 0.0 && !supports.empty())
+    second.rho = independent_memory(basis, law, n, supports, second.tau);
+  for (const double one : second.rho)
     if (!std::isfinite(one))
-      check::out_of_range("retrained model", static_cast<double>(basis_.features()));
+      check::out_of_range("retrained model", static_cast<double>(basis.features()));
+  return second;
 }
+
+}  // namespace
 
 /// P = [I; rho; -C], and the covariance (Omega2 - rho'Omega rho) / n of what the second residual
 /// adds.
-void PointLaw::find_residual(const OwnedMatrix& omega, double n) {
-  const Index m = basis_.targets();
-  c_ = second_.rho.empty() ? m : 3 * m;
-  mixing_ = second_.mixing(c_, m);
-  residual_ = second_.omega;
-  if (c_ > m) multiply(transposed(second_.rho), product(omega, second_.rho), residual_, -1.0, 1.0);
-  for (double& entry : residual_) entry /= n;
-  root_ = clipped_root(residual_, kRounding * second_.risk / n);
-  multiply(root_, transposed(root_), residual_);
+RetrainedLaw retrained_regression(const WhiteBasis& basis, const SizeStudy& study, double n,
+                                  const Grid& grid, Rule rule, Index s, std::uint64_t seed) {
+  const SecondStage second = find_second_stage(basis, study, n, grid, rule, s, seed);
+  RetrainedLaw law;
+  law.tau = second.tau;
+  if (second.omega.empty()) return law;
+  const Index m = basis.targets(), c = second.rho.empty() ? m : 3 * m;
+  law.mixing = second.mixing(c, m);
+  law.residual = second.omega;
+  if (c > m)
+    multiply(transposed(second.rho), product(study.law().omega, second.rho), law.residual, -1.0,
+             1.0);
+  for (double& entry : law.residual) entry /= n;
+  law.root = clipped_root(law.residual, kRounding * second.risk / n);
+  multiply(law.root, transposed(law.root), law.residual);
+  return law;
 }
+
+PointLaw::PointLaw(const WhiteBasis& basis, const MatrixLaw& law, Rule rule, Index s,
+                   const RetrainedLaw* second)
+    : basis_(basis),
+      rule_(rule),
+      s_(s),
+      second_(second),
+      support_(known_support(basis, law, rule, s)),
+      fixed_(!support_.empty()) {}
 
 void PointLaw::prepare(ModelDraws& draws) {
   const Index m = basis_.targets();
   select(draws);
-  if (!retrain_) return;
+  if (!second_) return;
   const Block all = right_buffer_.block(s_, m + s_);
   right_ = all.columns(0, m);
   factor_ = all.columns(m, s_);
   sigma_ = sigma_buffer_.block(s_, s_);
   retrained_ = retrained_buffer_.block(s_, m);
-  multiply(draws.images(support_, s_, c_ > m, {basis_.cross()}), mixing_, right_);
+  const OwnedMatrix& mixing = second_->mixing;
+  multiply(draws.images(support_, s_, mixing.rows() > m, {basis_.cross()}), mixing, right_);
   basis_.principal_block(support_, sigma_);
   copy(sigma_, factor_);
   factorize_covariance(factor_);
-  for (Index i = 0; i < s_; ++i) sigma_(i, i) += second_.tau;
+  for (Index i = 0; i < s_; ++i) sigma_(i, i) += second_->tau;
 }
 
 /// (Sigma_SS + tau2)^{-1} F_S (u + e rho - w C + e_new).
 void PointLaw::draw(ModelDraws& draws) {
   prepare(draws);
-  if (!retrain_) return;
+  if (!second_) return;
   const Index m = basis_.targets();
   const ConstBlock fresh{draws.fresh_normals(s_ * m), s_, m, s_};
   const Block noise = fresh_.block(s_, m);
-  multiply(fresh, transposed(root_), noise);
+  multiply(fresh, transposed(second_->root), noise);
   multiply(factor_, noise, right_, 1.0, 1.0);
   solve_covariance(sigma_, right_, retrained_);
 }
 
 void PointLaw::draw_mean(ModelDraws& draws) {
   prepare(draws);
-  if (!retrain_) return;
+  if (!second_) return;
   const Index m = basis_.targets();
   const Block solved = solved_.block(s_, m + s_);
   solve_covariance(sigma_, {right_.data, s_, m + s_, right_.ld}, solved);

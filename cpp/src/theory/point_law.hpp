@@ -6,13 +6,29 @@
 
 namespace overprune::theory {
 
+constexpr Index kRandomSupports = 4;  // over which the memory of random supports is averaged
+
+/// The retrained model given the first: theta_2 = (Sigma_SS + tau)^{-1} (F_S [u e w] mixing +
+/// F_S e_new), where e_new has covariance `residual`.
+struct RetrainedLaw {
+  double tau = 0.0;
+  OwnedMatrix mixing;          ///< (c, m) of the columns u, e and w, or of u alone
+  OwnedMatrix residual, root;  ///< (m, m) root root' = residual; empty where infinite
+  bool finite() const { return !residual.empty(); }
+};
+
+/// The law of least squares on the survivors.
+/// @param study  of the point's size, after its run
+RetrainedLaw retrained_regression(const WhiteBasis& basis, const SizeStudy& study, double n,
+                                  const Grid& grid, Rule rule, Index s, std::uint64_t seed);
+
 /// The law of the models at one point of the grid, given that of the dense model. One thread's
 /// workspace.
 class PointLaw {
  public:
-  /// @param study  of the point's size, after its run
-  PointLaw(const WhiteBasis& basis, const SizeStudy& study, double n, const Grid& grid, Rule rule,
-           Index s, std::uint64_t seed);
+  /// @param second  of retraining, or null: not wanted
+  PointLaw(const WhiteBasis& basis, const MatrixLaw& law, Rule rule, Index s,
+           const RetrainedLaw* second);
 
   /// The support of the current model of `draws`.
   void select(ModelDraws& draws) {
@@ -26,23 +42,19 @@ class PointLaw {
   const Indices& support() const { return support_; }
   ConstBlock retrained() const { return retrained_; }
   const std::vector<double>& spread() const { return spread_; }  ///< (s)
-  ConstBlock residual() const { return residual_; }              ///< (m, m)
-  bool known() const { return fixed_; }  ///< whether every draw has the same support
-  bool finite() const { return !retrain_ || !second_.omega.empty(); }
+  ConstBlock residual() const { return second_->residual; }      ///< (m, m)
+  bool finite() const { return !second_ || second_->finite(); }
 
  private:
-  void find_second_stage(const SizeStudy& study, double n, const Grid& grid, std::uint64_t seed);
-  void find_residual(const OwnedMatrix& omega, double n);
   /// Right-hand side F_S (u + e rho - w C) and Sigma_SS, of which `factor` is a root.
   void prepare(ModelDraws& draws);
 
   const WhiteBasis& basis_;
   Rule rule_;
-  Index s_, c_ = 0;
-  bool retrain_, fixed_ = false;
+  Index s_;
+  const RetrainedLaw* second_;
   Indices support_;
-  SecondStage second_;
-  OwnedMatrix mixing_, residual_, root_;      // (c, m) P; (m, m); (m, m) root root' = residual
+  const bool fixed_;
   Block retrained_, sigma_, right_, factor_;  // (s, m); (s, s); (s, m); (s, s)
   std::vector<double> spread_;
   Buffer retrained_buffer_, sigma_buffer_, right_buffer_, fresh_, solved_;

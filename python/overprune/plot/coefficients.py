@@ -10,10 +10,11 @@ import numpy as np
 from .. import _validation as check
 from .._validation import FloatArray
 from ..fits.prune_path import prune_path
+from ..losses import Loss, as_loss
 from ..problems.problem import Problem, as_problem
 from ..theory.density import coefficient_density
 from ..theory.laws import survival
-from ..theory.predict import linear_gaussian
+from ..theory.predict import predicted_by
 from .panel import COLOURS
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def coefficients(
     retrain: bool = True,
     ridge: float = 0.0,
     retrain_ridge: float = 0.0,
+    loss: str | Loss = "square",
     target: int = 0,
     trials: int = 10,
     draws: int = 2048,
@@ -48,7 +50,7 @@ def coefficients(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
+    problem : Problem
     n : int
         Samples, at least 1.
     size : int
@@ -61,6 +63,8 @@ def coefficients(
         Whether to draw the retrained model too.
     ridge, retrain_ridge : float, default 0.0
         Of the first and of the second training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of both trainings; all but "square" need labels.
     target : int, default 0
         Which target's coefficients to draw, in [0, m).
     trials : int, default 10
@@ -80,7 +84,8 @@ def coefficients(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or coefficients have infinite variance:
-        without ridge at size == n, or after retraining at nonzeros == n.
+        without ridge at size == n, or after retraining at nonzeros == n; or if the equations of a
+        classifier have not been solved.
 
     Examples
     --------
@@ -100,6 +105,7 @@ def coefficients(
         check.flag(retrain, "retrain"),
         check.nonnegative(ridge, "ridge"),
         check.nonnegative(retrain_ridge, "retrain_ridge"),
+        as_loss(loss),
         check.seed(seed),
     )
     problem.check_run([setting.n], [setting.rule])
@@ -122,6 +128,7 @@ class Setting:
     retrain: bool
     ridge: float
     retrain_ridge: float
+    loss: Loss
     seed: int
 
     def laws(
@@ -139,6 +146,7 @@ class Setting:
             retrain=self.retrain,
             ridge=self.ridge,
             retrain_ridge=self.retrain_ridge,
+            loss=self.loss,
             draws=draws,
             seed=self.seed,
         )
@@ -153,13 +161,21 @@ class Setting:
         """The |theta_i| that survivors exceed, where that is one number."""
         if self.rule != "magnitude" or problem.targets > 1 or self.nonzeros == self.size:
             return None
-        found = survival(problem, self.n, self.size, self.nonzeros, ridge=self.ridge, draws=64)
+        found = survival(
+            problem,
+            self.n,
+            self.size,
+            self.nonzeros,
+            ridge=self.ridge,
+            loss=self.loss,
+            draws=64,
+        )
         return float(found.threshold)
 
 
 def simulated(problem: Problem, at: Setting, trials: int, target: int) -> dict[str, FloatArray]:
     """Coefficients of one target in all trials, for each stage: (trials, features or survivors)."""
-    part = linear_gaussian(problem).restrict(at.size)
+    part = predicted_by(problem, at.loss).restrict(at.size)
     variances = part.covariance if part.covariance.ndim == 1 else np.diagonal(part.covariance)
     found: dict[str, list[FloatArray]] = {"dense": [], "surviving": [], "retrained": []}
     for trial in range(trials):
@@ -173,6 +189,7 @@ def simulated(problem: Problem, at: Setting, trials: int, target: int) -> dict[s
             retrain=at.retrain,
             ridge=at.ridge,
             retrain_ridge=at.retrain_ridge,
+            loss=at.loss,
             curvature=None if problem.curvature == "sample" else variances,
             truth=np.linalg.norm(part.beta.reshape(at.size, -1), axis=1),
             seed=at.seed,
@@ -202,7 +219,7 @@ def draw_stages(
     figure, panels = plt.subplots(
         1, len(values), figsize=(3.5 * len(values), 3.4), layout="constrained", squeeze=False
     )
-    linear = linear_gaussian(problem)
+    linear = predicted_by(problem, at.loss)
     threshold = at.threshold(linear)
     cells = _CELLS if linear.covariance.ndim == 1 and linear.targets == 1 else _DRAWN_CELLS
     grids = {stage: np.linspace(*_range(found), cells + 1) for stage, found in values.items()}

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from .. import _core
 from .. import _validation as check
+from ..losses import Loss
 from ..problems.problem import Problem
-from .laws import LONG_NAMES, checked_point, law_table
+from .laws import LONG_NAMES, CheckedPoint, law_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +29,7 @@ def coefficient_density(
     retrain: bool = True,
     ridge: float = 0.0,
     retrain_ridge: float = 0.0,
+    loss: str | Loss = "square",
     draws: int = 1024,
     seed: int = 0,
     workers: int | None = None,
@@ -40,8 +42,9 @@ def coefficient_density(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        The last two are replaced by their equivalent linear Gaussian problem.
+    problem : Problem
+        RandomFeatureProblem and DataProblem are replaced by their equivalent linear Gaussian
+        problem or, for a loss of labels, their equivalent_labels().
     n : int
         Samples, at least 1.
     size : int
@@ -59,6 +62,8 @@ def coefficient_density(
         Whether to compute the law of the retrained coefficients too.
     ridge, retrain_ridge : float, default 0.0
         Of the first and of the second training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of both trainings; all but "square" need labels.
     draws : int, default 1024
         Draws of the trained model, at least 1, used in antithetic pairs: for the survivors, where
         features are correlated or targets several and the rule is magnitude or hessian, and at most
@@ -81,7 +86,8 @@ def coefficient_density(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or coefficients have infinite variance:
-        without ridge at size == n, or after retraining at nonzeros == n.
+        without ridge at size == n, or after retraining at nonzeros == n; or if the equations of a
+        classifier have not been solved.
     KeyboardInterrupt
         Within a second of Ctrl-C.
 
@@ -92,7 +98,7 @@ def coefficient_density(
 
     References
     ----------
-    docs/theory.md, sections 4 to 6 and 9.
+    docs/theory.md, sections 4 to 6, 9 and, for labels, 11.
 
     Examples
     --------
@@ -106,21 +112,25 @@ def coefficient_density(
     >>> float(law.surviving.sel(cell=0.005, method="nearest"))
     0.0
     """
-    linear, settings, cores = checked_point(
-        problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge
-    )
+    point = CheckedPoint.of(problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge, loss)
     cuts = check.float_array(edges, "edges", ndim=1)
     if cuts.size < 2 or not (np.diff(cuts) > 0).all():
         raise ValueError(f"edges must be at least two strictly increasing numbers, got {cuts}")
-    chosen = np.arange(settings["size"])
+    chosen = np.arange(point.size)
     if features is not None:
-        chosen = check.indices(features, "features", size=settings["size"])
+        chosen = check.indices(features, "features", size=point.size)
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
     key, threads = check.seed(seed), check.workers(workers)
-    found = _core.coefficient_density(
-        linear._core, *cores, cuts, chosen.tolist(), number, key, threads
+    found = point.ask(
+        _core.coefficient_density,
+        _core.classifier_density,
+        cuts,
+        chosen.tolist(),
+        number,
+        key,
+        threads,
     )
-    single = linear.targets == 1
+    single = point.linear.targets == 1
     variables = {
         stage: (
             ("cell",) if single else ("target", "cell"),
@@ -130,8 +140,5 @@ def coefficient_density(
         for stage, density in found.items()
     }
     coordinates = {"cell": (cuts[1:] + cuts[:-1]) / 2, "width": ("cell", np.diff(cuts))}
-    attributes = {**settings, "draws": number, "seed": str(key)}
+    attributes = {**point.attributes, "draws": number, "seed": str(key)}
     return law_table("coefficient_density", problem, variables, coordinates, attributes)
-
-
-_Point = tuple[int, int, int, str, bool, float, float]

@@ -78,7 +78,7 @@ def coefficient_law(
         Of the training, at least 0.
     loss : {"square", "logistic", "hinge"} or Loss, default "square"
         Of the training; all but "square" need labels. A classifier's coefficients have the law of
-        a regression's: docs/theory.md, Eq. (78).
+        a regression's: docs/theory.md, Eq. (81).
 
     Returns
     -------

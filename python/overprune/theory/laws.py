@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from .. import _validation as check
 from .._provenance import describe
 from .._validation import IntArray
 from .._version import __version__
-from ..losses import Loss, as_loss
+from ..losses import Loss, as_loss, core_loss
+from ..problems.classification import LinearClassificationProblem
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from ..problems.spectrum import Spectrum
-from .predict import linear_gaussian, trained_as
+from .predict import predicted_by, trained_as
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,10 +45,10 @@ def survival(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem, DataProblem or Spectrum
+    problem : Problem or Spectrum
         RandomFeatureProblem and DataProblem are replaced by their equivalent linear Gaussian
-        problem. Of a Spectrum, n, size and nonzeros are real numbers above 0 in the unit of its
-        weights.
+        problem or, for a loss of labels, their equivalent_labels(). Of a Spectrum, n, size and
+        nonzeros are real numbers above 0 in the unit of its weights.
     n : int
         Samples, at least 1.
     size : int
@@ -172,6 +174,7 @@ def sample_coefficients(
     retrain: bool = True,
     ridge: float = 0.0,
     retrain_ridge: float = 0.0,
+    loss: str | Loss = "square",
     draws: int = 64,
     seed: int = 0,
     workers: int | None = None,
@@ -184,8 +187,9 @@ def sample_coefficients(
 
     Parameters
     ----------
-    problem : LinearGaussianProblem, RandomFeatureProblem or DataProblem
-        The last two are replaced by their equivalent linear Gaussian problem.
+    problem : Problem
+        RandomFeatureProblem and DataProblem are replaced by their equivalent linear Gaussian
+        problem or, for a loss of labels, their equivalent_labels().
     n : int
         Samples, at least 1.
     size : int
@@ -198,6 +202,8 @@ def sample_coefficients(
         Whether to draw the retrained model too.
     ridge, retrain_ridge : float, default 0.0
         Of the first and of the second training, at least 0.
+    loss : {"square", "logistic", "hinge"} or Loss, default "square"
+        Of both trainings; all but "square" need labels.
     draws : int, default 64
         At least 1. Draws 2 i and 2 i + 1 have opposite noise in the first training.
     seed : int, default 0
@@ -217,7 +223,8 @@ def sample_coefficients(
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or coefficients have infinite variance:
-        without ridge at size == n, or after retraining at nonzeros == n.
+        without ridge at size == n, or after retraining at nonzeros == n; or if the equations of a
+        classifier have not been solved.
     KeyboardInterrupt
         Within a second of Ctrl-C.
 
@@ -228,7 +235,7 @@ def sample_coefficients(
 
     References
     ----------
-    docs/theory.md, sections 6 and 9 (this project's own).
+    docs/theory.md, sections 6, 9 and, for labels, 11 (this project's own).
 
     Examples
     --------
@@ -242,15 +249,13 @@ def sample_coefficients(
     >>> bool(abs(models.surviving).min() > abs(models.dense).median())
     True
     """
-    linear, settings, cores = checked_point(
-        problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge
-    )
+    point = CheckedPoint.of(problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge, loss)
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
     key, threads = check.seed(seed), check.workers(workers)
-    found = _core.sample_models(linear._core, *cores, number, key, threads)
+    found = point.ask(_core.sample_models, _core.sample_classifiers, number, key, threads)
     support: IntArray = found["support"]
     found["surviving"] = np.take_along_axis(found["dense"], support[:, :, None], axis=1)
-    single = linear.targets == 1
+    single = point.linear.targets == 1
     variables: dict[str, Any] = {
         "support": (("draw", "survivor"), support, {"long_name": "feature"})
     }
@@ -262,12 +267,10 @@ def sample_coefficients(
         variables[stage] = (
             (dims[:2], found[stage][..., 0], text) if single else (dims, found[stage], text)
         )
-    coordinates = {"draw": np.arange(number), "feature": np.arange(settings["size"])}
-    attributes = {**settings, "draws": number, "seed": str(key)}
+    coordinates = {"draw": np.arange(number), "feature": np.arange(point.size)}
+    attributes = {**point.attributes, "draws": number, "seed": str(key)}
     return law_table("sample_coefficients", problem, variables, coordinates, attributes)
 
-
-_Point = tuple[int, int, int, str, bool, float, float]
 
 LONG_NAMES = {
     "probability": "probability of survival",
@@ -283,36 +286,67 @@ LONG_NAMES = {
 }
 
 
-def checked_point(
-    problem: Problem,
-    n: Any,
-    size: Any,
-    nonzeros: Any,
-    rule: Any,
-    retrain: Any,
-    ridge: Any,
-    retrain_ridge: Any,
-) -> tuple[LinearGaussianProblem, dict[str, Any], _Point]:
-    """Checked: the linear Gaussian problem, the settings as attributes and for the core."""
-    linear = linear_gaussian(problem)
-    samples = check.integer(n, "n", lowest=1)
-    features = check.integer(size, "size", lowest=1, highest=linear.p)
-    count = check.integer(nonzeros, "nonzeros", lowest=1, highest=features)
-    name = check.cutting_rule(rule, "a law of coefficients")
-    again = check.flag(retrain, "retrain")
-    first, second = (
-        check.nonnegative(ridge, "ridge"),
-        check.nonnegative(retrain_ridge, "retrain_ridge"),
-    )
-    settings = {
-        "n": samples,
-        "size": features,
-        "nonzeros": count,
-        "rule": name,
-        "retrain": int(again),
-    }
-    settings |= {"ridge": first, "retrain_ridge": second}
-    return linear, settings, (samples, features, count, name, again, first, second)
+@dataclass(frozen=True)
+class CheckedPoint:
+    """One point of the grid of a problem: the checked arguments of a law."""
+
+    linear: LinearGaussianProblem | LinearClassificationProblem
+    n: int
+    size: int
+    nonzeros: int
+    rule: str
+    retrain: bool
+    ridge: float
+    retrain_ridge: float
+    loss: Loss
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        n: Any,
+        size: Any,
+        nonzeros: Any,
+        rule: Any,
+        retrain: Any,
+        ridge: Any,
+        retrain_ridge: Any,
+        loss: Any,
+    ) -> CheckedPoint:
+        given = as_loss(loss)
+        linear = predicted_by(problem, given)
+        samples = check.integer(n, "n", lowest=1)
+        features = check.integer(size, "size", lowest=1, highest=linear.p)
+        return cls(
+            linear,
+            samples,
+            features,
+            check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
+            check.cutting_rule(rule, "a law of coefficients"),
+            check.flag(retrain, "retrain"),
+            check.nonnegative(ridge, "ridge"),
+            check.nonnegative(retrain_ridge, "retrain_ridge"),
+            given,
+        )
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        named = {"n": self.n, "size": self.size, "nonzeros": self.nonzeros, "rule": self.rule}
+        named |= {"retrain": int(self.retrain), "ridge": self.ridge}
+        return {**named, "retrain_ridge": self.retrain_ridge, "loss": self.loss.label}
+
+    def ask(
+        self,
+        of_regression: Callable[..., dict[str, Any]],
+        of_classifier: Callable[..., dict[str, Any]],
+        *rest: Any,
+    ) -> dict[str, Any]:
+        """What a function of the core says about the point, given the rest of its arguments."""
+        trainings = (self.ridge, self.retrain_ridge)
+        point = (self.n, self.size, self.nonzeros, self.rule, self.retrain, *trainings, *rest)
+        if isinstance(self.linear, LinearClassificationProblem):
+            return of_classifier(self.linear._core, core_loss(self.loss), *point)
+        return of_regression(self.linear._core, *point)
 
 
 def law_table(

@@ -220,16 +220,24 @@ def linear_gaussian(problem: Problem) -> LinearGaussianProblem:
     return equivalent
 
 
+def predicted_by(
+    problem: Problem, loss: Loss
+) -> LinearGaussianProblem | LinearClassificationProblem:
+    """The problem itself, or the equivalent by which trainings with this loss are predicted."""
+    labels = label_problem(as_problem(problem), loss)
+    return linear_gaussian(problem) if labels is None else labels
+
+
 def trained_as(
     problem: Problem, n: int, size: int, ridge: float, loss: Any
 ) -> tuple[LinearGaussianProblem, float]:
     """The linear Gaussian problem of at least `size` features, and the ridge, whose trained
     coefficients have the law of this training's."""
     given = as_loss(loss)
-    labels = label_problem(as_problem(problem), given)
-    if labels is None:
-        return linear_gaussian(problem), ridge
-    part = labels if size == labels.p else labels.restrict(size)
+    whole = predicted_by(problem, given)
+    if isinstance(whole, LinearGaussianProblem):
+        return whole, ridge
+    part = whole if size == whole.p else whole.restrict(size)
     core, strength = _core.label_law(part._core, n, ridge, core_loss(given))
     if core is None:
         raise ValueError(

@@ -27,13 +27,18 @@ def bars_and_line(ax):
 
 
 @pytest.mark.parametrize("rule", ["magnitude", "hessian"])
-def test_panels_show_histogram_and_law(rule):
+@pytest.mark.parametrize("loss", ["square", "logistic"])
+def test_panels_show_histogram_and_law(rule, loss):
     p = 300
-    problem = op.LinearGaussianProblem(np.full(p, 0.06), op.spectra.spiked(p, 30, 4.0), 0.3)
-    figure = op.plot.coefficients(problem, 150, p, 60, rule=rule, trials=20)
+    kind = op.LinearGaussianProblem if loss == "square" else op.LinearClassificationProblem
+    problem = kind(np.full(p, 0.06), op.spectra.spiked(p, 30, 4.0), 0.3)
+    ridges = {} if loss == "square" else {"ridge": 0.1, "retrain_ridge": 0.1}
+    figure = op.plot.coefficients(problem, 150, p, 60, rule=rule, trials=20, loss=loss, **ridges)
     titles = ["dense: all 300", "pruned: the 60 survivors", "retrained survivors"]
     assert [ax.get_title() for ax in figure.axes] == titles
-    threshold = float(op.survival(problem, 150, p, 60, rule=rule).threshold)
+    ridge = ridges.get("ridge", 0.0)
+    table = op.survival(problem, 150, p, 60, rule=rule, loss=loss, ridge=ridge)
+    threshold = float(table.threshold)
     for ax, stage in zip(figure.axes, ("dense", "pruned", "retrained"), strict=True):
         (heights, edges, _), (x, density) = bars_and_line(ax)
         width = x[1] - x[0]

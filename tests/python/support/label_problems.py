@@ -32,16 +32,45 @@ def case(number, n):
     return problem, size, nonzeros, {"loss": loss, "rules": [rule], **ridges}
 
 
+def independent_error(problem, n, size, nonzeros, arguments, supports=4):
+    """What the retrained error would be were the support independent of the data: classifiers
+    trained for the first time on supports drawn from their law."""
+    given = {name: arguments[name] for name in ("loss", "ridge", "retrain_ridge")}
+    drawn = op.sample_coefficients(
+        problem,
+        n,
+        size,
+        nonzeros,
+        rule=arguments["rules"][0],
+        retrain=False,
+        draws=supports,
+        workers=1,
+        **given,
+    )
+    given["ridge"] = arguments["retrain_ridge"]
+    errors = [
+        op.predict(
+            problem.restrict(kept), n, [nonzeros], [nonzeros], workers=1, **given
+        ).dense_error
+        for kept in drawn.support.values
+    ]
+    return float(np.mean(errors))
+
+
 def deviations(number, n, trials):
-    """z of the dense, pruned and retrained error: by how much the mean of the trials is off beyond
-    2 / n of itself, in its standard errors; NaN where it is not predicted."""
+    """z of the dense, pruned and retrained error, and of the retrained one were its support
+    independent of the data: by how much the mean of the trials is off beyond 2 / n of itself, in
+    its standard errors; NaN where it is not predicted."""
     problem, size, nonzeros, arguments = case(number, n)
     predicted = op.predict(problem, n, [size], [nonzeros], **arguments)
     simulated = op.simulate(problem, n, [size], [nonzeros], trials=trials, seed=number, **arguments)
+    stages = ("dense_error", "pruned_error", "retrained_error")
+    expected = [(name, predicted[name].item()) for name in stages]
+    expected += [("retrained_error", independent_error(problem, n, size, nonzeros, arguments))]
     found = []
-    for name in ("dense_error", "pruned_error", "retrained_error"):
+    for name, value in expected:
         trial = simulated[name].values.ravel()
-        off = abs(trial.mean() - predicted[name].item()) - 2 / n * predicted[name].item()
+        off = abs(trial.mean() - value) - 2 / n * value
         found.append(
             np.maximum(0.0, off) / max(trial.std(ddof=1) / trials**0.5, 1e-12)
         )  # keeps NaN

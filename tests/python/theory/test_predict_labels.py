@@ -1,5 +1,7 @@
 """Predicted classifiers against published numbers, today's theory of regression, and limits."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -134,21 +136,30 @@ def test_diagonal_matrix_agrees_with_independent_features(loss):
         np.testing.assert_allclose(drawn[f"{stage}_error"], exact[f"{stage}_error"], rtol=0.05)
 
 
+RIDGES = [(mu, mu) for mu in (1e-6, 1e-4, 0.01, 0.1, 10.0, 1e3)] + [(1e-6, 1e3), (1e3, 1e-6)]
+
+
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
-@pytest.mark.parametrize("ridge", [1e-6, 1e-3, 0.1, 10.0, 1e3])
-def test_wide_range_of_ridges(loss, ridge):
-    for seed, n in ((1, 25), (2, 150)):
-        problem = random_problem(seed)
-        table = op.predict(
-            problem,
-            n,
-            [20, 60],
-            [10, 40],
-            loss=loss,
-            ridge=ridge,
-            retrain_ridge=ridge,
-            rules=["magnitude", "hessian", "random"],
-        )
+@pytest.mark.parametrize("noise", [0.0, None, 30.0])
+@pytest.mark.parametrize("n", [6, 25, 150, 600])
+def test_wide_range_of_ridges(loss, noise, n):
+    problem = random_problem(1 if n < 100 else 2)
+    if noise is not None:
+        problem = op.LinearClassificationProblem(problem.beta, problem.covariance, noise)
+    for ridge, retrain_ridge in RIDGES:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # says where equations have not been solved
+            table = op.predict(
+                problem,
+                n,
+                [20, 60],
+                [3, 10, 40, 59],
+                loss=loss,
+                ridge=ridge,
+                retrain_ridge=retrain_ridge,
+                rules=["magnitude", "hessian", "random"],
+                workers=1,
+            )
         valid = table.nonzeros <= table["size"]
         for stage in ("dense", "pruned", "retrained"):
             error = table[f"{stage}_error"]
@@ -157,6 +168,16 @@ def test_wide_range_of_ridges(loss, ridge):
             assert ((error > problem.bayes_error - 1e-12) & (error <= 0.5)).all(), stage
             overlap = table[f"{stage}_self_overlap"]
             assert (overlap.where(valid, 1.0) > 0).all()
+
+
+def test_small_ridges_have_a_limit(spiked):
+    # Separable data: the hinge's models tend to that of the largest margin.
+    found = [
+        op.predict(spiked, 300, [P], [60, 200], loss="hinge", ridge=ridge, retrain_ridge=ridge)
+        for ridge in (1e-4, 1e-6)
+    ]
+    np.testing.assert_allclose(found[0].dense_error, found[1].dense_error, rtol=1e-9)
+    np.testing.assert_allclose(found[0].retrained_error, found[1].retrained_error, rtol=1e-3)
 
 
 def test_ridge_orders_the_norms(spiked):

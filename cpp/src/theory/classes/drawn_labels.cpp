@@ -85,8 +85,13 @@ void LabelStudy::run(Index workers, const Poll& poll) {
   const FirstTraining& first = trained_.first();
   for (std::size_t r = 0; r < grid_.rules.size(); ++r)
     for (std::size_t i = 0; i < grid_.nonzeros.size() && grid_.nonzeros[i] <= k; ++i) {
-      Point point{
-          grid_.rules[r], static_cast<Index>(r), static_cast<Index>(i), grid_.nonzeros[i], {}, {}};
+      Point point{grid_.rules[r],
+                  static_cast<Index>(r),
+                  static_cast<Index>(i),
+                  grid_.nonzeros[i],
+                  {},
+                  {},
+                  {}};
       poll_now(poll);
       if (point.s == k) {
         point.pruned = {first.m, first.q, field_};
@@ -275,7 +280,8 @@ void LabelStudy::estimate(std::size_t i, Point& point) const {
   start.q = start.q12 = q;
   const SampledTraining found(grid_.loss, field_, trained_.first(), supports, n_,
                               grid_.retrain_ridge, start);
-  point.retrained = estimated(found.law().m, found.law().q, field_, found.without());
+  point.second = found.law();
+  point.retrained = estimated(point.second.m, point.second.q, field_, found.without());
 }
 
 /// The mean supports of groups of pairs.

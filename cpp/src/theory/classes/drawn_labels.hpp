@@ -43,12 +43,16 @@ class LabelStudy {
              double ridge, const DrawOptions& options);
   void run(Index workers, const Poll& poll);
   void write(Index size, LabelTable& table) const;
+  const FirstTraining& trained() const { return trained_.first(); }
+  /// The second training at the first point, whose rule looks at the model.
+  const SecondTraining& second() const { return points_.front().second; }
 
  private:
   struct Point {
     Rule rule;
     Index rule_position, position, s;
     LabelPoint pruned, retrained;
+    SecondTraining second;
     bool done = false;
   };
   /// What one pair of draws says about one point.

@@ -79,14 +79,16 @@ SecondTraining TrainedAtoms::trained_on(const Energies& energies, double ridge) 
   return law;
 }
 
+SecondTraining TrainedAtoms::remembering(double ridge) const {
+  SecondTraining start;
+  const auto [m, q] = pruned();
+  start.m = m;
+  start.q = start.q12 = q;
+  return solve_second_training(loss_, field_, first_, supports(), n_, ridge, start);
+}
+
 SecondTraining TrainedAtoms::retrained(double ridge) const {
-  if (kept_.selected) {
-    SecondTraining start;
-    const auto [m, q] = pruned();
-    start.m = m;
-    start.q = start.q12 = q;
-    return solve_second_training(loss_, field_, first_, supports(), n_, ridge, start);
-  }
+  if (kept_.selected) return remembering(ridge);
   Energies energies;
   const double* in = kept_.signal_kept();
   for (std::size_t i = 0; i < atoms_.size(); ++i)

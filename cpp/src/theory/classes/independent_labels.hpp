@@ -25,6 +25,8 @@ class TrainedAtoms {
   /// Overlaps of the pruned model: m and q.
   std::pair<double, double> pruned() const;
   SecondTraining retrained(double ridge) const;
+  /// The same, with what it remembers of the first training on supports of any rule.
+  SecondTraining remembering(double ridge) const;
   SecondTraining whole(double ridge) const { return trained_on(energies_, ridge); }
 
  private:

@@ -1,68 +1,24 @@
-// Analytic losses: the trapezoidal rule, whose error falls exponentially with the strip of the
-// complex plane in which the integrand is analytic. The logistic prox has its poles at +-i pi, for
-// every V. Kinked losses: Gauss-Legendre panels between the kinks.
+// Analytic losses: the trapezoidal rule, evenly spaced or denser where the integrand bends. Kinked
+// losses: Gauss-Legendre panels between the kinks.
 #include "theory/classes/rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <vector>
 
 #include "base/limits.hpp"
 #include "base/normal.hpp"
-#include "problem/piecewise.hpp"
+#include "theory/classes/nodes.hpp"
 
 namespace overprune::theory {
 namespace {
 
 constexpr double kReach = 8.3;         // standard deviations: P(|h| > 8.3) = 1e-16
-constexpr double kGaussianStep = 0.8;  // of a Gaussian of unit width: error exp(-2 pi^2 / 0.64)
-constexpr double kPoleStep = 0.7;      // of a field: error exp(-2 pi^2 / 0.7)
 constexpr double kPanel = 2.0;         // width of a panel of ten nodes
 constexpr double kOwnPanel = 0.5;      // the same for a loss whose kinks are not known
-constexpr int kNodes = 10;
-
-/// Points x with weights of the standard normal density.
-struct Nodes {
-  std::vector<double> x, weight;
-
-  void clear() {
-    x.clear();
-    weight.clear();
-  }
-  /// The trapezoidal rule.
-  void equal(double step) {
-    clear();
-    const int half = static_cast<int>(kReach / step) + 1;
-    for (int i = -half; i <= half; ++i) {
-      x.push_back(step * i);
-      weight.push_back(step * normal::density_by_product(x.back()));
-    }
-  }
-  /// Panels of at most that width between breaks, of which those out of reach do not count.
-  void panels(std::vector<double> breaks, double low, double high, double width) {
-    static const QuadratureRule rule = gauss_legendre(kNodes);
-    clear();
-    low = std::max(low, -kReach);
-    high = std::min(high, kReach);
-    if (!(low < high)) return;
-    breaks.push_back(low);
-    breaks.push_back(high);
-    std::sort(breaks.begin(), breaks.end());
-    for (std::size_t i = 1; i < breaks.size(); ++i) {
-      const double start = std::clamp(breaks[i - 1], low, high),
-                   end = std::clamp(breaks[i], low, high);
-      if (!(start < end)) continue;
-      const int count = static_cast<int>(std::ceil((end - start) / width));
-      const double half = 0.5 * (end - start) / count;
-      for (int j = 0; j < count; ++j)
-        for (int k = 0; k < kNodes; ++k) {
-          x.push_back(start + half * (2 * j + 1 + rule.nodes[k]));
-          weight.push_back(2.0 * half * rule.weights[k] * normal::density_by_product(x.back()));
-        }
-    }
-  }
-};
+constexpr double kSharedReach = 60.0;  // fields' nodes serve all means within so many deviations
 
 bool is_symmetric(const Loss& loss) { return loss.named(); }  // l(-y, -f) = l(y, f)
 
@@ -73,6 +29,14 @@ double each_label(const Loss& loss, const Body& body) {
   if (is_symmetric(loss)) return 2.0;
   body(-1.0);
   return 1.0;
+}
+
+/// The fields of label y at which the logistic loss bends: the real parts of the singularities of
+/// its prox, whose imaginary parts are +-pi. Between them G is nearly linear, beyond nearly
+/// constant.
+std::array<double, 2> logistic_bends(double y, double V) {
+  const double r = 2.0 * std::asinh(0.5 * std::sqrt(V));
+  return {y * (r + V / std::expm1(r)), y * (V / std::expm1(-r) - r)};
 }
 
 /// d E[y; field] / d m: sqrt(2 / (pi field)).
@@ -96,6 +60,24 @@ struct FirstGeometry {
   double narrow() const { return std::hypot(1.0, steep); }
 };
 
+/// Nodes of the first field over its standard deviation.
+void first_nodes(const Loss& loss, double y, double V, const FirstGeometry& geometry,
+                 Nodes& nodes) {
+  const double narrow = geometry.narrow(), root = geometry.root;
+  if (loss.is(NamedLoss::logistic)) {
+    std::vector<Bend> bends{Bend::turn(0.0, 1.0 / std::abs(geometry.steep))};
+    for (const double bend : logistic_bends(y, V))
+      bends.push_back(Bend::pole(bend / root, std::numbers::pi / root));
+    nodes.analytic(-kReach, kReach, 1.0, 1.0 / narrow, bends);
+  } else if (loss.is(NamedLoss::hinge)) {
+    const double end = std::clamp(y / root, -kReach, kReach);
+    nodes.panels({y * (1.0 - V) / root}, y > 0.0 ? -kReach : end, y > 0.0 ? end : kReach,
+                 kPanel / narrow);
+  } else {
+    nodes.panels({}, -kReach, kReach, kOwnPanel / narrow);
+  }
+}
+
 FirstPush square_first(double field, const FirstFields& at) {
   const double pull = label_pull(field), shrink = 1.0 / (1.0 + at.V);
   return {pull * shrink, (1.0 - 2.0 * pull * at.m + at.q) * shrink * shrink, shrink};
@@ -112,11 +94,6 @@ SecondPush square_second(double field, const SecondFields& at) {
 
 constexpr FirstPush kNoFirst{kNaN, kNaN, kNaN};
 constexpr SecondPush kNoSecond{kNaN, kNaN, kNaN, kNaN, kNaN};
-
-/// The largest |dG / d field|.
-double steepest(const Loss& loss, double V) {
-  return loss.is(NamedLoss::logistic) ? 0.25 / (1.0 + 0.25 * V) : 1.0 / V;
-}
 
 /// Both trainings' fields: om1 = root x, om2 = lean x + width z, and the teacher's.
 struct SecondGeometry {
@@ -142,7 +119,8 @@ struct SecondGeometry {
   }
 };
 
-/// The rows of the second training, label by label.
+/// The rows of the second training, label by label. The second field om2 = mean + width z is
+/// integrated over nodes of its own, at which the loss is evaluated once for all first fields.
 class SecondRows {
  public:
   SecondRows(const Loss& loss, const SecondFields& at, const SecondGeometry& geometry)
@@ -155,44 +133,86 @@ class SecondRows {
   }
 
  private:
+  /// What the second loss does at fields.
+  struct Fields {
+    Nodes at;
+    std::vector<double> push, slope;
+  };
+  /// One first field: its place, weight, push and slope, and the mean of the second field.
+  struct Row {
+    double x, weight, push, slope, mean;
+  };
+
   double panel() const { return loss_.named() ? kPanel : kOwnPanel; }
 
-  void outer(double y) {
-    const FirstGeometry& first = geometry_.first;
-    const double narrow = std::hypot(1.0, geometry_.along);
-    if (loss_.smooth()) {
-      const double stretch =
-          std::max(first.root, std::abs(geometry_.lean) +
-                                   std::abs(V21_) * first.root * steepest(loss_, at_.first.V));
-      return outer_.equal(std::min(kGaussianStep / narrow, kPoleStep / stretch));
+  void add(double y) {
+    outer(y);
+    evaluate(y, geometry_.first.root, at_.first.V, outer_);
+    rows_.clear();
+    double low = kInfinity, high = -kInfinity;
+    for (std::size_t i = 0; i < outer_.at.x.size(); ++i) {
+      const double x = outer_.at.x[i], mean = geometry_.lean * x + V21_ * outer_.push[i];
+      rows_.push_back({x, outer_.at.weight[i] * normal::density_by_product(x), outer_.push[i],
+                       outer_.slope[i], mean});
+      low = std::min(low, mean);
+      high = std::max(high, mean);
     }
-    std::vector<double> breaks;
-    if (loss_.is(NamedLoss::hinge)) hinge_breaks(y, breaks);
-    outer_.panels(breaks, -kReach, kReach, panel() / narrow);
+    const double reach = kReach * geometry_.width;
+    const bool shared = high - low <= kSharedReach * geometry_.width;
+    if (shared) find_fields(y, low - reach, high + reach);
+    for (const Row& row : rows_) {
+      if (!shared) find_fields(y, row.mean - reach, row.mean + reach);
+      add_row(y, row);
+    }
   }
 
-  /// The kinks of the first training, and where the mean of the second's field meets its own.
-  void hinge_breaks(double y, std::vector<double>& breaks) const {
-    const double root = geometry_.first.root, V = at_.first.V;
-    const double ends[] = {-kReach, y * (1.0 - V) / root, y / root, kReach};
-    breaks.push_back(ends[1]);
-    breaks.push_back(ends[2]);
-    std::vector<double> sorted(std::begin(ends), std::end(ends));
-    std::sort(sorted.begin(), sorted.end());
-    for (int piece = 0; piece < 3; ++piece) {
-      const double a = sorted[piece], b = sorted[piece + 1];
-      const double from = mean_field(y, a), to = mean_field(y, b), slope = (to - from) / (b - a);
-      if (!(a < b) || slope == 0.0) continue;
-      const double scale = geometry_.width / std::abs(slope);
-      for (const double kink : {1.0 - at_.V22, 1.0}) {
-        const double middle = a + (y * kink - from) / slope;
-        if (scale > kPanel || !std::isfinite(middle)) continue;
-        for (const double away : {-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0}) {
-          const double at = middle + away * scale;
-          if (at > a && at < b) breaks.push_back(at);
-        }
+  void outer(double y) {
+    const double narrow = std::hypot(1.0, geometry_.along), root = geometry_.first.root;
+    std::vector<double> kinks;
+    if (loss_.is(NamedLoss::logistic)) {
+      std::vector<Bend> bends{Bend::turn(0.0, 1.0 / std::abs(geometry_.along))};
+      for (const double bend : logistic_bends(y, at_.first.V)) kinks.push_back(bend / root);
+      for (const double kink : kinks) bends.push_back(Bend::pole(kink, std::numbers::pi / root));
+      for (const Crossing& crossing : crossings(y, kinks, logistic_bends(y, at_.V22)))
+        bends.push_back(Bend::pole(crossing.at, std::numbers::pi / crossing.slope));
+      const double steepest =
+          std::abs(geometry_.lean) + std::abs(V21_) * root * 0.25 / (1.0 + 0.25 * at_.first.V);
+      bends.push_back(Bend::anywhere(std::numbers::pi / std::max(root, steepest)));
+      return outer_.at.analytic(-kReach, kReach, 1.0, 1.0 / narrow, bends);
+    }
+    if (loss_.is(NamedLoss::hinge)) {
+      kinks = {y * (1.0 - at_.first.V) / root, y / root};
+      for (const Crossing& crossing : crossings(y, kinks, {y * (1.0 - at_.V22), y})) {
+        const double scale = geometry_.width / crossing.slope;
+        for (const double away : {-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0})
+          if (scale <= kPanel)
+            kinks.push_back(std::clamp(crossing.at + away * scale, crossing.low, crossing.high));
       }
     }
+    outer_.at.panels(kinks, -kReach, kReach, panel() / narrow);
+  }
+
+  /// Where the mean of the second field meets a kink of the second training, on the stretch from
+  /// low to high between kinks of the first, on which it has that slope at most.
+  struct Crossing {
+    double at, slope, low, high;
+  };
+  std::vector<Crossing> crossings(double y, const std::vector<double>& first,
+                                  const std::array<double, 2>& second) const {
+    std::vector<double> ends{-kReach, kReach};
+    for (const double kink : first) ends.push_back(std::clamp(kink, -kReach, kReach));
+    std::sort(ends.begin(), ends.end());
+    std::vector<Crossing> found;
+    for (std::size_t piece = 1; piece < ends.size(); ++piece) {
+      const double low = ends[piece - 1], high = ends[piece];
+      const double from = mean_field(y, low), slope = (mean_field(y, high) - from) / (high - low);
+      if (!(low < high) || slope == 0.0) continue;
+      for (const double kink : second) {
+        const double at = low + (kink - from) / slope;
+        if (at >= low && at <= high) found.push_back({at, std::abs(slope), low, high});
+      }
+    }
+    return found;
   }
 
   double mean_field(double y, double x) const {
@@ -202,66 +222,52 @@ class SecondRows {
     return geometry_.lean * x + V21_ * push;
   }
 
-  void inner(double y, double mean) {
-    const double narrow = std::hypot(1.0, geometry_.across), width = geometry_.width;
-    if (loss_.smooth()) {
-      if (inner_.x.empty()) inner_.equal(std::min(kGaussianStep / narrow, kPoleStep / width));
+  void find_fields(double y, double low, double high) {
+    const double unit = geometry_.width / std::hypot(1.0, geometry_.across);
+    if (loss_.is(NamedLoss::logistic)) {
+      std::vector<Bend> bends;
+      for (const double bend : logistic_bends(y, at_.V22))
+        bends.push_back(Bend::pole(bend, std::numbers::pi));
+      fields_.at.analytic(low, high, unit, unit, bends);
     } else if (loss_.is(NamedLoss::hinge)) {  // it does not push where y f > 1
-      const double end = (y - mean) / width;
-      inner_.panels({(y * (1.0 - at_.V22) - mean) / width}, y > 0.0 ? -kReach : end,
-                    y > 0.0 ? end : kReach, panel() / narrow);
-    } else if (inner_.x.empty()) {
-      inner_.panels({}, -kReach, kReach, panel() / narrow);
+      fields_.at.panels({y * (1.0 - at_.V22)}, y > 0.0 ? low : std::max(low, y),
+                        y > 0.0 ? std::min(high, y) : high, panel() * unit);
+    } else {
+      fields_.at.panels({}, low, high, panel() * unit);
     }
+    evaluate(y, 1.0, at_.V22, fields_);
   }
 
-  void add(double y) {
-    outer(y);
-    inner_.clear();
-    const auto count = static_cast<Index>(outer_.x.size());
-    fields_.resize(count);
-    push1_.resize(count);
-    slope1_.resize(count);
+  /// Evaluates the loss at all fields, scale times the nodes.
+  void evaluate(double y, double scale, double V, Fields& fields) {
+    const auto count = static_cast<Index>(fields.at.x.size());
+    field_.resize(count);
+    fields.push.resize(count);
+    fields.slope.resize(count);
     labels_.assign(count, y);
-    for (Index i = 0; i < count; ++i) fields_[i] = geometry_.first.root * outer_.x[i];
-    loss_.push(labels_.data(), fields_.data(), count, at_.first.V, push1_.data(), slope1_.data());
-    point_.clear();
-    fields_.clear();
-    for (Index i = 0; i < count; ++i) {
-      const double mean = geometry_.lean * outer_.x[i] + V21_ * push1_[i];
-      inner(y, mean);
-      for (std::size_t j = 0; j < inner_.x.size(); ++j) {
-        const double weight = outer_.weight[i] * inner_.weight[j];
-        if (weight < kNothing) continue;
-        point_.push_back(
-            {weight, geometry_.along * outer_.x[i] + geometry_.across * inner_.x[j], i});
-        fields_.push_back(mean + geometry_.width * inner_.x[j]);
-      }
-    }
-    add_points(y);
+    for (Index i = 0; i < count; ++i) field_[i] = scale * fields.at.x[i];
+    loss_.push(labels_.data(), field_.data(), count, V, fields.push.data(), fields.slope.data());
   }
 
-  void add_points(double y) {
-    const auto count = static_cast<Index>(point_.size());
-    push2_.resize(count);
-    slope2s_.resize(count);
-    labels_.assign(count, y);
-    loss_.push(labels_.data(), fields_.data(), count, at_.V22, push2_.data(), slope2s_.data());
-    for (Index j = 0; j < count; ++j) {
-      const Point& at = point_[j];
-      const double g = push2_[j], Z = at.weight * normal::lower_tail(y * at.teacher);
-      pull_ += at.weight * y * normal::density_by_product(at.teacher) / geometry_.spread * g;
+  void add_row(double y, const Row& row) {
+    const double inverse = 1.0 / geometry_.width, reach = kReach * geometry_.width;
+    const std::vector<double>& x = fields_.at.x;
+    const auto first = std::lower_bound(x.begin(), x.end(), row.mean - reach) - x.begin();
+    for (std::size_t j = first; j < x.size() && x[j] <= row.mean + reach; ++j) {
+      const double z = (x[j] - row.mean) * inverse,
+                   weight =
+                       row.weight * fields_.at.weight[j] * inverse * normal::density_by_product(z);
+      if (weight < kNothing) continue;
+      const double teacher = geometry_.along * row.x + geometry_.across * z, g = fields_.push[j],
+                   Z = weight * normal::lower_tail(y * teacher), slope = Z * fields_.slope[j];
+      pull_ += weight * y * normal::density_by_product(teacher) / geometry_.spread * g;
       square_ += Z * g * g;
-      both_ += Z * push1_[at.outer] * g;
-      slope2_ += Z * slope2s_[j];
-      slopes_ += Z * slope2s_[j] * slope1_[at.outer];
+      both_ += Z * row.push * g;
+      slope2_ += slope;
+      slopes_ += slope * row.slope;
     }
   }
 
-  struct Point {
-    double weight, teacher;
-    Index outer;
-  };
   static constexpr double kNothing = 1e-19;
 
   const Loss& loss_;
@@ -269,9 +275,9 @@ class SecondRows {
   const SecondGeometry& geometry_;
   double V21_;
   double pull_ = 0.0, square_ = 0.0, both_ = 0.0, slope2_ = 0.0, slopes_ = 0.0;
-  Nodes outer_, inner_;
-  std::vector<double> fields_, labels_, push1_, slope1_, push2_, slope2s_;
-  std::vector<Point> point_;
+  Fields outer_, fields_;
+  std::vector<Row> rows_;
+  std::vector<double> field_, labels_;
 };
 
 }  // namespace
@@ -284,26 +290,19 @@ FirstPush first_push(const Loss& loss, double field, const FirstFields& at) {
   FirstPush sum;
   std::vector<double> fields, labels, push, slope;
   const double times = each_label(loss, [&](double y) {
-    const double narrow = geometry.narrow(), root = geometry.root;
-    if (loss.smooth())
-      nodes.equal(std::min(kGaussianStep / narrow, kPoleStep / root));
-    else if (loss.is(NamedLoss::hinge))
-      nodes.panels({y * (1.0 - at.V) / root}, y > 0.0 ? -kReach : y / root,
-                   y > 0.0 ? y / root : kReach, kPanel / narrow);
-    else
-      nodes.panels({}, -kReach, kReach, kOwnPanel / narrow);
+    first_nodes(loss, y, at.V, geometry, nodes);
     const auto count = static_cast<Index>(nodes.x.size());
     fields.resize(count);
     push.resize(count);
     slope.resize(count);
     labels.assign(count, y);
-    for (Index i = 0; i < count; ++i) fields[i] = root * nodes.x[i];
+    for (Index i = 0; i < count; ++i) fields[i] = geometry.root * nodes.x[i];
     loss.push(labels.data(), fields.data(), count, at.V, push.data(), slope.data());
     for (Index i = 0; i < count; ++i) {
       const double teacher = geometry.steep * nodes.x[i],
-                   Z = nodes.weight[i] * normal::lower_tail(y * teacher);
-      sum.mh +=
-          nodes.weight[i] * y * normal::density_by_product(teacher) / geometry.spread * push[i];
+                   weight = nodes.weight[i] * normal::density_by_product(nodes.x[i]),
+                   Z = weight * normal::lower_tail(y * teacher);
+      sum.mh += weight * y * normal::density_by_product(teacher) / geometry.spread * push[i];
       sum.qh += Z * push[i] * push[i];
       sum.Vh -= Z * slope[i];
     }

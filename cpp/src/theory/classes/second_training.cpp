@@ -15,7 +15,11 @@ namespace overprune::theory {
 namespace {
 
 constexpr double kEnoughTwice = 1e-12;
+constexpr double kRidgeFactor = 10.0;  // ridges go down by this factor
 constexpr double kLeastCurvature = 1e-13;
+constexpr double kShared = 1e-4;  // of q12^2 / q, beside which what q22 has beyond it is unknown
+constexpr double kLeastBeyond = 1e-11;  // of q12^2 / q: less changes nothing but rounding
+constexpr double kOwnScale = 4.0;       // factor of q22 beyond which its scale is another
 
 /// Means over supports at an effective ridge: traces of Q and Q^2 over n, and forms of Q and Q^2.
 struct SupportSums {
@@ -40,8 +44,9 @@ struct SupportSums {
   }
 };
 
-/// Unknowns log V22, b21, what m2 has beyond the first model's share, q12 / q, and the logarithm of
-/// what q22 has beyond it: q22 - q12^2 / q.
+/// Unknowns log V22, b21, what m2 has beyond the first model's share, q12, both in units of a scale
+/// of q22, and the logarithm of what q22 has beyond it, w = q22 - q12^2 / q. Where next to nothing
+/// was pruned, w is little but rounding: its logarithm is taken with a small part of q12^2 / q.
 class SecondEquations {
  public:
   SecondEquations(const Loss& loss, double field, const FirstTraining& first,
@@ -49,7 +54,7 @@ class SecondEquations {
       : loss_(loss), field_(field), first_(first), supports_(supports), n_(n), ridge_(ridge) {
     if (loss.is(NamedLoss::square)) fixed_tau_ = square_tau(supports);
     for (const double value : supports.value) largest_ = std::max(largest_, value);
-    m_scale_ = std::sqrt(std::max(first.q * field, 1e-300));
+    at_scale(first.q);
   }
 
   SecondEquations& at_ridge(double ridge) {
@@ -58,11 +63,20 @@ class SecondEquations {
     return *this;
   }
 
-  double scale() const { return largest_; }
+  SecondEquations& at_scale(double q) {
+    q_scale_ = std::max(q, 1e-300);
+    m_scale_ = std::sqrt(q_scale_ * field_) + 1e-300;
+    lean_scale_ = std::sqrt(q_scale_ * first_.q);
+    return *this;
+  }
+
+  double largest() const { return largest_; }
+  /// Whether a model is of another size than its equations expect.
+  bool is_off_scale(double q) const { return q > kOwnScale * q_scale_ || kOwnScale * q < q_scale_; }
 
   Unknowns<5> unknowns(const SecondTraining& law) const {
     return {is_square() ? 0.0 : std::log(law.V), law.b, beyond_m(law) / m_scale_,
-            law.q12 / first_.q, std::log(beyond_q(law))};
+            law.q12 / lean_scale_, logarithm(law)};
   }
 
   /// The law whose fields are in x, after one round of the map; where that leads.
@@ -80,7 +94,10 @@ class SecondEquations {
     return out;
   }
   std::array<double, 2> overlaps(const Unknowns<5>& x) const {
-    return {x[2] * m_scale_ + x[3] * first_.m, std::exp(x[4]) + x[3] * x[3] * first_.q};
+    const double lean = x[3] * x[3] * q_scale_,
+                 beyond = (std::exp(x[4]) - kShared * lean) / (1.0 + kShared);
+    return {x[2] * m_scale_ + x[3] * lean_scale_ / first_.q * first_.m,
+            lean + std::max(beyond, kLeastBeyond * lean)};
   }
 
   SecondPush push(const Unknowns<5>& x) const {
@@ -89,7 +106,7 @@ class SecondEquations {
     at.Vh = first_.Vh;
     at.V22 = std::exp(x[0]);
     at.b21 = x[1];
-    at.q12 = x[3] * first_.q;
+    at.q12 = x[3] * lean_scale_;
     const auto [m2, q22] = overlaps(x);
     at.m2 = m2;
     at.q22 = q22;
@@ -126,8 +143,8 @@ class SecondEquations {
     law.q = P[0] * row(sums.K, 0) + P[1] * row(sums.K, 1) + P[2] * row(sums.K, 2) +
             law.residual * sums.B;
     const double b21 = first_.omega > 0.0 ? along / first_.omega - r * sums.b : 0.0;
-    out = {is_square() ? 0.0 : std::log(law.V), b21, beyond_m(law) / m_scale_, law.q12 / first_.q,
-           std::log(beyond_q(law))};
+    out = {is_square() ? 0.0 : std::log(law.V), b21, beyond_m(law) / m_scale_,
+           law.q12 / lean_scale_, logarithm(law)};
     return std::isfinite(out[0] + out[1] + out[2] + out[3] + out[4]);
   }
   std::optional<Unknowns<5>> residual(const Unknowns<5>& x) const {
@@ -141,7 +158,10 @@ class SecondEquations {
  private:
   bool is_square() const { return loss_.is(NamedLoss::square); }
   double beyond_m(const SecondTraining& law) const { return law.m - first_.m * law.q12 / first_.q; }
-  double beyond_q(const SecondTraining& law) const { return law.q - law.q12 * law.q12 / first_.q; }
+  double logarithm(const SecondTraining& law) const {
+    const double lean = law.q12 * law.q12 / first_.q;
+    return std::log((law.q - lean) + kShared * law.q);
+  }
   double square_tau(const Supports& supports) const {
     const double total = std::accumulate(supports.weight.begin(), supports.weight.end(), 0.0);
     return solve_tau(supports.value, supports.weight, total, n_, ridge_);
@@ -151,7 +171,8 @@ class SecondEquations {
   double field_;
   const FirstTraining& first_;
   const Supports& supports_;
-  double n_, ridge_, fixed_tau_ = 0.0, largest_ = 0.0, m_scale_ = 1.0;
+  double n_, ridge_, fixed_tau_ = 0.0, largest_ = 0.0;
+  double q_scale_ = 1.0, m_scale_ = 1.0, lean_scale_ = 1.0;
 };
 
 SecondTraining unsolved() {
@@ -167,20 +188,10 @@ bool solve_at(const SecondEquations& equations, Unknowns<5>& x) {
       .converged;
 }
 
-/// Solves from `start`, or, where that fails, from a larger ridge at which it does not; x receives
-/// the solution.
-SecondTraining solve_from(SecondEquations equations, const SecondTraining& start, double ridge,
-                          Unknowns<5>& x) {
-  constexpr double factor = 10.0, largest = 1e9, least = 1e-8;
-  const double last = ridge > 0.0 ? ridge : least * equations.scale();
-  double at = ridge;
-  while (true) {
-    x = equations.at_ridge(at).unknowns(start);
-    if (solve_at(equations, x)) break;
-    at = std::max(at, 0.1 * last) * factor;
-    if (at > largest * last) return unsolved();
-  }
-  double step = factor;
+/// Goes from a ridge at which x solves the equations to a smaller one, in shorter steps where one
+/// fails.
+bool follow(SecondEquations& equations, double at, double last, Unknowns<5>& x) {
+  double step = kRidgeFactor;
   while (at > last) {
     const double next = std::max(last, at / step);
     Unknowns<5> tried = x;
@@ -189,13 +200,36 @@ SecondTraining solve_from(SecondEquations equations, const SecondTraining& start
       at = next;
     } else {
       step = std::sqrt(step);
-      if (step < 1.05) return unsolved();
+      if (step < 1.05) return false;
     }
   }
-  if (at > ridge && !solve_at(equations.at_ridge(ridge), x)) return unsolved();
+  return true;
+}
+
+/// Solves from `start`, or, where that fails, from a larger ridge at which it does not; x receives
+/// the solution, in units of a scale that fits it.
+SecondTraining solve_from(SecondEquations& equations, const SecondTraining& start, double ridge,
+                          Unknowns<5>& x) {
+  constexpr double largest = 1e9, least = 1e-8;
+  const double last = ridge > 0.0 ? ridge : least * equations.largest();
+  double at = ridge;
+  while (true) {
+    x = equations.at_ridge(at).unknowns(start);
+    if (solve_at(equations, x)) break;
+    at = std::max(at, 0.1 * last) * kRidgeFactor;
+    if (at > largest * last) return unsolved();
+  }
+  if (at > ridge) {
+    if (!follow(equations, at, last, x)) return unsolved();
+    if (!solve_at(equations.at_ridge(ridge), x)) return unsolved();
+  }
   SecondTraining law;
   Unknowns<5> next{};
-  if (!equations.at_ridge(ridge).step(x, law, next)) return unsolved();
+  if (!equations.step(x, law, next)) return unsolved();
+  if (equations.is_off_scale(law.q)) {
+    x = equations.at_scale(law.q).unknowns(law);
+    if (!solve_at(equations, x) || !equations.step(x, law, next)) return unsolved();
+  }
   law.converged = true;
   return law;
 }
@@ -230,8 +264,8 @@ SecondTraining solve_second_training(const Loss& loss, double field, const First
                                      const SecondTraining& start) {
   if (!first.converged) return unsolved();
   Unknowns<5> x{};
-  return solve_from(SecondEquations(loss, field, first, supports, n, ridge),
-                    with_width(loss, first, start), ridge, x);
+  SecondEquations equations(loss, field, first, supports, n, ridge);
+  return solve_from(equations, with_width(loss, first, start), ridge, x);
 }
 
 SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTraining& first,
@@ -240,7 +274,7 @@ SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTrai
     : law_(unsolved()) {
   if (!first.converged) return;
   const Supports all = mean_without(groups, groups.size());
-  const SecondEquations equations(loss, field, first, all, n, ridge);
+  SecondEquations equations(loss, field, first, all, n, ridge);
   Unknowns<5> x{};
   law_ = solve_from(equations, with_width(loss, first, start), ridge, x);
   if (!law_.converged || groups.size() < 2) return;
