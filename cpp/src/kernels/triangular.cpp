@@ -31,26 +31,61 @@ struct Ordered {
   /// corner; an identity fills what lies past the last row.
   void read(Size first, T* cols, Corner& corner) const {
     const Size rows = n - first < kTile ? n - first : kTile;
-    for (Size j = 0; j < first; ++j)
-      for (Size c = 0; c < kTile; ++c) cols[c + j * kTile] = c < rows ? (*this)(first + c, j) : 0.0;
+    read_before(first, rows, cols);
     for (Size c = 0; c < kTile; ++c) {
       corner.inverse[c] = c < rows ? 1.0 / (*this)(first + c, first + c) : 1.0;
       for (Size b = c + 1; b < kTile; ++b)
         corner.lower[c][b] = b < rows ? (*this)(first + b, first + c) : 0.0;
     }
   }
+
+ private:
+  void read_before(Size first, Size rows, T* cols) const {
+    const T* from = t + first * down;
+    if (rows == kTile && down == 1) {  // a column's lie side by side in memory
+      for (Size j = 0; j < first; ++j)
+        for (Size c = 0; c < kTile; c += kWidth)
+          store(cols + c + j * kTile, load(from + c + j * across));
+      return;
+    }
+    if (rows == kTile && (across == 1 || across == -1)) {  // a row's
+      const Size start = across == 1 ? 0 : kWidth - 1;     // the first in memory of kWidth
+      for (Size j = 0; j < first; j += kWidth)
+        for (Size c = 0; c < kTile; c += kWidth)
+          transpose_square(from + c * down + (j + start) * across, down,
+                           cols + c + (j + start) * kTile, across * kTile);
+      return;
+    }
+    for (Size j = 0; j < first; ++j)
+      for (Size c = 0; c < kTile; ++c)
+        cols[c + j * kTile] = c < rows ? from[c * down + j * across] : 0.0;
+  }
 };
 
-/// The same for at most kTogether rows and kSides right sides. They are transposed, so that a
+/// Calls body(i, j) for all i < n, j < m, along the columns where they are few.
+template <class Body>
+OVERPRUNE_INLINE void each_entry(Size n, Size m, Body body) {
+  if (m <= kSkinny) {
+    for (Size j = 0; j < m; ++j)
+      for (Size i = 0; i < n; ++i) body(i, j);
+  } else {
+    for (Size i = 0; i < n; ++i)
+      for (Size j = 0; j < m; ++j) body(i, j);
+  }
+}
+
+/// Solves for at most kTogether rows and kSides right sides. They are transposed, so that a
 /// register holds one unknown of several of them.
 void solve_block(const Ordered<double>& triangle, Size m, double* b, Size ldb) {
   alignas(64) double x[kTogether * kSides], cols[kTogether * kTile];
   const Size n = triangle.n, sides = (m + kWidth - 1) / kWidth * kWidth;
   const bool forward = triangle.down > 0;
   const Size rows = (n + kTile - 1) / kTile * kTile;
-  for (Size i = 0; i < rows; ++i)
-    for (Size j = 0; j < sides; ++j)
-      x[j + i * sides] = i < n && j < m ? b[(forward ? i : n - 1 - i) + j * ldb] : 0.0;
+  const Size start = forward ? 0 : n - 1, next = forward ? 1 : -1;
+  each_entry(n, m, [&](Size i, Size j) { x[j + i * sides] = b[start + i * next + j * ldb]; });
+  for (Size j = m; j < sides; ++j)
+    for (Size i = 0; i < n; ++i) x[j + i * sides] = 0.0;
+  for (Size at = n * sides; at < rows * sides; ++at) x[at] = 0.0;
   for (Size first = 0; first < n; first += kTile) {
     Corner corner;
     triangle.read(first, cols, corner);
@@ -59,8 +94,7 @@ void solve_block(const Ordered<double>& triangle, Size m, double* b, Size ldb) {
       solve_rows<kTall>(x + j, sides, cols, kTile, first, corner);
     for (; j < sides; j += kWidth) solve_rows<1>(x + j, sides, cols, kTile, first, corner);
   }
-  for (Size j = 0; j < m; ++j)
-    for (Size i = 0; i < n; ++i) b[(forward ? i : n - 1 - i) + j * ldb] = x[j + i * sides];
+  each_entry(n, m, [&](Size i, Size j) { b[start + i * next + j * ldb] = x[j + i * sides]; });
 }
 
 /// One right side, a few unknowns at a time. What they leave of the others, or the others of them,

@@ -248,7 +248,7 @@ TEST_CASE("factorizations by a team: the bits of one thread, at every level") {
     const Index n = 504, rows = 520, m = 600;
     const Index tiles = 528;  // rows for float32
     const Values w = normals(rows * m, 1), v = normals(tiles * m, 2);
-    Values factor, grown;  // of one thread
+    Values factor, grown, root;  // of one thread
     std::vector<float> single;
     for (const Index workers : {1, 2, 3, 7}) {
       const TeamScope scope(workers);
@@ -260,13 +260,18 @@ TEST_CASE("factorizations by a team: the bits of one thread, at every level") {
       std::vector<float> added(v.begin(), v.end()), found(tiles * tiles, 0.0F);
       table->append_columns_single(tiles, m, found.data(), tiles, added.data(), tiles, found.data(),
                                    tiles);
+      Values gram(n * n, 0.0);
+      table->row_gram(n, m, w.data(), rows, gram.data(), n);
+      REQUIRE(table->cholesky(n, gram.data(), n));
       if (workers == 1) {
         factor = own;
         grown = triangle;
+        root = gram;
         single = found;
       }
       CHECK(own == factor);
       CHECK(triangle == grown);
+      CHECK(gram == root);
       CHECK(found == single);
     }
   }
