@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/owned_matrix.hpp"
+#include "overprune/random.hpp"
 
 namespace overprune {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 // The condition number times what the division by the denominator adds, beyond which a fold is
 // solved by itself.
 constexpr double kMostLost = 1e6;
+constexpr Index kProbes = 16;  // random vectors for traces
 
 }  // namespace
 
@@ -27,13 +29,14 @@ void DenseFolds::solve(const FoldData& data, Index k, double ridge, const Poll& 
   // What theta and M leave of y and of the unit vectors; nothing where every model interpolates.
   const bool interpolates = lambda == 0.0 && k >= n;
   const double own = interpolates ? 1.0 : lambda;
-  const Block left = left_.block(n, m + n);
+  const Block left = left_ = left_buffer_.block(n, m + n);
   if (interpolates) {
     fill(left, 0.0);
   } else {
     copy(targets, left);
     multiply(x, solution_, left, -1.0, 1.0);
   }
+  find_dependence(m, own);
   error_ = error_buffer_.block(m, n);
   trusted_.assign(n, 0);
   const bool full_rank = lambda > 0.0 || info_.rank[0] == std::min(n, k);
@@ -53,6 +56,28 @@ void DenseFolds::solve(const FoldData& data, Index k, double ridge, const Poll& 
     }
     trusted_[i] = share > 0.0 && info_.condition[0] * lost <= kMostLost;
   }
+}
+
+/// own M'M + u'u is B but for a factor, and for a projection where there is no ridge.
+void DenseFolds::find_dependence(Index m, double own) {
+  const Index n = left_.rows, k = solution_.rows;
+  const Block probes = probes_.block(n, 2 * kProbes), images = images_.block(k + n, kProbes);
+  standard_normal({}, 0, n * kProbes, probes.data);
+  const ConstBlock map = solution_.columns(m, n), left = left_.columns(m, n);
+  const Block theta{images.data, k, kProbes, images.ld},
+      rest{images.data + k, n, kProbes, images.ld};
+  double traces[2];
+  for (double& trace : traces) {
+    const Block from = probes.columns(0, kProbes), to = probes.columns(kProbes, kProbes);
+    multiply(map, from, theta);
+    multiply(left, from, rest);
+    multiply(transposed(map), theta, to, own);
+    multiply(transposed(left), rest, to, 1.0, 1.0);
+    trace = norm2(to) / static_cast<double>(kProbes);
+    copy(to, from);
+  }
+  const double rows = static_cast<double>(n), own_rows = traces[0] * traces[0] / traces[1];
+  dependence_ = own_rows >= 1.0 ? std::sqrt(std::max(rows / own_rows, 1.0)) : std::sqrt(rows);
 }
 
 void DenseFolds::model(Index i, Block theta) const {

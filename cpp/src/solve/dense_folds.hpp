@@ -38,13 +38,21 @@ class DenseFolds {
   const double* error(Index i) const { return error_.data + i * error_.ld; }
   /// (k, m) the model without row i, where it is trusted.
   void model(Index i, Block theta) const;
+  /// By how much the errors' dependence on one another raises the standard error of their mean
+  /// square: the root of n tr B^4 / (tr B^2)^2, B being (XX' + lambda I)^{-1}, from a few random
+  /// vectors. At least 1.
+  double dependence() const { return dependence_; }
 
  private:
+  void find_dependence(Index m, double own);
+
   PathSolver path_;
   SolveInfo info_;
   Block solution_, error_;  // (k, m + n) theta and M; (m, n)
   std::vector<char> trusted_;
-  Buffer targets_, solution_buffer_, left_, error_buffer_;
+  double dependence_ = 1.0;
+  Block left_;  // (n, m + n) what theta and M leave
+  Buffer targets_, solution_buffer_, left_buffer_, error_buffer_, probes_, images_;
 };
 
 /// The models of one fold, as prune_path has them. Keeps its memory; not for two threads at once.

@@ -78,7 +78,7 @@ class SizeFolds {
       poll_now(poll);
       prune_fold(i, model(i, k, poll));
     }
-    store("dense_risk", size, dense_error_);
+    store("dense_risk", size, dense_error_, 1.0);
     for (Index r = 0; r < static_cast<Index>(orders_.size()); ++r)
       for (Index s = 0; s < static_cast<Index>(nonzeros_.size()); ++s) finish(size, r, s, poll);
   }
@@ -152,10 +152,10 @@ class SizeFolds {
     const Index point = (rule * static_cast<Index>(grid.sizes.size()) + size) *
                             static_cast<Index>(grid.nonzeros.size()) +
                         s;
-    store("pruned_risk", point, pruned_error_.columns((rule * kept + s) * n, n));
+    store("pruned_risk", point, pruned_error_.columns((rule * kept + s) * n, n), 1.0);
     if (!grid.retrain) return;
     if (count == grid.sizes[size] && trains_alike(grid))
-      return store("retrained_risk", point, dense_error_);
+      return store("retrained_risk", point, dense_error_, 1.0);
     folds_.solve(data, {orders_[rule], count}, grid.retrain_ridge, poll);
     const Block error = retrained_.block(m, n), theta = theta_.block(count, m);
     for (Index i = 0; i < n; ++i) {
@@ -172,20 +172,27 @@ class SizeFolds {
         error(t, i) = left;
       }
     }
-    store("retrained_risk", point, error);
+    const double rows = static_cast<double>(n);
+    store("retrained_risk", point, error,
+          count < n ? std::sqrt(rows / (rows - static_cast<double>(count))) : dense_.dependence());
   }
 
-  /// Mean and standard error of the squares, summed over targets.
-  void store(const char* name, Index point, ConstBlock error) {
+  /// Mean and standard error of the squares, summed over targets. The errors depend on one another:
+  /// their part along the dense errors as these do, the rest by a factor of its own.
+  void store(const char* name, Index point, ConstBlock error, double rest) {
     const Index n = error.cols;
+    const double rows = static_cast<double>(n);
     squares_.assign(n, 0.0);
-    double mean = 0.0, spread = 0.0;
+    double mean = 0.0, spread = 0.0, along = 0.0, dense = 0.0;
     for (Index i = 0; i < n; ++i) {
       for (Index t = 0; t < error.rows; ++t) {
-        const double own = error(t, i) * estimate_.unscale[t];
+        const double own = error(t, i) * estimate_.unscale[t],
+                     other = dense_error_(t, i) * estimate_.unscale[t];
         squares_[i] += own * own;
+        along += own * other / rows;
+        dense += other * other / rows;
       }
-      mean += squares_[i] / static_cast<double>(n);
+      mean += squares_[i] / rows;
     }
     if (!std::isfinite(mean))
       check::fail("X and y must have entries of less different size: the error of a row left out ",
@@ -194,10 +201,12 @@ class SizeFolds {
       const double relative = mean > 0.0 ? square / mean - 1.0 : 0.0;  // whose square is finite
       spread += relative * relative;
     }
-    const double rows = static_cast<double>(n);
+    const double share =
+        mean > 0.0 && dense > 0.0 ? std::min((along / mean) * (along / dense), 1.0) : 0.0;
+    const double dependence = share * dense_.dependence() + (1.0 - share) * rest;
     estimate_.table[name][point] = mean;
     estimate_.table[std::string(name) + "_stderr"][point] =
-        mean * std::sqrt(spread / (rows - 1.0) / rows);
+        dependence * mean * std::sqrt(spread / (rows - 1.0) / rows);
   }
 
   const Estimate& estimate_;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,20 @@ class Fit(NamedTuple):
     loo: FloatArray  # (n,) K^-1 y / (tr K^-1 / n)
     left: FloatArray  # (n, n) I - X mapping; K^-1 where the fit interpolates
     share: float  # tr(left) / n
+    lam: float
     interpolates: bool
+
+    @property
+    def dependence(self) -> float:
+        """By how much the dependence of the errors on one another raises the standard error of
+        their mean square: the root of ``n tr B**4 / (tr B**2)**2``, B being K^-1."""
+        inverse = self.left if self.lam == 0.0 else self.left.T @ self.left
+        if self.lam > 0.0:
+            inverse = inverse + self.lam * (self.mapping.T @ self.mapping)
+        traces = float((inverse**2).sum()), float(((inverse @ inverse) ** 2).sum())
+        n = len(inverse)
+        own_rows = traces[0] ** 2 / traces[1] if traces[1] > 0.0 else 0.0
+        return math.sqrt(max(n / own_rows, 1.0)) if own_rows >= 1.0 else math.sqrt(n)
 
 
 def estimate(
@@ -48,7 +62,7 @@ def estimate(
     for k, size in enumerate(grid.sizes):
         X = design[:, :size]
         first = _fit(X, y, grid.ridge[0], workers)
-        dense[:, k] = _risk(first.loo)
+        dense[:, k] = _risk(first.loo, first, 1.0)
         gain = np.einsum("in,ni->i", first.mapping, X)
         for r, rule in enumerate(grid.rules):
             counts = [count for count in grid.nonzeros if count <= size]
@@ -65,11 +79,13 @@ def estimate(
                 kept = order[:count]
                 pull = (gain[kept].sum() + at * (gain * near).sum()) / n
                 cut = y - X[:, kept] @ first.theta[kept]
-                pruned[:, r, k, s] = _risk(cut + pull * first.loo)
+                pruned[:, r, k, s] = _risk(cut + pull * first.loo, first, 1.0)
                 if grid.retrain:
                     second = _fit(X[:, kept], y, grid.retrain_ridge, workers)
                     drift = _drift(X, y, kept, near * unit, first, second, n * grid.retrain_ridge)
-                    retrained[:, r, k, s] = _risk(second.loo + drift * first.loo)
+                    rest = np.sqrt(n / (n - count)) if count < n else first.dependence
+                    errors = second.loo + drift * first.loo
+                    retrained[:, r, k, s] = _risk(errors, first, rest)
     found: Arrays = {}
     for at_error, name in enumerate(("", "_stderr")):
         found[f"dense_risk{name}"] = (("size",), dense[at_error])
@@ -80,10 +96,15 @@ def estimate(
     return found
 
 
-def _risk(errors: FloatArray) -> tuple[float, float]:
-    """Mean square, and its standard error over the rows."""
+def _risk(errors: FloatArray, dense: Fit, rest: float) -> tuple[float, float]:
+    """Mean square, and its standard error: the part along the dense errors depends on one another
+    as these do, the rest by a factor of its own."""
     squares = errors**2
-    return float(squares.mean()), float(squares.std(ddof=1) / np.sqrt(len(squares)))
+    mean = float(squares.mean())
+    along, other = float(errors @ dense.loo), float(dense.loo @ dense.loo)
+    share = min(along / mean / len(errors) * (along / other), 1.0) if mean > 0 < other else 0.0
+    factor = share * dense.dependence + (1.0 - share) * rest
+    return mean, factor * float(squares.std(ddof=1) / np.sqrt(len(squares)))
 
 
 def _fit(X: FloatArray, y: FloatArray, ridge: float, workers: int) -> Fit:
@@ -97,11 +118,11 @@ def _fit(X: FloatArray, y: FloatArray, ridge: float, workers: int) -> Fit:
     if interpolates:
         inverse = mapping.T @ mapping
         loo = n / np.trace(inverse) * (mapping.T @ theta)
-        return Fit(mapping, theta, residual, loo, inverse, float(np.trace(inverse)) / n, True)
+        return Fit(mapping, theta, residual, loo, inverse, float(np.trace(inverse)) / n, lam, True)
     # lam K^-1 = lam M'M + left'left, whose terms do not cancel.
     share = (lam * float((mapping**2).sum()) + float((left**2).sum())) / n
     loo = (lam * (mapping.T @ theta) + left.T @ residual) / share
-    return Fit(mapping, theta, residual, loo, left, share, False)
+    return Fit(mapping, theta, residual, loo, left, share, lam, False)
 
 
 def _kernel(

@@ -79,8 +79,8 @@ def estimate_risk(
     -------
     xarray.Dataset
         The table of `predict`: dense_risk over size, pruned_risk and retrained_risk over (rule,
-        size, nonzeros), and <name>_stderr, the standard error of the mean over the n rows. It takes
-        the errors of different rows as independent.
+        size, nonzeros), and <name>_stderr, the standard error of one data set, with regard to how
+        far the errors of different rows depend on one another.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def estimate_risk(
     900, s = 60, magnitude). The selection has seen the rows.
 
     *How noisy one data set is.* The estimates are nearly unbiased, of a model with one row less,
-    but a single data set is off by 7 to 22 % (root mean square): the standard error says so.
+    but a single data set is off by 7 to 22 % (root mean square).
 
     *For choosing* among models 5-fold cross-validation does as well, at a fraction of the cost
     (`PrunedLeastSquaresCV`); this is for knowing what the chosen model will cost.

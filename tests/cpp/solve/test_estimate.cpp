@@ -79,7 +79,9 @@ void check_loop(const Values& x, const Values& y, Index n, Index p, Index m, con
 
 TEST_CASE("leave-one-out is the plain loop over the rows") {
   const Index n = 18, p = 40;
-  Grid grid{.sizes = {3, 12, 17, 18, 19, 40}, .nonzeros = {2, 9, 17, 18, 30}};
+  Grid grid;
+  grid.sizes = {3, 12, 17, 18, 19, 40};
+  grid.nonzeros = {2, 9, 17, 18, 30};
   grid.rules = {Rule::magnitude, Rule::hessian, Rule::random};
   const Values x = normals(n * p, 1);
   check_loop(x, normals(n, 2), n, p, 1, grid);
@@ -97,7 +99,9 @@ TEST_CASE("folds that cannot be downdated are solved by themselves") {
     x[i + 5 * n] = i == 7 ? 1e3 : 0.0;  // leverage one
     x[i + 9 * n] = 0.0;
   }
-  Grid grid{.sizes = {8, 12, 24}, .nonzeros = {4, 8}};
+  Grid grid;
+  grid.sizes = {8, 12, 24};
+  grid.nonzeros = {4, 8};
   grid.rules = {Rule::magnitude};
   check_loop(x, normals(n, 5), n, p, 1, grid);
 }
@@ -108,7 +112,9 @@ TEST_CASE("what cannot leave rows out is refused") {
     return estimate_risk(column_major(x.data(), rows, 3), column_major(y.data(), rows, 1), grid,
                          {});
   };
-  Grid grid{.sizes = {2}, .nonzeros = {1}};
+  Grid grid;
+  grid.sizes = {2};
+  grid.nonzeros = {1};
   grid.rules = {Rule::magnitude};
   CHECK(estimate(grid).names.size() == 6);
   CHECK_THROWS_AS(estimate(grid, 1), std::invalid_argument);

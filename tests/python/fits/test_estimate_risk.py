@@ -21,8 +21,8 @@ def data(n=30, p=70, targets=1, seed=0):
 
 def assert_is_the_loop(X, y, sizes=SIZES, nonzeros=NONZEROS, **options):
     found = op.estimate_risk(X, y, sizes, nonzeros, **options)
-    expected = leave_one_out.table(leave_one_out.risks(X, y, sizes, nonzeros, **options))
-    assert set(found) == set(expected)
+    expected = leave_one_out.risk_table(leave_one_out.risks(X, y, sizes, nonzeros, **options))
+    assert set(found) == set(expected) | {f"{name}_stderr" for name in expected}
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-9, err_msg=name)
     return found
@@ -111,6 +111,20 @@ def test_a_search_leaves_rows_out():
         assert -results["mean_test_score"][at] == pytest.approx(risk, rel=1e-9)
     with pytest.raises(ValueError, match="cv must be one of loo"):
         PrunedLeastSquaresCV(cv="five").fit(X, y)
+
+
+@pytest.mark.parametrize("method", ["loo", "gcv"])
+@pytest.mark.parametrize(("size", "ridge"), [(45, 0.0), (45, 0.1), (20, 0.0), (20, 0.1)])
+def test_standard_errors_know_that_errors_depend_on_one_another(size, ridge, method):
+    X, y = data()
+    found = op.estimate_risk(X, y, [size], [size], ridge=ridge, retrain_ridge=ridge, method=method)
+    squares = leave_one_out.risks(X, y, [size], [size], ridge=ridge)["dense"][:, 0]
+    alone = squares.std(ddof=1) / squares.mean() / np.sqrt(30)
+    expected = alone * leave_one_out.dependence(X[:, :size], 30 * ridge)
+    for stage in ("dense", "pruned", "retrained"):  # which all are the dense model
+        error = (found[f"{stage}_risk_stderr"] / found[f"{stage}_risk"]).item()
+        # 16 random vectors; by the closed form, errors that are generalised cross-validation's.
+        assert error == pytest.approx(expected, rel=0.25)
 
 
 # The closed form.

@@ -34,10 +34,17 @@ def risks(X, y, sizes, nonzeros, *, rules=("magnitude",), retrain=True, curvatur
     return found
 
 
-def table(squares):
-    """Means and standard errors, by the names of the table."""
-    found = {}
-    for stage, values in squares.items():
-        found[f"{stage}_risk"] = values.mean(axis=0)
-        found[f"{stage}_risk_stderr"] = values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return found
+def risk_table(squares):
+    """Means, by the names of the table."""
+    return {f"{stage}_risk": values.mean(axis=0) for stage, values in squares.items()}
+
+
+def dependence(X, lam):
+    """By how much the dependence of dense errors raises the standard error of their mean square."""
+    n, p = X.shape
+    if lam > 0 or p >= n:
+        inverse = np.linalg.inv(X @ X.T + lam * np.eye(n))
+    else:
+        inverse = np.eye(n) - X @ np.linalg.pinv(X)
+    square = inverse @ inverse
+    return np.sqrt(n * np.trace(square @ square) / np.trace(square) ** 2)
