@@ -1,7 +1,7 @@
 """Leave-one-out of a path against the path itself and against a plain loop over the rows: answers
 are compared on some rows, then times by turns.
 
-Run from anywhere: python bench/python/bench_estimate.py [--runs 5]
+Run from anywhere: python bench/python/bench_estimate.py [--runs 5] [--quick]
 """
 
 import argparse
@@ -14,7 +14,6 @@ import numpy as np
 import overprune as op
 
 ROWS, FEATURES, NONZEROS = 300, 1000, ((25, 50, 100), (60, 120, 240))
-SIZES = np.linspace(25, FEATURES, 40).astype(int).tolist()
 LOOPED = 5  # rows of the loop that are run
 
 
@@ -25,12 +24,12 @@ def data(n, p, seed=0):
     return X, X @ rng.standard_normal(p) / np.sqrt(p) + 0.5 * rng.standard_normal(n)
 
 
-def loop(X, y, nonzeros):
+def loop(X, y, sizes, nonzeros):
     """The first folds of the plain loop."""
     paths = []
     for i in range(LOOPED):
         rest = np.delete(np.arange(len(y)), i)
-        paths.append(op.prune_path(X[rest], y[rest], SIZES, nonzeros, workers=1))
+        paths.append(op.prune_path(X[rest], y[rest], sizes, nonzeros, workers=1))
     return paths
 
 
@@ -52,25 +51,29 @@ def main():
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    parser.add_argument("--quick", action="store_true", help="a tiny problem")
+    options = parser.parse_args()
     compare()
     rows = []
-    X, y = data(ROWS, FEATURES)
-    for nonzeros in NONZEROS:
-        work = f"n = {ROWS}, p = {FEATURES}, {len(SIZES)} sizes, nonzeros {nonzeros}"
+    n, p, counts = (30, 60, ((5, 10),)) if options.quick else (ROWS, FEATURES, NONZEROS)
+    sizes = np.linspace(p // 4 if options.quick else 25, p, 40).astype(int).tolist()
+    sizes = sorted(set(sizes))
+    X, y = data(n, p)
+    for nonzeros in counts:
+        work = f"n = {n}, p = {p}, {len(sizes)} sizes, nonzeros {nonzeros}"
 
         def own(run, nonzeros=nonzeros):
-            return seconds(lambda: op.estimate_risk(X, y, SIZES, nonzeros, workers=1))
+            return seconds(lambda: op.estimate_risk(X, y, sizes, nonzeros, workers=1))
 
         def path(run, nonzeros=nonzeros):
-            return seconds(lambda: op.prune_path(X, y, SIZES, nonzeros, workers=1), 0.1)
+            return seconds(lambda: op.prune_path(X, y, sizes, nonzeros, workers=1), 0.1)
 
         def plain(run, nonzeros=nonzeros):
-            return seconds(lambda: loop(X, y, nonzeros)) * ROWS / LOOPED
+            return seconds(lambda: loop(X, y, sizes, nonzeros)) * n / LOOPED
 
         rows.append(versus(work, "the path itself (1/60)", 1 / 60, own, path))
-        rows.append(versus(work, f"the loop ({LOOPED} of its {ROWS} rows)", 5, own, plain))
-    measure(rows, runs)
+        rows.append(versus(work, f"the loop ({LOOPED} of its {n} rows)", 5, own, plain))
+    measure(rows, options.runs)
     print_table(rows)
 
 
