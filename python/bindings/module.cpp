@@ -34,6 +34,7 @@ PYBIND11_MODULE(_core, module) {
   bindings::register_laws(module);  // after the problems, whose name their signatures hold
   bindings::register_layer(module);
   bindings::register_prune_path(module);
+  bindings::register_estimate(module);  // after the grid
   bindings::register_pruning(module);
   bindings::register_random(module);
   bindings::register_simulate(module);  // after the grid of prune_path

@@ -68,6 +68,7 @@ namespace overprune::bindings {
 namespace py = pybind11;
 
 void register_classifier_theory(py::module_& module);
+void register_estimate(py::module_& module);
 void register_features(py::module_& module);
 void register_finite(py::module_& module);
 void register_lasso(py::module_& module);

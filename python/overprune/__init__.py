@@ -11,6 +11,7 @@ from . import datasets, losses, plot, spectra
 from ._version import __version__, build_info, get_cmake_dir, get_include, get_pkgconfig_dir
 from .experiments.reproduce import reproduce
 from .fits.classifiers import classifier_path, fit_classifier
+from .fits.estimate_risk import estimate_risk
 from .fits.features import random_features
 from .fits.lasso import LassoPath, lasso_path
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
@@ -56,6 +57,7 @@ __all__ = [
     "coefficient_law",
     "compensate",
     "datasets",
+    "estimate_risk",
     "fit_classifier",
     "fixed_point",
     "get_cmake_dir",

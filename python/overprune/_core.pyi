@@ -156,6 +156,16 @@ def prune_path(
     workers: int,
     /,
 ) -> dict[str, Any]: ...
+def estimate_risk(
+    x: _Floats,
+    y: _Floats,
+    grid: Grid,
+    curvature: _Floats | None,
+    seed: int,
+    stream: int,
+    workers: int,
+    /,
+) -> dict[str, Any]: ...
 def lasso_path(
     X: _Floats, y: _Floats, nonzeros: Sequence[int], ridge: float
 ) -> tuple[_Floats, _Floats, _Ints, _Floats]: ...

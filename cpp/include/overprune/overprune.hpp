@@ -5,6 +5,7 @@
 #include "overprune/classification.hpp"
 #include "overprune/classifier.hpp"
 #include "overprune/classifier_theory.hpp"
+#include "overprune/estimate.hpp"
 #include "overprune/features.hpp"
 #include "overprune/finite.hpp"
 #include "overprune/interrupt.hpp"

@@ -123,4 +123,10 @@ std::vector<double> ScaledData::target_units() const {
   return units;
 }
 
+std::vector<double> ScaledData::response_units() const {
+  std::vector<double> units;
+  for (const double scale : y_scales_) units.push_back(1.0 / scale);
+  return units;
+}
+
 }  // namespace overprune

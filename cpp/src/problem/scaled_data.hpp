@@ -39,6 +39,8 @@ class ScaledData {
   /// (m) what the scaled coefficients of each target count in beside those of the others; empty
   /// where all count alike.
   std::vector<double> target_units() const;
+  /// (m) the caller's y of each target for a scaled one of 1.
+  std::vector<double> response_units() const;
 
  private:
   Buffer design_buffer_, response_buffer_;

@@ -17,6 +17,7 @@ from .._validation import FloatArray, IntArray
 from ..losses import Loss
 from ..problems.problem import Problem
 from .classifiers import check_labels
+from .estimate_risk import estimated
 from .least_squares import as_data, threads
 from .pruning import as_curvature
 
@@ -45,7 +46,11 @@ class PrunePath:
         logistic loss Newton's estimate. Zero where the loss is square.
     sizes, nonzeros, rules
         The grid.
+    estimated_risk : xarray.Dataset or None
+        What `estimate_risk` says, where the path was asked to.
     """
+
+    estimated_risk: xr.Dataset | None = None
 
     def __init__(self, grid: Grid[int], single: bool, found: dict[str, Any]) -> None:
         self._grid, self._single = grid, single
@@ -264,6 +269,7 @@ def prune_path(
     stream: int = 0,
     workers: int | None = None,
     penalties: npt.ArrayLike | None = None,
+    estimate: str | None = None,
 ) -> PrunePath:
     """Train, prune and retrain over a whole grid on one data set, with all factors shared.
 
@@ -304,6 +310,8 @@ def prune_path(
     penalties : array_like of shape (len(sizes), len(nonzeros)), optional
         For the rule "lasso": the penalty kappa of its model at each point, at least 0; NaN for no
         model. By default the model of the path that stands for s nonzeros, as in `lasso_path`.
+    estimate : {"loo", "gcv"}, optional
+        `estimate_risk` by this method, from the same data: `PrunePath.estimated_risk`.
 
     Returns
     -------
@@ -366,6 +374,9 @@ def prune_path(
         threads(workers, design),
     )
     path = PrunePath(grid, single, found)
+    if estimate is not None:
+        key = (seed, stream)
+        path.estimated_risk = estimated(design, response, grid, estimate, weights, key, workers)
     for size, rank in zip(path.sizes, path.rank.tolist(), strict=True):
         if rank < min(size, design.shape[0]):
             _log.debug("size %d: rank %d, solved by the rank-revealing decomposition", size, rank)

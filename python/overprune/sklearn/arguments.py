@@ -11,7 +11,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from scipy import sparse
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import LeaveOneOut, check_cv
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from .. import _validation as check
@@ -126,7 +126,11 @@ def _rows_of(part: Any, n: int, where: str) -> IntArray:
 
 
 def splitter_of(cv: Any, y: Any, classes: bool) -> Any:
-    """The folds that `cv` asks for; None: 5, or fewer where a class has fewer members."""
+    """The folds that `cv` asks for; None: 5, or fewer where a class has fewer members; "loo": every
+    row by itself."""
+    if isinstance(cv, str):
+        check.choice(cv, "cv", ("loo",))
+        return LeaveOneOut()
     if cv is None and classes and np.ndim(y) == 1:
         cv = int(np.clip(np.unique(y, return_counts=True)[1].min(), 2, 5))
     if isinstance(cv, Iterable) and not isinstance(cv, str) and not hasattr(cv, "split"):

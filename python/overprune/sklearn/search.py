@@ -43,8 +43,11 @@ class PrunedLeastSquaresCV(PrunedSearch, PrunedRegression):
         the other, which takes longer. Several, as a list of names, a dict by name or a function
         that returns a dict, are as in `GridSearchCV`: `refit` says which of them picks the best
         point.
-    cv : int, splitter, iterable or None, default None
-        As in `GridSearchCV`; None: 5 folds, for a classifier fewer where a class has fewer members.
+    cv : int, splitter, iterable, "loo" or None, default None
+        As in `GridSearchCV`; None: 5 folds, for a classifier fewer where a class has fewer members;
+        "loo": a fold for every row. Its `mean_test_score` is minus the retrained_risk and
+        pruned_risk of `overprune.estimate_risk` without intercept, which takes a fraction of the
+        time. For choosing, 5 folds do as well.
         Splitters and scorers see X and y as they were given: frames stay frames.
     refit : bool, str or callable, default True
         Whether to fit the best model to all rows; a function of `cv_results_` that returns an index

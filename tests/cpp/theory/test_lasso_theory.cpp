@@ -20,7 +20,7 @@ LinearGaussianProblem dense_problem(const std::vector<double>& beta,
 
 }  // namespace
 
-TEST_CASE("the lasso of a sparse signal: the table of docs/theory.md, section 13") {
+TEST_CASE("the lasso of a sparse signal: the table of docs/theory.md, section 14") {
   std::vector<double> beta(600, 0.0), variances(600, 1.0);
   std::fill_n(beta.begin(), 40, 1.0 / 6.0);
   const RiskTable found =

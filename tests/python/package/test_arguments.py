@@ -19,6 +19,7 @@ FUNCTIONS = {
     "simulate": op.simulate,
     "predict": op.predict,
     "prune_path": op.prune_path,
+    "estimate_risk": op.estimate_risk,
     "simulate_schedule": op.simulate_schedule,
     "predict_schedule": op.predict_schedule,
     "phase": op.phase,

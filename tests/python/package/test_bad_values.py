@@ -106,6 +106,25 @@ VALUES = [
         lambda: op.prune_path(X, Y, [2], [1], curvature=[1, 1, -2, 1]),
         "curvature must not be negative, got -2.0 at index 2",
     ),
+    (
+        lambda: op.estimate_risk(X, Y, [2], [1], rules="oracle"),
+        'rules must not need the truth, which the training data lack, got "oracle"',
+    ),
+    (
+        lambda: op.estimate_risk(X, Y, [2], [1], rules="lasso"),
+        "rules must be magnitude, hessian, oracle or random in estimate_risk",
+    ),
+    (lambda: op.estimate_risk(X[:1], Y[:1], [2], [1]), "X (rows) must be at least 2, got 1"),
+    (
+        lambda: op.estimate_risk(X, np.ones((6, 2)), [2], [1], method="gcv"),
+        'y must have one target for method "gcv", got 2',
+    ),
+    (
+        lambda: op.prune_path(
+            X, np.sign(Y), [2], [1], loss="hinge", ridge=1.0, retrain_ridge=1.0, estimate="loo"
+        ),
+        "loss must be square to estimate a risk, got hinge",
+    ),
     (lambda: op.least_squares(X, Y[:5]), "y must have length 6 along axis 0, got shape (5,)"),
     (lambda: op.retrain_path(X, Y, [1, 1], [1]), "order must be distinct"),
     (lambda: op.retrain_path(X, Y, [9], [1]), "order must lie between 0 and 3, got 9"),

@@ -116,3 +116,8 @@ assert small.dense_flops() == cost.lq(100, 90) + cost.triangle(100, 200) + solve
 assert cost.Trial(100, [50], [60]).retrain_flops() == 0
 """
     run("-c", script)
+
+
+def test_leave_one_out_is_the_loop():
+    done = run("bench_estimate.py", "--quick", "--runs", 1)
+    assert "the loop (5 of its 30 rows)" in done.stdout

@@ -155,6 +155,38 @@ def prune_path(draw: st.DrawFn) -> Call:
     return Call(op.prune_path, arguments, check, ("X", "y", "curvature", "truth"))
 
 
+@target
+def estimate_risk(draw: st.DrawFn) -> Call:
+    n, p, m = draw(st.integers(2, 9)), draw(lengths), draw(targets)
+    method = draw(st.sampled_from(["loo", "gcv"])) if m in (None, 1) else "loo"
+    sizes, counts = draw(increasing(p)), draw(increasing(p))
+    kinds = draw(st.sampled_from([["magnitude"], ["hessian", "magnitude"], ["random"]]))
+    arguments: dict[str, Any] = {
+        "X": draw(arrays(n, p)),
+        "y": draw(arrays(n, *tail(m))),
+        "sizes": sizes,
+        "nonzeros": counts,
+        "rules": kinds,
+        "retrain": draw(st.booleans()),
+        "ridge": draw(ridges),
+        "retrain_ridge": draw(ridges),
+        "method": method,
+        "curvature": draw(st.none() | arrays(p, positive=True)),
+        "seed": draw(seeds),
+        "stream": draw(seeds),
+    }
+
+    def check(table: Any) -> None:
+        fits = np.array(counts) <= np.array(sizes)[:, None]
+        assert ("retrained_risk" in table) == arguments["retrain"]
+        for name, values in table.items():
+            found = values.to_numpy()
+            assert (np.isfinite(found) == (fits if "nonzeros" in values.dims else True)).all(), name
+            assert not (found < 0).any()
+
+    return Call(op.estimate_risk, arguments, check, ("X", "y", "curvature"))
+
+
 PATH = op.prune_path(np.eye(4), np.arange(4.0), [2, 4], [1, 2, 3], rules=["magnitude", "random"])
 
 
