@@ -184,7 +184,7 @@ def mean_and_error(problem, sizes, nonzeros, method, trials):
 
 @pytest.mark.parametrize("method", ["loo", "gcv"])
 def test_the_mean_over_data_sets_is_the_risk(method):
-    """The isotropic problem of docs/theory.md, section 13, at half its size."""
+    """The isotropic problem of docs/theory.md, section 14, at half its size."""
     beta = op.standard_normal(450, seed=0) / np.sqrt(450)
     problem = op.LinearGaussianProblem(beta, [1.0] * 450, noise_std=0.5)
     truth = op.predict(problem, 150, [450], [30])
