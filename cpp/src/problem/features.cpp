@@ -277,11 +277,12 @@ void random_features(ConstMatrix inputs, const DrawnWeights& weights,
     });
     if (keep) kept = std::move(buffer);
   };
-  // Every thread draws the rows of its own features. The calling thread alone calls the caller's
-  // function, and draws and multiplies with the others' help.
+  // Every thread draws the rows of its own features, where there are several blocks. One block is
+  // drawn together and multiplied together: the other factor is packed less often. The calling
+  // thread alone calls the caller's function.
   const double work = 2.0 * static_cast<double>(inputs.rows + 30) *
                       static_cast<double>(inputs.cols) * static_cast<double>(weights.rows);
-  if (activation.named())
+  if (activation.named() && weights.rows > rows_at_once(inputs.cols))
     share_out(weights.rows, kLeastRows, work, make);
   else
     make(0, weights.rows);

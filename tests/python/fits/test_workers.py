@@ -76,10 +76,13 @@ def test_prune_path_with_all_rules(n, p, more, order):
 
 
 @pytest.mark.parametrize("activation", ["relu", "erf", "cos", lambda z: z**3])
-@pytest.mark.parametrize(("n", "d", "p"), [(500, 90, 700), (97, 400, 1100), (1300, 50, 95)])
+@pytest.mark.parametrize(
+    ("n", "d", "p"), [(500, 90, 700), (97, 400, 1100), (1300, 50, 95), (1001, 30, 999)]
+)
 def test_random_features(n, d, p, activation):
     a, r, bias = problems.normal(n, d, seed=1), problems.normal(p, d, seed=2), np.arange(p) / p
     same_bits(lambda w: op.random_features(a, r, activation, bias, workers=w))
+    same_bits(lambda w: op.random_features(a, p, activation, bias, seed=3, workers=w))
 
 
 @pytest.mark.parametrize("count", [1, 999, 10**5, 1_234_567])
