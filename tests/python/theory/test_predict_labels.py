@@ -136,7 +136,7 @@ def test_diagonal_matrix_agrees_with_independent_features(loss):
         np.testing.assert_allclose(drawn[f"{stage}_error"], exact[f"{stage}_error"], rtol=0.05)
 
 
-RIDGES = [(mu, mu) for mu in (1e-6, 1e-4, 0.01, 0.1, 10.0, 1e3)] + [(1e-6, 1e3), (1e3, 1e-6)]
+RIDGES = [(mu, mu) for mu in (1e-6, 1e-3, 0.1, 10.0, 1e3)] + [(1e-6, 1e3)]
 
 
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
@@ -153,11 +153,11 @@ def test_wide_range_of_ridges(loss, noise, n):
                 problem,
                 n,
                 [20, 60],
-                [3, 10, 40, 59],
+                [3, 40, 59],
                 loss=loss,
                 ridge=ridge,
                 retrain_ridge=retrain_ridge,
-                rules=["magnitude", "hessian", "random"],
+                rules=["magnitude", "random"],
                 workers=1,
             )
         valid = table.nonzeros <= table["size"]

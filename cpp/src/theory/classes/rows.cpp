@@ -173,8 +173,11 @@ class SecondRows {
       std::vector<Bend> bends{Bend::turn(0.0, 1.0 / std::abs(geometry_.along))};
       for (const double bend : logistic_bends(y, at_.first.V)) kinks.push_back(bend / root);
       for (const double kink : kinks) bends.push_back(Bend::pole(kink, std::numbers::pi / root));
-      for (const Crossing& crossing : crossings(y, kinks, logistic_bends(y, at_.V22)))
-        bends.push_back(Bend::pole(crossing.at, std::numbers::pi / crossing.slope));
+      for (const Crossing& crossing : crossings(y, kinks, logistic_bends(y, at_.V22))) {
+        const double distance = std::numbers::pi / crossing.slope, reach = 4.0 * distance;
+        if (crossing.at > crossing.low - reach && crossing.at < crossing.high + reach)
+          bends.push_back(Bend::pole(crossing.at, distance));
+      }
       const double steepest =
           std::abs(geometry_.lean) + std::abs(V21_) * root * 0.25 / (1.0 + 0.25 * at_.first.V);
       bends.push_back(Bend::anywhere(std::numbers::pi / std::max(root, steepest)));
@@ -184,16 +187,17 @@ class SecondRows {
       kinks = {y * (1.0 - at_.first.V) / root, y / root};
       for (const Crossing& crossing : crossings(y, kinks, {y * (1.0 - at_.V22), y})) {
         const double scale = geometry_.width / crossing.slope;
-        for (const double away : {-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0})
-          if (scale <= kPanel)
-            kinks.push_back(std::clamp(crossing.at + away * scale, crossing.low, crossing.high));
+        for (const double away : {-8.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0}) {
+          const double at = crossing.at + away * scale;
+          if (scale <= kPanel && at > crossing.low && at < crossing.high) kinks.push_back(at);
+        }
       }
     }
     outer_.at.panels(kinks, -kReach, kReach, panel() / narrow);
   }
 
-  /// Where the mean of the second field meets a kink of the second training, on the stretch from
-  /// low to high between kinks of the first, on which it has that slope at most.
+  /// Where the mean of the second field would meet a kink of the second training, went it on as it
+  /// does between two kinks of the first, low and high, on average.
   struct Crossing {
     double at, slope, low, high;
   };
@@ -209,7 +213,7 @@ class SecondRows {
       if (!(low < high) || slope == 0.0) continue;
       for (const double kink : second) {
         const double at = low + (kink - from) / slope;
-        if (at >= low && at <= high) found.push_back({at, std::abs(slope), low, high});
+        if (std::isfinite(at)) found.push_back({at, std::abs(slope), low, high});
       }
     }
     return found;
