@@ -280,3 +280,19 @@ def test_laws_have_the_overlaps_of_the_table(loss, ridge):
     again, spread = op.coefficient_law(dense, 40, loss=loss, ridge=ridge)
     np.testing.assert_allclose(again, mean, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(np.diag(spread), variance, rtol=1e-9)
+
+
+def test_what_has_no_theory_of_labels_is_named():
+    X, classes = op.standard_normal((40, 3), seed=0), np.arange(40) % 3
+    three = op.DataProblem(X, classes, X, classes)
+    run = {"loss": "logistic", "ridge": 0.1, "retrain_ridge": 0.1}
+    with pytest.raises(ValueError, match=r"problem must have two classes .* logistic, got 3"):
+        op.predict(three, 10, [3], [2], **run)
+    numbers = op.DataProblem(X, X[:, 0], X, X[:, 0])
+    with pytest.raises(ValueError, match="-1 and 1, got a column of other numbers"):
+        op.predict(numbers, 10, [3], [2], **run)
+    labels = op.LinearClassificationProblem(np.ones(3), np.ones(3))
+    with pytest.raises(ValueError, match='in the theory of labels, got "lasso"'):
+        op.predict(labels, 10, [3], [2], rules=["lasso"])
+    with pytest.raises(ValueError, match="retrain_ridge must be above 0 for loss hinge"):
+        op.predict(labels, 10, [3], [2], loss="hinge", ridge=0.1)
