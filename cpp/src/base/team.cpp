@@ -184,6 +184,8 @@ TeamScope::TeamScope(Index workers) : outer_(current_team) {
 
 TeamScope::~TeamScope() { current_team = outer_; }
 
+Index team_size() { return current_team == nullptr ? 1 : current_team->size(); }
+
 void share(std::ptrdiff_t count, std::ptrdiff_t unit, double work,
            void (*body)(const void*, std::ptrdiff_t, std::ptrdiff_t), const void* context) {
   if (current_team == nullptr) return body(context, 0, count);

@@ -27,6 +27,7 @@ class Team {
   Team& operator=(const Team&) = delete;
   ~Team();
 
+  Index size() const { return most_ + 1; }
   /// Helpers to have for so many more operations: as many as all the work so far is worth starting.
   Index helpers_for(double work);
   /// Calls body(0), ..., body(parts - 1), each once, on the calling thread and at most so many
@@ -73,6 +74,9 @@ class TeamScope {
   std::optional<Team> team_;
   Team* outer_;
 };
+
+/// Threads that `share` in this thread may use.
+Index team_size();
 
 /// Operations that take as long as reading or writing one number, about: less than in memory, more
 /// than in a cache.

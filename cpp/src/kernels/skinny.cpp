@@ -10,7 +10,6 @@ constexpr int kRight = kWidth == 8 ? 4 : 3;  // columns of B in one tile of A'B
 constexpr int kDown = kWidth == 8 ? 4 : 3;   // packets of rows in one tile of A B
 constexpr int kAcross = 4;                   // columns of B in one tile of A B
 constexpr Size kCached = 32 * 1024;          // numbers of A to work through before going on
-constexpr Size kDepthAtOnce = 32;            // columns of A in A B to work through
 constexpr Size kRowsAtOnce = 960;            // rows of A in A B to work through
 // Rows of A up to which a tile of A in A'B and the next one share the nearest cache.
 constexpr Size kNear = 512;
@@ -147,8 +146,8 @@ void skinny(bool transpose_a, Size m, Size n, Size k, double alpha, const double
   for (Size i = 0, rows = 0; i < m; i += rows) {
     // The last part is not too short, and all rows go at once where A is read only once.
     rows = n <= kAcross || m - i < kRowsAtOnce * 3 / 2 ? m - i : kRowsAtOnce;
-    for (Size first = 0; first < k; first += kDepthAtOnce) {
-      const Size depth = k - first < kDepthAtOnce ? k - first : kDepthAtOnce;
+    for (Size first = 0; first < k; first += kSkinnyDepth) {
+      const Size depth = k - first < kSkinnyDepth ? k - first : kSkinnyDepth;
       if (looks) look();
       each_group<kAcross>(n, [&]<int N>(Size j, Group<N>) {
         outer_columns<N>(rows, depth, alpha, a + i + first * lda, lda, b + first + j * ldb, ldb,

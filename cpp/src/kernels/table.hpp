@@ -25,6 +25,7 @@ constexpr Size kDepth = 320;  // terms of a product's entry that are summed befo
 
 // What worker_memory knows of the kernels' scratch.
 constexpr Size kSkinny = 8;  // products with at most so many columns on the right pack nothing
+constexpr Size kSkinnyDepth = 32;        // and sum so many of their terms before they meet C
 constexpr Size kReflectorRows = 32;      // rows reduced together by `lq` and `append_columns`,
 constexpr Size kReflectorColumns = 192;  // and the most columns of W at a time
 constexpr Size kScratchStep = 8192;      // numbers that scratch grows by

@@ -30,6 +30,9 @@ class Design {
   /// Columns number first, ..., first + to.cols - 1 into `to`.
   void copy_columns(Index first, Block to) const;
 
+  /// Whether the columns lie in memory.
+  bool held() const { return sampler_ == nullptr; }
+
   /// Which column of the first design column j is, however often columns were gathered since.
   Index feature(Index j) const { return order_ ? order_[j] : j; }
 
@@ -49,9 +52,10 @@ inline Index cached_columns(Index rows) {
 }
 
 /// Calls body(first, block) for blocks of X's columns that stay in cache, polling in between.
+/// @param together  so many of them at once
 template <class Body>
-void each_block(const Design& x, Buffer& space, const Poll& poll, Body body) {
-  const Index width = cached_columns(x.rows);
+void each_block(const Design& x, Buffer& space, const Poll& poll, Body body, Index together = 1) {
+  const Index width = together * cached_columns(x.rows);
   for (Index first = 0; first < x.cols; first += width) {
     poll_now(poll);
     body(first, x.columns(first, std::min(width, x.cols - first), space));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/team.hpp"
 #include "kernels/table.hpp"
 
 namespace overprune {
@@ -96,14 +97,16 @@ bool RetrainSolver::factor(Index most, double lambda) {
   const Index padded = kernels::whole_tiles(most);
   factor_ = factor_buffer_.block(padded, padded);
   norms_.resize(most);
-  for (Index j = 0; j < most; ++j) {
-    const Index slot = gram_.slot(j);
-    double* column = factor_.col(j);
-    for (Index i = j; i < most; ++i) column[i] = gram_.product(gram_.slot(i), slot);
-    std::fill(column + most, column + padded, 0.0);
-    column[j] += lambda;
-    norms_[j] = std::sqrt(column[j]);
-  }
+  share_out(most, 1, kTouch * static_cast<double>(most * most), [&](Index begin, Index end) {
+    for (Index j = begin; j < end; ++j) {
+      const Index slot = gram_.slot(j);
+      double* column = factor_.col(j);
+      for (Index i = j; i < most; ++i) column[i] = gram_.product(gram_.slot(i), slot);
+      std::fill(column + most, column + padded, 0.0);
+      column[j] += lambda;
+      norms_[j] = std::sqrt(column[j]);
+    }
+  });
   for (Index j = most; j < padded; ++j) {  // an identity fills the last tile
     std::fill_n(factor_.col(j) + j, padded - j, 0.0);
     factor_(j, j) = 1.0;

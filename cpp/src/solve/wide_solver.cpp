@@ -9,8 +9,20 @@
 namespace overprune {
 namespace {
 
-constexpr Index kLeap = 2;   // times n columns at once are a large step
-constexpr Index kBatch = 8;  // sizes whose solutions and residuals are formed in one product
+constexpr Index kLeap = 2;      // times n columns at once are a large step
+constexpr Index kBatch = 8;     // sizes whose solutions and residuals are formed in one product
+constexpr Index kTogether = 8;  // blocks of X's columns that are worth sharing among threads
+
+/// Blocks of X's columns to multiply by so many columns at once. One thread reads them twice from
+/// its cache, several share them. That changes no bit where a product takes in its depth in parts
+/// that blocks are made of.
+Index blocks_together(const Design& x, Index columns) {
+  constexpr Index few = 64;  // rows that are not worth it, and may be multiplied another way
+  const bool same = x.rows >= few && columns <= kernels::kSkinny &&
+                    cached_columns(x.rows) % kernels::kSkinnyDepth == 0;
+  return same && x.held() && team_size() > 1 ? kTogether : 1;
+}
+
 }  // namespace
 
 void WideSolver::solve(const PathProblem& problem, Index first, OrthogonalSolver& fallback,
@@ -248,19 +260,22 @@ void WideSolver::form(const PathProblem& problem, Index i, Index count) {
   const Index n = problem.x.rows, m = problem.y.cols, widest = problem.sizes[i + count - 1];
   const Block theta = problem.theta.columns(i * m, count * m).top(widest);
   for (Index s = 0; s < count; ++s) copy(problem.y, residual_.columns(s * m, m));
-  each_block(problem.x.first(widest), problem.space, problem.poll, [&](Index first, ConstBlock x) {
-    const Index width = x.cols;
-    double* own = &theta(first, 0);
-    kernel.gemm(true, false, width, count * m, n, 1.0, x.data, x.ld, duals_.data, duals_.ld, 0.0,
-                own, theta.ld);
-    for (Index s = 0; s < count; ++s) {
-      const Index has = std::clamp<Index>(problem.sizes[i + s] - first, 0, width);
-      for (Index c = s * m; c < (s + 1) * m; ++c)
-        std::fill_n(&theta(first + has, c), width - has, 0.0);
-    }
-    kernel.gemm(false, false, n, count * m, width, -1.0, x.data, x.ld, own, theta.ld, 1.0,
-                residual_.data, residual_.ld);
-  });
+  each_block(
+      problem.x.first(widest), problem.space, problem.poll,
+      [&](Index first, ConstBlock x) {
+        const Index width = x.cols;
+        double* own = &theta(first, 0);
+        kernel.gemm(true, false, width, count * m, n, 1.0, x.data, x.ld, duals_.data, duals_.ld,
+                    0.0, own, theta.ld);
+        for (Index s = 0; s < count; ++s) {
+          const Index has = std::clamp<Index>(problem.sizes[i + s] - first, 0, width);
+          for (Index c = s * m; c < (s + 1) * m; ++c)
+            std::fill_n(&theta(first + has, c), width - has, 0.0);
+        }
+        kernel.gemm(false, false, n, count * m, width, -1.0, x.data, x.ld, own, theta.ld, 1.0,
+                    residual_.data, residual_.ld);
+      },
+      blocks_together(problem.x, count * m));
 }
 
 /// One step of refinement of the duals in slots slot, ..., slot + count - 1. Their residuals come
