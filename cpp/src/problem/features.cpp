@@ -191,9 +191,9 @@ void activate(const ScalarFunction& activation, const double* bias, bool by_rows
 }
 
 /// The features of checked inputs in a result of any layout, some columns after the other.
-class Features {
+class FeatureWriter {
  public:
-  Features(ConstMatrix inputs, const ScalarFunction& activation, ConstVector bias, Matrix out)
+  FeatureWriter(ConstMatrix inputs, const ScalarFunction& activation, ConstVector bias, Matrix out)
       : activation_(activation),
         out_(out),
         by_rows_(out.col_stride == 1 && out.row_stride >= out.cols),
@@ -250,7 +250,7 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
   check_features(inputs, weights.rows, activation, bias, out);
   check::finite("weights", weights);
   Buffer buffer;
-  const Features features(inputs, activation, bias, out);
+  const FeatureWriter features(inputs, activation, bias, out);
   features.make(factor(weights, buffer), 0, weights.rows);
   features.finish();
 }
@@ -265,7 +265,7 @@ void random_features(ConstMatrix inputs, const DrawnWeights& weights,
   if (inputs.cols > 0 && weights.rows > most / inputs.cols)
     check::fail("weights must have at most 2^49 numbers, got ", weights.rows, " rows of ",
                 inputs.cols);
-  const Features features(inputs, activation, bias, out);
+  const FeatureWriter features(inputs, activation, bias, out);
   // Fresh memory costs as much as the numbers in it: each thread keeps some from call to call, as
   // the kernels do. A call inside this one, by the caller's function, finds none.
   static thread_local Buffer kept;
