@@ -170,6 +170,16 @@ def test_wide_range_of_ridges(loss, noise, n):
             assert (overlap.where(valid, 1.0) > 0).all()
 
 
+def test_a_pruned_model_that_is_not_along_the_dense_one():
+    # One strong common factor: the overlap of the two is far from the pruned model's own.
+    covariance = np.eye(80) + np.ones((80, 80))
+    problem = op.LinearClassificationProblem(np.repeat([0.3, 0.0], [10, 70]), covariance, 0.3)
+    table = op.predict(
+        problem, 60, [80], [15], loss="logistic", draws=8, workers=1, ridge=0.1, retrain_ridge=0.1
+    )
+    assert problem.bayes_error < table.retrained_error.item() < 0.5
+
+
 def test_small_ridges_have_a_limit(spiked):
     # Separable data: the hinge's models tend to that of the largest margin.
     found = [

@@ -74,6 +74,16 @@ class SecondEquations {
   /// Whether a model is of another size than its equations expect.
   bool is_off_scale(double q) const { return q > kOwnScale * q_scale_ || kOwnScale * q < q_scale_; }
 
+  /// The start itself, or, where no two models have its overlaps, one of its size that is mostly
+  /// along the first.
+  SecondTraining valid(SecondTraining start) const {
+    if (residual(unknowns(start))) return start;
+    const double share = std::sqrt(start.q / first_.q);
+    start.m = share * first_.m;
+    start.q12 = share * first_.q;
+    start.q *= 1.1;
+    return start;
+  }
   Unknowns<5> unknowns(const SecondTraining& law) const {
     return {is_square() ? 0.0 : std::log(law.V), law.b, beyond_m(law) / m_scale_,
             law.q12 / lean_scale_, logarithm(law)};
@@ -214,7 +224,7 @@ SecondTraining solve_from(SecondEquations& equations, const SecondTraining& star
   const double last = ridge > 0.0 ? ridge : least * equations.largest();
   double at = ridge;
   while (true) {
-    x = equations.at_ridge(at).unknowns(start);
+    x = equations.at_ridge(at).unknowns(equations.valid(start));
     if (solve_at(equations, x)) break;
     at = std::max(at, 0.1 * last) * kRidgeFactor;
     if (at > largest * last) return unsolved();
