@@ -16,7 +16,8 @@ from .fits.features import random_features
 from .fits.lasso import LassoPath, lasso_path
 from .fits.least_squares import least_squares, least_squares_path, retrain_path
 from .fits.prune_layer import PrunedLayer, prune_layer
-from .fits.prune_path import PrunePath, prune_path
+from .fits.prune_path import prune_path
+from .fits.pruned_path import PrunePath
 from .fits.pruning import compensate, importance, prune, top_k
 from .fits.random import standard_normal
 from .losses import Loss

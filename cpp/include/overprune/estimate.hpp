@@ -32,7 +32,7 @@ namespace overprune {
 /// @param workers  threads, at least 1; the result does not depend on it
 /// @param poll    called by the calling thread; may throw to stop
 /// @return dense_risk (size), pruned_risk and, with retraining, retrained_risk (rule, size,
-/// nonzeros), the sum over targets of the mean squared error; and <name>_stderr, the standard error
+/// nonzeros), the sum over targets of the mean squared error; and ..._stderr, the standard error
 /// of each, with regard to how far the errors of the rows depend on one another
 /// @throws std::invalid_argument for mismatched, empty or non-finite input, a grid out of range, a
 /// rule that needs the truth or trains its own models, or another loss

@@ -86,7 +86,7 @@ def estimate(
                     rest = np.sqrt(n / (n - count)) if count < n else first.dependence
                     errors = second.loo + drift * first.loo
                     retrained[:, r, k, s] = _risk(errors, first, rest)
-    found: Arrays = {}
+    found: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
     for at_error, name in enumerate(("", "_stderr")):
         found[f"dense_risk{name}"] = (("size",), dense[at_error])
         axes = ("rule", "size", "nonzeros")

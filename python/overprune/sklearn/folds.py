@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .._validation import FloatArray, IntArray
-from ..fits.prune_path import PrunePath, prune_path
+from ..fits.prune_path import prune_path
+from ..fits.pruned_path import PrunePath
 from .arguments import retrain_ridge_of
 from .frames import rows_of
 from .points import SearchGrid
