@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -86,7 +86,7 @@ def estimate(
                     rest = np.sqrt(n / (n - count)) if count < n else first.dependence
                     errors = second.loo + drift * first.loo
                     retrained[:, r, k, s] = _risk(errors, first, rest)
-    found: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
+    found: dict[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]] = {}
     for at_error, name in enumerate(("", "_stderr")):
         found[f"dense_risk{name}"] = (("size",), dense[at_error])
         axes = ("rule", "size", "nonzeros")
@@ -137,7 +137,8 @@ def _kernel(
     if at <= 0.0:
         return near, 0.0
     width = _WIDTH * at
-    near = np.maximum(0.75 / width * (1.0 - ((scores - at) / width) ** 2), 0.0)
+    close = np.abs(scores - at) < width
+    near[close] = 0.75 / width * (1.0 - ((scores[close] - at) / width) ** 2)
     return near, at
 
 
@@ -159,7 +160,8 @@ def _drift(
     place = {int(feature): at for at, feature in enumerate(kept)}
     inverse = None
     if lam > 0.0 and len(kept) < n:
-        inverse = np.linalg.inv(X[:, kept].T @ X[:, kept] + lam * np.eye(len(kept)))
+        gram = X[:, kept].T @ X[:, kept] + lam * np.eye(len(kept))
+        inverse = np.linalg.pinv(gram, hermitian=True)
     total = 0.0
     for i in close.tolist():
         column = X[:, i]

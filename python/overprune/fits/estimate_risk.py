@@ -165,5 +165,32 @@ def estimated(
             raise ValueError(f'y must have one target for method "gcv", got {response.shape[1]}')
         own = np.mean(design * design, axis=0) if curvature is None else curvature
         uniform = _core.uniform(p, seed, stream, _core.PURPOSE_SCORES)
-        found = closed_estimate.estimate(design, response, grid, own, uniform, threads)
+        found = _closed(design, response, grid, own, uniform, threads)
     return grid.table("estimate_risk", lambda n, ridge: found, {"method": chosen})
+
+
+def _closed(
+    design: FloatArray,
+    response: FloatArray,
+    grid: Grid[int],
+    curvature: FloatArray,
+    uniform: FloatArray,
+    workers: int,
+) -> Arrays:
+    """The closed form, or one clear sentence where numbers leave double's range."""
+    try:
+        with np.errstate(all="ignore"):
+            found = closed_estimate.estimate(design, response, grid, curvature, uniform, workers)
+    except np.linalg.LinAlgError:
+        found = {}
+    fits = np.array(grid.nonzeros) <= np.array(grid.sizes)[:, None]
+    for axes, values in found.values():
+        if not np.isfinite(values[..., fits] if "nonzeros" in axes else values).all():
+            found = {}
+            break
+    if not found:
+        raise ValueError(
+            "X and y must have entries of less different size: a risk of the closed form leaves "
+            "the range of double precision"
+        )
+    return found
