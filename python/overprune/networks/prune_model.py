@@ -35,7 +35,7 @@ ALLOCATIONS = ("uniform", "loss")
 class PrunedModel:
     """A pruned network and a table of its layers; what `prune_model` returns.
 
-    Attributes
+    Parameters
     ----------
     model : torch.nn.Module
         The network, or its pruned copy.
@@ -49,6 +49,21 @@ class PrunedModel:
         again. Attributes hold every argument.
     masks : dict of str to torch.Tensor
         Which weights are kept, by layer, in the shape of its weight.
+
+    Raises
+    ------
+    TypeError
+        If an argument is missing.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from overprune import networks
+    >>> found = networks.prune_model(
+    ...     torch.nn.Linear(4, 2), list(torch.randn(4, 30, 4)), sparsity=0.5, rule="magnitude"
+    ... )
+    >>> type(found).__name__, int(found.masks["Linear"].sum())
+    ('PrunedModel', 4)
     """
 
     model: nn.Module

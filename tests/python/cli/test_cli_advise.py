@@ -72,7 +72,7 @@ def test_bad_input_is_one_line(config: Path, tmp_path: Path) -> None:
     line = fails("advise", config, "--nonzeros", "61")
     assert line == f"{config}: run.nonzeros must be between 1 and 60, got 61"
     assert fails("advise", config, "--nonzeros", "x").startswith(
-        "--nonzeros must be an integer from 1 to"
+        "Invalid value for '--nonzeros': must be an integer from 1 to"
     )
     features = config.parent / "features.toml"
     head = CONFIG.index("[run]")

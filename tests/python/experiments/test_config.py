@@ -105,6 +105,7 @@ def test_sizes_as_a_range() -> None:
 def test_the_examples_are_valid() -> None:
     names = sorted(path.name for path in EXAMPLES.glob("*.toml"))
     assert names == [
+        "classifier.toml",
         "correlated.toml",
         "digits.toml",
         "digits_theory.toml",

@@ -19,6 +19,7 @@ constexpr double kRidgeFactor = 10.0;  // ridges go down by this factor
 constexpr double kLeastCurvature = 1e-13;
 constexpr double kShared = 1e-4;  // of q12^2 / q, beside which what q22 has beyond it is unknown
 constexpr double kLeastBeyond = 1e-11;  // of q12^2 / q: less changes nothing but rounding
+constexpr double kFarAbove = 100.0;     // of the second ridge: the models differ in size
 constexpr double kOwnScale = 4.0;       // factor of q22 beyond which its scale is another
 
 /// Means over supports at an effective ridge: traces of Q and Q^2 over n, and forms of Q and Q^2.
@@ -198,16 +199,27 @@ bool solve_at(const SecondEquations& equations, Unknowns<5>& x) {
       .converged;
 }
 
+/// Puts what x solves into units of a scale that fits it, and solves it again where they differ.
+bool rescale(SecondEquations& equations, SecondTraining& law, Unknowns<5>& x) {
+  Unknowns<5> next{};
+  if (!equations.step(x, law, next)) return false;
+  if (!equations.is_off_scale(law.q)) return true;
+  x = equations.at_scale(law.q).unknowns(law);
+  return solve_at(equations, x) && equations.step(x, law, next);
+}
+
 /// Goes from a ridge at which x solves the equations to a smaller one, in shorter steps where one
 /// fails.
 bool follow(SecondEquations& equations, double at, double last, Unknowns<5>& x) {
   double step = kRidgeFactor;
+  SecondTraining law;
   while (at > last) {
     const double next = std::max(last, at / step);
     Unknowns<5> tried = x;
     if (solve_at(equations.at_ridge(next), tried)) {
       x = tried;
       at = next;
+      if (!rescale(equations, law, x)) return false;
     } else {
       step = std::sqrt(step);
       if (step < 1.05) return false;
@@ -217,29 +229,27 @@ bool follow(SecondEquations& equations, double at, double last, Unknowns<5>& x) 
 }
 
 /// Solves from `start`, or, where that fails, from a larger ridge at which it does not; x receives
-/// the solution, in units of a scale that fits it.
+/// the solution, in units of a scale that fits it. Where the first training's ridge is far above,
+/// its model is far smaller than the second: the way down begins at that ridge, where they are
+/// alike.
 SecondTraining solve_from(SecondEquations& equations, const SecondTraining& start, double ridge,
-                          Unknowns<5>& x) {
+                          double first_ridge, Unknowns<5>& x) {
   constexpr double largest = 1e9, least = 1e-8;
   const double last = ridge > 0.0 ? ridge : least * equations.largest();
-  double at = ridge;
+  double at = first_ridge > kFarAbove * last ? first_ridge : ridge;
+  const double highest = largest * std::max(last, at);
   while (true) {
     x = equations.at_ridge(at).unknowns(equations.valid(start));
     if (solve_at(equations, x)) break;
     at = std::max(at, 0.1 * last) * kRidgeFactor;
-    if (at > largest * last) return unsolved();
+    if (at > highest) return unsolved();
   }
   if (at > ridge) {
     if (!follow(equations, at, last, x)) return unsolved();
     if (!solve_at(equations.at_ridge(ridge), x)) return unsolved();
   }
   SecondTraining law;
-  Unknowns<5> next{};
-  if (!equations.step(x, law, next)) return unsolved();
-  if (equations.is_off_scale(law.q)) {
-    x = equations.at_scale(law.q).unknowns(law);
-    if (!solve_at(equations, x) || !equations.step(x, law, next)) return unsolved();
-  }
+  if (!rescale(equations, law, x)) return unsolved();
   law.converged = true;
   return law;
 }
@@ -275,7 +285,7 @@ SecondTraining solve_second_training(const Loss& loss, double field, const First
   if (!first.converged) return unsolved();
   Unknowns<5> x{};
   SecondEquations equations(loss, field, first, supports, n, ridge);
-  return solve_from(equations, with_width(loss, first, start), ridge, x);
+  return solve_from(equations, with_width(loss, first, start), ridge, first.tau * first.Vh, x);
 }
 
 SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTraining& first,
@@ -286,7 +296,7 @@ SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTrai
   const Supports all = mean_without(groups, groups.size());
   SecondEquations equations(loss, field, first, all, n, ridge);
   Unknowns<5> x{};
-  law_ = solve_from(equations, with_width(loss, first, start), ridge, x);
+  law_ = solve_from(equations, with_width(loss, first, start), ridge, first.tau * first.Vh, x);
   if (!law_.converged || groups.size() < 2) return;
   const auto residual = [&](const Unknowns<5>& y) { return equations.residual(y); };
   const std::optional<Unknowns<5>> at = residual(x);
