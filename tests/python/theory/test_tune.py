@@ -269,7 +269,7 @@ def test_classifiers_have_the_ridge_of_least_error(loss, stage):
     errors = table[f"{stage}_error"].values.ravel()
     assert tuned.quantity == "error"
     assert errors[-1] == tuned.risk == tuned.tried[tuned.ridge]
-    assert tuned.risk <= errors[:-1].min()
+    assert tuned.risk <= errors[:-1].min() * (1 + 1e-9)
     assert tuned.risk == pytest.approx(errors[:-1].min(), rel=5e-3)
     without = op.predict(labels(), n, [size], [s], ridge=0.0) if loss == "square" else None
     if without is None:  # separable labels have no such model
