@@ -306,3 +306,19 @@ def test_what_has_no_theory_of_labels_is_named():
         op.predict(labels, 10, [3], [2], rules=["lasso"])
     with pytest.raises(ValueError, match="retrain_ridge must be above 0 for loss hinge"):
         op.predict(labels, 10, [3], [2], loss="hinge", ridge=0.1)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_draws_of_nearly_complete_supports(loss):
+    """What sampling adds to the overlaps is more than what pruning has taken away."""
+    p = 40
+    covariance = 0.6 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p)))
+    problem = op.LinearClassificationProblem(np.repeat([0.5, 0.0], [4, p - 4]), covariance, 0.3)
+    nonzeros = [16, 24, 30, 34, 37, 38, 39, p]
+    table = op.predict(
+        problem, 24, [p], nonzeros, loss=loss, ridge=0.1, retrain_ridge=0.1, draws=16, rtol=1.0
+    )
+    errors = table.retrained_error.values.ravel()
+    assert np.isfinite(errors).all()
+    np.testing.assert_allclose(errors[-3:], table.dense_error.item(), rtol=0.02)
+    np.testing.assert_allclose(errors[-1], table.dense_error.item(), rtol=1e-12)

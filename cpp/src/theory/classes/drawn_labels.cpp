@@ -161,6 +161,8 @@ void LabelStudy::draw(Index first, Index count, Index workers, const Poll& poll)
 
 void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
   const WhiteBasis& basis = trained_.basis();
+  const std::array<double, 2> first =
+      grid_.retrain ? overlaps(draws.theta()) : std::array{0.0, 0.0};
   for (const Rule rule : grid_.rules) {
     Index most = 0;
     for (const Point& point : points_)
@@ -182,6 +184,8 @@ void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
           found[p].q += 0.5 * own * sigma(i, j) * theta(order[i], 0);
       }
       if (!grid_.retrain) continue;
+      found[p].supports.first_m += 0.5 * first[0];
+      found[p].supports.first_q += 0.5 * first[1];
       const Supports forms = forms_of(order, point.s, images);
       for (std::size_t j = 0; j < forms.value.size(); ++j) {
         std::array<double, Supports::kForms> one{};
@@ -190,6 +194,18 @@ void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
       }
     }
   }
+}
+
+/// Of a whole model with the truth and with itself.
+std::array<double, 2> LabelStudy::overlaps(ConstBlock theta) const {
+  const WhiteBasis& basis = trained_.basis();
+  const ConstMatrix covariance = basis.problem().covariance();
+  std::array<double, 2> found{0.0, 0.0};
+  for (Index j = 0; j < theta.rows; ++j) {
+    found[0] += theta(j, 0) * basis.cross()(j, 0);
+    found[1] += theta(j, 0) * inner(theta.rows, &covariance(0, j), theta.col(0));
+  }
+  return found;
 }
 
 /// (Sigma theta)_S, without the cancellation of the truth and the noise less what was not fitted.
@@ -294,6 +310,8 @@ std::vector<Supports> LabelStudy::groups_of(std::size_t point, Index groups) con
     const Index g = pair * groups / pairs;
     const double share = 1.0 / static_cast<double>(counts[g]);
     const Supports& one = pairs_[pair][point].supports;
+    result[g].first_m += share * one.first_m;
+    result[g].first_q += share * one.first_q;
     for (std::size_t j = 0; j < one.value.size(); ++j) {
       std::array<double, Supports::kForms> forms{};
       for (int f = 0; f < Supports::kForms; ++f) forms[f] = share * one.forms[f][j];

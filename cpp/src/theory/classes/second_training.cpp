@@ -153,6 +153,7 @@ class SecondEquations {
     law.q12 = row(sums.G, 2);
     law.q = P[0] * row(sums.K, 0) + P[1] * row(sums.K, 1) + P[2] * row(sums.K, 2) +
             law.residual * sums.B;
+    if (supports.first_q > 0.0) follow_first(supports, law);
     const double b21 = first_.omega > 0.0 ? along / first_.omega - r * sums.b : 0.0;
     out = {is_square() ? 0.0 : std::log(law.V), b21, beyond_m(law) / m_scale_,
            law.q12 / lean_scale_, logarithm(law)};
@@ -168,6 +169,14 @@ class SecondEquations {
 
  private:
   bool is_square() const { return loss_.is(NamedLoss::square); }
+  /// Samples say what the second model is beyond its share of the first one; the share is of the
+  /// first model's law. A sampled overlap beside one of the law could be that of no two models.
+  void follow_first(const Supports& supports, SecondTraining& law) const {
+    const double share = law.q12 / supports.first_q;
+    law.m += share * (first_.m - supports.first_m);
+    law.q += share * share * (first_.q - supports.first_q);
+    law.q12 = share * first_.q;
+  }
   double beyond_m(const SecondTraining& law) const { return law.m - first_.m * law.q12 / first_.q; }
   double logarithm(const SecondTraining& law) const {
     const double lean = law.q12 * law.q12 / first_.q;
@@ -272,8 +281,12 @@ Supports mean_without(const std::vector<Supports>& groups, std::size_t left_out)
   const bool all = left_out >= groups.size();
   const double factor = 1.0 / static_cast<double>(groups.size() - (all ? 0 : 1));
   Supports mean;
-  for (std::size_t g = 0; g < groups.size(); ++g)
-    if (g != left_out) append(groups[g], factor, mean);
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    if (g == left_out) continue;
+    append(groups[g], factor, mean);
+    mean.first_m += factor * groups[g].first_m;
+    mean.first_q += factor * groups[g].first_q;
+  }
   return mean;
 }
 

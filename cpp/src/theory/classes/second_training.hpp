@@ -18,6 +18,8 @@ struct Supports {
   std::vector<double> value;                      ///< (N) l > 0
   std::vector<double> weight;                     ///< (N) how many coordinates it stands for
   std::array<std::vector<double>, kForms> forms;  ///< (N) each
+  /// The first model's overlaps with the truth and itself in the same samples; 0: not sampled.
+  double first_m = 0.0, first_q = 0.0;
 
   void add(double l, double count, const std::array<double, kForms>& products) {
     value.push_back(l);
