@@ -30,7 +30,7 @@ def test_block_runs(block, tmp_path, monkeypatch, capsys):
 
 
 def test_there_are_two_commands_to_set_up():
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     assert len(re.findall(r"^```$\n.+\n^```$", README, flags=re.MULTILINE)) == 2
 
 
