@@ -84,26 +84,26 @@ def test_missing_files(config: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("demo --workers 0", "Invalid value for '--workers': must be an integer from 1 to 1024"),
-        ("demo --workers two", "Invalid value for '--workers': must be an integer from 1 to 1024"),
-        ("run small.toml --workers 2000", "Invalid value for '--workers': must be an integer"),
-        ("demo --trials 1", "Invalid value for '--trials': must be an integer from 2 to 100000000"),
-        ("demo --trials=-3", "Invalid value for '--trials': must be an integer from 2"),
+        ("demo --workers 0", "--workers | must be an integer from 1 to 1024, got '0'"),
+        ("demo --workers two", "--workers | must be an integer from 1 to 1024, got 'two'"),
+        ("run small.toml --workers 2000", "--workers | must be an integer from 1 to 1024"),
+        ("demo --trials 1", "--trials | must be an integer from 2 to 100000000, got '1'"),
+        ("demo --trials=-3", "--trials | must be an integer from 2 to 100000000, got '-3'"),
         ("demo --workers", "Option '--workers' requires an argument."),
-        ("run", "Missing argument 'CONFIG.toml'."),
-        ("status", "Missing argument 'DIR'."),
-        ("reproduce", "Missing argument 'TABLE'."),
+        ("run", "Missing argument | CONFIG.toml"),
+        ("status", "Missing argument | DIR"),
+        ("reproduce", "Missing argument | TABLE"),
         ("jump", "No such command 'jump'."),
-        ("rnu", "No such command 'rnu'. Did you mean 'run'?"),
+        ("rnu", "No such command 'rnu'."),
         ("--jump", "No such option: --jump"),
-        ("run small.toml --outptu x", "No such option: --outptu (Possible options: --output)"),
+        ("run small.toml --outptu x", "No such option: --outptu | --output"),
         ("run small.toml other.toml", "Got unexpected extra argument"),
         ("run small.toml --overwrite=yes", "Option '--overwrite' does not take a value."),
     ],
 )
 def test_usage_errors_are_typers_in_one_line(config: Path, arguments: str, message: str) -> None:
-    said = fails(*arguments.split())
-    assert said.startswith(message)
+    said = fails(*arguments.split())  # in words that differ between Typer's versions
+    assert all(part in said for part in message.split(" | ")), said
     assert said.endswith("--help)") or "--overwrite" in said or said.endswith("argument.")
     assert content(config.parent) == {"small.toml"}
 
