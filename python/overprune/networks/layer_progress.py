@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from .._progress import make_bar
-from .randomness import undisturbed
+from .progress import Reports
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class LayerStep:
     done: float
 
 
-class LayerProgress:
+class LayerProgress(Reports[LayerStep]):
     """Counts the work of layers and shows it, or hands it on."""
 
     def __init__(
@@ -55,32 +53,17 @@ class LayerProgress:
         device: torch.device,
         show: bool | Callable[[LayerStep], None],
     ) -> None:
-        self._call = show if callable(show) else None
-        self._device, self._work = device, work
-        self._total = sum(work.values()) or 1.0
-        self._names = list(work)
-        self._finished, self._shown = 0.0, 0.0
-        self._bar: Any = None
-        if show is True:
-            form = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-            self._bar = make_bar(self._total, bar_format=form)
-
-    def __enter__(self) -> LayerProgress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        super().__init__(sum(work.values()), device, show)
+        self._work, self._names = work, list(work)
+        self._finished = 0.0
 
     def tell(self, name: str, stage: str) -> None:
         """Reports a stage of a layer."""
         if stage == "finished":
             self._finished += self._work[name]
         number, count = self._names.index(name) + 1, len(self._names)
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{name} ({number}/{count}) {stage}", refresh=False)
-            self._bar.update(self._finished - self._shown)
-        self._shown = self._finished
-        if self._call is not None:
-            with undisturbed(self._device):
-                self._call(LayerStep(name, number, count, stage, self._finished / self._total))
+        self.show(
+            self._finished,
+            f"{name} ({number}/{count}) {stage}",
+            lambda done: LayerStep(name, number, count, stage, done),
+        )
