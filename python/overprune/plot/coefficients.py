@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from .. import _validation as check
 from .._validation import FloatArray
 from ..fits.prune_path import prune_path
-from ..losses import Loss, as_loss
+from ..losses import Loss
 from ..problems.problem import Problem, as_problem
 from ..theory.density import coefficient_density
-from ..theory.laws import survival
-from ..theory.predict import predicted_by
+from ..theory.laws import CheckedPoint, survival
 from .panel import COLOURS
 
 if TYPE_CHECKING:
@@ -96,90 +94,71 @@ def coefficients(
     ['dense: all 40', 'pruned: the 10 survivors', 'retrained survivors']
     """
     as_problem(problem)
-    features = check.integer(size, "size", lowest=1, highest=problem.p)
-    setting = Setting(
-        check.integer(n, "n", lowest=1),
-        features,
-        check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
-        check.cutting_rule(rule, "plot.coefficients"),
-        check.flag(retrain, "retrain"),
-        check.nonnegative(ridge, "ridge"),
-        check.nonnegative(retrain_ridge, "retrain_ridge"),
-        as_loss(loss),
-        check.seed(seed),
+    point = CheckedPoint.of(
+        *(problem, n, size, nonzeros, rule, retrain, ridge, retrain_ridge, loss),
+        user="plot.coefficients",
     )
-    problem.check_run([setting.n], [setting.rule])
+    key = check.seed(seed)
+    problem.check_run([point.n], [point.rule])
     which = check.integer(target, "target", lowest=0, highest=problem.targets - 1)
     count = check.integer(trials, "trials", lowest=1, highest=2**31)
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
     cells = check.integer(bins, "bins", lowest=1, highest=10_000)
-    values = simulated(problem, setting, count, which)
-    return draw_stages(problem, setting, values, which, number, cells)
+    values = simulated(problem, point, count, which, key)
+    edges = _CELLS if _is_closed(point) else _DRAWN_CELLS
+    grids = {stage: np.linspace(*_range(found), edges + 1) for stage, found in values.items()}
+    densities = _laws(point, grids, which, number, key)
+    return draw_stages(point, values, grids, densities, cells)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One point of the grid: checked arguments of `coefficient_density`."""
-
-    n: int
-    size: int
-    nonzeros: int
-    rule: str
-    retrain: bool
-    ridge: float
-    retrain_ridge: float
-    loss: Loss
-    seed: int
-
-    def laws(
-        self, problem: Problem, grids: dict[str, FloatArray], target: int, draws: int
-    ) -> list[FloatArray]:
-        """Density of each stage in the cells of its own grid of edges."""
-        edges = np.unique(np.concatenate(list(grids.values())))
-        table = coefficient_density(
-            problem,
-            self.n,
-            self.size,
-            self.nonzeros,
-            edges,
-            rule=self.rule,
-            retrain=self.retrain,
-            ridge=self.ridge,
-            retrain_ridge=self.retrain_ridge,
-            loss=self.loss,
-            draws=draws,
-            seed=self.seed,
-        )
-        found = []
-        for stage, grid in grids.items():
-            mass = np.atleast_2d(table[stage].values)[target] * table.width.values
-            below = np.concatenate([[0.0], np.cumsum(mass)])
-            found.append(np.diff(below[np.searchsorted(edges, grid)]) / np.diff(grid))
-        return found
-
-    def threshold(self, problem: Problem) -> float | None:
-        """The |theta_i| that survivors exceed, where that is one number."""
-        if self.rule != "magnitude" or problem.targets > 1 or self.nonzeros == self.size:
-            return None
-        found = survival(
-            problem,
-            self.n,
-            self.size,
-            self.nonzeros,
-            ridge=self.ridge,
-            loss=self.loss,
-            draws=64,
-        )
-        return float(found.threshold)
+def _is_closed(point: CheckedPoint) -> bool:
+    return point.linear.covariance.ndim == 1 and point.linear.targets == 1
 
 
-def simulated(problem: Problem, at: Setting, trials: int, target: int) -> dict[str, FloatArray]:
+def _laws(
+    point: CheckedPoint, grids: dict[str, FloatArray], target: int, draws: int, seed: int
+) -> list[FloatArray]:
+    """Density of each stage in the cells of its own grid of edges."""
+    edges = np.unique(np.concatenate(list(grids.values())))
+    table = coefficient_density(
+        point.linear,
+        point.n,
+        point.size,
+        point.nonzeros,
+        edges,
+        rule=point.rule,
+        retrain=point.retrain,
+        ridge=point.ridge,
+        retrain_ridge=point.retrain_ridge,
+        loss=point.loss,
+        draws=draws,
+        seed=seed,
+    )
+    found = []
+    for stage, grid in grids.items():
+        mass = np.atleast_2d(table[stage].values)[target] * table.width.values
+        below = np.concatenate([[0.0], np.cumsum(mass)])
+        found.append(np.diff(below[np.searchsorted(edges, grid)]) / np.diff(grid))
+    return found
+
+
+def _threshold(at: CheckedPoint) -> float | None:
+    """The |theta_i| that survivors exceed, where that is one number."""
+    if at.rule != "magnitude" or at.linear.targets > 1 or at.nonzeros == at.size:
+        return None
+    found = survival(at.linear, at.n, at.size, at.nonzeros, ridge=at.ridge, loss=at.loss, draws=64)
+    return float(found.threshold)
+
+
+def simulated(
+    problem: Problem, at: CheckedPoint, trials: int, target: int, seed: int
+) -> dict[str, FloatArray]:
     """Coefficients of one target in all trials, for each stage: (trials, features or survivors)."""
-    part = predicted_by(problem, at.loss).restrict(at.size)
+    part = at.linear.restrict(at.size)
     variances = part.covariance if part.covariance.ndim == 1 else np.diagonal(part.covariance)
     found: dict[str, list[FloatArray]] = {"dense": [], "surviving": [], "retrained": []}
     for trial in range(trials):
-        X, y = problem.sample(at.n, seed=at.seed, stream=trial)
+        X, y = problem.sample(at.n, seed=seed, stream=trial)
         path = prune_path(
             X[:, : at.size],
             y,
@@ -192,7 +171,7 @@ def simulated(problem: Problem, at: Setting, trials: int, target: int) -> dict[s
             loss=at.loss,
             curvature=None if problem.curvature == "sample" else variances,
             truth=np.linalg.norm(part.beta.reshape(at.size, -1), axis=1),
-            seed=at.seed,
+            seed=seed,
             stream=trial,
         )
         keep = path.support(at.rule, at.size, at.nonzeros)
@@ -209,7 +188,11 @@ def _of_target(theta: FloatArray, target: int) -> FloatArray:
 
 
 def draw_stages(
-    problem: Problem, at: Setting, values: dict[str, FloatArray], target: int, draws: int, bins: int
+    at: CheckedPoint,
+    values: dict[str, FloatArray],
+    grids: dict[str, FloatArray],
+    densities: list[FloatArray],
+    bins: int,
 ) -> Figure:
     """One panel a stage: histogram as bars, law as a line, threshold as dotted lines."""
     import matplotlib.pyplot as plt
@@ -219,11 +202,7 @@ def draw_stages(
     figure, panels = plt.subplots(
         1, len(values), figsize=(3.5 * len(values), 3.4), layout="constrained", squeeze=False
     )
-    linear = predicted_by(problem, at.loss)
-    threshold = at.threshold(linear)
-    cells = _CELLS if linear.covariance.ndim == 1 and linear.targets == 1 else _DRAWN_CELLS
-    grids = {stage: np.linspace(*_range(found), cells + 1) for stage, found in values.items()}
-    densities = at.laws(linear, grids, target, draws)
+    threshold = _threshold(at)
     for ax, stage, density in zip(panels[0], values, densities, strict=True):
         _draw_panel(ax, stage, values[stage], grids[stage], density, bins)
         if threshold is not None and stage != "retrained":

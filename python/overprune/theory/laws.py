@@ -312,6 +312,7 @@ class CheckedPoint:
         ridge: Any,
         retrain_ridge: Any,
         loss: Any,
+        user: str = "a law of coefficients",
     ) -> CheckedPoint:
         given = as_loss(loss)
         linear = predicted_by(problem, given)
@@ -322,7 +323,7 @@ class CheckedPoint:
             samples,
             features,
             check.integer(nonzeros, "nonzeros", lowest=1, highest=features),
-            check.cutting_rule(rule, "a law of coefficients"),
+            check.cutting_rule(rule, user),
             check.flag(retrain, "retrain"),
             check.nonnegative(ridge, "ridge"),
             check.nonnegative(retrain_ridge, "retrain_ridge"),
