@@ -161,17 +161,18 @@ void LabelStudy::draw(Index first, Index count, Index workers, const Poll& poll)
 
 void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
   const WhiteBasis& basis = trained_.basis();
-  const std::array<double, 2> first =
-      grid_.retrain ? overlaps(draws.theta()) : std::array{0.0, 0.0};
+  const ConstBlock theta = draws.theta();
+  const std::vector<double> fitted = fit(theta);
+  const double first_m = inner(theta.rows, theta.col(0), basis.cross().begin()),
+               first_q = inner(theta.rows, theta.col(0), fitted.data());
   for (const Rule rule : grid_.rules) {
     Index most = 0;
     for (const Point& point : points_)
       if (point.rule == rule && !point.done) most = std::max(most, point.s);
     if (most == 0) continue;
     const Indices order = draws.order(rule, most);
-    const ConstBlock theta = draws.theta();
     const Block images = draws.images(order, most, true, {basis.cross()});
-    fit(order, theta, images.columns(2, 1));
+    for (Index i = 0; i < most; ++i) images(i, 2) = fitted[order[i]];
     OwnedMatrix sigma(most, most);
     basis.principal_block(order, sigma);
     for (std::size_t p = 0; p < points_.size(); ++p) {
@@ -184,8 +185,8 @@ void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
           found[p].q += 0.5 * own * sigma(i, j) * theta(order[i], 0);
       }
       if (!grid_.retrain) continue;
-      found[p].supports.first_m += 0.5 * first[0];
-      found[p].supports.first_q += 0.5 * first[1];
+      found[p].supports.first_m += 0.5 * first_m;
+      found[p].supports.first_q += 0.5 * first_q;
       const Supports forms = forms_of(order, point.s, images);
       for (std::size_t j = 0; j < forms.value.size(); ++j) {
         std::array<double, Supports::kForms> one{};
@@ -196,23 +197,13 @@ void LabelStudy::sample(ModelDraws& draws, std::vector<Sampled>& found) const {
   }
 }
 
-/// Of a whole model with the truth and with itself.
-std::array<double, 2> LabelStudy::overlaps(ConstBlock theta) const {
-  const WhiteBasis& basis = trained_.basis();
-  const ConstMatrix covariance = basis.problem().covariance();
-  std::array<double, 2> found{0.0, 0.0};
-  for (Index j = 0; j < theta.rows; ++j) {
-    found[0] += theta(j, 0) * basis.cross()(j, 0);
-    found[1] += theta(j, 0) * inner(theta.rows, &covariance(0, j), theta.col(0));
-  }
-  return found;
-}
-
-/// (Sigma theta)_S, without the cancellation of the truth and the noise less what was not fitted.
-void LabelStudy::fit(const Indices& order, ConstBlock theta, Block out) const {
+/// Sigma theta, without the cancellation of the truth and the noise less what was not fitted.
+std::vector<double> LabelStudy::fit(ConstBlock theta) const {
   const ConstMatrix covariance = trained_.basis().problem().covariance();
-  for (Index i = 0; i < out.rows; ++i)
-    out(i, 0) = inner(theta.rows, &covariance(0, order[i]), theta.col(0));
+  std::vector<double> fitted(theta.rows);
+  for (Index j = 0; j < theta.rows; ++j)
+    fitted[j] = inner(theta.rows, &covariance(0, j), theta.col(0));
+  return fitted;
 }
 
 Supports LabelStudy::forms_of(const Indices& order, Index s, ConstBlock images) const {

@@ -65,8 +65,7 @@ class LabelStudy {
   void fix_support(Point& point);
   void draw(Index first, Index count, Index workers, const Poll& poll);
   void sample(ModelDraws& draws, std::vector<Sampled>& found) const;
-  std::array<double, 2> overlaps(ConstBlock theta) const;
-  void fit(const Indices& order, ConstBlock theta, Block out) const;
+  std::vector<double> fit(ConstBlock theta) const;
   Supports forms_of(const Indices& order, Index s, ConstBlock images) const;
   bool estimate();
   void estimate(std::size_t i, Point& point) const;

@@ -72,6 +72,7 @@ class SecondEquations {
   }
 
   double largest() const { return largest_; }
+  double first_ridge() const { return first_.tau * first_.Vh; }
   /// Whether a model is of another size than its equations expect.
   bool is_off_scale(double q) const { return q > kOwnScale * q_scale_ || kOwnScale * q < q_scale_; }
 
@@ -242,10 +243,10 @@ bool follow(SecondEquations& equations, double at, double last, Unknowns<5>& x) 
 /// its model is far smaller than the second: the way down begins at that ridge, where they are
 /// alike.
 SecondTraining solve_from(SecondEquations& equations, const SecondTraining& start, double ridge,
-                          double first_ridge, Unknowns<5>& x) {
+                          Unknowns<5>& x) {
   constexpr double largest = 1e9, least = 1e-8;
   const double last = ridge > 0.0 ? ridge : least * equations.largest();
-  double at = first_ridge > kFarAbove * last ? first_ridge : ridge;
+  double at = equations.first_ridge() > kFarAbove * last ? equations.first_ridge() : ridge;
   const double highest = largest * std::max(last, at);
   while (true) {
     x = equations.at_ridge(at).unknowns(equations.valid(start));
@@ -298,7 +299,7 @@ SecondTraining solve_second_training(const Loss& loss, double field, const First
   if (!first.converged) return unsolved();
   Unknowns<5> x{};
   SecondEquations equations(loss, field, first, supports, n, ridge);
-  return solve_from(equations, with_width(loss, first, start), ridge, first.tau * first.Vh, x);
+  return solve_from(equations, with_width(loss, first, start), ridge, x);
 }
 
 SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTraining& first,
@@ -309,7 +310,7 @@ SampledTraining::SampledTraining(const Loss& loss, double field, const FirstTrai
   const Supports all = mean_without(groups, groups.size());
   SecondEquations equations(loss, field, first, all, n, ridge);
   Unknowns<5> x{};
-  law_ = solve_from(equations, with_width(loss, first, start), ridge, first.tau * first.Vh, x);
+  law_ = solve_from(equations, with_width(loss, first, start), ridge, x);
   if (!law_.converged || groups.size() < 2) return;
   const auto residual = [&](const Unknowns<5>& y) { return equations.residual(y); };
   const std::optional<Unknowns<5>> at = residual(x);
