@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "base/check.hpp"
@@ -112,6 +113,17 @@ ScaledData::ScaledData(ConstMatrix x, ConstMatrix y, double ridge, double larger
     unscale_.push_back(std::exp2(exponent / 2));
     unscale_rest_.push_back(std::exp2(exponent - exponent / 2));
   }
+}
+
+void ScaledData::unscale(ConstBlock solutions, const Indices& sizes, const Index* order,
+                         double* theta) const {
+  const Index p = design.cols, m = response.cols, count = static_cast<Index>(sizes.size());
+  std::fill_n(theta, count * p * m, 0.0);
+  for (Index k = 0; k < count; ++k)
+    for (Index t = 0; t < m; ++t)
+      for (Index i = 0; i < sizes[k]; ++i)
+        theta[(k * p + (order ? order[i] : i)) * m + t] = unscaled(solutions(i, k * m + t), t);
+  check::solved(std::span(theta, static_cast<std::size_t>(count * p * m)));
 }
 
 std::vector<double> ScaledData::target_units() const {

@@ -33,6 +33,12 @@ class ScaledData {
   double unscaled(double coefficient, Index target) const {
     return coefficient * unscale_[target] * unscale_rest_[target];
   }
+  /// The caller's coefficients of a path of models.
+  /// @param solutions  (most, sizes.size() * m) of the scaled problem, m columns a size
+  /// @param order      which feature each coefficient is of; null: the first ones
+  /// @param theta      (sizes.size(), p, m), C order, p being the features of X
+  /// @throws std::invalid_argument where a coefficient overflows
+  void unscale(ConstBlock solutions, const Indices& sizes, const Index* order, double* theta) const;
   /// The scaled problem's l1 penalty for one of the caller's, and back, where there is one target.
   double penalty(double value) const { return value * x_scale_ * y_scales_[0]; }
   double unscaled_penalty(double value) const { return value / x_scale_ / y_scales_[0]; }

@@ -1,7 +1,5 @@
 #include "overprune/classifier.hpp"
 
-#include <algorithm>
-
 #include "base/check.hpp"
 #include "base/team.hpp"
 #include "overprune/least_squares.hpp"
@@ -43,12 +41,7 @@ void classifier_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, const L
   ClassifierSolver().solve({data.design.columns(0, most), data.response, sizes, data.ridge(ridge),
                             "ridge", loss, solutions, info},
                            poll);
-  std::fill_n(theta, count * x.cols * m, 0.0);
-  for (Index k = 0; k < count; ++k)
-    for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < sizes[k]; ++i)
-        theta[(k * x.cols + i) * m + t] = data.unscaled(solutions(i, k * m + t), t);
-  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
+  data.unscale(solutions, sizes, nullptr, theta);
 }
 
 }  // namespace overprune

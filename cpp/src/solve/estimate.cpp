@@ -65,8 +65,8 @@ class SizeFolds {
   void run(Index size, const Poll& poll) {
     const FoldData& data = estimate_.data;
     const Index n = data.x.rows, m = data.y.cols, k = estimate_.grid.sizes[size];
-    const auto& all = estimate_.grid.nonzeros;
-    nonzeros_ = {all.begin(), std::upper_bound(all.begin(), all.end(), k)};
+    const std::span<const Index> all = fitting(estimate_.grid, k);
+    nonzeros_.assign(all.begin(), all.end());
     dense_.solve(data, k, estimate_.grid.ridge, poll);
     plain_.forget();
     const Index points = static_cast<Index>(nonzeros_.size() * estimate_.grid.rules.size());

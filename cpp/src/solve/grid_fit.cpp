@@ -27,13 +27,12 @@ void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInp
   train(x, y, grid, dense, info, poll);
   sink.dense(dense);
   prepare_scores(x, grid, inputs, poll);
-  const auto fitting =
-      std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
-  if (fitting == grid.nonzeros.begin()) return;
+  const std::span<const Index> all = fitting(grid, grid.sizes.back());
+  if (all.empty()) return;
   const bool own = any_of_rules(grid.rules, &RuleTraits::trains_itself);
   if (own) check_one_target(m);
   if (grid.retrain && grid.loss.takes_numbers())
-    retrainer_.start(x, y, std::max(*(fitting - 1), own ? most_of_lasso(grid, x.rows) : 0));
+    retrainer_.start(x, y, std::max(all.back(), own ? most_of_lasso(grid, x.rows) : 0));
   // Neighbouring sizes share most of a rule's support, whose products the retrainer keeps.
   done_.assign(grid.rules.size() * grid.sizes.size(), 0);
   for (Index r = 0; r < static_cast<Index>(grid.rules.size()); ++r) {
@@ -51,9 +50,8 @@ void GridFit::run(const Design& x, ConstBlock y, const Grid& grid, const RuleInp
 
 Index most_of_lasso(const Grid& grid, Index n) {
   if (grid.penalties.empty()) {
-    const auto fitting =
-        std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), grid.sizes.back());
-    return fitting == grid.nonzeros.begin() ? 0 : *(fitting - 1);
+    const std::span<const Index> all = fitting(grid, grid.sizes.back());
+    return all.empty() ? 0 : all.back();
   }
   return grid.ridge > 0.0 ? grid.sizes.back() : std::min(n, grid.sizes.back());
 }
@@ -65,8 +63,7 @@ void GridFit::run_own(const Design& x, ConstBlock y, Index rule, const Grid& gri
                most_of_lasso(grid, x.rows));
   for (Index i = 0; i < static_cast<Index>(grid.sizes.size()); ++i) {
     const Index k = grid.sizes[i];
-    const std::span<const Index> nonzeros(
-        grid.nonzeros.begin(), std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k));
+    const std::span<const Index> nonzeros = fitting(grid, k);
     if (nonzeros.empty()) continue;
     const auto take_model = [&](Index s, const SparseModel* model) {
       poll_now(poll);
@@ -119,11 +116,9 @@ void GridFit::retrain(std::span<const Index> nonzeros, const Grid& grid, Block t
 void GridFit::run_point(Index size, Index rule, ConstBlock theta, const Grid& grid,
                         const RuleInputs& inputs, GridSink& sink, const Poll& poll) {
   const Index k = theta.rows, m = theta.cols, sizes = static_cast<Index>(grid.sizes.size());
-  const Index active =
-      std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k) - grid.nonzeros.begin();
-  if (active == 0) return;
-  const std::span<const Index> nonzeros(grid.nonzeros.data(), static_cast<std::size_t>(active));
-  const Index count = nonzeros.back();
+  const std::span<const Index> nonzeros = fitting(grid, k);
+  if (nonzeros.empty()) return;
+  const Index active = static_cast<Index>(nonzeros.size()), count = nonzeros.back();
   find_order(grid.rules[rule], size, k, theta, inputs, count, order_);
   const Block pruned = pruned_.block(count, active * m);
   keep_first(theta, order_, nonzeros, pruned);

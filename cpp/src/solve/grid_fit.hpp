@@ -2,6 +2,7 @@
 // all factors shared, and hands them to a sink as they are found.
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "base/block.hpp"
@@ -17,6 +18,11 @@ namespace overprune {
 
 /// Whether the retrained model of a support with all features is the dense one.
 inline bool trains_alike(const Grid& grid) { return grid.retrain_ridge == grid.ridge; }
+
+/// The grid's nonzeros that a model of k features can have, into the grid.
+inline std::span<const Index> fitting(const Grid& grid, Index k) {
+  return {grid.nonzeros.begin(), std::upper_bound(grid.nonzeros.begin(), grid.nonzeros.end(), k)};
+}
 
 /// The dense model cut down to supports of its first features by score.
 /// @param theta     (k, m)

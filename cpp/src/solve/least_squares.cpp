@@ -1,8 +1,5 @@
 #include "overprune/least_squares.hpp"
 
-#include <algorithm>
-#include <span>
-
 #include "base/check.hpp"
 #include "base/team.hpp"
 #include "problem/scaled_data.hpp"
@@ -38,12 +35,7 @@ void least_squares_path(ConstMatrix x, ConstMatrix y, const Indices& sizes, doub
   const Block solutions = buffer.block(most, count * m);
   PathSolver().solve(data.design.columns(0, most), data.response, sizes, data.ridge(ridge),
                      solutions, info, poll);
-  std::fill_n(theta, count * x.cols * m, 0.0);
-  for (Index k = 0; k < count; ++k)
-    for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < sizes[k]; ++i)
-        theta[(k * x.cols + i) * m + t] = data.unscaled(solutions(i, k * m + t), t);
-  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
+  data.unscale(solutions, sizes, nullptr, theta);
 }
 
 void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indices& nonzeros,
@@ -60,12 +52,7 @@ void retrain_path(ConstMatrix x, ConstMatrix y, const Indices& order, const Indi
   RetrainSolver solver;
   solver.start(data.design, data.response, most);
   solver.solve(order.data(), nonzeros, data.ridge(ridge), solutions, poll);
-  std::fill_n(theta, count * x.cols * m, 0.0);
-  for (Index s = 0; s < count; ++s)
-    for (Index t = 0; t < m; ++t)
-      for (Index i = 0; i < nonzeros[s]; ++i)
-        theta[(s * x.cols + order[i]) * m + t] = data.unscaled(solutions(i, s * m + t), t);
-  check::solved(std::span(theta, static_cast<std::size_t>(count * x.cols * m)));
+  data.unscale(solutions, nonzeros, order.data(), theta);
 }
 
 }  // namespace overprune

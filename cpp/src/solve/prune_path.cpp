@@ -27,7 +27,8 @@ void check_one_target(Index targets) {
 }
 
 Indices Grid::fitting_nonzeros() const {
-  return {nonzeros.begin(), std::upper_bound(nonzeros.begin(), nonzeros.end(), sizes.back())};
+  const std::span<const Index> all = fitting(*this, sizes.back());
+  return {all.begin(), all.end()};
 }
 
 void check_grid(const Grid& grid, Index p) {

@@ -321,8 +321,7 @@ class Replay {
   void run_point(Index rule, Index size, GridSink& sink) {
     const Index m = found_.m, k = grid_.sizes[size],
                 point = rule * static_cast<Index>(grid_.sizes.size()) + size;
-    const auto end = std::upper_bound(grid_.nonzeros.begin(), grid_.nonzeros.end(), k);
-    const std::span<const Index> nonzeros(grid_.nonzeros.begin(), end);
+    const std::span<const Index> nonzeros = fitting(grid_, k);
     if (nonzeros.empty()) return;
     const Index active = static_cast<Index>(nonzeros.size()), count = nonzeros.back();
     const auto first = found_.order.begin() + point * found_.most;

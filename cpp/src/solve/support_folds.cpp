@@ -70,7 +70,13 @@ void SupportFolds::solve(const FoldData& data, const FoldSupports& supports, dou
   trusted_.assign(n, 0);
   poll_now(poll);
   const bool is_primal = supports.nonzeros < n || (lambda > 0.0 && supports.nonzeros == n);
-  if (!(is_primal ? eliminate_features(data, lambda) : eliminate_rows(data, lambda))) return;
+  const Index c = static_cast<Index>(core_.size());
+  const Block core = core_columns_.block(n, c), some = some_columns_.block(n, u);
+  gather_columns(data.x, core_.data(), c, core);
+  gather_columns(data.x, some_.data(), u, some);
+  if (!(is_primal ? eliminate_features(core, some, data.y, lambda)
+                  : eliminate_rows(core, some, data.y, lambda)))
+    return;
   poll_now(poll);
   Pace pace;
   for (Index i = 0; i < n; ++i) {
@@ -81,13 +87,10 @@ void SupportFolds::solve(const FoldData& data, const FoldSupports& supports, dou
 }
 
 /// The Schur complement of the Gram matrix of the core, with ridge.
-bool SupportFolds::eliminate_features(const FoldData& data, double lambda) {
-  const Index n = data.x.rows, m = data.y.cols, c = static_cast<Index>(core_.size()),
-              u = static_cast<Index>(some_.size());
+bool SupportFolds::eliminate_features(ConstBlock core, ConstBlock some, ConstBlock y,
+                                      double lambda) {
+  const Index n = y.rows, m = y.cols, c = core.cols, u = some.cols;
   const auto& kernel = kernels::active();
-  const Block core = core_columns_.block(n, c), some = some_columns_.block(n, u);
-  gather_columns(data.x, core_.data(), c, core);
-  gather_columns(data.x, some_.data(), u, some);
   const Block gram = factor_.block(c, c);
   fill(gram, 0.0);
   for (Index j = 0; j < c; ++j) gram(j, j) = lambda;
@@ -98,7 +101,7 @@ bool SupportFolds::eliminate_features(const FoldData& data, double lambda) {
   // L^{-1} X_C' [I, y, X_U].
   const Block solved = coefficients_.block(c, n + m + u);
   transpose(core, solved.columns(0, n));
-  multiply(transposed(core), data.y, solved.columns(n, m));
+  multiply(transposed(core), y, solved.columns(n, m));
   multiply(transposed(core), some, solved.columns(n + m, u));
   solve_lower(gram, solved, false);
   fill(matrix_, 0.0);
@@ -108,9 +111,9 @@ bool SupportFolds::eliminate_features(const FoldData& data, double lambda) {
   const ConstBlock shared = solved.columns(n + m, u);
   multiply(transposed(shared), shared, matrix_, -1.0, 1.0);
   transpose(some, sides_.columns(0, n));
-  multiply(transposed(some), data.y, sides_.columns(n, m));
+  multiply(transposed(some), y, sides_.columns(n, m));
   multiply(transposed(shared), solved.columns(0, n + m), sides_, -1.0, 1.0);
-  copy(data.y, above_);
+  copy(y, above_);
   multiply(transposed(solved.columns(0, n)), solved.columns(n, m), above_, -1.0, 1.0);
   for (Index i = 0; i < n; ++i) below_[i] -= norm2(solved.columns(i, 1));
   one_ = 1.0;
@@ -120,7 +123,7 @@ bool SupportFolds::eliminate_features(const FoldData& data, double lambda) {
     for (Index i = 0; i < solved.cols; ++i) solved(j, i) *= norms[j];
   for (Index i = 0; i < n; ++i) row_growth_[i] = length(solved.columns(i, 1));
   for (Index t = 0; t < m; ++t) {
-    response_size_[t] = length(data.y.columns(t, 1));
+    response_size_[t] = length(y.columns(t, 1));
     response_growth_[t] = length(solved.columns(n + t, 1));
   }
   for (Index j = 0; j < u; ++j) feature_growth_[j] += length(solved.columns(n + m + j, 1));
@@ -129,14 +132,10 @@ bool SupportFolds::eliminate_features(const FoldData& data, double lambda) {
 
 /// The same where the models interpolate: the features of some folds are added to the inverse of
 /// X_C X_C' + lambda I.
-bool SupportFolds::eliminate_rows(const FoldData& data, double lambda) {
-  const Index n = data.x.rows, m = data.y.cols, c = static_cast<Index>(core_.size()),
-              u = static_cast<Index>(some_.size());
+bool SupportFolds::eliminate_rows(ConstBlock core, ConstBlock some, ConstBlock y, double lambda) {
+  const Index n = y.rows, m = y.cols, c = core.cols, u = some.cols;
   if (c < n && lambda == 0.0) return false;
   const auto& kernel = kernels::active();
-  const Block core = core_columns_.block(n, c), some = some_columns_.block(n, u);
-  gather_columns(data.x, core_.data(), c, core);
-  gather_columns(data.x, some_.data(), u, some);
   const Block gram = factor_.block(n, n);
   fill(gram, 0.0);
   for (Index i = 0; i < n; ++i) gram(i, i) = lambda;
@@ -147,7 +146,7 @@ bool SupportFolds::eliminate_rows(const FoldData& data, double lambda) {
   const Block solved = coefficients_.block(n, n + m + u);
   fill(solved.columns(0, n), 0.0);
   for (Index i = 0; i < n; ++i) solved(i, i) = 1.0;
-  copy(data.y, solved.columns(n, m));
+  copy(y, solved.columns(n, m));
   copy(some, solved.columns(n + m, u));
   solve_normal(gram, solved);
   fill(matrix_, 0.0);

@@ -33,8 +33,8 @@ class SupportFolds {
 
  private:
   void split(Index p, const FoldSupports& supports);
-  bool eliminate_features(const FoldData& data, double lambda);
-  bool eliminate_rows(const FoldData& data, double lambda);
+  bool eliminate_features(ConstBlock core, ConstBlock some, ConstBlock y, double lambda);
+  bool eliminate_rows(ConstBlock core, ConstBlock some, ConstBlock y, double lambda);
   bool solve_fold(Index i, Index m);
 
   // Features in the support of every fold, and of some; positions among the latter of each fold's.
