@@ -162,6 +162,7 @@ void register_problem(py::module_& module) {
       .def_property_readonly("features", &Problem::features)
       .def_property_readonly("targets", &Problem::targets)
       .def_property_readonly("has_labels", &Problem::has_labels)
+      .def_property_readonly("redraws_cheaply", &Problem::redraws_cheaply)
       .def("sample", &sample)
       .def("oracle_scores", &oracle_scores);
   py::class_<Linear, Problem, std::shared_ptr<Linear>>(module, "LinearGaussianProblem")

@@ -82,11 +82,12 @@ void register_simulate(py::module_& module) {
              "retrained"_a, "lasso"_a, "stream"_a);
   module.def(
       "worker_memory",
-      [](const Problem& problem, const Grid& grid, Index n, Index design_limit, Index threads) {
+      [](const Problem& problem, const Grid& grid, Index n, std::optional<Index> design_limit,
+         Index threads) {
         const WorkerMemory memory = worker_memory(problem, grid, n, design_limit, threads);
         return py::make_tuple(memory.design, memory.sampler, memory.engine);
       },
-      "problem"_a, "grid"_a, "n"_a, "design_limit"_a = kDesignLimit, "threads"_a = 1);
+      "problem"_a, "grid"_a, "n"_a, "design_limit"_a = py::none(), "threads"_a = 1);
 }
 
 }  // namespace overprune::bindings

@@ -20,6 +20,8 @@ class Problem:
     def targets(self) -> int: ...
     @property
     def has_labels(self) -> bool: ...
+    @property
+    def redraws_cheaply(self) -> bool: ...
     def sample(self, n: int, seed: int, stream: int, /) -> tuple[_Floats, _Floats]: ...
     def oracle_scores(self, k: int, /) -> _Floats: ...
 
@@ -270,7 +272,7 @@ class Trials:
     seed: int
     workers: int
     sample_curvature: bool
-    design_limit: int
+    design_limit: int | None
     def __init__(self, **fields: Any) -> None: ...
 
 class DrawOptions:
@@ -321,7 +323,7 @@ def judge_path(
     """Risks and accuracies of the models of `prune_path`, in the order of `simulate`'s table."""
 
 def worker_memory(
-    problem: Problem, grid: Grid, n: int, design_limit: int = ..., threads: int = ...
+    problem: Problem, grid: Grid, n: int, design_limit: int | None = ..., threads: int = ...
 ) -> tuple[int, int, int]:
     """Bytes of one worker of `simulate` with so many threads inside a trial: X (0 where its columns
     are drawn anew), what else its sampler holds, what its solvers hold."""

@@ -82,8 +82,9 @@ class LinearClassificationProblem final : public Problem {
   void oracle_scores(Index k, double* scores) const override { field_.oracle_scores(k, scores); }
   std::unique_ptr<Sampler> sampler(Index n) const override;
   bool streams() const override { return field_.streams(); }
+  bool redraws_cheaply() const override { return field_.redraws_cheaply(); }
   std::unique_ptr<Sampler> streaming_sampler(Index n) const override;
-  Index sampler_numbers(Index n) const override;
+  Index sampler_numbers(Index n, Index chosen) const override;
 
  private:
   LinearGaussianProblem field_;

@@ -50,6 +50,11 @@ class Sampler {
   /// @param first  number of the first column
   /// @param out    (n, columns), unit row stride, col_stride at least n
   virtual void columns(Index first, Matrix out) const;
+  /// Any columns of X, side by side: the same numbers as those of `columns`, from which they come
+  /// one by one by default.
+  /// @param which  (out.cols) numbers of the columns
+  /// @param out    (n, columns), unit row stride, col_stride at least n
+  virtual void chosen_columns(const Index* which, Matrix out) const;
   virtual ConstMatrix response() const = 0;  ///< (n, m), unit row stride
 
   /// Test risk of each of B models.
@@ -66,6 +71,10 @@ class Sampler {
 };
 
 class LinearGaussianProblem;
+
+/// The most memory in bytes that a worker's X takes by default where drawing it anew costs little:
+/// see Trials::design_limit.
+inline constexpr Index kDesignLimit = Index{256} << 20;
 
 /// What `simulate` needs of a problem. Immutable; shared by threads.
 class Problem {
@@ -97,13 +106,18 @@ class Problem {
   virtual std::unique_ptr<Sampler> sampler(Index n) const = 0;
   /// Whether the columns of X can be drawn on their own, so that a sampler need not hold X.
   virtual bool streams() const { return false; }
+  /// Whether that costs little more than reading them: then X is held up to kDesignLimit, else
+  /// wherever Trials::design_limit does not forbid it.
+  virtual bool redraws_cheaply() const { return false; }
   /// The same trials from a sampler that holds no X and draws `columns` anew in every call.
   /// @param n  rows of X, at least 1
   /// @throws std::invalid_argument where n is out of range or the problem does not stream
   virtual std::unique_ptr<Sampler> streaming_sampler(Index n) const;
   /// Count of the numbers that a sampler holds besides its design; see worker_memory.
-  /// @param n  rows of X
-  virtual Index sampler_numbers(Index n) const = 0;
+  /// @param n       rows of X
+  /// @param chosen  most columns of one call of chosen_columns, of a streaming sampler; 0 of one
+  /// that holds X
+  virtual Index sampler_numbers(Index n, Index chosen) const = 0;
 };
 
 /// Refuses a training for which there is no theory and no simulation: losses of labels need labels,
@@ -202,9 +216,10 @@ class LinearGaussianProblem final : public Problem {
   const LinearGaussianProblem* population() const override { return this; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
-  bool streams() const override { return diagonal(); }
+  bool streams() const override { return true; }
+  bool redraws_cheaply() const override { return diagonal(); }
   std::unique_ptr<Sampler> streaming_sampler(Index n) const override;
-  Index sampler_numbers(Index n) const override;
+  Index sampler_numbers(Index n, Index chosen) const override;
 
  private:
   LinearGaussianProblem(ConstMatrix beta, Noise noise);
@@ -256,7 +271,9 @@ class RandomFeatureProblem final : public Problem {
     equivalent_->oracle_scores(k, scores);
   }
   std::unique_ptr<Sampler> sampler(Index n) const override;
-  Index sampler_numbers(Index n) const override;
+  bool streams() const override { return true; }
+  std::unique_ptr<Sampler> streaming_sampler(Index n) const override;
+  Index sampler_numbers(Index n, Index chosen) const override;
 
  private:
   friend class FeatureSampler;
@@ -291,14 +308,18 @@ class DataProblem final : public Problem {
 
   Index features() const override { return p_; }
   Index targets() const override { return m_; }
-  Index rows() const { return rows_; }                    ///< N
-  Index test_rows() const { return test_rows_; }          ///< N_test
+  Index rows() const { return rows_; }            ///< N
+  Index test_rows() const { return test_rows_; }  ///< N_test
+  /// Whether features are random ones of the inputs, not their own columns.
+  bool has_random_features() const { return random_; }
   bool has_classes() const override { return classes_; }  ///< whether targets are one-hot
   /// Whether targets are one-hot, or one column of -1 and 1.
   bool has_labels() const override { return classes_ || labels_; }
   void oracle_scores(Index k, double* scores) const override;
   std::unique_ptr<Sampler> sampler(Index n) const override;
-  Index sampler_numbers(Index n) const override;
+  bool streams() const override { return true; }
+  std::unique_ptr<Sampler> streaming_sampler(Index n) const override;
+  Index sampler_numbers(Index n, Index chosen) const override;
 
   /// The features of the test inputs.
   /// @param stream  number of the trial whose random features they are
@@ -307,6 +328,8 @@ class DataProblem final : public Problem {
   void test_features(std::uint64_t stream, Matrix out) const;
 
  private:
+  void check_rows(Index n) const;
+
   friend class DataSampler;
   Index p_ = 0, m_ = 1, d_ = 0, rows_ = 0, test_rows_ = 0;
   bool classes_ = false, labels_ = false, random_ = false;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "overprune/export.hpp"
 #include "overprune/problem.hpp"
@@ -16,10 +17,6 @@
 
 OVERPRUNE_PUBLIC_BEGIN
 namespace overprune {
-
-/// The most memory in bytes that a worker's X takes where the problem streams: see
-/// Trials::design_limit.
-inline constexpr Index kDesignLimit = Index{256} << 20;
 
 /// Which trials, and how.
 struct Trials {
@@ -33,9 +30,10 @@ struct Trials {
   /// `hessian` uses (X'X)_ii / n even where the population is known
   bool sample_curvature = false;
   /// Bytes of X (n, p), at least 0. Above them the columns are drawn anew, block by block, at every
-  /// pass of the solvers instead of being held, where the problem streams() (independent Gaussian
-  /// features). The result does not depend on it.
-  Index design_limit = kDesignLimit;
+  /// pass of the solvers instead of being held, where the problem streams(). By default they are
+  /// kDesignLimit where it redraws_cheaply() (independent Gaussian features), else without limit.
+  /// The result does not depend on it.
+  std::optional<Index> design_limit = std::nullopt;
 };
 
 /// Refuses trials whose numbers are out of range.
@@ -107,7 +105,7 @@ struct WorkerMemory {
 /// @return bytes, by what holds them
 /// @throws std::invalid_argument for a grid, n, design_limit or threads out of range
 WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n,
-                           Index design_limit = kDesignLimit, Index threads = 1);
+                           std::optional<Index> design_limit = std::nullopt, Index threads = 1);
 
 }  // namespace overprune
 OVERPRUNE_PUBLIC_END

@@ -28,6 +28,9 @@ class LabelSampler final : public Sampler {
   }
   ConstMatrix design() const override { return field_->design(); }
   void columns(Index first, Matrix out) const override { field_->columns(first, out); }
+  void chosen_columns(const Index* which, Matrix out) const override {
+    field_->chosen_columns(which, out);
+  }
   ConstMatrix response() const override {
     return column_major(labels_.data(), static_cast<Index>(labels_.size()), 1);
   }
@@ -178,8 +181,8 @@ std::unique_ptr<Sampler> LinearClassificationProblem::streaming_sampler(Index n)
   return std::make_unique<LabelSampler>(*this, field_.streaming_sampler(n));
 }
 
-Index LinearClassificationProblem::sampler_numbers(Index n) const {
-  return field_.sampler_numbers(n) + n;
+Index LinearClassificationProblem::sampler_numbers(Index n, Index chosen) const {
+  return field_.sampler_numbers(n, chosen) + n;
 }
 
 }  // namespace overprune

@@ -42,19 +42,30 @@ ConstBlock Design::columns(Index first, Index count, Buffer& space) const {
 void Design::copy_columns(Index first, Block to) const {
   if (!sampler_) return copy(memory_.columns(first, to.cols), to);
   const Matrix out{to.data, to.rows, to.cols, 1, to.ld};
-  if (!order_) return sampler_->columns(first, out);
-  for (Index j = 0; j < to.cols; ++j)
-    sampler_->columns(order_[first + j], {to.col(j), to.rows, 1, 1, to.ld});
+  if (order_)
+    sampler_->chosen_columns(order_ + first, out);
+  else
+    sampler_->columns(first, out);
 }
 
-bool is_streamed(const Problem& problem, Index n, Index design_limit) {
+void Design::copy_chosen(const Index* which, Block to) const {
+  if (!sampler_) return gather_columns(memory_, which, to.cols, to);
+  const Matrix out{to.data, to.rows, to.cols, 1, to.ld};
+  if (!order_) return sampler_->chosen_columns(which, out);
+  Indices features(to.cols);
+  for (Index j = 0; j < to.cols; ++j) features[j] = order_[which[j]];
+  sampler_->chosen_columns(features.data(), out);
+}
+
+bool is_streamed(const Problem& problem, Index n, std::optional<Index> design_limit) {
   constexpr double bytes = sizeof(double);
-  return problem.streams() &&
-         bytes * static_cast<double>(n) * static_cast<double>(problem.features()) >
-             static_cast<double>(design_limit);
+  if (!problem.streams() || !(design_limit || problem.redraws_cheaply())) return false;
+  return bytes * static_cast<double>(n) * static_cast<double>(problem.features()) >
+         static_cast<double>(design_limit.value_or(kDesignLimit));
 }
 
-std::unique_ptr<Sampler> make_sampler(const Problem& problem, Index n, Index design_limit) {
+std::unique_ptr<Sampler> make_sampler(const Problem& problem, Index n,
+                                      std::optional<Index> design_limit) {
   return is_streamed(problem, n, design_limit) ? problem.streaming_sampler(n) : problem.sampler(n);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "base/block.hpp"
 #include "overprune/problem.hpp"
@@ -29,6 +30,8 @@ class Design {
   ConstBlock columns(Index first, Index count, Buffer& space) const;
   /// Columns number first, ..., first + to.cols - 1 into `to`.
   void copy_columns(Index first, Block to) const;
+  /// The columns which[0..to.cols) into `to`.
+  void copy_chosen(const Index* which, Block to) const;
 
   /// Whether the columns lie in memory.
   bool held() const { return sampler_ == nullptr; }
@@ -64,8 +67,9 @@ void each_block(const Design& x, Buffer& space, const Poll& poll, Body body, Ind
 
 /// Whether a worker with n rows draws the columns of X anew instead of holding it; see
 /// Trials::design_limit.
-bool is_streamed(const Problem& problem, Index n, Index design_limit);
-std::unique_ptr<Sampler> make_sampler(const Problem& problem, Index n, Index design_limit);
+bool is_streamed(const Problem& problem, Index n, std::optional<Index> design_limit);
+std::unique_ptr<Sampler> make_sampler(const Problem& problem, Index n,
+                                      std::optional<Index> design_limit);
 
 /// sqrt((X'X)_jj / n) of every column.
 void root_sample_curvature(const Design& x, Buffer& space, const Poll& poll, double* out);

@@ -87,7 +87,12 @@ RandomFeatureProblem::RandomFeatureProblem(ConstMatrix weights, ConstVector teac
 
 std::unique_ptr<Sampler> RandomFeatureProblem::sampler(Index n) const {
   check::at_least("n", n, 1);
-  return make_sampler(*this, n);
+  return make_sampler(*this, n, true);
+}
+
+std::unique_ptr<Sampler> RandomFeatureProblem::streaming_sampler(Index n) const {
+  check::at_least("n", n, 1);
+  return make_sampler(*this, n, false);
 }
 
 }  // namespace overprune

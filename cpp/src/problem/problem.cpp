@@ -161,7 +161,6 @@ std::unique_ptr<Sampler> LinearGaussianProblem::sampler(Index n) const {
 
 std::unique_ptr<Sampler> LinearGaussianProblem::streaming_sampler(Index n) const {
   check::at_least("n", n, 1);
-  if (!diagonal()) check::fail("streaming_sampler needs independent features, got a covariance");
   return make_sampler(*this, n, false);
 }
 
@@ -320,11 +319,20 @@ void DataProblem::oracle_scores(Index, double*) const {
       "random");
 }
 
-std::unique_ptr<Sampler> DataProblem::sampler(Index n) const {
+void DataProblem::check_rows(Index n) const {
   check::at_least("n", n, 1);
   if (n > rows_)
     check::fail("n must be at most the ", rows_, " training rows of the data set, got ", n);
-  return make_sampler(*this, n);
+}
+
+std::unique_ptr<Sampler> DataProblem::sampler(Index n) const {
+  check_rows(n);
+  return make_sampler(*this, n, true);
+}
+
+std::unique_ptr<Sampler> DataProblem::streaming_sampler(Index n) const {
+  check_rows(n);
+  return make_sampler(*this, n, false);
 }
 
 }  // namespace overprune

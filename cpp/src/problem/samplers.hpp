@@ -10,6 +10,8 @@ namespace overprune {
 
 /// Columns of a covariance that are multiplied at once in the risk.
 inline constexpr Index kRiskPanel = 128;
+/// Features of a test set that are multiplied at once in the risk.
+inline constexpr Index kJudgedFeatures = 512;
 
 /// R(theta) of a linear Gaussian problem, with the memory it needs kept between calls.
 class GaussianRisk {
@@ -46,14 +48,21 @@ class GaussianRisk {
 /// What Sampler::evaluate is asked to judge.
 void check_models(const Models& models, Index features, Index targets, const double* risk);
 
+/// @param hold  whether they hold X; else its columns are drawn whenever they are read
 std::unique_ptr<Sampler> make_sampler(const LinearGaussianProblem& problem, Index n, bool hold);
-std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n);
-std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n);
-/// Adds what a sampler holds to judge the models of a grid.
+std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index n, bool hold);
+std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n, bool hold);
+/// Adds what a sampler holds to draw the data, X apart.
 /// @param n         training rows
+/// @param nonzeros  (S) of the models that are pruned
+/// @param streamed  whether it draws the columns of X whenever they are read
+void need_to_draw(const Problem& problem, Index n, const Indices& nonzeros, bool streamed,
+                  MemoryNeed& need);
+/// Adds what a sampler holds to judge the models of a grid.
 /// @param sizes     (K) the dense models are judged together, and for each size
 /// @param nonzeros  (S) the pruned ones of a rule
-void need_to_judge(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
-                   MemoryNeed& need);
+/// @param streamed  as in need_to_draw
+void need_to_judge(const Problem& problem, const Indices& sizes, const Indices& nonzeros,
+                   bool streamed, MemoryNeed& need);
 
 }  // namespace overprune

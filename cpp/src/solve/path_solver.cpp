@@ -122,7 +122,7 @@ void OrthogonalSolver::solve(const PathProblem& problem, Index i) {
         solution = solution_.block(cols, m);
   fill(matrix, 0.0);
   fill(rhs, 0.0);
-  for (Index c = 0; c < own; ++c) problem.x.copy_columns(kept_[c], matrix.columns(c, 1).top(n));
+  problem.x.copy_chosen(kept_.data(), matrix.columns(0, own).top(n));
   copy(problem.y, rhs);
   for (Index j = 0; j < (stack ? own : beside); ++j)
     (stack ? matrix(n + j, j) : matrix(j, own + j)) = root;
@@ -159,13 +159,16 @@ void OrthogonalSolver::scale(Block matrix, bool by_column) {
 /// one product of all columns would be larger.
 bool OrthogonalSolver::differ_in_size(const PathProblem& problem, double root) {
   double least = std::numeric_limits<double>::infinity(), most = root;
-  for (const Index j : kept_) {
-    double largest = root;
-    const Block column = rhs_.block(problem.x.rows, 1);
-    problem.x.copy_columns(j, column);
-    for (Index i = 0; i < column.rows; ++i) largest = std::max(largest, std::abs(column(i, 0)));
-    least = std::min(least, largest);
-    most = std::max(most, largest);
+  const Index kept = static_cast<Index>(kept_.size()), width = cached_columns(problem.x.rows);
+  for (Index first = 0; first < kept; first += width) {
+    const Block columns = rhs_.block(problem.x.rows, std::min(width, kept - first));
+    problem.x.copy_chosen(&kept_[first], columns);
+    for (Index j = 0; j < columns.cols; ++j) {
+      double largest = root;
+      for (Index i = 0; i < columns.rows; ++i) largest = std::max(largest, std::abs(columns(i, j)));
+      least = std::min(least, largest);
+      most = std::max(most, largest);
+    }
   }
   return least < kOrthogonalFloor * most;
 }

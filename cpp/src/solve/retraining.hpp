@@ -42,6 +42,7 @@ class SupportGram {
 
  private:
   void place(const Index* order, Index count);
+  void fetch_entered();
   void form_all(const Poll& poll);
   void form_entered(const Poll& poll);
 
@@ -49,7 +50,7 @@ class SupportGram {
   ConstBlock y_;
   Index count_ = 0;
   Block columns_, gram_, response_;  // (n, most), (most, most) symmetric, (most, m)
-  Indices features_, slots_, entered_, free_;
+  Indices features_, slots_, entered_, fetched_, free_;
   Indices rank_;  // (p) of each feature in the order being placed, or -1
   Buffer column_buffer_, gram_buffer_, response_buffer_, entered_columns_, products_;
 };

@@ -247,7 +247,7 @@ void check_trials(const Trials& trials) {
   check::at_least("first trial", trials.first, 0);
   check::at_least("trials", trials.count, 1);
   check::at_least("workers", trials.workers, 1);
-  check::at_least("design_limit", trials.design_limit, 0);
+  if (trials.design_limit) check::at_least("design_limit", *trials.design_limit, 0);
 }
 
 RiskTable simulated_table(const Problem& problem, const Grid& grid, Index trials) {

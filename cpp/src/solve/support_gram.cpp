@@ -19,6 +19,7 @@ void SupportGram::start(const Design& x, ConstBlock y, Index most) {
   features_.resize(most);
   slots_.reserve(most);
   entered_.reserve(most);
+  fetched_.reserve(most);
   free_.reserve(most);
   rank_.assign(x.cols, -1);
 }
@@ -26,7 +27,7 @@ void SupportGram::start(const Design& x, ConstBlock y, Index most) {
 void SupportGram::need(Index n, Index p, Index m, Index most, Index count, MemoryNeed& need) {
   const Index entering = std::max<Index>(most / 2, 1);
   need.hold(n * most + most * most + most * m + n * entering + most * std::max(entering, m));
-  need.hold(4 * most + p);  // indices
+  need.hold(5 * most + p);  // indices
   need.product(count / 2, count / 2, n);
   need.product(count, entering, n);
 }
@@ -71,7 +72,27 @@ void SupportGram::place(const Index* order, Index count) {
     slots_[r] = slot;
     features_[slot] = feature;
     entered_.push_back(slot);
-    x_.copy_columns(feature, columns_.columns(slot, 1));
+  }
+  fetch_entered();
+}
+
+/// The columns of the features that came in. Drawn ones come together: one alone may cost as much
+/// as many.
+void SupportGram::fetch_entered() {
+  const Index count = static_cast<Index>(entered_.size());
+  if (x_.held()) {
+    for (const Index slot : entered_) x_.copy_columns(features_[slot], columns_.columns(slot, 1));
+    return;
+  }
+  const Index most = std::max<Index>(gram_.cols / 2, 1);
+  const Block together = entered_columns_.block(x_.rows, most);
+  for (Index first = 0; first < count; first += most) {
+    const Block drawn = together.columns(0, std::min(most, count - first));
+    fetched_.clear();
+    for (Index e = first; e < first + drawn.cols; ++e) fetched_.push_back(features_[entered_[e]]);
+    x_.copy_chosen(fetched_.data(), drawn);
+    for (Index e = 0; e < drawn.cols; ++e)
+      copy(drawn.columns(e, 1), columns_.columns(entered_[first + e], 1));
   }
 }
 

@@ -8,17 +8,17 @@
 
 namespace overprune {
 
-WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n, Index design_limit,
-                           Index threads) {
+WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n,
+                           std::optional<Index> design_limit, Index threads) {
   check_grid(grid, problem.features());
   check::at_least("n", n, 1);
-  check::at_least("design_limit", design_limit, 0);
+  if (design_limit) check::at_least("design_limit", *design_limit, 0);
   check::at_least("threads", threads, 1);
   const Index p = problem.features();
   const bool streamed = is_streamed(problem, n, design_limit);
   MemoryNeed need;
-  need.hold(problem.sampler_numbers(n) + (streamed ? n * std::min(cached_columns(n), p) : 0));
-  need_to_judge(problem, n, grid.sizes, grid.fitting_nonzeros(), need);
+  need_to_draw(problem, n, grid.fitting_nonzeros(), streamed, need);
+  need_to_judge(problem, grid.sizes, grid.fitting_nonzeros(), streamed, need);
   const Index sampler = need.held();
   GridFit::need(problem, grid, n, streamed, need);
   constexpr Index bytes = sizeof(double);

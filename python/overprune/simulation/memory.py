@@ -15,11 +15,19 @@ def room_of(limit: int | None) -> int | None:
 
 
 def within(work: Work, workers: int, limit: int | None) -> Work:
-    """`work`, with X drawn in blocks of columns where that many workers would not fit otherwise."""
+    """`work`, with X drawn in blocks of columns where that many workers would not fit otherwise, or
+    not even one where drawing again costs much."""
     room = room_of(limit)
-    if room is None or workers * max(work.memory(*cell)[1] for cell in work.cells()) <= room:
-        return work
-    return replace(work, design_limit=0)
+    count = workers if work.problem._core.redraws_cheaply else 1
+    held, drawn = work, replace(work, design_limit=0)
+    if room is None or count * _largest(held) <= room or _largest(held) <= _largest(drawn):
+        return held
+    return drawn
+
+
+def _largest(work: Work) -> int:
+    """Bytes of the largest worker."""
+    return max(work.memory(*cell)[1] for cell in work.cells())
 
 
 def workers_that_fit(

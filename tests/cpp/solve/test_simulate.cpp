@@ -1,7 +1,10 @@
 #include "overprune/simulate.hpp"
 
+#include <cmath>
 #include <iterator>
+#include <memory>
 #include <stdexcept>
+#include <string>
 #include <tuple>
 
 #include "overprune/schedule.hpp"
@@ -134,39 +137,128 @@ TEST_CASE("the same bits whether X is held or drawn anew: schedules") {
   }
 }
 
+namespace {
+
+/// Problems of every kind with a name, p = 60 but where it says so; data have 50 rows.
+std::vector<std::pair<std::string, std::shared_ptr<const Problem>>> problems_of_every_kind() {
+  const Index p = 60, d = 12, rows = 50;
+  const Values beta = normals(p * 2, 1), weights = normals(p * d, 2), teacher = normals(d, 3),
+               bias = normals(p, 4), inputs = normals(rows * p, 5), targets = normals(rows * 2, 6);
+  Values definite(p * p), singular(p * p), variances(p, 2.0), classes(rows * 2, 0.0);
+  for (Index j = 0; j < p; ++j)
+    for (Index i = 0; i < p; ++i) {
+      definite[j * p + i] = std::pow(0.7, std::abs(static_cast<double>(i - j))) * (1 + i) * (1 + j);
+      singular[j * p + i] = inputs[i] * inputs[j] + inputs[p + i] * inputs[p + j];
+    }
+  for (Index i = 0; i < rows; ++i) classes[i % 2 * rows + i] = 1.0;
+  const Values noise{1.0, 0.3, 0.3, 0.5};
+  const auto covariance = [&](const Values& values) { return column_major(values.data(), p, p); };
+  const ConstMatrix one = column_major(beta.data(), p, 1), two = column_major(beta.data(), p, 2),
+                    r = column_major(weights.data(), p, d),
+                    few_r = column_major(weights.data(), 7, d),
+                    all = column_major(inputs.data(), rows, p),
+                    few = column_major(inputs.data(), rows, d),
+                    y = column_major(targets.data(), rows, 2),
+                    labels = column_major(classes.data(), rows, 2);
+  const ScalarFunction cube("cube", [](double* values, Index count) {
+    for (Index i = 0; i < count; ++i) values[i] = values[i] * values[i] * values[i];
+  });
+  using Gaussian = LinearGaussianProblem;
+  using Features = RandomFeatureProblem;
+  return {
+      {"independent", std::make_shared<Gaussian>(one, vector_view(variances), 0.3)},
+      {"correlated", std::make_shared<Gaussian>(one, covariance(definite), 0.3)},
+      {"correlated, targets", std::make_shared<Gaussian>(two, covariance(definite),
+                                                         Noise(column_major(noise.data(), 2, 2)))},
+      {"singular", std::make_shared<Gaussian>(one, covariance(singular), 0.3)},
+      {"classifier", std::make_shared<LinearClassificationProblem>(ConstVector{beta.data(), p, 1},
+                                                                   covariance(definite), 0.3)},
+      {"relu",
+       std::make_shared<Features>(r, vector_view(teacher), 0.1, Activation::relu, ConstVector{})},
+      {"tanh, bias", std::make_shared<Features>(r, vector_view(teacher), 0.1, Activation::tanh,
+                                                vector_view(bias))},
+      {"seven features", std::make_shared<Features>(few_r, vector_view(teacher), 0.1,
+                                                    Activation::relu, ConstVector{})},
+      {"data", std::make_shared<DataProblem>(DataProblem::Data{all, y, all, y}, false, 0,
+                                             Activation::relu, 0)},
+      {"relu of data", std::make_shared<DataProblem>(DataProblem::Data{few, y, few, y}, false, p,
+                                                     Activation::relu, 3)},
+      {"cos of data", std::make_shared<DataProblem>(DataProblem::Data{few, labels, few, labels},
+                                                    true, p, Activation::cos, 3)},
+      {"a caller's function of data",
+       std::make_shared<DataProblem>(DataProblem::Data{few, y, few, y}, false, p, cube, 3)},
+      {"seven features of data", std::make_shared<DataProblem>(DataProblem::Data{few, y, few, y},
+                                                               false, 7, Activation::relu, 3)},
+      {"1200 features of data", std::make_shared<DataProblem>(DataProblem::Data{few, y, few, y},
+                                                              false, 1200, Activation::relu, 3)},
+  };
+}
+
+}  // namespace
+
 TEST_CASE("a streaming sampler draws the columns that the other holds") {
-  const Index n = 37, p = 60;
-  const LinearGaussianProblem problem = small_problem();
-  REQUIRE(problem.streams());
-  const auto held = problem.sampler(n), drawn = problem.streaming_sampler(n);
-  held->draw(4, 9);
-  drawn->draw(4, 9);
-  CHECK(drawn->design().data == nullptr);
-  for (Index i = 0; i < n; ++i) CHECK(held->response()(i, 0) == drawn->response()(i, 0));
-  for (const auto& [first, count, stride] : {std::tuple<Index, Index, Index>{0, p, n},
-                                             {59, 1, n},
-                                             {11, 20, n},
-                                             {3, 30, n + 5},
-                                             {40, 1, n + 1}}) {
-    Values a(count * stride, -1.0), b(count * stride, -1.0);
-    held->columns(first, {a.data(), n, count, 1, stride});
-    drawn->columns(first, {b.data(), n, count, 1, stride});
-    for (Index j = 0; j < count; ++j)
-      for (Index i = 0; i < n; ++i) {
-        CHECK(a[j * stride + i] == b[j * stride + i]);
-        CHECK(a[j * stride + i] == held->design()(i, first + j));
-      }
+  const Index n = 37;
+  for (const auto& [name, problem] : problems_of_every_kind()) {
+    INFO(name);
+    const Index p = problem->features();
+    REQUIRE(problem->streams());
+    const auto held = problem->sampler(n), drawn = problem->streaming_sampler(n);
+    held->draw(4, 9);
+    drawn->draw(4, 9);
+    CHECK(drawn->design().data == nullptr);
+    const Index numbers = n * problem->targets();
+    CHECK(
+        std::equal(held->response().data, held->response().data + numbers, drawn->response().data));
+    const auto same = [&](const Values& a, const Values& b, Index count, Index stride) {
+      for (Index j = 0; j < count; ++j)
+        if (!std::equal(&a[j * stride], &a[j * stride] + n, &b[j * stride])) return false;
+      return true;
+    };
+    for (const auto& [first, count, stride] : {std::tuple<Index, Index, Index>{0, p, n},
+                                               {p - 1, 1, n},
+                                               {p / 5, p / 3, n},
+                                               {3, p / 2, n + 5},
+                                               {p / 2, 1, n + 1}}) {
+      Values a(count * stride, -1.0), b(count * stride, -1.0);
+      held->columns(first, {a.data(), n, count, 1, stride});
+      drawn->columns(first, {b.data(), n, count, 1, stride});
+      CHECK(same(a, b, count, stride));
+      CHECK(std::equal(a.begin(), a.begin() + n, &held->design()(0, first)));
+    }
+    for (const Indices& which :
+         {Indices{2}, {5, 0, 6, 5, 1}, {6, 5, 4, 3, 2, 1, 0, p - 1, p / 2, p / 3, 1}}) {
+      const Index count = static_cast<Index>(which.size());
+      Values a(count * n), b(count * n);
+      held->chosen_columns(which.data(), {a.data(), n, count, 1, n});
+      drawn->chosen_columns(which.data(), {b.data(), n, count, 1, n});
+      CHECK(same(a, b, count, n));
+      CHECK(std::equal(a.begin(), a.begin() + n, &held->design()(0, which[0])));
+    }
+    const Index beyond = p;
+    Values out(n);
+    CHECK_THROWS_AS(drawn->chosen_columns(&beyond, {out.data(), n, 1, 1, n}),
+                    std::invalid_argument);
+    CHECK_THROWS_AS(problem->streaming_sampler(0), std::invalid_argument);
   }
-  Values covariance(4, 0.2), beta(2, 1.0);
-  covariance[0] = covariance[3] = 1.0;
-  const LinearGaussianProblem dense(column_major(beta.data(), 2, 1),
-                                    column_major(covariance.data(), 2, 2), 0.3);
-  CHECK(!dense.streams());
-  CHECK_THROWS_AS(dense.streaming_sampler(5), std::invalid_argument);
-  CHECK_THROWS_AS(problem.streaming_sampler(0), std::invalid_argument);
-  Trials trials{5, 0, 1, 1, 1, false};
-  trials.design_limit = 0;  // held all the same
-  CHECK(simulate(dense, {{1, 2}, {1}, {Rule::magnitude}}, trials)["dense_risk"].size() == 2);
+}
+
+TEST_CASE("the same bits whether X is held or drawn anew: problems of every kind") {
+  for (const auto& [name, problem] : problems_of_every_kind()) {
+    const Index p = problem->features();
+    for (const double ridge : {0.0, 0.1}) {
+      INFO(name << ", ridge " << ridge);
+      Grid grid{
+          {5, p / 3, p / 2, p}, {2, p / 4}, {Rule::magnitude, Rule::random}, true, ridge, ridge};
+      if (p < 10) grid.sizes = {2, 5, 7}, grid.nonzeros = {2, 3};
+      Trials trials{25, 0, 2, 5, 1, true};
+      const RiskTable held = simulate(*problem, grid, trials);
+      trials.design_limit = 0;
+      const RiskTable drawn = simulate(*problem, grid, trials);
+      REQUIRE(held.values.size() == drawn.values.size());
+      for (std::size_t i = 0; i < held.values.size(); ++i)
+        CHECK(same_bits(held.values[i], drawn.values[i]));
+    }
+  }
 }
 
 TEST_CASE("skipped points are NaN, all others are finite") {

@@ -114,6 +114,26 @@ LinearGaussianProblem gaussian(Index p, Index m = 1) {
   return {column_major(beta.data(), p, m), vector_view(variances), 0.3};
 }
 
+LinearGaussianProblem correlated(Index p) {
+  const Values beta = normals(p, 1);
+  Values covariance(p * p, 0.2);
+  for (Index i = 0; i < p; ++i) covariance[i * (p + 1)] = 1.0 + 0.01 * static_cast<double>(i);
+  return {column_major(beta.data(), p, 1), column_major(covariance.data(), p, p), 0.3};
+}
+
+RandomFeatureProblem features(Index p, Index d) {
+  const Values weights = normals(p * d, 1), teacher = normals(d, 2);
+  return {column_major(weights.data(), p, d), vector_view(teacher), 0.1, Activation::relu, {}};
+}
+
+/// Of d inputs in 2 * 120 rows and two targets, with so many random features, or none.
+DataProblem data(Index d, Index features) {
+  const Values inputs = normals(120 * d, 3), targets = normals(120 * 2, 4);
+  const ConstMatrix x = column_major(inputs.data(), 120, d),
+                    y = column_major(targets.data(), 120, 2);
+  return {{x, y, x, y}, false, features, Activation::relu, 0};
+}
+
 Grid grid_of(Indices sizes, Indices nonzeros, double ridge = 0.0) {
   return {std::move(sizes),
           std::move(nonzeros),
@@ -152,10 +172,7 @@ TEST_CASE("the steady state allocates nothing: Gaussian features") {
     run(gaussian(300), grid, 40, 1);
     CHECK(run(gaussian(300), grid, 40, 2).calls == run(gaussian(300), grid, 40, 8).calls);
   }
-  Values beta = normals(300, 1), covariance(300 * 300, 0.2);
-  for (Index i = 0; i < 300; ++i) covariance[i * 301] = 1.0 + 0.01 * static_cast<double>(i);
-  check_steady(LinearGaussianProblem(column_major(beta.data(), 300, 1),
-                                     column_major(covariance.data(), 300, 300), 0.3));
+  check_steady(correlated(300));
 }
 
 TEST_CASE("the steady state allocates nothing: float32 triangles") {
@@ -168,15 +185,9 @@ TEST_CASE("the steady state allocates nothing: float32 triangles") {
 }
 
 TEST_CASE("the steady state allocates nothing: random features and data") {
-  const Values weights = normals(300 * 30, 1), teacher = normals(30, 2),
-               inputs = normals(120 * 300, 3), targets = normals(120 * 2, 4);
-  check_steady(RandomFeatureProblem(column_major(weights.data(), 300, 30), vector_view(teacher),
-                                    0.1, Activation::relu, {}));
-  const ConstMatrix y = column_major(targets.data(), 120, 2);
-  const ConstMatrix all = column_major(inputs.data(), 120, 300),
-                    few = column_major(inputs.data(), 120, 30);
-  check_steady(DataProblem({all, y, all, y}, false, 0, Activation::relu, 0));
-  check_steady(DataProblem({few, y, few, y}, false, 300, Activation::relu, 0));
+  check_steady(features(300, 30));
+  check_steady(data(300, 0));
+  check_steady(data(30, 300));
 }
 
 namespace {
@@ -238,6 +249,13 @@ TEST_CASE("the peak is what worker_memory says") {
   check(gaussian(400, 5), forty(100, 400, {20, 40}), 100, 0);
   check(gaussian(100000), grid_of({100, 1000, 10000, 100000}, {100}), 100, 0);
   check(gaussian(100000), grid_of({50, 20000, 100000}, {50, 400, 20000}, 0.1), 100, 0);
+  for (const Index limit : {kDesignLimit, Index{0}}) {
+    check(correlated(700), forty(200, 700, {30, 60}), 200, limit);
+    check(correlated(100), grid_of({20, 50, 100}, {10, 20}), 2000, limit);
+    check(features(1500, 40), forty(300, 1500, {50, 100}), 300, limit);
+    check(data(1500, 0), forty(100, 1500, {20, 50}), 100, limit);
+    check(data(40, 1500), forty(100, 1500, {20, 50}), 100, limit);
+  }
   for (const NamedLoss loss : {NamedLoss::logistic, NamedLoss::hinge}) {
     check(labels(1000), with_loss(loss, forty(300, 1000, {50, 100, 150})), 300);
     check(labels(60), with_loss(loss, grid_of({10, 30, 60}, {5, 10, 20})), 200);

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import overprune as op
 from cli_tools import CONFIG, call
@@ -144,11 +145,56 @@ def test_worker_memory_tells_the_memory_of_the_way_that_is_taken():
     assert held[0] == 8 * n * p
     assert drawn[0] == 0
     assert sum(drawn) < sum(held)
-    # its columns cannot be drawn one by one
-    dense = op.LinearGaussianProblem(np.ones(30), np.eye(30), 0.3)
-    assert memory(dense, 20, [30], [5]) == memory(dense, 20, [30], [5], design_limit=0)
+    dense = op.LinearGaussianProblem(np.ones(300), np.eye(300), 0.3)
+    held = memory(dense, 2000, [30], [5])
+    assert held == memory(dense, 2000, [30], [5], design_limit=None)
+    assert held[0] == 8 * 2000 * 300
+    assert memory(dense, 2000, [30], [5], design_limit=0)[0] == 0
     with pytest.raises(ValueError, match="design_limit must be at least 0, got -1"):
         memory(*grid, design_limit=-1)
+
+
+def problems():
+    rng = np.random.default_rng(5)
+    p, d, rows = 1200, 20, 400
+    far = np.abs(np.subtract.outer(np.arange(p), np.arange(p)))
+    inputs, targets = rng.normal(size=(rows, d)), rng.normal(size=rows)
+    wide = rng.normal(size=(rows, p))
+    data = (inputs[:350], targets[:350], inputs[350:], targets[350:])
+    return {
+        "correlated": op.LinearGaussianProblem(rng.normal(size=p) / 20, 0.8**far, 0.3),
+        "classifier": op.LinearClassificationProblem(rng.normal(size=p) / 20, 0.8**far, 0.3),
+        "random features": op.RandomFeatureProblem.draw(p, d, noise_std=0.1, seed=1),
+        "data": op.DataProblem(wide[:350], targets[:350], wide[350:], targets[350:]),
+        "random features of data": op.DataProblem(*data, features=p, activation="tanh", seed=2),
+    }
+
+
+@pytest.mark.parametrize("kind", problems())
+def test_a_memory_limit_below_one_trial_has_x_drawn_anew(kind):
+    problem = problems()[kind]
+    grid = {"n": 300, "sizes": [60, 700, 1200], "nonzeros": [10, 40]}
+    one = {"trials": 2, "workers": 1, "seed": 3}
+    held, drawn = memory(problem, **grid), memory(problem, **grid, design_limit=0)
+    assert held[0] == 8 * 300 * 1200
+    assert drawn[0] == 0
+    assert sum(drawn) < sum(held)
+    table = op.simulate(problem, **grid, **one)
+    small = op.simulate(problem, **grid, **one, memory_limit=(sum(held) + sum(drawn)) // 2)
+    xr.testing.assert_equal(table, small)
+    with pytest.raises(MemoryError, match="X is drawn in blocks"):
+        op.simulate(problem, **grid, **one, memory_limit=sum(drawn) // 2)
+
+
+def test_many_random_features_of_data_take_less_memory_than_their_design():
+    rng = np.random.default_rng(6)
+    inputs, targets = rng.normal(size=(150, 8)), rng.normal(size=150)
+    data = (inputs[:100], targets[:100], inputs[100:], targets[100:])
+    problem = op.DataProblem(*data, features=100_000, seed=2)
+    grid = {"n": 80, "sizes": [50, 100_000], "nonzeros": [10], "trials": 1, "workers": 1}
+    table = op.simulate(problem, **grid, memory_limit=40_000_000)  # X has 64 MB, the test set 40
+    xr.testing.assert_equal(table, op.simulate(problem, **grid))
+    assert float(table.dense_risk[1, 0]) > 0
 
 
 def test_info_of_a_config_says_that_x_is_drawn_in_blocks(tmp_path):
