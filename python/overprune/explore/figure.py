@@ -63,8 +63,8 @@ class RiskFigure:
             tools="pan,box_zoom,wheel_zoom,reset,save",
             active_scroll=None,
             sizing_mode="stretch_both",
-            min_height=240,
             name="risk",
+            stylesheets=[":host { filter: var(--picture) }"],
         )
         _dress(self.figure)
         self._top = LinearAxis(
@@ -214,10 +214,10 @@ def legend(found: Picture, trials: int) -> str:
     s = found.state.nonzeros
     if np.isfinite(found.direct):
         entries.append(_entry(COLOURS["direct"], [], f"train s = {s} directly: {found.direct:.4g}"))
-    nothing, truth = _LEVELS[found.quantity]
-    entries.append(_entry(_GREY, _NULL, f"{nothing}: {found.of_nothing:.4g}"))
-    below = "" if found.limits.low <= found.of_truth else ", below the picture"
-    entries.append(_entry(_GREY, _NOISE, f"{truth}: {found.of_truth:.4g}{below}"))
+    values = (found.of_nothing, _NULL), (found.of_truth, _NOISE)
+    for name, (value, dash) in zip(_LEVELS[found.quantity], values, strict=True):
+        where = _beyond(value, found.limits)
+        entries.append(_entry(_GREY, dash, f"{name}: {value:.4g}{where}"))
     if found.best is not None:
         entries.append(_entry("#000000", None, "best size to prune from"))
     if trials:
@@ -225,6 +225,13 @@ def legend(found: Picture, trials: int) -> str:
             _entry(_GREY, None, f"simulated, {trials} trial{'s' * (trials > 1)}: mean ± s.e.", 4)
         )
     return f'<div class="legend">{"".join(entries)}</div>'
+
+
+def _beyond(value: float, limits: Limits) -> str:
+    """Where a reference line is that is not in the picture."""
+    if value < limits.low:
+        return ", below the picture"
+    return ", above the picture" if value > limits.high else ""
 
 
 def _tooltips(quantity: str) -> list[tuple[str, str]]:
