@@ -58,6 +58,8 @@ def test_the_picture_stays_with_the_sliders(page, screen):
         seen = min(bottom, height) - max(top, 0)
         assert seen > 0.6 * (bottom - top)
         assert not (x1 < right and left < x2 and y1 < bottom and top < y2)
+        if screen != "phone":  # where the legend goes under the picture with all the rest
+            assert box(page, "legend", ".legend")[1] >= bottom
 
 
 def test_every_control_says_what_it_is(page):
