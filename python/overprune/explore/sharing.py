@@ -72,17 +72,17 @@ class Sharing:
         }
         self.shared = ColumnDataSource({"toml": [""], "query": [""]}, name="shared")
         self.shared.js_on_change("data", CustomJS(args={"shared": self.shared}, code=_ADDRESS))
-        self.buttons = [
-            self._button("copy link", "Copy link", _COPY, status=status, what="link"),
-            self._button("copy config", "Copy config", _COPY, status=status, what="config"),
-            self._button("save", "Save config", _SAVE),
+        self.copies = [
+            self._button(f"copy {what}", f"Copy {what}", _COPY, status=status, what=what)
+            for what in ("link", "config")
         ]
+        self.save = self._button("save", "Save as config", _SAVE)
         self.open = FileInput(title="open a config", accept=".toml", name="open", **self._styles)
         self.open.on_change("value", lambda _attribute, _old, _new: open_config())
 
     def parts(self) -> list[UIElement]:
         """What the page shows, in this order."""
-        return [Row(children=self.buttons, sizing_mode="stretch_width"), self.open]
+        return [Row(children=self.copies, sizing_mode="stretch_width"), self.save, self.open]
 
     def show(self, state: State) -> None:
         """Gives this state away from now on."""
