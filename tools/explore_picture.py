@@ -33,7 +33,7 @@ def main() -> None:
             picture = Image.open(io.BytesIO(window.driver.get_screenshot_as_png()))
         finally:
             window.quit()
-    picture.convert("RGB").quantize(256).save(ROOT / "docs/figures/explore.png", optimize=True)
+    picture.convert("RGB").save(ROOT / "docs/figures/explore.png", optimize=True)
 
 
 if __name__ == "__main__":

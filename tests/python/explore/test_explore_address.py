@@ -65,7 +65,7 @@ LINK = dict(parse_qsl(SMALL.query()))
         ({**LINK, "run.seed": "1\nn = 2"}, "n: unknown key; allowed: problem, run, plot"),
         ({**LINK, "problem.noise_std": "inf"}, "problem.noise_std: expected a finite number"),
         ({**LINK, "problem.kind": '"data"'}, "problem.p: unknown key"),
-        ({**LINK, "run.rules": '["<b>"]'}, "run.rules: expected "),
+        ({**LINK, "run.rules": '["<b>"]'}, "run.rules[0]: expected one of magnitude, "),
         ({".".join("a" * 40): "1"}, "a key must have at most 16 parts"),
         ({**LINK, "run.n": "[" * 90}, "not valid TOML"),
         ({"problem.kind": '"data"', "problem.dataset": '"npz"', "problem.path": '"/etc/passwd"',
