@@ -18,8 +18,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 # Each takes half a minute or more.
 LONGEST = {
-    "test_docs", "test_cpp", "test_consume", "test_explore_browser", "test_store", "test_faults",
-    "test_executors", "test_bench", "test_static", "test_figures",
+    "test_docs", "test_cpp", "test_consume", "test_explore_browser", "test_explore_access",
+    "test_store", "test_faults", "test_executors", "test_bench", "test_static", "test_figures",
 }  # fmt: skip
 
 # A shell that runs the tests in the background has them ignore SIGINT, which several of them send.

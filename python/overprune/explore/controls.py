@@ -52,6 +52,10 @@ class Control:
         found = self.low * (self.high / self.low) ** (position / _POSITIONS)
         return float(f"{found:.3g}")
 
+    def texts(self) -> list[str]:
+        """The values of a logarithmic one at its positions, as a screen reader says them."""
+        return [f"{self.value(i):g}" for i in range(_POSITIONS + 1)] if self.log else []
+
     def stands_at(self, position: float, value: float) -> bool:
         """Whether a position is one of a value."""
         try:
@@ -91,14 +95,14 @@ CONTROLS = {
     )
 }
 _UP_TO_P = ("spikes", "count", "nonzeros")
-_CORRELATED_P = 400  # up to here an update of correlated features takes a fraction of a second
+CORRELATED_P = 400  # up to here an update of correlated features takes a fraction of a second
 
 
 def highest(state: State, name: str) -> float:
     """How far a slider goes for a state: beyond its usual end where a value lies there."""
     if name in _UP_TO_P:
         return float(max(state.p, 2))
-    usual = _CORRELATED_P if name == "p" and state.spectrum == "ar" else CONTROLS[name].high
+    usual = CORRELATED_P if name == "p" and state.spectrum == "ar" else CONTROLS[name].high
     return max(float(usual), float(getattr(state, name)))
 
 
@@ -106,14 +110,6 @@ def lowest(state: State, name: str) -> float:
     """Where a slider begins for a state: at a small ridge where models need one."""
     is_ridge = name in ("ridge", "retrain_ridge")
     return LEAST_RIDGE if is_ridge and state.needs_ridge else CONTROLS[name].lowest
-
-
-def moved(state: State, name: str, value: object) -> State:
-    """The state after one control has changed; correlated features make a large p smaller."""
-    changes = {name: value}
-    if name == "spectrum" and value == "ar":
-        changes["p"] = min(state.p, _CORRELATED_P)
-    return state.with_(**changes)
 
 
 def is_used(state: State, name: str) -> bool:

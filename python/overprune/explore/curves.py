@@ -19,9 +19,9 @@ from .state import State
 if TYPE_CHECKING:
     import xarray as xr
 
-# Reference lines this many times above or below the curves are not worth the room.
-_FAR_ABOVE = 30.0
-_FAR_BELOW = {"risk": 30.0, "error": 2.5}  # errors are close together
+# Of the height that the curves take, what a reference line may add: those further away are named in
+# the legend alone.
+_ROOM = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def picture(state: State) -> Picture:
         direct=direct.get(state.nonzeros, math.nan),
         best=best,
         answer=text,
-        limits=_limits(curves, direct, state, chosen.quantity, lines),
+        limits=_limits(curves, direct, state.n, lines),
         seconds=time.perf_counter() - began,
     )
 
@@ -90,16 +90,13 @@ def measured(found: Picture, table: xr.Dataset) -> tuple[list[Curve], str]:
 
 
 def _limits(
-    curves: Sequence[Curve],
-    direct: dict[int, float],
-    state: State,
-    quantity: str,
-    lines: tuple[float, float],
+    curves: Sequence[Curve], direct: dict[int, float], n: int, lines: tuple[float, float]
 ) -> Limits:
-    """Those of `plot.risk`, with nothing's and the truth's where they are not far away."""
-    limits = limits_of(curves, direct, [state.n], "risk", True)
+    """Those of `plot.risk`, with nothing's and the truth's where they are near: the height is for
+    the curves."""
+    limits = limits_of(curves, direct, [n], "risk", True)
     nothing, truth = lines
-    high = max(limits.high, 1.2 * nothing) if nothing < _FAR_ABOVE * limits.high else limits.high
-    is_near = truth > limits.low / _FAR_BELOW[quantity]
-    low = min(limits.low, 0.85 * truth) if is_near else limits.low
+    room = (limits.high / limits.low) ** _ROOM
+    high = 1.05 * nothing if limits.high < 1.05 * nothing < room * limits.high else limits.high
+    low = truth / 1.05 if limits.low / room < truth / 1.05 < limits.low else limits.low
     return Limits(low, high, True)

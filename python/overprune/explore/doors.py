@@ -9,7 +9,9 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from bokeh.resources import Resources
 from bokeh.server.tornado import BokehTornado
+from bokeh.server.views.static_handler import StaticHandler
 from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
@@ -112,6 +114,16 @@ class GuardedTornado(BokehTornado):  # type: ignore[misc]  # Bokeh's types are n
         if reason:
             return self.get_handler_delegate(request, _Refusal, {"reason": reason})
         return super().find_handler(request, **options)
+
+    def resources(self, absolute_url: str | bool | None = None) -> Resources:
+        """Where pages load Bokeh's scripts from: here, whatever BOKEH_RESOURCES says. They write
+        to the browser's console only what is wrong."""
+        return Resources(
+            mode="server",
+            root_url="/",
+            path_versioner=StaticHandler.append_version,
+            log_level="warn",
+        )
 
 
 class _Refusal(RequestHandler):

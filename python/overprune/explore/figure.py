@@ -63,8 +63,8 @@ class RiskFigure:
             tools="pan,box_zoom,wheel_zoom,reset,save",
             active_scroll=None,
             sizing_mode="stretch_both",
-            min_height=240,
             name="risk",
+            stylesheets=[":host { filter: var(--picture) }"],
         )
         _dress(self.figure)
         self._top = LinearAxis(
@@ -111,7 +111,7 @@ class RiskFigure:
         for key, (line, source) in self.lines.items():
             curve = curves.get(key)
             line.visible = curve is not None
-            source.data = {"k": [], "risk": []} if curve is None else _line_data(curve)
+            _fill(source, {"k": [], "risk": []} if curve is None else _line_data(curve))
         self.figure.yaxis.axis_label = f"test {found.quantity}"
         self._hover.tooltips = _tooltips(found.quantity)
         levels = {"direct": found.direct, "null": found.of_nothing, "noise": found.of_truth}
@@ -120,20 +120,21 @@ class RiskFigure:
         self._mark(state.n, state.nonzeros, state.p)
         self.figure.yaxis.ticker.ticks = _ticks(limits)
         best = found.best
-        self._best.data_source.data = {
-            "x": [] if best is None else [best[0]],
-            "y": [] if best is None else [best[1]],
-        }
+        _fill(
+            self._best.data_source,
+            {"x": [], "y": []} if best is None else {"x": [best[0]], "y": [best[1]]},
+        )
         self.draw_points([])
 
     def clear(self) -> None:
         """Takes everything away but the axes."""
         for line, source in self.lines.values():
-            line.visible, source.data = False, {"k": [], "risk": []}
+            line.visible = False
+            _fill(source, {"k": [], "risk": []})
         for span in (*self._levels.values(), *self._marks):
             span.visible = False
         self._top.ticker.ticks = []
-        self._best.data_source.data = {"x": [], "y": []}
+        _fill(self._best.data_source, {"x": [], "y": []})
         self.draw_points([])
 
     def draw_points(self, curves: Sequence[Curve]) -> None:
@@ -142,7 +143,7 @@ class RiskFigure:
         for key, (scatter, source) in self.points.items():
             curve = found.get(key)
             scatter.visible = curve is not None
-            source.data = _point_data(curve, self._limits.high, key)
+            _fill(source, _point_data(curve, self._limits.high, key))
 
     def _line(self, key: Key) -> tuple[Any, ColumnDataSource]:
         source = ColumnDataSource({"k": [], "risk": []})
@@ -214,10 +215,10 @@ def legend(found: Picture, trials: int) -> str:
     s = found.state.nonzeros
     if np.isfinite(found.direct):
         entries.append(_entry(COLOURS["direct"], [], f"train s = {s} directly: {found.direct:.4g}"))
-    nothing, truth = _LEVELS[found.quantity]
-    entries.append(_entry(_GREY, _NULL, f"{nothing}: {found.of_nothing:.4g}"))
-    below = "" if found.limits.low <= found.of_truth else ", below the picture"
-    entries.append(_entry(_GREY, _NOISE, f"{truth}: {found.of_truth:.4g}{below}"))
+    values = (found.of_nothing, _NULL), (found.of_truth, _NOISE)
+    for name, (value, dash) in zip(_LEVELS[found.quantity], values, strict=True):
+        where = _beyond(value, found.limits)
+        entries.append(_entry(_GREY, dash, f"{name}: {value:.4g}{where}"))
     if found.best is not None:
         entries.append(_entry("#000000", None, "best size to prune from"))
     if trials:
@@ -225,6 +226,19 @@ def legend(found: Picture, trials: int) -> str:
             _entry(_GREY, None, f"simulated, {trials} trial{'s' * (trials > 1)}: mean ± s.e.", 4)
         )
     return f'<div class="legend">{"".join(entries)}</div>'
+
+
+def _beyond(value: float, limits: Limits) -> str:
+    """Where a reference line is that is not in the picture."""
+    if value < limits.low:
+        return ", below the picture"
+    return ", above the picture" if value > limits.high else ""
+
+
+def _fill(source: ColumnDataSource, data: dict[str, Any]) -> None:
+    """Replaces a source's columns, but empty ones by empty ones: every source is a message."""
+    if any(map(len, data.values())) or any(map(len, source.data.values())):
+        source.data = data
 
 
 def _tooltips(quantity: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from tornado.ioloop import IOLoop
 
 from ..experiments import config as _config
 from ..experiments.config_text import decoded
-from .controls import moved
+from .chosen import Chosen
 from .curves import Picture, measured
 from .figure import RiskFigure, legend
 from .pictures import BusyError, Pictures
@@ -54,7 +54,7 @@ class Page:
         refusal: str = "",
     ) -> None:
         self.doc = doc
-        self.state = state
+        self.chosen = Chosen.of(state)
         self.found: Picture | None = None
         self.points: Points | None = None
         self._pictures = pictures
@@ -69,6 +69,7 @@ class Page:
         )
         for root in (*self.widgets.roots(), self.figure.figure):
             doc.add_root(root)
+        doc.js_on_event("document_ready", self.widgets.when_ready(self.figure.figure))
         doc.js_on_event("connection_lost", self.widgets.when_lost())
         doc.on_session_destroyed(lambda _: self.close())
         self.widgets.show(self.state)
@@ -76,6 +77,11 @@ class Page:
             self._await(begun)
         else:
             self._fail(refusal)
+
+    @property
+    def state(self) -> State:
+        """What the controls show."""
+        return self.chosen.state
 
     def close(self) -> None:
         """Ends the picture and the simulation that still run for the page."""
@@ -95,16 +101,18 @@ class Page:
         `value` tells where to, or raises ValueError: what comes over the websocket may be anything.
         """
         try:
-            state = moved(self.state, name, value())
+            chosen = self.chosen.moved(name, value())
         except ValueError as error:
             self.widgets.show(self.state)
             self._say(str(error), is_error=True)
             return
-        if state != self.state:
-            self._go_to(state)
+        if chosen.state == self.state:
+            self.chosen = chosen
+        else:
+            self._go_to(chosen)
 
-    def _go_to(self, state: State, notes: Iterable[str] = ()) -> None:
-        self.state, self._notes = state, list(notes)
+    def _go_to(self, chosen: Chosen, notes: Iterable[str] = ()) -> None:
+        self.chosen, self._notes = chosen, list(notes)
         if not self._pending:
             self._pending = True
             busy = 0.0 if self.found is None else self.found.seconds
@@ -205,12 +213,12 @@ class Page:
         It is read in a thread: other visitors do not wait for it.
         """
         try:
-            name, content = self.widgets.chosen()
+            name, content = self.widgets.sharing.chosen()
             state, notes = await self._loop.run_in_executor(None, _read, name, content)
         except ValueError as error:
             self._say(str(error), is_error=True)
         else:
-            self._go_to(state, [f"{name} opened.", *notes])
+            self._go_to(Chosen.of(state), [f"{name} opened.", *notes])
 
 
 def _read(name: str, content: bytes) -> tuple[State, list[str]]:

@@ -26,7 +26,7 @@ from .curves import Picture, picture
 from .doors import Doors, GuardedTornado, named
 from .page import Page
 from .pictures import BusyError, Pictures
-from .state import State
+from .state import State, of_query
 
 DEFAULT_PORT = 5006
 _LOCAL = ("localhost", "127.0.0.1")
@@ -184,12 +184,12 @@ def _visit(session_context: Any, state: State, notes: Sequence[str]) -> _Visit:
     request = session_context.request
     found: Mapping[str, list[bytes]] = {} if request is None else request.arguments
     try:
-        shown = State.of_query(
+        shown, left_out = of_query(
             {name: values[-1].decode("utf-8", "replace") for name, values in found.items()}, state
         )
     except ValueError as error:
-        return _Visit(state, [f"In the address, {error}."])
-    return _Visit(shown, list(notes) if shown is state else [])
+        return _Visit(state, [f"{error}."])
+    return _Visit(shown, list(notes) if shown is state else left_out)
 
 
 def _port(host: str, port: int | None) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -37,6 +39,7 @@ LEAST_RIDGE = 0.01  # instead of 0 where labels may be separable
 LARGEST = 20_000
 LARGEST_CORRELATED = 1_000  # an eigendecomposition for every size takes its time
 _LONGEST = 100  # characters of a name or value in an address
+_ADDRESS = "In the address"  # what its errors begin with
 DRAWS = 16  # of the law where features are correlated
 
 
@@ -129,26 +132,17 @@ class State(BaseModel):
         return self.fitting({**self.model_dump(), **changes})
 
     def query(self) -> str:
-        """The query of the page's address: p, and the values that differ from the defaults."""
+        """The query of the page's address, which is the config: its keys with values as in TOML.
+
+        It names every value, so that it gives the same page wherever it is opened. The sizes are
+        left out, which follow from the others.
+        """
         from urllib.parse import urlencode
 
-        fresh = type(self)()
-        values = {
-            name: ",".join(value) if name == "rules" else str(value).lower()
-            for name, value in self
-            if name == "p" or value != getattr(fresh, name)
-        }
+        config = tomllib.loads(self.toml())
+        del config["run"]["sizes"], config["plot"]
+        values = {key: json.dumps(value, separators=(",", ":")) for key, value in _flat(config)}
         return urlencode(values, safe=",")
-
-    @classmethod
-    def of_query(cls, arguments: Mapping[str, str], base: Self) -> Self:
-        """The state that an address describes, or `base` where it names nothing."""
-        for name, value in arguments.items():
-            if len(name) > _LONGEST or len(value) > _LONGEST:
-                raise ValueError(
-                    f"{check.shown(name[:_LONGEST])} must have at most {_LONGEST} characters"
-                )
-        return cls.fitting(arguments) if arguments else base
 
     def sizes(self) -> list[int]:
         """The sizes of the curves: even steps, closer near k = n and where the problem changes.
@@ -287,6 +281,36 @@ def of_config(experiment: Experiment) -> tuple[State, list[str]]:
     return state, notes
 
 
+def of_query(arguments: Mapping[str, str], base: State) -> tuple[State, list[str]]:
+    """The state of an address, and in words what of its config the page leaves out.
+
+    Names with a dot are keys of a config, as `State.query` writes them. Names without one are
+    fields of the state, for addresses typed by hand; the others have their defaults. An address
+    without names gives `base`.
+
+    Raises
+    ------
+    ValueError
+        Where it is neither; the message says so of the address.
+    """
+    if not arguments:
+        return base, []
+    for name, value in arguments.items():
+        if len(name) > _LONGEST or len(value) > _LONGEST:
+            raise ValueError(
+                f"{_ADDRESS}: {check.shown(name[:_LONGEST])} must have at most {_LONGEST} "
+                "characters"
+            )
+    if any("." in name for name in arguments):
+        lines = {"run.sizes": "[1]", **arguments}  # the page has sizes of its own
+        text = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        return of_config(_config.parse(text, _ADDRESS, Path()))
+    try:
+        return State.fitting(arguments), []
+    except ValueError as error:
+        raise ValueError(f"{_ADDRESS}: {error}") from None
+
+
 def _spectrum_of(table: Any) -> dict[str, Any]:
     return {"spectrum": table.kind, **{k: v for k, v in table if k != "kind"}}
 
@@ -296,6 +320,15 @@ def _beta_of(table: Any) -> dict[str, Any]:
     scale = table.scale if isinstance(table, _config.NormalBeta) else table.value
     seed = {"beta_seed": table.seed} if isinstance(table, _config.NormalBeta) else {}
     return {"signal": table.kind, "scale": scale, **values, **seed}
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of a table and those within it."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _wrapped(numbers: list[int]) -> str:

@@ -1,21 +1,19 @@
-"""The page's controls and texts as Bokeh models, and the little JavaScript they need."""
+"""The page's controls and texts as Bokeh models."""
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from bokeh.models import (
     Button,
-    Checkbox,
-    CheckboxButtonGroup,
+    CheckboxGroup,
     Column,
-    ColumnDataSource,
     CustomJS,
     Div,
-    FileInput,
+    InlineStyleSheet,
     NumericInput,
     Row,
     Select,
@@ -26,48 +24,21 @@ from bokeh.models import (
 from .. import _validation as check
 from ..plot.panel import COLOURS
 from .controls import CONTROLS, highest, is_used, lowest
-from .state import LOSSES, RULES, SIGNALS, SPECTRA, State
+from .sharing import Sharing
+from .state import LOSSES, SIGNALS, SPECTRA, State
 
-_LONGEST_NAME = 100  # characters of a file's name in a message
-_SAVE = """
-const blob = new Blob([shared.data.toml[0]], {type: "application/toml"})
-const link = document.createElement("a")
-link.href = URL.createObjectURL(blob)
-link.download = "explore.toml"
-document.body.append(link)
-link.click()
-link.remove()
-setTimeout(() => URL.revokeObjectURL(link.href), 1000)
-"""
-_ADDRESS = """
-clearTimeout(window.overpruneAddress)
-const address = "?" + shared.data.query[0]
-window.overpruneAddress = setTimeout(() => history.replaceState(null, "", address), 250)
-"""
+_HERE = Path(__file__).parent
 # The server closes the connection, too, where a message is longer than it takes.
 _LOST = """
 status.text = '<div class="status error" role="alert">This page has lost its program. ' +
   'If that has ended: start overprune explore again and reload the page. ' +
   'If a file of more than 700 kB was opened: reload the page.</div>'
 """
-_TEXTS = """
-:host { --font: system-ui, sans-serif } .bk-clearfix { width: 100% }
-h2 { font: 600 13px var(--font); color: #333; margin: 0;
-     border-top: 1px solid #ddd; padding-top: 6px }
-p { margin: 0; font: 17px/1.4 var(--font); color: #111; text-wrap: pretty }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 18px; font: 13px var(--font); color: #333 }
-.legend span { white-space: nowrap } .legend svg { vertical-align: -2px; margin-right: 6px }
-.status { font: 13px var(--font); color: #666 }
-.error { color: #a32100; font-weight: 600 }
-progress { width: 100%; accent-color: #0072B2 }
-@media (max-width: 900px) { p { font-size: 15px } .legend, .status { font-size: 12px } }
+# The slider beside the field shows the name; a screen reader says it of the field, too.
+_UNSEEN_LABEL = """
+.bk-input-group > label { position: absolute; width: 1px; height: 1px; overflow: hidden;
+                          clip-path: inset(50%) }
 """
-_INPUT = """
-:host { --padding-vertical: 3px; --padding-horizontal: 6px; font-size: 13px }
-.bk-input { min-height: 26px; height: 26px; font-size: 13px }
-.bk-input-group > label, .bk-slider-title { font-size: 13px }
-"""
-_BUTTONS = ".bk-btn { padding: 4px 2px; font-size: 12px }"
 
 
 class Widgets:
@@ -91,6 +62,7 @@ class Widgets:
     ) -> None:
         self._change = change
         self._writing = False
+        self._styles = [InlineStyleSheet(css=(_HERE / "widgets.css").read_text("utf-8"))]
         self.sliders = {name: self._slider(name) for name in CONTROLS}
         self.numbers = {name: self._number(name) for name in CONTROLS}
         self.rows = {
@@ -99,6 +71,7 @@ class Widgets:
                 self.numbers[name],
                 sizing_mode="stretch_width",
                 name=f"row {name}",
+                max_width=420,
             )
             for name in CONTROLS
         }
@@ -106,30 +79,15 @@ class Widgets:
         self.signal = self._select("signal", "true coefficients", SIGNALS)
         self.loss = self._select("loss", "responses and loss", LOSSES)
         self.limits = self._text("limits")
-        self.rules = CheckboxButtonGroup(
-            labels=list(RULES), name="rules", sizing_mode="stretch_width", stylesheets=[_BUTTONS]
-        )
-        _on(self.rules, "active", lambda new: self._set("rules", new, self._pressed))
-        self.retrain = Checkbox(name="retrain", label="retrain the survivors")
-        _on(self.retrain, "active", lambda new: self._set("retrain", new))
-        self.shared = ColumnDataSource({"toml": [""], "query": [""]}, name="shared")
-        self.shared.js_on_change("data", CustomJS(args={"shared": self.shared}, code=_ADDRESS))
-        self.button = Button(name="simulate", button_type="primary", sizing_mode="stretch_width")
+        self.rules = self._boxes("rules", [], self._ticked)
+        self.retrain = self._boxes("retrain", ["retrain the survivors"], bool)
+        self.button = Button(name="simulate", width=170, align="center", stylesheets=self._styles)
         self.button.on_click(simulate)
-        self.save = Button(label="Save as config", name="save", sizing_mode="stretch_width")
-        self.save.js_on_click(CustomJS(args={"shared": self.shared}, code=_SAVE))
-        self.open = FileInput(
-            title="open a config",
-            accept=".toml",
-            name="open",
-            sizing_mode="stretch_width",
-            stylesheets=[_INPUT],
-        )
-        _on(self.open, "value", lambda _: open_config())
         self.progress = self._text("progress")
         self.text = self._text("answer")
         self.legend = self._text("legend")
         self.state = self._text("status")
+        self.sharing = Sharing(self.state, self._styles, open_config)
         self.idle()
 
     def roots(self) -> list[UIElement]:
@@ -152,14 +110,29 @@ class Widgets:
                     self.rows["retrain_ridge"],
                 ],
             ),
-            ("Simulation", [self.rows["trials"], self.button, self.progress]),
-            ("Config", [self.save, self.open]),
+            ("Config", self.sharing.parts()),
         ]
         controls: list[UIElement] = []
         for title, members in groups:
             controls += [self._text(f"heading {title}", f"<h2>{title}</h2>"), *members]
         column = Column(children=controls, name="controls", sizing_mode="stretch_width", spacing=2)
-        return [column, self.text, self.legend, self.state]
+        actions = Row(
+            children=[self.button, self.rows["trials"], self.progress],
+            name="actions",
+            sizing_mode="stretch_width",
+        )
+        return [column, actions, self.text, self.legend, self.state]
+
+    def when_ready(self, picture: UIElement) -> CustomJS:
+        """Names the controls and the picture for assistive technology, which Bokeh does not."""
+        controls = [
+            {"slider": self.sliders[name], "number": self.numbers[name], "texts": control.texts()}
+            for name, control in CONTROLS.items()
+        ]
+        arguments = {"rules": self.rules, "answer": self.text, "picture": picture}
+        return CustomJS(
+            args={"controls": controls, **arguments}, code=(_HERE / "page.js").read_text("utf-8")
+        )
 
     def when_lost(self) -> CustomJS:
         """Tells the visitor that the server is gone."""
@@ -180,7 +153,7 @@ class Widgets:
                 if not control.stands_at(slider.value, value):
                     slider.value = control.position(value)
                 number.value = value
-                self.rows[name].visible = is_used(state, name)
+                self.rows[name].visible = is_used(state, name) and not self._hides(name)
             self.spectrum.value, self.signal.value = state.spectrum, state.signal
             self.loss.value = state.loss
             limits = _limits(state)
@@ -189,20 +162,10 @@ class Widgets:
             if self.rules.labels != list(offered):
                 self.rules.update(labels=list(offered), active=[])
             self.rules.active = [offered.index(rule) for rule in state.rules]
-            self.retrain.active = state.retrain
-            self.shared.data = {"toml": [state.toml()], "query": [state.query()]}
+            self.retrain.active = [0] if state.retrain else []
+            self.sharing.show(state)
         finally:
             self._writing = False
-
-    def chosen(self) -> tuple[str, bytes]:
-        """Name and content of the file opened last; ValueError where it is neither."""
-        name, value = self.open.filename, self.open.value
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ValueError("one file must be opened, got several")
-        try:
-            return name[:_LONGEST_NAME], base64.b64decode(value, validate=True)
-        except ValueError:
-            raise ValueError(f"{name[:_LONGEST_NAME]} has not come whole: open it again") from None
 
     def answer(self, text: str, legend: str) -> None:
         """The answer in a sentence, and the legend as HTML."""
@@ -217,17 +180,24 @@ class Widgets:
         self.state.text = f'<div class="{kind}"{role}>{html.escape(shown)}</div>'
 
     def busy(self, done: int, total: int) -> None:
-        """A simulation runs."""
+        """A simulation runs: how far it is stands where the number of its trials was."""
         self.button.update(label="Cancel the simulation", button_type="default")
         self.progress.text = (
-            f'<progress max="{total}" value="{done}"></progress>'
+            f'<progress max="{total}" value="{done}" aria-label="simulated trials"></progress>'
             f'<div class="status">{done} of {total} trials</div>'
         )
+        self._show_progress(True)
 
     def idle(self) -> None:
         """No simulation runs."""
         self.button.update(label="Add simulated points", button_type="primary")
-        self.progress.text = ""
+        self._show_progress(False)
+
+    def _show_progress(self, is_busy: bool) -> None:
+        self.progress.visible, self.rows["trials"].visible = is_busy, not is_busy
+
+    def _hides(self, name: str) -> bool:
+        return name == "trials" and bool(self.progress.visible)
 
     def _set(
         self, name: str, value: Any, convert: Callable[[Any], Any] = lambda value: value
@@ -235,8 +205,8 @@ class Widgets:
         if not self._writing:
             self._change(name, lambda: convert(value))
 
-    def _pressed(self, active: list[int]) -> list[str]:
-        """The rules whose buttons are pressed."""
+    def _ticked(self, active: list[int]) -> list[str]:
+        """The rules whose boxes are ticked."""
         offered = self.rules.labels
         if not all(0 <= i < len(offered) for i in active):
             raise ValueError(
@@ -261,7 +231,7 @@ class Widgets:
             name=f"slider {name}",
             sizing_mode="stretch_width",
             margin=(2, 12, 2, 9),  # the handle stands out on both sides
-            stylesheets=[_INPUT],
+            stylesheets=self._styles,
         )
         _on(slider, "value", lambda new: self._set(name, new, control.value))
         return slider
@@ -270,11 +240,12 @@ class Widgets:
         mode: Any = "int" if CONTROLS[name].is_integer else "float"
         number = NumericInput(
             mode=mode,
+            title=f"{CONTROLS[name].label}, exact",
             name=f"number {name}",
             width=66,
             align="end",
             margin=(2, 4),
-            stylesheets=[_INPUT],
+            stylesheets=[*self._styles, _UNSEEN_LABEL],
         )
         _on(number, "value", lambda new: self._set(name, new))
         return number
@@ -285,13 +256,28 @@ class Widgets:
             options=list(options.items()),
             name=name,
             sizing_mode="stretch_width",
-            stylesheets=[_INPUT],
+            stylesheets=self._styles,
         )
         _on(select, "value", lambda new: self._set(name, new))
         return select
 
+    def _boxes(
+        self, name: str, labels: list[str], convert: Callable[[list[int]], Any]
+    ) -> CheckboxGroup:
+        boxes = CheckboxGroup(
+            labels=labels,
+            name=name,
+            inline=True,
+            sizing_mode="stretch_width",
+            stylesheets=self._styles,
+        )
+        _on(boxes, "active", lambda new: self._set(name, new, convert))
+        return boxes
+
     def _text(self, name: str, text: str = "") -> Div:
-        return Div(text=text, name=name.lower(), sizing_mode="stretch_width", stylesheets=[_TEXTS])
+        return Div(
+            text=text, name=name.lower(), sizing_mode="stretch_width", stylesheets=self._styles
+        )
 
 
 def _limits(state: State) -> str:

@@ -1,5 +1,4 @@
-"""`overprune explore` without a browser: states, their pictures, configs, addresses and points;
-errors."""
+"""`overprune explore` without a browser: states, their pictures, configs and points; errors."""
 
 from __future__ import annotations
 
@@ -7,73 +6,24 @@ import math
 import socket
 import sys
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 import overprune as op
 from cli_tools import call, fails
+from explore_states import NAMES, SMALL, STATES, moved, states
 from overprune.experiments.config import ConfigError, load, parse
-from overprune.explore.controls import CONTROLS, highest, is_used, lowest, moved
+from overprune.explore.controls import CONTROLS, is_used, lowest
 from overprune.explore.curves import measured, picture
 from overprune.explore.points import Points, Report
-from overprune.explore.state import LEAST_RIDGE, LOSSES, RULES, SIGNALS, SPECTRA, State, of_config
+from overprune.explore.state import LEAST_RIDGE, LOSSES, RULES, State, of_config
 
 pytestmark = pytest.mark.usefixtures("unpainted")
 
 ROOT = Path(__file__).parents[3]
-SMALL = State().with_(p=60, n=20, nonzeros=10, spikes=10, rules=RULES, trials=6)
-STATES = (
-    SMALL,
-    SMALL.with_(spectrum="power_law", exponent=1.5, ridge=0.01, retrain=False),
-    SMALL.with_(
-        spectrum="isotropic",
-        signal="sparse",
-        count=7,
-        scale=0.2,
-        retrain_ridge=0.1,
-        rules=["random"],
-    ),
-    SMALL.with_(spectrum="ar", rho=-0.5, signal="normal", beta_seed=3, seed=5, noise_std=0.0),
-    SMALL.with_(loss="logistic", ridge=0.1, retrain_ridge=0.2, rules=["magnitude", "hessian"]),
-    SMALL.with_(loss="square", spectrum="ar", rho=0.5, p=30, nonzeros=5, retrain=False),
-)
-NAMES = [f"{state.spectrum}-{state.loss}" for state in STATES]
-
-
-@st.composite
-def states(draw, losses=tuple(LOSSES)):
-    """Wherever the sliders and choices of the page can be, moved one after the other."""
-    state = State()
-    choices = {
-        "spectrum": list(SPECTRA),
-        "signal": list(SIGNALS),
-        "loss": losses,
-        "retrain": [True, False],
-    }
-    rules = st.lists(st.sampled_from(RULES), min_size=1, unique=True)
-    for name in draw(st.permutations([*CONTROLS, *choices, "rules"])):
-        if name == "rules":
-            value = draw(rules)
-        elif name in choices:
-            value = draw(st.sampled_from(choices[name]))
-        else:
-            control = CONTROLS[name]
-            start, _, step = control.track()
-            end = control.track()[1] if control.log else highest(state, name)
-            steps = draw(st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1)))
-            value = control.value(min(end, start + round(steps * (end - start) / step) * step))
-        state = moved(state, name, value)
-    if state.spectrum == "ar":  # the same at any size, and slower
-        state = moved(state, "p", min(state.p, 120))
-    if state.has_labels:  # two features that are nearly one take the hinge loss half a minute
-        state = moved(state, "p", min(state.p, 60))
-        state = moved(state, "rho", min(max(state.rho, -0.9), 0.9))
-    return state
 
 
 @settings(max_examples=80, deadline=None)
@@ -114,11 +64,6 @@ def check_picture(state):
     assert stages == {"dense", "pruned", *(["retrained"] if state.retrain else [])}
 
 
-@given(states())
-def test_an_address_gives_its_state_again(state):
-    assert State.of_query(dict(parse_qsl(state.query())), State()) == state
-
-
 @pytest.mark.parametrize("state", STATES, ids=NAMES)
 def test_a_saved_config_predicts_the_curves_of_the_page(state, tmp_path, monkeypatch):
     """What `overprune run` writes for the file, point for point, and simulated points."""
@@ -157,25 +102,6 @@ def test_the_examples_open_or_say_why_not():
         match=r'must be "linear_gaussian" or "linear_classification" to explore, got "data"',
     ):
         of_config(load(ROOT / "examples/digits.toml"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"p": "x"}, "p must be an integer from 1 to 20000, got 'x'"),
-        ({"n": "0"}, "n must be an integer from 1 to 20000, got '0'"),
-        ({"noise_std": "nan"}, "noise_std must be a number from 0 to 10**6, got 'nan'"),
-        (
-            {"rules": "best"},
-            "rules must be 'magnitude', 'hessian', 'oracle', 'random' or 'lasso', got 'best'",
-        ),
-        ({"q": "1"}, "q is unknown; allowed: p, n, "),
-    ],
-)
-def test_a_wrong_address_is_named(arguments, message):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
-        State.of_query(arguments, State())
-    assert str(caught.value).startswith(message)
 
 
 def test_counts_follow_p():
@@ -257,6 +183,15 @@ def test_positions_and_values_of_the_sliders_agree():
         for position in np.linspace(start, end, 11):
             value = control.value(position)
             assert control.value(control.position(value)) == value
+
+
+def test_screen_readers_are_told_the_values_of_logarithmic_sliders():
+    for control in CONTROLS.values():
+        texts = control.texts()
+        assert len(texts) == (201 if control.log else 0)
+        for position, text in enumerate(texts):
+            assert float(text) == control.value(position)
+    assert CONTROLS["ridge"].texts()[0] == "0"
 
 
 def test_controls_that_do_not_matter_are_hidden():

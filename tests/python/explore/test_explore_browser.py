@@ -11,50 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explore_browser import CHROMIUM, DRIVER, Browser, served
+from explore_browser import END, HOME, LEFT, RIGHT, served
 from overprune.experiments.config import parse
 from overprune.experiments.run import run
 from overprune.explore.controls import CONTROLS
-
-pytest.importorskip("bokeh")
-pytest.importorskip("selenium")
-if CHROMIUM is None or DRIVER is None:
-    pytest.skip(
-        "needs chromium and chromedriver (Debian: chromium-driver)", allow_module_level=True
-    )
-
-LEFT, RIGHT, END, HOME = "\ue012", "\ue014", "\ue010", "\ue011"
-SMALL = "p=200&n=60&nonzeros=20&spikes=20&count=20&trials=3"
-
-
-@pytest.fixture(scope="module")
-def address():
-    with served() as (address, process):
-        yield address
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
-        assert process.stderr.read() == ""
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory, address):
-    window = Browser(tmp_path_factory.mktemp("chromium"))
-    yield window
-    window.quit()
-
-
-@pytest.fixture
-def page(window, address):
-    """The page of a small problem; whatever is done there, nothing fails and nothing leaves this
-    machine."""
-    window.resize(1280, 800)
-    window.go(f"{address}?{SMALL}")
-    yield window
-    assert window.complaints() == []
-    asked, failed = window.requests()
-    assert failed == []
-    assert asked
-    assert all(url.startswith(address) for url in asked), asked
 
 
 def test_it_answers_at_once(page):
@@ -90,13 +50,13 @@ def test_numbers_choices_and_switches(page):
     )
     page.choose("signal", "sparse")
     page.until(lambda: page.value("row count", "visible"))
-    page.click("rules", "button:nth-child(3)")
+    page.tick("rules", 2)
     page.until(lambda: page.curve("retrained, oracle"))
-    for child in (1, 2, 3):
-        page.click("rules", f"button:nth-child({child})")
+    for i in range(3):
+        page.tick("rules", i)
     page.until(lambda: "rules must be one or several of magnitude, " in page.text("status"))
     assert page.value("rules", "active") == [2]
-    page.click("retrain", "input")
+    page.tick("retrain", 0)
     page.until(lambda: not page.curve("retrained, oracle"))
     assert page.curve("pruned, oracle")
     page.enter("number n", "99999")
@@ -112,7 +72,7 @@ def test_a_loss_of_labels_makes_it_a_classification_problem(page):
     assert page.value("number ridge") == page.value("number retrain_ridge") == 0.01
     assert page.value("rules", "labels") == [rule for rule in rules if rule != "lasso"]
     assert "The lasso is for numbers only." in page.text("limits")
-    page.until(lambda: "loss=logistic" in page.run("return location.search"))
+    page.until(lambda: "run.loss=%22logistic%22" in page.run("return location.search"))
     page.choose("loss", "numbers, least squares")
     page.until(lambda: "test risk" in page.text("answer"))
     assert page.value("rules", "labels") == rules
@@ -207,7 +167,7 @@ def test_the_address_holds_the_state(page, address):
     before = page.curve("pruned, magnitude")
     page.enter("number nonzeros", "33")
     shared = page.until(
-        lambda: "nonzeros=33" in page.driver.current_url and page.driver.current_url
+        lambda: "run.nonzeros=33" in page.driver.current_url and page.driver.current_url
     )
     curve = page.until(
         lambda: page.curve("pruned, magnitude") != before and page.curve("pruned, magnitude")
@@ -216,26 +176,51 @@ def test_the_address_holds_the_state(page, address):
     assert page.value("number nonzeros") == 33
     page.until(lambda: page.curve("pruned, magnitude") == curve)
     page.go(f"{address}?p=many")
-    assert "In the address, p must be an integer from 1 to 20000, got 'many'." in page.text(
+    assert "In the address: p must be an integer from 1 to 20000, got 'many'." in page.text(
         "status"
     ).replace("&#x27;", "'")
     assert page.value("number p") == 1500
 
 
-def test_it_fits_the_window(page):
-    script = """
-    const box = arguments[0].getBoundingClientRect()
-    return [box.width, box.height, document.documentElement.scrollWidth - window.innerWidth]
-    """
-    canvas = page.element("risk", "canvas")
-    for width, height in ((1280, 800), (800, 600), (420, 800)):
-        page.resize(width, height)
+def test_a_choice_and_back_restores_what_was_there(page):
+    page.enter("number p", "1200")
+    page.enter("number nonzeros", "500")
+    page.until(lambda: "to train the 500 features directly" in page.text("answer"))
+    before = page.curve()
+    page.choose("spectrum", "correlated")
+    page.until(lambda: max(page.curve()) == page.value("number p") == 400, 60)
+    assert page.value("number nonzeros") == 400
+    page.choose("spectrum", "spiked")
+    page.until(lambda: page.curve() == before)
+    assert page.value("number nonzeros") == 500
 
-        def fits(width=width):
-            wide, high, beyond = page.run(script, canvas)
-            return min(360, 0.5 * width) < wide < width and high >= 200 and beyond <= 0
 
-        page.until(fits)
+def test_a_copied_link_opens_the_same_page(page, address):
+    page.choose("spectrum", "power law")
+    page.choose("signal", "Gaussian")
+    page.enter("number exponent", "0.75")
+    page.tick("rules", 3)
+    page.until(lambda: page.curve("pruned, random"))
+    curves = page.until(lambda: page.value("number exponent") == 0.75 and page.curve())
+    link = page.copied("copy link")
+    assert link.startswith(f"{address}?problem.kind=%22linear_gaussian%22&")
+    config = page.copied("copy config")
+    assert config == page.value("shared", "data")["toml"][0]
+    assert tomllib.loads(config)["problem"]["spectrum"] == {"kind": "power_law", "exponent": 0.75}
+    with served() as (other, _):
+        page.go(link.replace(address, other))
+        assert page.value("shared", "data")["toml"][0] == config
+        page.until(lambda: page.curve() == curves)
+        page.driver.get("about:blank")
+    page.requests()  # of the other server
+    page.go(link)
+    page.until(lambda: page.curve() == curves)
+
+
+def test_a_hostile_link_shows_no_more_than_a_sentence(page, address):
+    page.go(f"{address}?problem.kind=%22%3Cimg%20src=//evil.example/x%20onerror=alert(1)%3E%22")
+    assert "In the address: problem.kind: expected one of" in page.text("status")
+    assert page.value("number p") == 1500
 
 
 def test_a_config_is_where_it_begins(window, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -198,6 +200,30 @@ def test_a_page_of_too_many_pictures_says_so(monkeypatch):
         assert "0 pictures are being computed; reload the page in a moment" in texts(port)[1]
 
 
+@pytest.mark.parametrize("elsewhere", ["cdn", "inline"])
+def test_pages_load_nothing_from_elsewhere(port, monkeypatch, elsewhere):
+    """Whatever Bokeh's settings say."""
+    monkeypatch.setenv("BOKEH_RESOURCES", elsewhere)
+    _, page = ask(port, Host=f"localhost:{port}")
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert [source for source in sources if source.startswith("/static/js/bokeh")]
+    assert not [source for source in sources if "//" in source]
+    assert "default-src 'self'" in page
+
+
+def test_the_page_of_a_link(port):
+    """The link that one page gives, opened at another server."""
+    state = SMALL.with_(n=33, spectrum="power_law", exponent=0.5, rules=["oracle"])
+    session = pull_session(
+        url=f"http://localhost:{port}/", arguments=dict(parse_qsl(state.query()))
+    )
+    try:
+        shared = session.document.get_model_by_name("shared").data
+    finally:
+        session.close()
+    assert dict(shared) == {"toml": [state.toml()], "query": [state.query()]}
+
+
 def test_the_page_of_an_address(port):
     answer, status = texts(port, p="50", n="20", nonzeros="10")
     assert "train k = 50 features" in answer
@@ -212,11 +238,14 @@ def test_the_page_of_an_address(port):
         {"p": "é"},
         {"rules": "," * 5000},
         {"rules": "<script>" * 500},
+        {"run.<script>": "1"},
+        {"problem.kind": '"<script>"'},
+        {"run.n": "1\n" * 50},
     ],
-    ids=["digits", "name", "character", "commas", "script"],
+    ids=["digits", "name", "character", "commas", "script", "key", "kind", "lines"],
 )
 def test_absurd_addresses_are_answered(port, arguments):
     _, status = texts(port, **arguments)
-    assert "In the address, " in status
+    assert "In the address: " in status
     assert "<script>" not in status
     assert len(status) < 1000

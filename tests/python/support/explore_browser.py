@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +19,17 @@ CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
 DRIVER = shutil.which("chromedriver")
+
+_PACKAGE = importlib.util.find_spec("axe_playwright_python")  # of which only axe-core is used
+AXE = _PACKAGE and _PACKAGE.origin and Path(_PACKAGE.origin).with_name("axe.min.js")
+
+LEFT, RIGHT, END, HOME = "\ue012", "\ue014", "\ue010", "\ue011"  # keys
+
+_OF_BOKEH = (  # at the beginning of every page; the last one is of Bokeh 3.10 about itself
+    "\"setting log level to: 'warn'\"",
+    '"Bokeh items were rendered successfully"',
+    '.remove(): view was already destroyed"',
+)
 
 # The element of a Bokeh model, which lies in shadow roots.
 _ELEMENT = """
@@ -108,10 +120,30 @@ class Browser:
         self.until(lambda: self.run("return window.Bokeh?.documents?.[0]?.is_idle === true"))
         self.until(lambda: self.text("answer"))
 
-    def resize(self, width: int, height: int) -> None:
-        """Sets the size of the page, without the window's frame."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    def resize(
+        self, width: int, height: int, *, is_phone: bool = False, is_dark: bool = False
+    ) -> None:
+        """Sets the size of the page, without the window's frame, and what shows it."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.driver.execute_cdp_cmd(
+            "Emulation.setTouchEmulationEnabled", {"enabled": is_phone, "maxTouchPoints": 1}
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """Role, name and value of everything that assistive technology is told of."""
+        nodes = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        found = []
+        for node in nodes:
+            if node["ignored"]:
+                continue
+            known = {p["name"]: p["value"].get("value") for p in node.get("properties", [])}
+            value = known.get("checked", node.get("value", {}).get("value"))
+            name = node.get("name", {}).get("value", "")
+            found.append((node["role"]["value"], name, "" if value is None else str(value)))
+        return found
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -182,14 +214,22 @@ class Browser:
         self.run("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
+    def tick(self, name: str, i: int) -> None:
+        """Ticks or clears a box of several."""
+        self.click(name, f'input[value="{i}"]')
+
+    def copied(self, name: str) -> str:
+        """What a button copies."""
+        allowed = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+        self.driver.execute_cdp_cmd("Browser.grantPermissions", allowed)
+        self.click(name)
+        self.until(lambda: " is copied." in self.text("status"))
+        return str(self.run("return navigator.clipboard.readText()"))
+
     def complaints(self) -> list[str]:
-        """Warnings and errors of the console since the last call, without one of Bokeh 3.10 about
-        itself."""
-        entries = self.driver.get_log("browser")
-        found = [entry["message"] for entry in entries if entry["level"] in ("WARNING", "SEVERE")]
-        return [
-            text for text in found if not text.endswith('.remove(): view was already destroyed"')
-        ]
+        """What is in the console since the last call, but for what Bokeh always writes there."""
+        found = [entry["message"] for entry in self.driver.get_log("browser")]
+        return [text for text in found if not text.endswith(_OF_BOKEH)]
 
     def requests(self) -> tuple[list[str], list[str]]:
         """Addresses asked for since the last call, and what failed of them."""
@@ -202,6 +242,7 @@ class Browser:
             if e["method"] == "Network.requestWillBeSent"
         ]
         asked = [url for url in sent if not url.startswith(("data:", "blob:"))]
+        asked += [e["params"]["url"] for e in events if e["method"] == "Network.webSocketCreated"]
         failed = [str(e["params"]) for e in events if e["method"] == "Network.loadingFailed"]
         answers = [
             e["params"]["response"] for e in events if e["method"] == "Network.responseReceived"
