@@ -79,7 +79,8 @@ def advise(
     Returns
     -------
     Advice
-        With best, direct, direct_best, choices, costs and table; `print` shows it in words.
+        With best, direct, direct_best, choices, costs and table, and the problem's feature_names;
+        `print` shows it in words.
 
     Raises
     ------
@@ -134,7 +135,8 @@ def advise(
     if in_rounds and "retrained" in search.stages and s < rows:
         search.try_schedules()
     direct = search.direct(judged)
-    known = least(search.direct(judged.restrict(judged.best_features(s))))
+    oracle = judged.best_features(s)
+    known = least(search.direct(judged.restrict(oracle)))
     choices = sorted([*search.choices.values(), *direct], key=lambda c: (c.risk, c.simplicity()))
     honest = [c for c in choices if not c.knows_the_truth]
     best, straight = least(honest), least(direct)
@@ -154,6 +156,8 @@ def advise(
         null_risk=judged.of_nothing,
         noise_floor=judged.of_truth,
         quantity=judged.quantity,
+        feature_names=problem.feature_names,
+        oracle_features=tuple(oracle.tolist()),
     )
 
 
