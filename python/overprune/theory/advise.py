@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _validation as check
+from .._progress import Stages
 from ..losses import Loss
 from ..problems.problem import Problem, as_problem
 from .advice import Advice, decisions, least
@@ -30,6 +31,7 @@ def advise(
     rtol: float = 0.005,
     seed: int = 0,
     workers: int | None = None,
+    progress: bool = False,
 ) -> Advice:
     """Find the best way to a model of s features, by predicted risk, and what each decision costs.
 
@@ -75,6 +77,9 @@ def advise(
     workers : int, optional
         Threads, at least 1; by default one per core that this process may use. Does not change the
         result.
+    progress : bool, default False
+        Show a progress bar with the time left once the search has taken two seconds. The time is
+        an estimate, as what is tried depends on what is found.
 
     Returns
     -------
@@ -128,12 +133,9 @@ def advise(
             "seed": check.seed(seed),
             "workers": check.workers(workers),
         },
+        shown=Stages(check.flag(progress, "progress")),
     )
-    in_rounds = check.flag(schedules, "schedules") and not judged.of_labels
-    search.scan(given)
-    search.refine()
-    if in_rounds and "retrained" in search.stages and s < rows:
-        search.try_schedules()
+    search.run(given, in_rounds=check.flag(schedules, "schedules"))
     direct = search.direct(judged)
     oracle = judged.best_features(s)
     known = least(search.direct(judged.restrict(oracle)))
