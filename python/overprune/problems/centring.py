@@ -8,9 +8,9 @@ import numpy as np
 
 from .._validation import FloatArray
 
-# A mean counts as large where its square is above the variance, and above what is left of it by
-# chance: 25 squared standard errors.
-_CHANCE = 25
+# A mean counts as large where its square is above the variance, and not by chance: above 25 squared
+# standard errors, of so many rows that these are known.
+_CHANCE, _LEAST_ROWS = 25, 10
 
 
 def means(rows: FloatArray) -> FloatArray:
@@ -31,7 +31,7 @@ def _far_from_zero(targets: FloatArray) -> tuple[int, float, float] | None:
     variance."""
     for t, column in enumerate(targets.T):
         unit = abs(column).max()
-        if unit == 0.0 or len(column) < 2:
+        if unit == 0.0 or len(column) < _LEAST_ROWS:
             continue
         scaled = column / unit  # squares cannot overflow
         mean, variance = scaled.mean(), scaled.var()
@@ -54,9 +54,9 @@ def warn_uncentred(
 ) -> None:
     """Warns where targets (N, m) have a mean that models without an intercept cannot learn.
 
-    The one threshold: ``mean(y)**2`` above the variance of y (of fewer than 25 rows, above 25 / N
-    of it), in any column of the targets that varies, where no column (N, d) of the features is
-    constant.
+    The one threshold: ``mean(y)**2`` above the variance of y (of 10 to 24 rows, above 25 / N of
+    it; of fewer, never), in any column of the targets that varies, where no column (N, d) of the
+    features is constant.
 
     `names` are those of the arguments that hold targets and features, `way_out` says what to do,
     and `stacklevel` counts from the caller.

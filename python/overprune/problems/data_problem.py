@@ -77,8 +77,8 @@ class DataProblem(Problem):
         Without a task, where that is a guess: for integers of shape (N,), unless they are two
         labels, or 0, 1, ... or 1, 2, ... up to 20 of them, each in at least two rows; and for
         integers of shape (N, 1).
-        Without center, where real targets have a mean whose square is above their variance (of
-        fewer than 25 rows, above 25 / N of it) and no column of inputs is constant.
+        Without center, where real targets have a mean whose square is above their variance (of 10
+        to 24 rows, above 25 / N of it; of fewer, never) and no column of inputs is constant.
 
     Raises
     ------

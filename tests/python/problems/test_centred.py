@@ -227,8 +227,9 @@ CASES: dict[str, tuple[Any, Any, bool]] = {
     "a column of ones": (np.hstack([ROWS, np.ones((60, 1))]), SPREAD + 9.0, False),
     "a column of zeros": (np.hstack([ROWS, np.zeros((60, 1))]), SPREAD + 9.0, True),
     "the second target": (ROWS, np.column_stack([SPREAD, SPREAD + 9.0]), True),
-    "four rows by chance": (ROWS[:4], SPREAD[:4] + 2.0, False),
-    "four rows, surely": (ROWS[:4], SPREAD[:4] + 3.0, True),
+    "ten rows, by chance": (ROWS[:10], SPREAD[:10] + 1.5, False),
+    "ten rows, surely": (ROWS[:10], SPREAD[:10] + 1.6, True),
+    "nine rows": (ROWS[:9], SPREAD[:9] + 99.0, False),
     "one row": (ROWS[:1], np.ones(1), False),
 }
 
