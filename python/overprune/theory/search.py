@@ -28,7 +28,9 @@ _SIZES, _SIZES_DRAWN = 24, 9  # of the first scan
 _FINER = 6  # sizes between the neighbours of the best, in each further scan
 _REFINEMENTS = 5
 _WORTHWHILE = 1.2  # ratio of sizes below which nothing is pruned in rounds
-_SCHEDULES, _ROUNDS = 6, 100  # about how many, and what each takes, for the time left
+# For the time left, about how many schedules are tried, and trainings of one size that take as long
+# as one of them; where predictions are exact, and where they are drawn.
+_SCHEDULES, _ROUNDS = {True: 12, False: 3}, {True: 2000, False: 600}
 _NEAR_N = 0.02  # sizes this close to n, relatively, are left out: the risk diverges there
 
 Key = tuple[str, str, int, float, tuple[int, ...]]
@@ -137,21 +139,25 @@ class Search:
         """Tells the bar about how much there is to do, before it is known."""
         if not self.shown.show:
             return
-        k, kinds = self.problem.p / 2, len(self.rules) * len(self.stages)
+        k, kinds = 0.8 * self.problem.p, len(self.rules) * len(self.stages)
         ridges = len(self._ridges())
         for pass_ in range((1 if self.few_sizes else 2) * in_passes):
             self.shown.expect(f"finer sizes {pass_}", self._units([k] * 2 * _FINER, ridges))
         tuned, plain = kinds * self.tune, kinds * len(self.strengths) * (not self.exact)
         self.shown.expect("best", tuned * self._tuning(k) + plain * self._units([k], 4))
         if in_rounds:
-            self.shown.expect("rounds", _SCHEDULES * self._units([k], _ROUNDS))
+            self.shown.expect("rounds", _SCHEDULES[self.exact] * self._schedule(k))
 
     def _units(self, sizes: list[float], trainings: float) -> float:
         return units(sizes, trainings, is_drawn=not self.exact)
 
     def _tuning(self, size: float) -> float:
         """About what a search for the best ridge takes: calls with a few ridges and all draws."""
-        return self._units([size] * 10, 24)
+        return self._units([size] * 5, 10)
+
+    def _schedule(self, size: float, rounds: float = 3.0) -> float:
+        """About what the prediction of one schedule takes."""
+        return self._units([size], _ROUNDS[self.exact] * (rounds / 3.0) ** 3)
 
     def _shared(self, stage: str) -> dict[str, Any]:
         """Options of all predictions, which are counted as a stage."""
@@ -229,6 +235,8 @@ class Search:
         passes = 0
         while waiting := [c for c in self._winners() if c not in done]:
             passes += 1
+            left = sum(self._tuning(choice.size) for choice in waiting if choice.tuned)
+            self.shown.expect("best", left * (2 if passes == 1 else 1))  # others may win instead
             for choice in waiting:
                 if passes <= _REFINEMENTS:
                     done.add(self._refined(choice))
@@ -304,7 +312,7 @@ class Search:
                     )
                 except NotImplementedError:
                     return
-                self.shown.count("rounds", self._units([start.size], _ROUNDS))
+                self.shown.count("rounds", self._schedule(start.size, len(schedule)))
                 risk = table.retrained_risk.values[0, -1].item()
                 error = table.retrained_risk_stderr.values[0, -1].item()
                 self._add(replace(start, schedule=tuple(schedule), risk=risk, stderr=error))
