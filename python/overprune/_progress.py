@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 _EVERY = 60.0  # seconds between two lines of a log
 
@@ -39,6 +39,77 @@ class Progress:
         self._before += count
 
 
+class Stages:
+    """Shows the part done of work in named stages, whose units may become known on the way.
+
+    Nothing is shown for two seconds, and nothing at all unless `show`.
+    """
+
+    def __init__(self, show: bool, **left: float) -> None:
+        self.show, self._left, self._done = show, left, 0.0
+        self._bar: Any = make_bar(sum(left.values()), bar_format=SHARE) if show else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        if self._bar is None:
+            return
+        if kind is None:  # what was expected and not needed
+            self._bar.total = self._done
+        self._bar.close()
+
+    def expect(self, stage: str, units: float) -> None:
+        """Says how much of a stage is left."""
+        self._left[stage] = units
+
+    def count(self, stage: str, units: float) -> None:
+        """Counts units of a stage as done."""
+        self._left[stage] = max(0.0, self._left.get(stage, 0.0) - units)
+        self._done += units
+        if self._bar is not None:
+            self._tell(units)
+
+    def _tell(self, units: float) -> None:
+        self._bar.total = self._done + sum(self._left.values())
+        self._bar.update(units)
+
+    def part(self, stage: str) -> Part:
+        """One of the stages, which a function counts that knows nothing of the others."""
+        return Part(self, stage)
+
+
+class Part:
+    """A stage of somebody's work, or all of one's own."""
+
+    def __init__(self, stages: Stages, stage: str = "all", *, closes: bool = False) -> None:
+        self._stages, self._stage, self._closes = stages, stage, closes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._closes:
+            self._stages.__exit__(*error)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody sees what is counted."""
+        return self._stages.show
+
+    def expect(self, units: float) -> None:
+        """Says how much is left."""
+        self._stages.expect(self._stage, units)
+
+    def count(self, units: float) -> None:
+        """Counts units as done."""
+        self._stages.count(self._stage, units)
+
+
+SHARE = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+"""The bar of a part of all work, whose units mean nothing to the one who waits."""
+
+
 def make_bar(total: float, unit: str = "", *, done: float = 0, **look: Any) -> Any:
     """What shows progress on stderr: a bar of tqdm in a terminal and in a notebook, else lines.
 
@@ -55,7 +126,7 @@ class _Lines:
     """A line a minute for a file, with as much of tqdm's face as is used here."""
 
     def __init__(self, total: float, unit: str, done: float) -> None:
-        self.n, self._total, self._unit, self._first = done, total, unit, done
+        self.n, self.total, self._unit, self._first = done, total, unit, done
         self._began = self._told = time.monotonic()
         self._note = ""
 
@@ -69,7 +140,7 @@ class _Lines:
         now = time.monotonic()
         if now - self._told >= _EVERY and self.n > self._first:
             self._told = now
-            left = (now - self._began) * (self._total - self.n) / (self.n - self._first)
+            left = (now - self._began) * (self.total - self.n) / (self.n - self._first)
             self._tell(f"about {duration(left)} left{self._note}")
 
     def close(self) -> None:
@@ -78,8 +149,8 @@ class _Lines:
             self._tell(f"after {duration(time.monotonic() - self._began)}")
 
     def _tell(self, end: str) -> None:
-        counts = f"{self.n:.0f} of {self._total:.0f}{self._unit} " if self._unit else ""
-        share = f"{self.n / self._total:.0%}" if self._total else "100%"
+        counts = f"{self.n:.0f} of {self.total:.0f}{self._unit} " if self._unit else ""
+        share = f"{self.n / self.total:.0%}" if self.total else "100%"
         text = f"({share})" if counts else share
         print(f"overprune: {counts}{text}, {end}", file=sys.stderr, flush=True)
 

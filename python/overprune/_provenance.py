@@ -23,7 +23,7 @@ from .problems.classification import LinearClassificationProblem
 from .problems.data_problem import DataProblem
 from .problems.feature_problem import RandomFeatureProblem
 from .problems.functions import fingerprint, qualified_name
-from .problems.problem import LinearGaussianProblem, Problem
+from .problems.problem import LinearGaussianProblem, Problem, make_again
 from .problems.spectrum import Spectrum
 
 _CLASSES: dict[str, type[Problem | Spectrum]] = {
@@ -43,8 +43,8 @@ _HASHED = 2**26
 
 
 def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, Any]:
-    """Attributes of a table: the problem as JSON, its hash, the levels that plots draw, and
-    `provenance`.
+    """Attributes of a table: the problem as JSON, its hash, the levels that plots draw, names of
+    features as JSON where there are some, and `provenance`.
 
     The JSON holds every argument of the problem. Arrays are compressed; ones that stay above a
     megabyte (a data set, a large dense covariance) are only hashed, and callables named and their
@@ -57,6 +57,8 @@ def describe(problem: Problem | Spectrum, seed: int | None = None) -> dict[str, 
         "null_risk": problem.null_risk,
         "provenance": provenance(seed, digest),
     }
+    if isinstance(problem, Problem) and problem.feature_names is not None:
+        attributes["feature_names"] = json.dumps(problem.feature_names)
     if isinstance(problem, LinearGaussianProblem):
         attributes["noise_floor"] = problem._core.noise_floor
     elif isinstance(problem, LinearClassificationProblem):
@@ -219,7 +221,7 @@ def problem_of(attributes: dict[str, Any]) -> Problem | Spectrum:
     callable."""
     cls, encoded = _description(attributes)
     arguments = {name: _decode(name, value) for name, value in encoded.items()}
-    return cls(**arguments)
+    return make_again(cls, arguments)
 
 
 def array_hash(array: np.ndarray[Any, Any]) -> str:

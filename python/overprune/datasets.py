@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from . import _validation as check
 from ._validation import FloatArray
+from ._validation.frames import rows_of
 
 __all__ = ["Arrays", "Split", "load", "load_digits", "load_mnist", "load_npz", "split"]
 
@@ -20,9 +21,9 @@ _NAMES = ("inputs", "targets", "test_inputs", "test_targets")
 class Split(NamedTuple):
     """The arguments of `DataProblem`, in its order."""
 
-    inputs: npt.NDArray[Any]
+    inputs: Any
     targets: npt.NDArray[Any]
-    test_inputs: npt.NDArray[Any]
+    test_inputs: Any
     test_targets: npt.NDArray[Any]
 
 
@@ -155,7 +156,8 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     Parameters
     ----------
     inputs, targets : array, shape (rows, ...)
-        With equally many rows.
+        With equally many rows. Inputs whose columns have names, such as a data frame, stay what
+        they are, so that `DataProblem` learns the names.
     test_size : int or "all"
         Number of rows of the test set, less than all. With "all" there is nothing to split: every
         row is in the pool and in the test set, which makes the rows a population whose second
@@ -183,12 +185,15 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     ((4, 6), (2, 6))
     >>> problem = op.DataProblem(*parts)
     """
+    named = inputs if check.names_of(inputs) is not None else None
     inputs, targets = check.real_array(inputs, "inputs"), check.plain_array(targets, "targets")
     if inputs.ndim == 0 or targets.ndim == 0 or len(inputs) != len(targets):
         raise ValueError(
             "inputs and targets must have equally many rows, "
             f"got arrays of shapes {inputs.shape} and {targets.shape}"
         )
+    if named is not None:
+        inputs = named
     if isinstance(test_size, str):
         check.choice(test_size, "test_size", ("all",))
         return Split(inputs, targets, inputs, targets)
@@ -197,7 +202,7 @@ def split(inputs: Any, targets: Any, test_size: int | str, *, seed: int = 0) -> 
     test_size = check.integer(test_size, "test_size", lowest=1, highest=len(inputs) - 1)
     order = _shuffled(len(inputs), check.seed(seed))
     test, pool = np.sort(order[:test_size]), np.sort(order[test_size:])
-    return Split(inputs[pool], targets[pool], inputs[test], targets[test])
+    return Split(rows_of(inputs, pool), targets[pool], rows_of(inputs, test), targets[test])
 
 
 def load(

@@ -18,17 +18,23 @@ import numpy.typing as npt
 
 from .. import _core
 from .arrays import FloatArray, float_array, is_plain, plain_array, real_array
+from .names import Names, feature_names, names_of, positions, same_columns
 from .words import missing_package, one_line, printable, shown
 
 __all__ = [
     "FloatArray",
+    "Names",
+    "feature_names",
     "float_array",
     "is_plain",
     "missing_package",
+    "names_of",
     "one_line",
     "plain_array",
+    "positions",
     "printable",
     "real_array",
+    "same_columns",
     "shown",
 ]
 
@@ -204,6 +210,11 @@ def indices(values: Any, name: str, *, size: int) -> IntArray:
     if np.unique(result).size != result.size:
         raise ValueError(f"{name} must be distinct, got repeated indices")
     return result
+
+
+def features(values: Any, name: str, *, size: int, names: Names | None) -> IntArray:
+    """Distinct features, given by indices in [0, size) or by their names, as indices."""
+    return indices(positions(values, name, names), name, size=size)
 
 
 def choice(value: Any, name: str, allowed: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from . import frames
+from . import frames, tensors
 from .words import one_line, shown
 
 FloatArray = npt.NDArray[np.float64]
@@ -22,7 +22,8 @@ def plain_array(value: Any, name: str) -> npt.NDArray[Any]:
     The whole package converts here.
 
     Data frames and columns of pandas, polars and pyarrow become arrays of numbers column by column,
-    whatever their dtypes; sparse matrices become dense. ValueError for sequences of unequal
+    whatever their dtypes; sparse matrices become dense; tensors and whatever else has DLPack's
+    protocol are read where they are, in the processor's memory. ValueError for sequences of unequal
     lengths, missing values and sparse matrices that the memory has no room for; TypeError for what
     no array can be made of.
     """
@@ -69,6 +70,9 @@ class _Huge(ValueError):
 
 
 def _converted(value: Any, name: str) -> npt.NDArray[Any]:
+    by_dlpack = tensors.array_of(value)
+    if by_dlpack is not None:
+        return by_dlpack
     if frames.is_sparse(value):
         _refuse_huge(value, name)
         return np.asarray(value.toarray())
@@ -102,7 +106,7 @@ def real_array(value: Any, name: str) -> npt.NDArray[Any]:
     """`value` as an array of a real dtype."""
     array = plain_array(value, name)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be an array of real numbers, got {_unreal(value, array)}")
+        raise TypeError(f"{name} must be an array of real numbers, {_unreal(value, array)}")
     return array
 
 
@@ -110,11 +114,11 @@ def _unreal(value: Any, array: npt.NDArray[Any]) -> str:
     """What of `value` is no array of real numbers, in words."""
     named = frames.columns(value)
     if named is not None:
-        label, dtype = frames.not_numeric(named)
-        return f"column {shown(label)} of dtype {dtype}; drop it or encode it by numbers"
+        label, contents = frames.not_numeric(named)
+        return f"but column {shown(label)} {contents}"
     if array.ndim == 0 and array.dtype == object:
-        return f"dtype object, of type {type(value).__name__}"
-    return f"dtype {getattr(value, 'dtype', array.dtype)}"
+        return f"got dtype object, of type {type(value).__name__}"
+    return f"got dtype {getattr(value, 'dtype', array.dtype)}"
 
 
 def _place(value: Any, where: tuple[int, ...]) -> str:

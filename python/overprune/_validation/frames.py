@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from decimal import Decimal
 from numbers import Integral, Real
@@ -10,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .words import shown
 
 _REAL = "fiub"
 _NUMBERS = (Real, Decimal, np.bool_)
@@ -25,17 +26,28 @@ class MissingValue(ValueError):
 
 def columns(value: Any) -> list[tuple[Any, Any]] | None:
     """Names and columns of a data frame of pandas, polars or pyarrow; None for anything else."""
-    kind = type(value)  # a property may cost, or warn, on an object that has other work to do first
-    found: Iterable[tuple[Any, Any]]
-    if hasattr(kind, "iter_columns"):  # polars
-        found = zip(value.columns, value.iter_columns(), strict=True)
-    elif hasattr(kind, "column_names") and hasattr(kind, "itercolumns"):  # pyarrow
-        found = zip(value.column_names, value.itercolumns(), strict=True)
-    elif _is_pandas_like(value):
-        found = value.items()
-    else:
-        return None
-    return list(found)
+    if _is_of_polars(value):
+        return list(zip(value.columns, value.iter_columns(), strict=True))
+    if _is_of_pyarrow(value):
+        return list(zip(value.column_names, value.itercolumns(), strict=True))
+    return list(value.items()) if _is_pandas_like(value) else None
+
+
+def labels(value: Any) -> list[Any] | None:
+    """The names alone, without looking at the columns."""
+    if _is_of_pyarrow(value):
+        return list(value.column_names)
+    return list(value.columns) if _is_of_polars(value) or _is_pandas_like(value) else None
+
+
+# Of the type: a property may cost, or warn, on an object that has other work to do first.
+def _is_of_polars(value: Any) -> bool:
+    return hasattr(type(value), "iter_columns")
+
+
+def _is_of_pyarrow(value: Any) -> bool:
+    kind = type(value)
+    return hasattr(kind, "column_names") and hasattr(kind, "itercolumns")
 
 
 def _is_pandas_like(value: Any) -> bool:
@@ -46,6 +58,20 @@ def _is_pandas_like(value: Any) -> bool:
         and hasattr(kind, "ndim")
         and value.ndim == 2
     )
+
+
+def library_of(value: Any) -> str:
+    """The package that the type of `value` comes from."""
+    return type(value).__module__.partition(".")[0]
+
+
+def rows_of(value: Any, rows: npt.NDArray[np.integer[Any]]) -> Any:
+    """Rows of an array, a list, a sparse matrix or a data frame, of the same type."""
+    if hasattr(value, "iloc"):
+        return value.iloc[rows]
+    if isinstance(value, (list, tuple)):
+        return [value[i] for i in rows]
+    return value.take(rows) if library_of(value) == "pyarrow" else value[rows]
 
 
 def is_plain(value: Any) -> bool:
@@ -151,13 +177,26 @@ def frame_array(named: list[tuple[Any, Any]], rows: int) -> npt.NDArray[Any] | N
     return np.stack(arrays, axis=1) if arrays else np.empty((rows, 0))
 
 
-def not_numeric(named: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Name and dtype of the first column that holds anything but real numbers."""
+def not_numeric(named: list[tuple[Any, Any]]) -> tuple[Any, str]:
+    """Name of the first column that holds anything but real numbers, and what is to be said of
+    it."""
     for label, column in named:
         array = column_array(column)
         if array.dtype.kind not in _REAL:
-            return label, getattr(column, "dtype", array.dtype)
+            return label, _contents(array, getattr(column, "dtype", array.dtype))
     raise AssertionError("every column is numeric")
+
+
+def _contents(array: npt.NDArray[Any], dtype: Any) -> str:
+    """What a column holds that is not numeric, and the way out."""
+    values = array.tolist() if array.dtype.kind in "OUT" else []
+    texts = [isinstance(value, str) for value in values]
+    if not any(texts):
+        return f"is of dtype {dtype}; drop it or encode it by numbers"
+    if not any(isinstance(value, _NUMBERS) and value == value for value in values):
+        return "holds text: encode it first"
+    row = texts.index(True)
+    return f"mixes numbers and text, {shown(values[row])} at row {row}: make it one kind first"
 
 
 def _refuse_missing(missing: Any) -> None:

@@ -105,6 +105,7 @@ def _advice(experiment: Experiment, nonzeros: int | None, workers: int | None) -
                 draws=table.draws,
                 seed=table.seed,
                 workers=workers or table.workers,
+                progress=True,
             )
             for n, s in product(_several(table.n), counts)
         ]

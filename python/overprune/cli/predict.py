@@ -25,7 +25,7 @@ def predict(
         place = None if output is None else OutputDirectory(output, overwrite=overwrite)
     with place or nullcontext():
         with one_line_errors():
-            results = run(experiment, simulate=False)
+            results = run(experiment, simulate=False, progress=True)
         if place is not None:
             with one_line_errors(*UNWRITTEN, code=1):
                 with place.naming("written"):

@@ -161,6 +161,8 @@ class Data(_Table):
     test_size: Count | Literal["all"] | None = Field(default=None, description=f'{_COUNT} or "all"')
     split_seed: Seed = 0
     task: Literal["classification", "regression"] | None = None
+    center: bool = Field(default=False, description="true or false")
+    feature_names: list[str] | None = Field(default=None, description="a list of texts")
 
     @model_validator(mode="after")
     def _path(self) -> Data:
@@ -365,7 +367,8 @@ def _data(table: Data, folder: Path) -> Problem:
 
     path = None if table.path is None else folder / table.path
     parts = datasets.load(table.dataset, path, test_size=table.test_size, seed=table.split_seed)
-    options = {name: getattr(table, name) for name in ("features", "activation", "seed", "task")}
+    own = ("features", "activation", "seed", "task", "center", "feature_names")
+    options = {name: getattr(table, name) for name in own}
     return DataProblem(*parts, **options)
 
 

@@ -89,7 +89,7 @@ def run(
             if place is not None and planned is not None:
                 predicted = place.earlier(experiment.text, planned.attributes["problem_hash"])
             if predicted is None:
-                predicted = _predict(experiment, problem, workers, notes)
+                predicted = _predict(experiment, problem, workers, progress, notes)
             predicted.attrs["config"] = experiment.text
     if planned is not None:
         if place is not None:
@@ -114,13 +114,18 @@ def memory(experiment: Experiment, workers: int | None = None) -> list[Need]:
 
 
 def _predict(
-    experiment: Experiment, problem: Problem, workers: int | None, notes: list[str]
+    experiment: Experiment,
+    problem: Problem,
+    workers: int | None,
+    progress: bool,
+    notes: list[str],
 ) -> xr.Dataset:
     from ..theory.predict import predict
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        table = predict(problem, **_arguments(experiment, _OF_DRAWS, {"workers": workers}))
+        own = _arguments(experiment, _OF_DRAWS, {"workers": workers})
+        table = predict(problem, **own, progress=progress)
     notes += [str(warning.message) for warning in caught]
     return table
 

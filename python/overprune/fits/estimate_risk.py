@@ -12,6 +12,7 @@ from .. import _core
 from .. import _validation as check
 from .._table import Arrays, Grid
 from .._validation import FloatArray
+from ..problems.centring import warn_uncentred_data
 from . import closed_estimate
 from .least_squares import as_data
 from .pruning import as_curvature
@@ -89,6 +90,11 @@ def estimate_risk(
         range, a rule is unknown, needs the truth or trains its own models, the method is unknown,
         or "gcv" is asked for several targets.
 
+    Warns
+    -----
+    UserWarning
+        Where y is far from 0, as for `prune_path`.
+
     Notes
     -----
     *What plain generalised cross-validation would say.* It takes the support as given,
@@ -131,7 +137,9 @@ def estimate_risk(
         ridge=check.nonnegative(ridge, "ridge"),
         retrain_ridge=retrain_ridge,
     )
-    return estimated(design, response, grid, method, weights, (seed, stream), workers)
+    found = estimated(design, response, grid, method, weights, (seed, stream), workers)
+    warn_uncentred_data(design, response, stacklevel=2)
+    return found
 
 
 def estimated(

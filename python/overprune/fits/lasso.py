@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray, IntArray
+from ..problems.centring import warn_uncentred_data
 from .least_squares import as_data
 
 
@@ -82,7 +83,8 @@ def lasso_path(
     Warns
     -----
     UserWarning
-        Where nonzeros are above min(n, p) without ridge, which no path reaches: NaN.
+        Where nonzeros are above min(n, p) without ridge, which no path reaches: NaN. Where y is
+        far from 0, as for `prune_path`.
 
     References
     ----------
@@ -115,6 +117,9 @@ def lasso_path(
                 UserWarning,
                 stacklevel=2,
             )
-        return LassoPath(*_core.lasso_path(design, response, counts, strength))
-    values = check.float_array(penalties, "penalties", ndim=(1,))
-    return LassoPath(*_core.lasso_at(design, response, values.tolist(), strength))
+        path = LassoPath(*_core.lasso_path(design, response, counts, strength))
+    else:
+        values = check.float_array(penalties, "penalties", ndim=(1,))
+        path = LassoPath(*_core.lasso_at(design, response, values.tolist(), strength))
+    warn_uncentred_data(design, response, stacklevel=2)
+    return path

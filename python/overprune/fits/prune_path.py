@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,12 @@ from .. import _validation as check
 from .._table import Grid
 from .._validation import FloatArray
 from ..losses import Loss
+from ..problems.centring import warn_uncentred_data
 from .classifiers import check_labels
 from .estimate_risk import estimated
 from .least_squares import as_data, threads
 from .pruned_path import PrunePath
 from .pruning import as_curvature
-
-if TYPE_CHECKING:
-    pass
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +42,7 @@ def prune_path(
     workers: int | None = None,
     penalties: npt.ArrayLike | None = None,
     estimate: str | None = None,
+    feature_names: Sequence[str] | None = None,
 ) -> PrunePath:
     """Train, prune and retrain over a whole grid on one data set, with all factors shared.
 
@@ -54,7 +53,7 @@ def prune_path(
     Parameters
     ----------
     X : array_like of shape (n, p)
-        As in `least_squares`: data frames and sparse matrices, too.
+        As in `least_squares`: data frames and sparse matrices, too. Models have no intercept.
     y : array_like of shape (n,) or (n, m)
         With several targets a feature's size is the l2 norm of its row of theta. Labels -1 and 1
         where the loss is not square.
@@ -86,6 +85,9 @@ def prune_path(
         model. By default the model of the path that stands for s nonzeros, as in `lasso_path`.
     estimate : {"loo", "gcv"}, optional
         `estimate_risk` by this method, from the same data: `PrunePath.estimated_risk`.
+    feature_names : sequence of str, optional
+        p different names of the columns, for `PrunePath.support_names`; by default those of X,
+        where it is a data frame, or an array of xarray with a coordinate of names.
 
     Returns
     -------
@@ -96,8 +98,13 @@ def prune_path(
     TypeError, ValueError
         If an array is not real and finite, shapes do not match, the grid is out of range, a rule is
         unknown, a curvature is negative, "oracle" is asked for without truth, workers is not a
-        positive integer, or the loss, y and the ridges do not suit each other as in
-        `fit_classifier`.
+        positive integer, the loss, y and the ridges do not suit each other as in `fit_classifier`,
+        or names are not p different texts.
+
+    Warns
+    -----
+    UserWarning
+        Where the loss is square and y far from 0, as for `DataProblem`.
 
     References
     ----------
@@ -114,12 +121,10 @@ def prune_path(
     >>> path.risk(problem).retrained_risk.dims
     ('rule', 'size', 'nonzeros')
     """
-    design, response, single = as_data(X, y)
-    n, p = design.shape
-    ridge = check.nonnegative(ridge, "ridge")
-    grid = Grid.of(
-        p,
-        n,
+    design, _, _ = data = as_data(X, y)
+    names = check.feature_names(X, feature_names, design.shape[1], "X")
+    path = fitted_path(
+        data,
         sizes,
         nonzeros,
         rules=rules,
@@ -127,6 +132,46 @@ def prune_path(
         ridge=ridge,
         retrain_ridge=retrain_ridge,
         loss=loss,
+        curvature=curvature,
+        truth=truth,
+        seed=seed,
+        stream=stream,
+        workers=workers,
+        penalties=penalties,
+        estimate=estimate,
+    )
+    path.feature_names = names
+    if path._grid.loss.name == "square":
+        warn_uncentred_data(design, data[1], stacklevel=2)
+    return path
+
+
+def fitted_path(
+    data: tuple[FloatArray, FloatArray, bool],
+    sizes: Any,
+    nonzeros: Any,
+    *,
+    ridge: Any = 0.0,
+    curvature: Any = None,
+    truth: Any = None,
+    seed: Any = 0,
+    stream: Any = 0,
+    workers: Any = None,
+    penalties: Any = None,
+    estimate: Any = None,
+    **rest: Any,
+) -> PrunePath:
+    """`prune_path` of the data that `as_data` returns, without names and without its warning: for
+    those who have drawn the data, or centred them."""
+    design, response, single = data
+    n, p = design.shape
+    grid = Grid.of(
+        p,
+        n,
+        sizes,
+        nonzeros,
+        ridge=check.nonnegative(ridge, "ridge"),
+        **rest,
     ).with_penalties(penalties)
     grid.check_paths(response.shape[1])
     check_labels(response, grid.loss)

@@ -36,11 +36,14 @@ class PrunePath:
         logistic loss Newton's estimate. Zero where the loss is square.
     sizes, nonzeros, rules
         The grid.
+    feature_names : tuple of str or None
+        Names of the p features, where X had or was given some.
     estimated_risk : xarray.Dataset or None
         What `estimate_risk` says, where the path was asked to.
     """
 
     estimated_risk: xr.Dataset | None = None
+    feature_names: check.Names | None = None
 
     def __init__(self, grid: Grid[int], single: bool, found: dict[str, Any]) -> None:
         self._grid, self._single = grid, single
@@ -113,6 +116,37 @@ class PrunePath:
             return own.astype(np.int64)
         r, k, _ = self._point(rule, size, nonzeros)
         return np.sort(self._order[r, k, :nonzeros])
+
+    def support_names(self, rule: str, size: int, nonzeros: int) -> check.Names:
+        """Names of the features kept, in the order of `support`.
+
+        A method of its own, as scikit-learn's `get_feature_names_out` beside `get_support`: what
+        `support` returns does not depend on a flag.
+
+        Returns
+        -------
+        tuple of str
+
+        Raises
+        ------
+        ValueError
+            As `support`, and if the features have no names.
+
+        Examples
+        --------
+        >>> import overprune as op
+        >>> X, names = [[1.0, 0.0], [0.0, 2.0]], ["age", "bmi"]
+        >>> path = op.prune_path(X, [1.0, 6.0], sizes=[2], nonzeros=[1], feature_names=names)
+        >>> path.support_names("magnitude", 2, 1)
+        ('bmi',)
+        """
+        kept = self.support(rule, size, nonzeros)
+        if self.feature_names is None:
+            raise ValueError(
+                "support_names needs names of the features, got a path without: give prune_path X "
+                "as a data frame, or feature_names"
+            )
+        return tuple(self.feature_names[i] for i in kept)
 
     def pruned(self, rule: str, size: int, nonzeros: int) -> FloatArray:
         """The trained model with all but its support set to zero, (p,) or (p, m), or the rule's

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
-from .._progress import make_bar
+from .._progress import SHARE, make_bar
 from .cells import Task, Tell
 from .randomness import undisturbed
 
@@ -64,8 +64,7 @@ class Reports(Generic[Report]):
         self._device = device
         self._call = show if callable(show) else None
         self._shown = 0.0
-        form = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-        self._bar: Any = make_bar(self._total, bar_format=form) if show is True else None
+        self._bar: Any = make_bar(self._total, bar_format=SHARE) if show is True else None
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import _validation as check
 from .._validation import FloatArray
-from ..fits.prune_path import prune_path
+from ..fits.least_squares import as_data
+from ..fits.prune_path import fitted_path
 from ..losses import Loss
 from ..problems.problem import Problem, as_problem
 from ..theory.density import coefficient_density
@@ -159,9 +160,8 @@ def simulated(
     found: dict[str, list[FloatArray]] = {"dense": [], "surviving": [], "retrained": []}
     for trial in range(trials):
         X, y = problem.sample(at.n, seed=seed, stream=trial)
-        path = prune_path(
-            X[:, : at.size],
-            y,
+        path = fitted_path(
+            as_data(X[:, : at.size], y),
             [at.size],
             [at.nonzeros],
             rules=(at.rule,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,12 +33,15 @@ class LinearClassificationProblem(Problem):
         semidefinite matrix.
     noise_std : float, default 0.0
         Standard deviation of the noise inside the sign, finite and at least 0.
+    feature_names : sequence of str, optional
+        As in `LinearGaussianProblem`.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not real and finite, lengths differ, a variance or noise_std is negative,
-        or a matrix is not symmetric and positive semidefinite.
+        a matrix is not symmetric and positive semidefinite, or feature_names are not p different
+        texts.
 
     References
     ----------
@@ -57,13 +60,20 @@ class LinearClassificationProblem(Problem):
     """
 
     def __init__(
-        self, beta: npt.ArrayLike, covariance: npt.ArrayLike, noise_std: float = 0.0
+        self,
+        beta: npt.ArrayLike,
+        covariance: npt.ArrayLike,
+        noise_std: float = 0.0,
+        *,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         coefficients = check.float_array(beta, "beta", ndim=1)
-        self._set(LinearGaussianProblem(coefficients, covariance, noise_std))
+        self._set(
+            LinearGaussianProblem(coefficients, covariance, noise_std, feature_names=feature_names)
+        )
 
     def _set(self, field: LinearGaussianProblem) -> None:
-        self._field = field
+        self._field, self._feature_names = field, field.feature_names
         self._core = _core.LinearClassificationProblem(field._core)
 
     @classmethod
@@ -135,7 +145,10 @@ class LinearClassificationProblem(Problem):
         if left < 1e-7:  # a rounding error of 0
             left = 0.0
         beta = pull * regression.beta.reshape(-1)
-        return cls.of_field(LinearGaussianProblem(beta, regression.covariance, left))
+        names = regression.feature_names
+        return cls.of_field(
+            LinearGaussianProblem(beta, regression.covariance, left, feature_names=names)
+        )
 
     @property
     def beta(self) -> FloatArray:
@@ -163,7 +176,7 @@ class LinearClassificationProblem(Problem):
 
         Training with the square loss has its law; see docs/theory.md, section 11.
         """
-        return LinearGaussianProblem._of_core(self._core.regression())
+        return LinearGaussianProblem._of_core(self._core.regression(), names=self.feature_names)
 
     @property
     def null_risk(self) -> float:
@@ -176,7 +189,8 @@ class LinearClassificationProblem(Problem):
         return float(self._core.bayes_error)
 
     def describe(self) -> dict[str, Any]:
-        return {"beta": self.beta, "covariance": self.covariance, "noise_std": self.noise_std}
+        known = {"beta": self.beta, "covariance": self.covariance, "noise_std": self.noise_std}
+        return known | self._names_described()
 
     def restrict(self, features: int | npt.ArrayLike) -> LinearClassificationProblem:
         """Form the problem of training on a subset of the features.
@@ -186,8 +200,8 @@ class LinearClassificationProblem(Problem):
 
         Parameters
         ----------
-        features : int or array_like of int
-            An int k in [1, p]: the first k features. An array: distinct indices in [0, p).
+        features : int, array_like of int or sequence of str
+            As in `LinearGaussianProblem.restrict`.
 
         Returns
         -------
@@ -197,7 +211,7 @@ class LinearClassificationProblem(Problem):
         Raises
         ------
         TypeError, ValueError
-            If features is out of range or repeated.
+            If features is out of range or repeated, or a name is unknown.
 
         Examples
         --------

@@ -14,30 +14,24 @@ from .. import _core
 from .. import _validation as check
 from .._validation import FloatArray
 from .classification import LinearClassificationProblem, signs
+from .data_rows import DataRows
 from .functions import Function, core_function
-from .moments import (
-    gram,
-    ledoit_wolf,
-    lost_directions,
-    penalty,
-    product,
-    refuse_underflow,
-    regression,
-)
+from .moments import Moments, intensity, product
 from .problem import LinearGaussianProblem, Problem, read_only
-from .targets import one_hot_targets, read_targets
 
 
 class DataProblem(Problem):
     """A data set, from which each trial draws training rows, and random features if asked.
 
     The risk is the test error:
-    ``risk(theta) = mean over test rows of |y - x'theta|**2``, summed over targets.
+    ``risk(theta) = mean over test rows of |y - x'theta|**2``, summed over targets. Models have no
+    intercept: `center` takes the means out of x and y.
 
     Parameters
     ----------
     inputs : array_like of shape (N, d)
         Training rows to draw from: arrays, data frames or sparse matrices, which become dense.
+        Columns of data frames, and of xarray with a coordinate of names, name the features.
     targets : array_like of shape (N,) or (N, m)
         Real targets; or class labels of shape (N,), which become one-hot rows and give an accuracy
         too.
@@ -56,6 +50,14 @@ class DataProblem(Problem):
         What the targets are. By default integers and bools of shape (N,) are class labels and
         everything else is real targets; with "classification" whole floats and a column (N, 1) may
         be labels too.
+    center : bool, default False
+        Whether to subtract from training and test rows alike the means of inputs and of real
+        targets over all N training rows. Every trial subtracts the same, not the means of its own
+        n rows: these stay draws from one centred population, which is what `predict` knows of. An
+        intercept fitted to n rows would cost about 1 + 1/n times the risk. Random features are made
+        of the centred inputs, and keep means of their own. One-hot rows stay as they are.
+    feature_names : sequence of str, optional
+        d different names of the columns of inputs, in place of those that inputs have.
 
     Attributes
     ----------
@@ -63,6 +65,11 @@ class DataProblem(Problem):
         What the targets were taken for.
     classes : ndarray of shape (c,) or None
         The different labels, ascending; None for real targets.
+    input_means, target_means : ndarray of shape (d,) and (m,)
+        What `center` subtracts, zeros without: a row x is predicted by ``target_means + (x -
+        input_means) @ theta``.
+    input_names : tuple of str or None
+        Names of the columns of inputs; `feature_names` are the same, and None of random features.
 
     Warns
     -----
@@ -70,12 +77,16 @@ class DataProblem(Problem):
         Without a task, where that is a guess: for integers of shape (N,), unless they are two
         labels, or 0, 1, ... or 1, 2, ... up to 20 of them, each in at least two rows; and for
         integers of shape (N, 1).
+        Without center, where real targets have a mean whose square is above their variance (of 10
+        to 24 rows, above 25 / N of it; of fewer, never) and no column of inputs is constant.
 
     Raises
     ------
     TypeError, ValueError
-        If an array is not real and finite, or has missing values, lengths differ, a test label is
-        not among the training labels, or the activation or task is unknown.
+        If an array is not real and finite, or has missing values or columns that are not numeric
+        (they are named), lengths differ, a test label is not among the training labels, the
+        activation or task is unknown, names are not d different texts, or test_inputs have other
+        columns than inputs, or in another order.
 
     References
     ----------
@@ -89,6 +100,11 @@ class DataProblem(Problem):
     >>> problem = op.DataProblem(X[:30], labels[:30], X[30:], labels[30:], features=8)
     >>> problem.p, problem.targets
     (8, 2)
+    >>> heights = 170 + 8 * X[:, 0]
+    >>> names = ["age", "sex", "bmi"]
+    >>> problem = op.DataProblem(X, heights, X, heights, center=True, feature_names=names)
+    >>> problem.equivalent().restrict(["age"]).noise_std < 1e-6
+    True
     """
 
     curvature = "sample"
@@ -104,49 +120,51 @@ class DataProblem(Problem):
         activation: Function = "relu",
         seed: int = 0,
         task: str | None = None,
+        center: bool = False,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
-        train = check.float_array(inputs, "inputs", ndim=2)
-        test = check.float_array(test_inputs, "test_inputs", ndim=2, shape=(None, train.shape[1]))
-        found = read_targets(targets, test_targets, train.shape[0], test.shape[0], task)
-        self.task, self._is_doubtful = found.task, found.doubt is not None
-        self.classes: npt.NDArray[Any] | None = None
-        if found.task == "regression":
-            y, y_test = found.train.copy(), found.test.copy()
-        else:
-            y, y_test, self.classes = one_hot_targets(found)
+        given = (inputs, targets, test_inputs, test_targets)
+        rows = DataRows.read(*given, task, center, feature_names)
+        self._rows, self.task, self.classes = rows, rows.task, rows.classes
         self.features = None if features is None else check.integer(features, "features", lowest=1)
         self.activation, phi = activation, core_function(activation, "activation")
         self.seed = check.seed(seed)
+        train, y, test, y_test = rows.centred()
         self._core = _core.DataProblem(
             train, y, test, y_test, self.classes is not None, self.features or 0, phi, self.seed
         )
-        self.inputs, self.test_inputs = read_only(train.copy()), read_only(test.copy())
-        self.target_rows, self.test_target_rows = read_only(y), read_only(y_test)
-        found.warn(stacklevel=2)
+        self.inputs, self.test_inputs = rows.inputs, rows.test_inputs
+        self.target_rows, self.test_target_rows = rows.targets, rows.test_targets
+        self.input_means, self.target_means = rows.input_means, rows.target_means
+        self._test_targets = read_only(y_test)
+        self.input_names = rows.names
+        self._feature_names = rows.names if self.features is None else None
+        rows.warn(stacklevel=2)
 
     def describe(self) -> dict[str, Any]:
-        def as_given(rows: FloatArray) -> npt.NDArray[Any]:
-            if self.classes is not None:
-                return np.asarray(self.classes[rows.argmax(axis=1)])
-            return rows[:, 0] if rows.shape[1] == 1 else rows
-
-        return {
-            "inputs": self.inputs,
-            "targets": as_given(self.target_rows),
-            "test_inputs": self.test_inputs,
-            "test_targets": as_given(self.test_target_rows),
+        rows = self._rows
+        known: dict[str, Any] = {
+            "inputs": rows.inputs,
+            "targets": rows.as_given(rows.targets),
+            "test_inputs": rows.test_inputs,
+            "test_targets": rows.as_given(rows.test_targets),
             "features": self.features,
             "activation": self.activation,
             "seed": self.seed,
-            # Left out where the labels say it themselves: tables of earlier versions have the same
-            # hash.
-            **({"task": self.task} if self.classes is not None and self._is_doubtful else {}),
         }
+        # Left out where they say nothing: tables of earlier versions have the same hash.
+        if rows.classes is not None and rows.is_doubtful:
+            known["task"] = rows.task
+        if rows.center:
+            known["center"] = True
+        if rows.names is not None:
+            known["feature_names"] = rows.names
+        return known
 
     @property
     def null_risk(self) -> float:
         """Test risk of theta = 0."""
-        return float((self.test_target_rows**2).sum(axis=1).mean())
+        return float((self._test_targets**2).sum(axis=1).mean())
 
     def _most_rows(self) -> int:
         return int(self.inputs.shape[0])
@@ -171,7 +189,7 @@ class DataProblem(Problem):
             )
 
     def judge(self, stream: int = 0) -> Callable[[npt.ArrayLike], dict[str, FloatArray]]:
-        features, targets = self._test_features(stream), self.test_target_rows
+        features, targets = self._test_features(stream), self._test_targets
         right = targets.argmax(axis=1)
 
         def measure(theta: npt.ArrayLike) -> dict[str, FloatArray]:
@@ -257,8 +275,8 @@ class DataProblem(Problem):
         Returns
         -------
         LinearGaussianProblem
-            With a (p, p) covariance and, of several targets, a (m, m) noise_covariance. Its null
-            risk is this problem's, with shrinkage too.
+            With a (p, p) covariance, the names of the features and, of several targets, a (m, m)
+            noise_covariance. Its null risk is this problem's, with shrinkage too.
 
         Warns
         -----
@@ -301,10 +319,11 @@ class DataProblem(Problem):
         >>> problem.equivalent().noise_covariance.shape, problem.equivalent(1).targets
         ((2, 2), 1)
         """
-        chosen = self.test_target_rows
+        chosen = self._test_targets
         if target is not None:
-            column = check.integer(target, "target", lowest=0, highest=self.targets - 1)
-            chosen = chosen[:, [column]]
+            chosen = chosen[
+                :, [check.integer(target, "target", lowest=0, highest=self.targets - 1)]
+            ]
         return self._gaussian(chosen, shrinkage, stream)
 
     def equivalent_labels(
@@ -336,7 +355,7 @@ class DataProblem(Problem):
         UserWarning
             As `equivalent`, and where labels follow the features more closely than a probit allows.
         """
-        labels = signs(self.test_target_rows, self.classes is not None, target)
+        labels = signs(self._test_targets, self.classes is not None, target)
         return LinearClassificationProblem.of_regression(self._gaussian(labels, shrinkage, stream))
 
     def _gaussian(
@@ -344,7 +363,7 @@ class DataProblem(Problem):
     ) -> LinearGaussianProblem:
         """The linear Gaussian problem with the second moments of the test features and these
         targets (N, m)."""
-        mixed = _shrinkage(shrinkage)
+        mixed = intensity(shrinkage)
         Z = self._test_features(stream)
         rows, p = Z.shape
         if shrinkage is None and not self.enough_test_rows:
@@ -354,39 +373,23 @@ class DataProblem(Problem):
                 "of itself; give more test rows or fewer features, or pass shrinkage",
                 stacklevel=3,
             )
-        a = ledoit_wolf(Z) if mixed is None else mixed
-        covariance = (1 - a) * gram(Z) / rows
-        ridge = a * float((Z**2).mean())
-        covariance[np.diag_indices(p)] += ridge
-        refuse_underflow(Z, covariance)
-        lost = lost_directions(Z, covariance)
-        if lost > 0:
+        found = Moments.of(Z, chosen, mixed)
+        if found.lost > 0:
             warnings.warn(
-                f"equivalent() takes second moments in which rounding hides {lost} of the {p} "
-                "directions of the test rows, so that what is predicted is wrong: centre the "
+                f"equivalent() takes second moments in which rounding hides {found.lost} of the "
+                f"{p} directions of the test rows, so that what is predicted is wrong: centre the "
                 "columns of inputs and test_inputs, or leave out those that are nearly "
                 "combinations of others",
                 stacklevel=3,
             )
-        # Ridge regression on the features as they are mixed: it also gives the noise as a sum of
-        # squares.
-        Z *= math.sqrt(1 - a)
-        beta = regression(Z, chosen, ridge)
-        left = chosen - Z @ beta
-        noise = left.T @ left / rows + penalty(beta, ridge)
         if chosen.shape[1] == 1:
-            return LinearGaussianProblem(beta[:, 0], covariance, math.sqrt(noise[0, 0]))
-        return LinearGaussianProblem(beta, covariance, noise_covariance=noise)
-
-
-def _shrinkage(value: float | str | None) -> float | None:
-    """The intensity, None where it is to be estimated."""
-    if value is None:
-        return 0.0
-    if isinstance(value, str):
-        check.choice(value, "shrinkage", ("ledoit-wolf",))
-        return None
-    intensity = check.nonnegative(value, "shrinkage")
-    if intensity > 1:
-        raise ValueError(f"shrinkage must be at most 1, got {intensity}")
-    return intensity
+            beta, noise = found.beta[:, 0], math.sqrt(found.noise[0, 0])
+            return LinearGaussianProblem(
+                beta, found.covariance, noise, feature_names=self.feature_names
+            )
+        return LinearGaussianProblem(
+            found.beta,
+            found.covariance,
+            noise_covariance=found.noise,
+            feature_names=self.feature_names,
+        )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from .. import _core
@@ -14,6 +17,45 @@ _FAR_APART = 2.0**10
 
 # Multiplications of one product: a few tenths of a second, after which Ctrl-C is seen.
 _PRODUCT = 5 * 10**9
+
+
+class Moments(NamedTuple):
+    """The linear Gaussian problem with the second moments of rows, in parts."""
+
+    beta: FloatArray  # (p, m)
+    covariance: FloatArray  # (p, p)
+    noise: FloatArray  # (m, m)
+    lost: int  # directions that rounding hides
+
+    @classmethod
+    def of(cls, features: FloatArray, targets: FloatArray, shrinkage: float | None) -> Moments:
+        """Of features (N, p), which are overwritten, and targets (N, m); None: by Ledoit, Wolf."""
+        rows, p = features.shape
+        a = ledoit_wolf(features) if shrinkage is None else shrinkage
+        covariance = (1 - a) * gram(features) / rows
+        ridge = a * float((features**2).mean())
+        covariance[np.diag_indices(p)] += ridge
+        refuse_underflow(features, covariance)
+        lost = lost_directions(features, covariance)
+        # Ridge regression on the features as they are mixed: it also gives the noise as a sum of
+        # squares.
+        features *= math.sqrt(1 - a)
+        beta = regression(features, targets, ridge)
+        left = targets - features @ beta
+        return cls(beta, covariance, left.T @ left / rows + penalty(beta, ridge), lost)
+
+
+def intensity(value: float | str | None) -> float | None:
+    """The intensity of a shrinkage, None where it is to be estimated."""
+    if value is None:
+        return 0.0
+    if isinstance(value, str):
+        check.choice(value, "shrinkage", ("ledoit-wolf",))
+        return None
+    found = check.nonnegative(value, "shrinkage")
+    if found > 1:
+        raise ValueError(f"shrinkage must be at most 1, got {found}")
+    return found
 
 
 def gram(features: FloatArray) -> FloatArray:

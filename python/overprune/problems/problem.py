@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,21 @@ def read_only(array: FloatArray) -> FloatArray:
     return array
 
 
-def _make_again(cls: type[Problem], arguments: dict[str, Any]) -> Problem:
-    return cls(**arguments)
+Made = TypeVar("Made")
+
+
+def make_again(cls: type[Made], arguments: dict[str, Any]) -> Made:
+    """A problem from its description, without the warnings of when it was made first."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return cls(**arguments)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<{value.shape}>"
+    if isinstance(value, tuple):
+        return f"<{len(value)} names>"
     return f"<{qualified_name(value)}>" if callable(value) else repr(value)
 
 
@@ -44,10 +53,22 @@ class Problem:
     curvature = "population"
     """What the rule hessian multiplies by unless told otherwise: "population" or "sample"."""
 
+    _feature_names: check.Names | None = None
+
     @property
     def p(self) -> int:
         """Number of features."""
         return int(self._core.features)
+
+    @property
+    def feature_names(self) -> check.Names | None:
+        """Names of the p features; None where they have none, as random features."""
+        return self._feature_names
+
+    def _names_described(self) -> dict[str, Any]:
+        """The names as an argument, where there are any: tables without them stay as they were."""
+        names = self.feature_names
+        return {} if names is None else {"feature_names": names}
 
     @property
     def targets(self) -> int:
@@ -64,7 +85,7 @@ class Problem:
         raise NotImplementedError
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _make_again, (type(self), self.describe())
+        return make_again, (type(self), self.describe())
 
     def __repr__(self) -> str:
         shown = (f"{name}={_shown(value)}" for name, value in self.describe().items())
@@ -168,13 +189,16 @@ class LinearGaussianProblem(Problem):
     noise_covariance : array_like of shape (m, m), optional
         Covariance of the noise of the m targets, symmetric and positive semidefinite, instead of
         noise_std.
+    feature_names : sequence of str, optional
+        p different names of the features, which tables and supports answer with; by default those
+        of a covariance that is a data frame, or none.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not real and finite, lengths differ, a variance or noise_std is negative,
-        a matrix is not symmetric and positive semidefinite, or both noise_std and noise_covariance
-        are given.
+        a matrix is not symmetric and positive semidefinite, both noise_std and noise_covariance
+        are given, or feature_names are not p different texts.
 
     References
     ----------
@@ -203,6 +227,7 @@ class LinearGaussianProblem(Problem):
         noise_std: float = 0.0,
         *,
         noise_covariance: npt.ArrayLike | None = None,
+        feature_names: Sequence[str] | None = None,
     ) -> None:
         coefficients = check.float_array(beta, "beta", ndim=(1, 2))
         p = coefficients.shape[0]
@@ -218,16 +243,21 @@ class LinearGaussianProblem(Problem):
         self._core = _core.LinearGaussianProblem(columns, sigma, noise, joint)
         self._shape = coefficients.shape
         self._joint_noise = joint is not None
+        self._feature_names = check.feature_names(covariance, feature_names, p, "covariance")
 
     @classmethod
     def _of_core(
-        cls, core: _core.LinearGaussianProblem, shape: tuple[int, ...] | None = None
+        cls,
+        core: _core.LinearGaussianProblem,
+        shape: tuple[int, ...] | None = None,
+        names: check.Names | None = None,
     ) -> LinearGaussianProblem:
         """A problem that the core made, with beta of that shape: (p,) unless given."""
         problem = cls.__new__(cls)
         problem._core = core
         problem._shape = shape or (core.features,)
         problem._joint_noise = core.targets > 1
+        problem._feature_names = names
         return problem
 
     @cached_property
@@ -260,8 +290,10 @@ class LinearGaussianProblem(Problem):
     def describe(self) -> dict[str, Any]:
         known: dict[str, Any] = {"beta": self.beta, "covariance": self.covariance}
         if self._joint_noise:
-            return {**known, "noise_covariance": self.noise_covariance}
-        return {**known, "noise_std": self.noise_std}
+            known["noise_covariance"] = self.noise_covariance
+        else:
+            known["noise_std"] = self.noise_std
+        return known | self._names_described()
 
     def restrict(self, features: int | npt.ArrayLike) -> LinearGaussianProblem:
         """Form the problem of training on a subset D of the features.
@@ -273,18 +305,19 @@ class LinearGaussianProblem(Problem):
 
         Parameters
         ----------
-        features : int or array_like of int
-            An int k in [1, p]: the first k features. An array: distinct indices in [0, p).
+        features : int, array_like of int or sequence of str
+            An int k in [1, p]: the first k features. An array: distinct indices in [0, p), or
+            names of feature_names.
 
         Returns
         -------
         LinearGaussianProblem
-            With k features.
+            With k features, and their names.
 
         Raises
         ------
         TypeError, ValueError
-            If features is out of range or repeated.
+            If features is out of range or repeated, or a name is unknown.
 
         References
         ----------
@@ -296,13 +329,19 @@ class LinearGaussianProblem(Problem):
         >>> problem = op.LinearGaussianProblem([3.0, 4.0], [1.0, 1.0])
         >>> problem.restrict(1).noise_std
         4.0
+        >>> named = op.LinearGaussianProblem([3.0, 4.0], [1.0, 1.0], feature_names=["age", "bmi"])
+        >>> named.restrict(["bmi"]).feature_names
+        ('bmi',)
         """
-        if check.is_sequence(features):
-            kept = check.indices(features, "features", size=self.p)
+        chosen, names = check.positions(features, "features", self.feature_names), None
+        if check.is_sequence(chosen) or hasattr(chosen, "__dlpack__"):
+            kept = check.indices(chosen, "features", size=self.p)
         else:
-            kept = np.arange(check.integer(features, "features", lowest=1, highest=self.p))
+            kept = np.arange(check.integer(chosen, "features", lowest=1, highest=self.p))
+        if self.feature_names is not None:
+            names = tuple(self.feature_names[i] for i in kept)
         part = self._core.restrict(kept.tolist())
-        return LinearGaussianProblem._of_core(part, (len(kept), *self._shape[1:]))
+        return LinearGaussianProblem._of_core(part, (len(kept), *self._shape[1:]), names)
 
     def risk(self, theta: npt.ArrayLike) -> FloatArray:
         """Compute the population's test risk of one or many models.

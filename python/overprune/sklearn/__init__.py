@@ -2,7 +2,8 @@
 
 `PrunedLeastSquares` and `PrunedLeastSquaresClassifier` train, prune and retrain once;
 `PrunedLeastSquaresCV` and `PrunedLeastSquaresClassifierCV` pick size, nonzeros, rule, retraining
-and ridge by cross-validation over nested paths; `RandomFeatures` makes the features. All compute in
+and ridge by cross-validation over nested paths; `RandomFeatures` makes the features. Fitted models
+are selectors of features, too: `transform` keeps the surviving columns. All compute in
 float64 on the processor: tensors of other libraries are read, NumPy arrays come back. The room
 needs scikit-learn 1.6 (``pip install 'overprune[sklearn]'``) and may use `fits` and rooms below it.
 """

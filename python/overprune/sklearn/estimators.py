@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _validation as check
-from ..fits.prune_path import prune_path
+from ..fits.least_squares import as_data
+from ..fits.prune_path import fitted_path
 from .arguments import count_of, nonzeros_of, retrain_ridge_of, rule_of, seed_of, threads_of
 from .linear import PrunedClassification, PrunedLinearModel, PrunedRegression
 from .training import Training, dense_columns
@@ -76,9 +77,8 @@ class PrunedFit(PrunedLinearModel):
         training = Training.of(
             dense_columns(X, size), targets, self._training_weights(y, weights), intercept
         )
-        path = prune_path(
-            training.design,
-            training.response,
+        path = fitted_path(
+            as_data(training.design, training.response),
             [size],
             [nonzeros],
             rules=[rule],

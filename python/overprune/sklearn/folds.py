@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .._validation import FloatArray, IntArray
-from ..fits.prune_path import prune_path
+from .._validation.frames import rows_of
+from ..fits.least_squares import as_data
+from ..fits.prune_path import fitted_path
 from ..fits.pruned_path import PrunePath
 from .arguments import retrain_ridge_of
-from .frames import rows_of
 from .points import SearchGrid
 from .scoring import ONE, Metrics
 from .training import Training, dense_columns
@@ -72,9 +73,8 @@ class Fold:
             search._training_weights(self.y, self.weights, self.train),
             search.fit_intercept,
         )
-        path = prune_path(
-            training.design,
-            training.response,
+        path = fitted_path(
+            as_data(training.design, training.response),
             grid.sizes,
             grid.nonzeros,
             rules=grid.rules,

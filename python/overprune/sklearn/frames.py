@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._validation import IntArray
+from .._validation.frames import library_of
 
 
 def column_names(X: Any) -> list[Any] | None:
@@ -28,22 +28,9 @@ def as_given(value: Any, checked: Any) -> Any:
     """`value` where rows can be taken of it, which splitters and scorers see; else `checked`."""
     if sparse.issparse(value):
         return value.tocsr()
-    is_known = isinstance(value, (np.ndarray, list, tuple)) or _library(value) in (
+    is_known = isinstance(value, (np.ndarray, list, tuple)) or library_of(value) in (
         "pandas",
         "polars",
         "pyarrow",
     )
     return value if is_known or hasattr(value, "iloc") else checked
-
-
-def rows_of(value: Any, rows: IntArray) -> Any:
-    """Rows of what `as_given` returns, of the same type."""
-    if hasattr(value, "iloc"):
-        return value.iloc[rows]
-    if isinstance(value, (list, tuple)):
-        return [value[i] for i in rows]
-    return value.take(rows) if _library(value) == "pyarrow" else value[rows]
-
-
-def _library(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]

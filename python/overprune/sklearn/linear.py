@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -21,8 +22,12 @@ from .predictions import Classification, Regression, is_multilabel
 from .training import Training
 
 
-class PrunedLinearModel(BaseEstimator):
-    """A fitted linear model with few coefficients: `coef_`, `intercept_`, `support_`."""
+class PrunedLinearModel(SelectorMixin, BaseEstimator):
+    """A fitted linear model with few coefficients: `coef_`, `intercept_`, `support_`.
+
+    It selects the survivors as scikit-learn's selectors of features do: `get_support`, `transform`,
+    `inverse_transform`, `get_feature_names_out`.
+    """
 
     coef_: Any
     intercept_: Any
@@ -78,10 +83,9 @@ class PrunedLinearModel(BaseEstimator):
         self.coef_ = self._dense_coef()
         return self
 
-    def get_support(self, indices: bool = False) -> Any:
-        """Which features survive: a mask of shape (n_features,), or their indices, ascending."""
+    def _get_support_mask(self) -> Any:
         check_is_fitted(self)
-        return np.flatnonzero(self.support_) if indices else self.support_
+        return self.support_
 
     def _survivors(self) -> dict[str, Any]:
         """The arguments of a compact model."""

@@ -38,16 +38,34 @@ def _squares(predictions: FloatArray, targets: FloatArray) -> FloatArray:
     return errors * errors
 
 
+# Errors of this size, relative to the largest target, are rounding: models that interpolate the
+# rows of a test score 0 alike, so that rounding does not pick the best of them.
+_ROUNDING = 2.0**-40
+
+
+def _settled(errors: FloatArray, targets: FloatArray, power: int) -> FloatArray:
+    """Errors (B, m) of targets (m, n), to that power, without those that rounding explains."""
+    least = (_ROUNDING * np.abs(targets).max(axis=1)) ** power
+    return np.asarray(np.where(errors <= least, 0.0, errors))
+
+
+def _mean_squares(
+    predictions: FloatArray, targets: FloatArray, weights: FloatArray | None
+) -> FloatArray:
+    return _settled(_mean(_squares(predictions, targets), weights), targets, 2)
+
+
 def _mse(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
-    return np.asarray(-_mean(_squares(predictions, targets), weights).mean(axis=-1))
+    return np.asarray(-_mean_squares(predictions, targets, weights).mean(axis=-1))
 
 
 def _rmse(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
-    return np.asarray(-np.sqrt(_mean(_squares(predictions, targets), weights)).mean(axis=-1))
+    return np.asarray(-np.sqrt(_mean_squares(predictions, targets, weights)).mean(axis=-1))
 
 
 def _mae(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
-    return np.asarray(-_mean(np.abs(predictions - targets), weights).mean(axis=-1))
+    errors = _mean(np.abs(predictions - targets), weights)
+    return np.asarray(-_settled(errors, targets, 1).mean(axis=-1))
 
 
 def _r2(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None) -> FloatArray:
@@ -62,7 +80,9 @@ def _r2(predictions: FloatArray, targets: FloatArray, weights: FloatArray | None
     errors = _mean(_squares(predictions, targets), weights)
     means = np.clip(_mean(targets, weights), targets.min(axis=1), targets.max(axis=1))
     spread = _mean(_squares(targets, means[:, None]), weights)
-    ratios = np.divide(errors, spread, out=(errors != 0.0).astype(np.float64), where=spread != 0.0)
+    unexplained = (errors != 0.0).astype(np.float64)
+    errors = _settled(errors, targets, 2)
+    ratios = np.divide(errors, spread, out=unexplained, where=spread != 0.0)
     return np.asarray((1.0 - ratios).mean(axis=-1))
 
 

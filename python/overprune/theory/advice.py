@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from .._provenance import provenance
 if TYPE_CHECKING:
     import xarray as xr
 
+_MOST_NAMES = 12  # of features that a sentence lists
 _EQUAL = 1e-9  # relative: among risks as close as this the simplest choice is taken
 
 
@@ -115,6 +117,10 @@ class Advice:
         Risk of theta = 0, and risk of the truth; of classifiers their errors.
     quantity : {"risk", "error"}
         What choices are compared by.
+    feature_names : tuple of str or None
+        Names of the p features, where the problem has them.
+    oracle_features : tuple of int
+        The s features of `direct_best`, ascending.
     """
 
     best: Choice
@@ -129,6 +135,26 @@ class Advice:
     null_risk: float
     noise_floor: float
     quantity: str = "risk"
+    feature_names: check.Names | None = None
+    oracle_features: tuple[int, ...] = ()
+
+    def names(self, features: Iterable[int]) -> check.Names:
+        """Names of features, given by their indices.
+
+        Raises
+        ------
+        ValueError
+            If the features have no names.
+        """
+        if self.feature_names is None:
+            raise ValueError("names need a problem with feature_names, got advice on one without")
+        return tuple(self.feature_names[i] for i in features)
+
+    def _named(self, features: Sequence[int]) -> str:
+        """Features in words, in brackets; nothing where they are without names or many."""
+        if self.feature_names is None or len(features) > _MOST_NAMES:
+            return ""
+        return f" [{', '.join(map(check.printable, self.names(features)))}]"
 
     def __repr__(self) -> str:
         return (
@@ -143,11 +169,14 @@ class Advice:
             f"({self.quantity} of {nothing}: {self.null_risk:.4g}, of the truth: "
             f"{self.noise_floor:.4g})"
         )
-        lines = [head, "", f"{_capital(str(self.best))}: {self.quantity} {_risk(self.best)}."]
+        first = self._named(range(self.nonzeros))
+        best = _capital(str(self.best)) + (first if self.best.stage == "direct" else "")
+        lines = [head, "", f"{best}: {self.quantity} {_risk(self.best)}."]
         if self.best.stage != "direct":
-            lines.append(f"{_capital(str(self.direct))}: {self._against(self.direct)}.")
+            lines.append(f"{_capital(str(self.direct))}{first}: {self._against(self.direct)}.")
         known = str(self.direct_best).replace("train ", "train the oracle's ", 1)
-        lines.append(f"{_capital(known)} (it knows the truth): {self._against(self.direct_best)}.")
+        known = f"{_capital(known)}{self._named(self.oracle_features)}"
+        lines.append(f"{known} (it knows the truth): {self._against(self.direct_best)}.")
         if len(self.choices) > 1:
             lines += ["", "What each decision costs, all others taken as well as they can be:"]
             rows = [
@@ -195,6 +224,8 @@ class Advice:
             "quantity": self.quantity,
             "provenance": provenance(),
         }
+        if self.feature_names is not None:
+            attributes["feature_names"] = json.dumps(self.feature_names)
         return xr.Dataset(
             {name: ("choice", values) for name, values in columns.items()}, attrs=attributes
         )
@@ -208,6 +239,8 @@ class Advice:
             "quantity": self.quantity,
             "null_risk": self.null_risk,
             "noise_floor": self.noise_floor,
+            **({} if self.feature_names is None else {"feature_names": list(self.feature_names)}),
+            "oracle_features": list(self.oracle_features),
             "best": _plain(self.best),
             "direct": _plain(self.direct),
             "direct_best": _plain(self.direct_best),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _validation as check
+from .._progress import Stages
 from ..losses import Loss
 from ..problems.problem import Problem, as_problem
 from .advice import Advice, decisions, least
@@ -30,6 +31,7 @@ def advise(
     rtol: float = 0.005,
     seed: int = 0,
     workers: int | None = None,
+    progress: bool = False,
 ) -> Advice:
     """Find the best way to a model of s features, by predicted risk, and what each decision costs.
 
@@ -75,11 +77,15 @@ def advise(
     workers : int, optional
         Threads, at least 1; by default one per core that this process may use. Does not change the
         result.
+    progress : bool, default False
+        Show a progress bar with the time left once the search has taken two seconds. The time is
+        an estimate, as what is tried depends on what is found.
 
     Returns
     -------
     Advice
-        With best, direct, direct_best, choices, costs and table; `print` shows it in words.
+        With best, direct, direct_best, choices, costs and table, and the problem's feature_names;
+        `print` shows it in words.
 
     Raises
     ------
@@ -127,14 +133,12 @@ def advise(
             "seed": check.seed(seed),
             "workers": check.workers(workers),
         },
+        shown=Stages(check.flag(progress, "progress")),
     )
-    in_rounds = check.flag(schedules, "schedules") and not judged.of_labels
-    search.scan(given)
-    search.refine()
-    if in_rounds and "retrained" in search.stages and s < rows:
-        search.try_schedules()
+    search.run(given, in_rounds=check.flag(schedules, "schedules"))
     direct = search.direct(judged)
-    known = least(search.direct(judged.restrict(judged.best_features(s))))
+    oracle = judged.best_features(s)
+    known = least(search.direct(judged.restrict(oracle)))
     choices = sorted([*search.choices.values(), *direct], key=lambda c: (c.risk, c.simplicity()))
     honest = [c for c in choices if not c.knows_the_truth]
     best, straight = least(honest), least(direct)
@@ -154,6 +158,8 @@ def advise(
         null_risk=judged.of_nothing,
         noise_floor=judged.of_truth,
         quantity=judged.quantity,
+        feature_names=problem.feature_names,
+        oracle_features=tuple(oracle.tolist()),
     )
 
 

@@ -53,9 +53,9 @@ def coefficient_density(
         Survivors s, in [1, size].
     edges : array_like of shape (cells + 1,)
         Strictly increasing, in the units of the coefficients.
-    features : array_like of int, optional
-        Distinct, in [0, size): which features are averaged over; all by default. A single one gives
-        the law of its own coefficient.
+    features : array_like of int or sequence of str, optional
+        Distinct, in [0, size), or names of the problem's feature_names: which features are averaged
+        over; all by default. A single one gives the law of its own coefficient.
     rule : str, default "magnitude"
         A pruning rule, as in `importance`.
     retrain : bool, default True
@@ -118,7 +118,8 @@ def coefficient_density(
         raise ValueError(f"edges must be at least two strictly increasing numbers, got {cuts}")
     chosen = np.arange(point.size)
     if features is not None:
-        chosen = check.indices(features, "features", size=point.size)
+        names = None if problem.feature_names is None else problem.feature_names[: point.size]
+        chosen = check.features(features, "features", size=point.size, names=names)
     number = check.integer(draws, "draws", lowest=1, highest=2**31)
     key, threads = check.seed(seed), check.workers(workers)
     found = point.ask(

@@ -79,7 +79,8 @@ def survival(
         overlap, the expected share of the survivors that the oracle would keep; oracle (feature),
         whether it would keep the feature. Where draws were needed also probability_stderr,
         threshold_stderr and overlap_stderr. Of a Spectrum probability (block) is that of a feature
-        of the block, 0 beyond the first `size`, and oracle is left out.
+        of the block, 0 beyond the first `size`, and oracle is left out. The coordinate feature is
+        the feature's name where the problem has feature_names, else its index.
 
     Raises
     ------
@@ -127,8 +128,17 @@ def survival(
     settings = {"n": samples, "size": features, "rule": name, "ridge": strength}
     settings |= {"loss": as_loss(loss).label, "draws": number if drawn else 0, "seed": str(key)}
     variables = _survivals(found, "feature", several)
-    coordinates = {"nonzeros": counts if several else counts[0], "feature": np.arange(features)}
+    coordinates = {
+        "nonzeros": counts if several else counts[0],
+        "feature": features_of(problem, features),
+    }
     return law_table("survival", problem, variables, coordinates, settings)
+
+
+def features_of(problem: Problem, size: int) -> Any:
+    """The coordinate of the first `size` features: their names, or their indices."""
+    names = problem.feature_names
+    return np.arange(size) if names is None else np.array(names[:size])
 
 
 def _survivals(found: dict[str, Any], last: str, several: bool) -> dict[str, Any]:
@@ -217,7 +227,9 @@ def sample_coefficients(
     xarray.Dataset
         dense (draw, feature): the trained coefficients; support (draw, survivor): the surviving
         features, ascending; surviving and retrained (draw, survivor): their coefficients before and
-        after retraining. With several targets the coefficients have a last dimension target.
+        after retraining. With several targets the coefficients have a last dimension target. The
+        coordinate feature is as in `survival`: ``table.feature[table.support]`` are the survivors
+        by name.
 
     Raises
     ------
@@ -267,7 +279,7 @@ def sample_coefficients(
         variables[stage] = (
             (dims[:2], found[stage][..., 0], text) if single else (dims, found[stage], text)
         )
-    coordinates = {"draw": np.arange(number), "feature": np.arange(point.size)}
+    coordinates = {"draw": np.arange(number), "feature": features_of(problem, point.size)}
     attributes = {**point.attributes, "draws": number, "seed": str(key)}
     return law_table("sample_coefficients", problem, variables, coordinates, attributes)
 

@@ -19,6 +19,7 @@ from ..problems.classification import LinearClassificationProblem, label_problem
 from ..problems.data_problem import DataProblem
 from ..problems.problem import LinearGaussianProblem, Problem, as_problem
 from ..problems.spectrum import Spectrum
+from .by_size import BySize, part_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,6 +43,7 @@ def predict(
     rtol: float = 0.005,
     seed: int = 0,
     workers: int | None = None,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Predict the risk or test error of dense, pruned and retrained models, without any data.
 
@@ -90,6 +92,8 @@ def predict(
     workers : int, optional
         Threads for the draws, at least 1; by default one per core that this process may use. Does
         not change the result.
+    progress : bool, default False
+        Show a progress bar with the time left once the prediction has taken two seconds.
 
     Returns
     -------
@@ -185,14 +189,17 @@ def predict(
     options = _core.DrawOptions(draws=count, rtol=tolerance, seed=key, workers=threads)
     labels = None if isinstance(problem, Spectrum) else label_problem(problem, grid.loss)
     features = grouped(problem)
-    if labels is not None:
-        block = _labelled(labels, grid, options)
-    elif features is not None:
-        block = _exact(features, grid)
-    else:
-        block = _drawn(problem, grid, options)
     attributes: dict[str, Any] = {"draws": draws if count == 0 else count, "rtol": tolerance}
-    table = grid.table("predict", block, {**attributes, "seed": str(key), **describe(problem, key)})
+    attributes |= {"seed": str(key), **describe(problem, key)}
+    with part_of(progress) as part:
+        work = BySize.of(part, grid, is_drawn=features is None)
+        if labels is not None:
+            block = _labelled(labels, work, options)
+        elif features is not None:
+            block = _exact(features, work)
+        else:
+            block = _drawn(problem, work, options)
+        table = grid.table("predict", block, attributes)
     if labels is not None:
         _warn_unsolved(table)
     return table
@@ -272,12 +279,16 @@ def grouped(problem: Problem | Spectrum) -> Any:
 
 
 def _labelled(
-    problem: LinearClassificationProblem, grid: Grid[Any], options: _core.DrawOptions
+    problem: LinearClassificationProblem, work: BySize, options: _core.DrawOptions
 ) -> _Block:
+    grid = work.grid
     grid.check_loss(problem._core)
     check.cutting_rules(grid.rules, "the theory of labels")
     trainings = [(int(n), ridge) for n in grid.n for ridge in grid.ridge]
-    found = _core.predict_labels(problem._core, trainings, grid.core(), options)
+    found = work.run(
+        options.workers,
+        lambda part: _core.predict_labels(problem._core, trainings, part.core(), options),
+    )
     tables: dict[tuple[float, float], Arrays] = dict(zip(trainings, found, strict=True))
     return lambda n, ridge: tables[n, ridge]
 
@@ -300,14 +311,21 @@ def _warn_unsolved(table: xr.Dataset) -> None:
         )
 
 
-def _exact(features: Any, grid: Grid[Any]) -> _Block:
-    return lambda n, ridge: _core.predict(features, n, grid.core(ridge, _core.RealGrid))
+def _exact(features: Any, work: BySize) -> _Block:
+    def block(n: float, ridge: float) -> Arrays:
+        found: Arrays = _core.predict(features, n, work.grid.core(ridge, _core.RealGrid))
+        work.part.count(float(len(work.grid.sizes)))
+        return found
+
+    return block
 
 
-def _drawn(problem: Any, grid: Grid[Any], options: _core.DrawOptions) -> _Block:
-    trainings = [(int(n), ridge) for n in grid.n for ridge in grid.ridge]
-    found = _core.predict_drawn(
-        linear_gaussian(problem)._core, trainings, grid.core(), options, *_test_set(problem)
+def _drawn(problem: Any, work: BySize, options: _core.DrawOptions) -> _Block:
+    trainings = [(int(n), ridge) for n in work.grid.n for ridge in work.grid.ridge]
+    linear, test = linear_gaussian(problem)._core, _test_set(problem)
+    found = work.run(
+        options.workers,
+        lambda part: _core.predict_drawn(linear, trainings, part.core(), options, *test),
     )
     tables: dict[tuple[float, float], Arrays] = dict(zip(trainings, found, strict=True))
     return lambda n, ridge: tables[n, ridge]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .. import _core
 from .. import _validation as check
+from .._progress import Part
 from .._provenance import describe
-from .._table import Schedule
-from ..problems.problem import Problem
+from .._table import Arrays, Schedule
+from ..problems.problem import LinearGaussianProblem, Problem
+from .by_size import part_of
 from .predict import linear_gaussian, number_of_draws
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ def predict_schedule(
     rtol: float = 0.005,
     seed: int = 0,
     workers: int | None = None,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Predict iterative pruning: the risk after every round of pruning and retraining.
 
@@ -68,6 +72,8 @@ def predict_schedule(
     workers : int, optional
         Threads for the draws, at least 1; by default one per core that this process may use. Does
         not change the result.
+    progress : bool, default False
+        Show a progress bar with the time left, by rules, once the prediction has taken two seconds.
 
     Returns
     -------
@@ -111,14 +117,32 @@ def predict_schedule(
     count = number_of_draws(draws, lowest=_core.LEAST_SCHEDULE_DRAWS)
     tolerance = check.positive(rtol, "rtol")
     key = check.seed(seed)
-    found = _core.predict_schedule(
-        linear._core,
-        plan.n,
-        plan.core(),
-        _core.DrawOptions(draws=count, rtol=tolerance, seed=key, workers=check.workers(workers)),
+    options = _core.DrawOptions(
+        draws=count, rtol=tolerance, seed=key, workers=check.workers(workers)
     )
+    with part_of(progress) as part:
+        found = _by_rule(linear, plan, options, part)
     _, draws_used = found.pop("draws")
     used = draws_used.astype(np.int64).tolist()
     attributes: dict[str, Any] = {"draws": count or "auto", "draws_used": used, "rtol": tolerance}
     attributes |= {"seed": str(key), **describe(problem, key)}
     return plan.table("predict_schedule", found, attributes)
+
+
+def _by_rule(
+    linear: LinearGaussianProblem, plan: Schedule, options: _core.DrawOptions, part: Part
+) -> dict[str, Any]:
+    """The figures of all rules; where they are shown, of one after the other."""
+    each = [(rule,) for rule in plan.rules] if part.is_shown else [plan.rules]
+    part.expect(float(len(each)))
+    tables: list[Arrays] = []
+    for rules in each:
+        own = replace(plan, rules=rules).core()
+        tables.append(_core.predict_schedule(linear._core, plan.n, own, options))
+        part.count(1.0)
+    return {
+        name: (dims, np.concatenate([table[name][1] for table in tables], dims.index("rule")))
+        if "rule" in dims
+        else (dims, values)
+        for name, (dims, values) in tables[-1].items()
+    }

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _validation as check
+from .._progress import Stages
 from .advice import Choice, least
+from .by_size import units
 from .judged import Judged
 from .phase import spread_sizes
 from .predict import predict
@@ -26,6 +28,9 @@ _SIZES, _SIZES_DRAWN = 24, 9  # of the first scan
 _FINER = 6  # sizes between the neighbours of the best, in each further scan
 _REFINEMENTS = 5
 _WORTHWHILE = 1.2  # ratio of sizes below which nothing is pruned in rounds
+# For the time left, about how many schedules are tried, and trainings of one size that take as long
+# as one of them; where predictions are exact, and where they are drawn.
+_SCHEDULES, _ROUNDS = {True: 12, False: 3}, {True: 2000, False: 600}
 _NEAR_N = 0.02  # sizes this close to n, relatively, are left out: the risk diverges there
 
 Key = tuple[str, str, int, float, tuple[int, ...]]
@@ -56,6 +61,7 @@ class Search:
     retrain_ridge: float
     draws: int  # 0: as many as needed
     options: dict[str, Any]
+    shown: Stages
     choices: dict[Key, Choice] = field(default_factory=dict)
     tables: list[xr.Dataset] = field(default_factory=list)
 
@@ -76,6 +82,21 @@ class Search:
     def few_draws(self) -> int:
         return max(8, self.draws // 4) if self.draws else 16
 
+    def run(self, given: list[int] | None, *, in_rounds: bool) -> None:
+        """Looks at all choices that prune; at given sizes, where there are some."""
+        in_rounds = (
+            in_rounds
+            and not self.judged.of_labels
+            and "retrained" in self.stages
+            and self.s < self.n
+        )
+        with self.shown:
+            self.expect(given is None, in_rounds)
+            self.scan(given)
+            self.refine()
+            if in_rounds:
+                self.try_schedules()
+
     def scan(self, given: list[int] | None) -> None:
         """All sizes; by default finer ones around the best of each rule and stage too."""
         p = self.problem.p
@@ -84,8 +105,8 @@ class Search:
             return
         count = _SIZES_DRAWN if self.few_sizes else _SIZES
         self._look([int(k) for k in spread_sizes(self.s, p, count) if k == p or self._calm(k)])
-        for _ in range(1 if self.few_sizes else 2):
-            self._look(self._finer())
+        for pass_ in range(1 if self.few_sizes else 2):
+            self._look(self._finer(), f"finer sizes {pass_}")
 
     def _calm(self, k: float) -> bool:
         return abs(k - self.n) > _NEAR_N * self.n
@@ -114,9 +135,41 @@ class Search:
                     if found is not None:
                         yield found
 
-    def _look(self, sizes: list[int]) -> None:
+    def expect(self, in_passes: bool, in_rounds: bool) -> None:
+        """Tells the bar about how much there is to do, before it is known."""
+        if not self.shown.show:
+            return
+        k, kinds = 0.8 * self.problem.p, len(self.rules) * len(self.stages)
+        ridges = len(self._ridges())
+        for pass_ in range((1 if self.few_sizes else 2) * in_passes):
+            self.shown.expect(f"finer sizes {pass_}", self._units([k] * 2 * _FINER, ridges))
+        tuned, plain = kinds * self.tune, kinds * len(self.strengths) * (not self.exact)
+        self.shown.expect("best", tuned * self._tuning(k) + plain * self._units([k], 4))
+        if in_rounds:
+            self.shown.expect("rounds", _SCHEDULES[self.exact] * self._schedule(k))
+
+    def _units(self, sizes: list[float], trainings: float) -> float:
+        return units(sizes, trainings, is_drawn=not self.exact)
+
+    def _tuning(self, size: float) -> float:
+        """About what a search for the best ridge takes: calls with a few ridges and all draws."""
+        return self._units([size] * 5, 10)
+
+    def _schedule(self, size: float, rounds: float = 3.0) -> float:
+        """About what the prediction of one schedule takes."""
+        return self._units([size], _ROUNDS[self.exact] * (rounds / 3.0) ** 3)
+
+    def _shared(self, stage: str) -> dict[str, Any]:
+        """Options of all predictions, which are counted as a stage."""
+        own = {"retrain_ridge": self.retrain_ridge, "loss": self.judged.loss}
+        return {**self.options, **own, "progress": self.shown.part(stage)}
+
+    def _ridges(self) -> list[float]:
+        return sorted({*self.strengths, *(self._grid() if self.tune else ())})
+
+    def _look(self, sizes: list[int], stage: str = "sizes") -> None:
         """Predicts all rules, stages and ridges of the sizes."""
-        ridges = sorted({*self.strengths, *(self._grid() if self.tune else ())})
+        ridges = self._ridges()
         with warnings.catch_warnings():
             # What has no value, beyond a path of the lasso or not solved, is no choice.
             warnings.simplefilter("ignore", UserWarning)
@@ -128,10 +181,8 @@ class Search:
                 rules=self.rules,
                 retrain="retrained" in self.stages,
                 ridge=ridges,
-                retrain_ridge=self.retrain_ridge,
-                loss=self.judged.loss,
                 draws=self.few_draws,
-                **self.options,
+                **self._shared(stage),
             )
         self.tables.append(table)
         for stage in self.stages:
@@ -184,6 +235,8 @@ class Search:
         passes = 0
         while waiting := [c for c in self._winners() if c not in done]:
             passes += 1
+            left = sum(self._tuning(choice.size) for choice in waiting if choice.tuned)
+            self.shown.expect("best", left * (2 if passes == 1 else 1))  # others may win instead
             for choice in waiting:
                 if passes <= _REFINEMENTS:
                     done.add(self._refined(choice))
@@ -205,6 +258,7 @@ class Search:
                 draws=draws,
                 **self.options,
             )
+            self.shown.count("best", self._tuning(choice.size))
             better = replace(choice, ridge=tuned.ridge, risk=tuned.risk, stderr=tuned.stderr)
         elif self.exact:
             return choice
@@ -216,10 +270,8 @@ class Search:
                 [self.s],
                 rules=(choice.rule,),
                 ridge=choice.ridge,
-                retrain_ridge=self.retrain_ridge,
-                loss=self.judged.loss,
                 draws=draws,
-                **self.options,
+                **self._shared("again"),
             )
             risk, error = (found.item() for found in self.judged.values(table, choice.stage))
             better = replace(choice, risk=risk, stderr=error)
@@ -260,6 +312,7 @@ class Search:
                     )
                 except NotImplementedError:
                     return
+                self.shown.count("rounds", self._schedule(start.size, len(schedule)))
                 risk = table.retrained_risk.values[0, -1].item()
                 error = table.retrained_risk_stderr.values[0, -1].item()
                 self._add(replace(start, schedule=tuple(schedule), risk=risk, stderr=error))

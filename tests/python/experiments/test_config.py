@@ -123,7 +123,7 @@ def test_the_examples_are_valid() -> None:
 
 
 def test_every_row_in_the_pool_and_in_the_test_set(tmp_path: Path) -> None:
-    np.savez(tmp_path / "mine.npz", inputs=np.eye(30), targets=np.arange(30.0))
+    np.savez(tmp_path / "mine.npz", inputs=np.eye(30), targets=np.arange(30.0) - 14.5)
     text = f'{DATA}dataset = "npz"\npath = "mine.npz"\ntest_size = "all"\n'
     text += RUN.replace("[10, 30, 60]", "[5]")
     problem = _config.build_problem(parse(text, tmp_path))

@@ -93,7 +93,7 @@ def test_rank_and_condition(name):
     n, p = X.shape
     sizes = [k for k in (1, 4, 8, 12, n - 1, n, n + 1, n + 2, 30, p) if k <= p]
     sizes = sorted(set(sizes))
-    path = op.prune_path(X, X[:, 0] + 1, sizes, [1])
+    path = op.prune_path(X, X[:, 0] + 0.1, sizes, [1])
     for k, rank, condition in zip(sizes, path.rank, path.condition, strict=True):
         s = np.linalg.svd(X[:, :k], compute_uv=False)
         assert rank == np.linalg.matrix_rank(X[:, :k])

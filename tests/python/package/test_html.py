@@ -9,7 +9,7 @@ import overprune as op
 from overprune import _html
 
 LINEAR = op.LinearGaussianProblem(np.linspace(0.0, 1.0, 6), np.ones(6), 0.5)
-X, Y = np.random.default_rng(0).normal(size=(12, 6)), np.arange(12.0)
+X, Y = np.random.default_rng(0).normal(size=(12, 6)), np.arange(12.0) - 5
 SHOWN = {
     "linear": (LINEAR, "(6,), from 0 to 1"),
     "classification": (op.LinearClassificationProblem(np.ones(6), np.ones(6)), "null risk"),

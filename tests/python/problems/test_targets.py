@@ -19,7 +19,11 @@ from cli_tools import call, fails
 from overprune._provenance import describe, problem_of
 from overprune.experiments import config as _config
 
-pytestmark = pytest.mark.usefixtures("unpainted")
+pytestmark = [
+    pytest.mark.usefixtures("unpainted"),
+    # Ages are far from 0, which is another warning: test_centred.py.
+    pytest.mark.filterwarnings("ignore:targets have a mean"),
+]
 
 ROWS = 400
 X = problems.normal(ROWS, 4)

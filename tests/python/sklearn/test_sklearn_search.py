@@ -259,12 +259,27 @@ def test_results_are_a_table_as_grid_search_has_it():
 
 def test_one_path_for_each_fold_and_ridge(monkeypatch):
     calls = []
-    real = overprune.sklearn.folds.prune_path
+    real = overprune.sklearn.folds.fitted_path
     monkeypatch.setattr(
-        overprune.sklearn.folds, "prune_path", lambda *a, **k: calls.append(1) or real(*a, **k)
+        overprune.sklearn.folds, "fitted_path", lambda *a, **k: calls.append(1) or real(*a, **k)
     )
     PrunedLeastSquaresCV(SIZES, NONZEROS, ridge=[0.0, 0.5], cv=3).fit(*data())
     assert len(calls) == 6
+
+
+@pytest.mark.parametrize("scoring", ["neg_mean_squared_error", "r2", "neg_mean_absolute_error"])
+def test_rounding_does_not_pick_among_models_that_interpolate(scoring):
+    """Folds whose rows are in training, too: in whichever order, the first of them is best."""
+    X, y = data(12, 40)
+    rows = np.arange(12)
+    best = []
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(12)
+        search = PrunedLeastSquaresCV([20, 30, 40], [5, 20], cv=[(rows, rows)], scoring=scoring)
+        best.append(search.fit(X[order], y[order]).best_params_)
+        assert search.best_score_ == (1.0 if scoring == "r2" else 0.0)
+    assert all(found == best[0] for found in best)
+    assert best[0]["n_features_to_train"] == best[0]["n_nonzeros"] == 20
 
 
 def test_default_grids():
