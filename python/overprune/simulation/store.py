@@ -88,7 +88,7 @@ class Store:
         self.shown = os.fspath(path)
         self._parent = os.path.dirname(self.shown) or self.shown
         self._work, self._layout = work, work.layout()
-        self._attributes = {**work.grid.attributes("simulate"), **attributes}
+        self._attributes = {**work.attributes(), **attributes}
         self._lock: Any = None
         self._group: Any = None
         self._refusal: OSError | None = None  # why the store can be read only
@@ -170,11 +170,10 @@ class Store:
                 }
                 table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(kept)
                 return table
-            cells = len(self._work.grid.n), len(self._work.grid.ridge)
             arrays = {}
             for name, lengths in self._layout.items():
                 values = self._arrays[name][..., :trials]
-                values = values.reshape(*cells, *lengths.values(), trials)
+                values = values.reshape(*self._work.shape, *lengths.values(), trials)
                 arrays[name] = (*lengths, "trial"), values
             numbers = self._group["trial"][:trials]
             kept = self._group.attrs.asdict()  # what an earlier call has found out, and its config
@@ -184,7 +183,7 @@ class Store:
                 "provenance": kept["provenance"],
                 "trials": trials,
             }
-            return self._work.grid.dataset("simulate", arrays, attributes, numbers)
+            return self._work.dataset(arrays, attributes, numbers)
 
     def _take_lock(self) -> None:
         from filelock import FileLock, Timeout
@@ -265,9 +264,10 @@ class Store:
         """Chunks of which the ledger knows nothing: a run was killed before it had entered them."""
         if self._refusal is not None:
             return
+        outer = self._work.plan.outer_dims()
         for name in self._layout:
             for index in found.chunks[name]:
-                place = dict(zip(self._work.grid.outer_dims(), index, strict=False))
+                place = dict(zip(outer, index, strict=False))
                 entry = self._ledger[place.get("n", 0), place.get("ridge", 0), index[-1]]
                 if entry[0] == 0:
                     self._remove([f"{name}/{'.'.join(map(str, index))}"])
@@ -293,7 +293,7 @@ class Store:
 
     def _mend_coordinates(self, trials: int) -> None:
         numbers = np.arange(self._first, self._first + trials)
-        for name, (_, values) in self._work.grid.coordinates(numbers).items():
+        for name, (_, values) in self._work.plan.coordinates(numbers).items():
             expected, stored = np.array(values), self._group[name]
             try:
                 is_right = np.array_equal(stored[:], expected)
@@ -321,10 +321,7 @@ class Store:
                 continue
             self._need_to_write()
             damaged += 1
-            position = (
-                *((n,) if self._work.grid.n_is_sequence else ()),
-                *((ridge,) if self._work.grid.ridge_is_sequence else ()),
-            )
+            position = self._work.plan.position(n, ridge)
             for name in self._layout:
                 inner = [0] * len(self._layout[name])
                 chunk = ".".join(str(int(i)) for i in (*position, *inner, b))
@@ -342,8 +339,7 @@ class Store:
 
     def _key(self, n: int, ridge: int, begin: int, end: int) -> tuple[Any, ...]:
         """Where trials begin, ..., end - 1 of one n and one ridge lie in the variables' arrays."""
-        position = {"n": n, "ridge": ridge}
-        return (*(position[dim] for dim in self._work.grid.outer_dims()), ..., slice(begin, end))
+        return (*self._work.plan.position(n, ridge), ..., slice(begin, end))
 
     def _read(self, n: int, ridge: int, begin: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
         key = self._key(n, ridge, begin, end)

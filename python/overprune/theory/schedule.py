@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from .. import _validation as check
 from .._provenance import describe
-from .._table import Schedule
+from .._schedule import Schedule
 from ..problems.problem import Problem
 from .predict import linear_gaussian, number_of_draws
 
@@ -113,12 +113,12 @@ def predict_schedule(
     key = check.seed(seed)
     found = _core.predict_schedule(
         linear._core,
-        plan.n,
-        plan.core(),
+        plan.n[0],
+        plan.cell(),
         _core.DrawOptions(draws=count, rtol=tolerance, seed=key, workers=check.workers(workers)),
     )
     _, draws_used = found.pop("draws")
     used = draws_used.astype(np.int64).tolist()
     attributes: dict[str, Any] = {"draws": count or "auto", "draws_used": used, "rtol": tolerance}
     attributes |= {"seed": str(key), **describe(problem, key)}
-    return plan.table("predict_schedule", found, attributes)
+    return plan.table("predict_schedule", lambda *_: found, attributes)
