@@ -25,6 +25,8 @@ from .store_files import (
     is_partial,
     name_of,
     read_json,
+    refuse_another,
+    refuse_foreign,
     same_json,
     scan,
     short,
@@ -130,12 +132,7 @@ def examine(path: Path, shown: str, work: Work, attributes: Mapping[str, Any]) -
 def attributes_of(path: Path, shown: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
     """Attributes of a store and of its ledger, and its members; ValueError where there is something
     else."""
-    if not is_folder(path):
-        raise ValueError(f"store must be a directory, got the file {shown}")
-    if not os.path.lexists(path / "ledger"):
-        raise ValueError(
-            f"store must be new, empty or an earlier run's, got {shown}, which is neither"
-        )
+    refuse_foreign(path, shown, "ledger")
     members = scan(path, shown)
     found = []
     for name, largest in ((".zattrs", LARGEST_JSON), ("ledger/.zattrs", SMALL_JSON)):
@@ -299,19 +296,10 @@ def _compare(
     if rules_of(there) == rules_of(here):
         different.pop("rules", None)
     different["store_format"] = (facts.get("store_format"), FORMAT)
-    listed = [
-        f"{name} is {short(old)} there, {short(new)} here"
-        for name, (old, new) in different.items()
-        if not same_json(old, new)
-    ]
-    if not listed:
-        return
     level = there.get("kernel_level")
     known = isinstance(level, str) and level != here["kernel_level"] and level.isalnum()
     hint = f"; OVERPRUNE_KERNEL={level} pins its kernels" if known else ""
-    raise ValueError(
-        f"store {shown} holds another run and is left as it is: {'; '.join(listed)}{hint}"
-    )
+    refuse_another(different, shown, hint)
 
 
 def rules_of(attributes: Mapping[str, Any]) -> list[str]:

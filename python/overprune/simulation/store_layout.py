@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from .._table import long_name
+from .._validation.files import replacing, target_of
 from .blocks import Work
-from .store_files import is_folder, part_of
+from .store_files import is_folder
 
 FORMAT = 1  # of the ledger and the chunks
 ENTRIES = ("trials", "checksum", "seconds", "time")  # of the ledger; times in microseconds
@@ -100,30 +99,22 @@ def create(path: Path, work: Work, attributes: Mapping[str, Any], trials: int, b
     """Makes a store of NaN under another name and renames it; `block` trials to a chunk."""
     import zarr
 
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with replacing(path) as temporary:
         group = zarr.open_group(temporary, mode="w-", zarr_format=2)
         group.create_group("ledger", attributes={"store_format": FORMAT, "block": block})
         for name, layout in arrays(work, block).items():
             _add(group, name, layout)
         group.attrs.update({**attributes, "trials": 0})
         grow(group, work, trials, trials)
-        if path.exists():
-            path.rmdir()
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def sweep(path: Path) -> None:
     """Removes what killed runs have left beside a store: folders under its names before it is
     renamed."""
-    ours: re.Pattern[str] = part_of(path.name)
     if not path.parent.is_dir():
         return
     for left in path.parent.iterdir():
-        if ours.fullmatch(left.name) and is_folder(left):
+        if target_of(left.name) == path.name and is_folder(left):
             shutil.rmtree(left, ignore_errors=True)
 
 
