@@ -36,6 +36,7 @@ void check_schedule(const Schedule& schedule, Index p);
 /// @param schedule  of the simulation
 /// @param trials    how many, at least 0
 /// @return arrays with the dimensions (trial) or (trial, rule, round)
+/// @throws std::invalid_argument for a schedule or trials out of range
 RiskTable simulated_table(const Problem& problem, const Schedule& schedule, Index trials);
 
 /// Runs the trials, with the data of `simulate`.

@@ -213,6 +213,8 @@ class ScheduleRun {
 }  // namespace
 
 RiskTable simulated_table(const Problem& problem, const Schedule& schedule, Index trials) {
+  check_schedule(schedule, problem.features());
+  check::at_least("trials", trials, 0);
   const Dimension rule{"rule", static_cast<Index>(schedule.rules.size())};
   const Dimension round{"round", static_cast<Index>(schedule.nonzeros.size()) + 1};
   return make_table({kSimulatedRounds,
