@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ class LayerStore(CellStore):
     The values are a cell, the arrays the bytes of `layer-NUMBER.bin`, whose checksum the cell has:
     they are written first, so that a cell has its arrays or is not there.
     """
+
+    _MEMBERS = re.compile(r"cell-\d+-0\.json|layer-\d+\.bin")
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
         super().__init__(path, identity, "model")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,10 +16,13 @@ from ..simulation.store_files import (
     checksum,
     is_file,
     is_folder,
+    is_hidden,
+    name_of,
     read_bytes,
     read_json,
     refuse_another,
     refuse_foreign,
+    scan,
     warn_of_damage,
 )
 from ..simulation.store_place import OpenStore
@@ -49,12 +53,14 @@ class CellStore(OpenStore):
     ValueError
         If there is something else at `path`, or another run: the message lists what differs.
     StoreDamageError
-        If the identity is damaged.
+        If the identity is damaged, or a member is a link, a folder or a file of another name.
     StoreInUseError
         If another run has the store open.
     StoreError
         If the store cannot be read or written.
     """
+
+    _MEMBERS = re.compile(r"cell-\d+-\d+\.json")
 
     def __init__(
         self, path: str | os.PathLike[str], identity: Mapping[str, Any], name: str = "sweep"
@@ -76,8 +82,6 @@ class CellStore(OpenStore):
             if not os.path.lexists(self.path / member):
                 self.need_to_write()  # what the caller is about to run
                 return None
-            if is_folder(self.path / member):  # which no file can replace
-                raise StoreDamageError(self.shown, f"{member} is no file")
             try:
                 found = read_json(self.path, member, self.shown, _LARGEST)
                 values: dict[str, Any] = found["values"]
@@ -120,6 +124,7 @@ class CellStore(OpenStore):
     def _open(self, identity: dict[str, Any]) -> None:
         if os.path.lexists(self.path) and not self._is_empty():
             refuse_foreign(self.path, self.shown, self._identity)
+            self._check_members()
             there = read_json(self.path, self._identity, self.shown, _LARGEST)
             if not isinstance(there, dict):
                 raise StoreDamageError(self.shown, f"{self._identity} holds no identity")
@@ -133,6 +138,14 @@ class CellStore(OpenStore):
             for left in self.path.iterdir():  # by killed runs
                 if files.target_of(left.name) is not None and is_file(left):
                     left.unlink(missing_ok=True)
+
+    def _check_members(self) -> None:
+        """Raises StoreDamageError where there is a link, a folder or a file of another name."""
+        for member in scan(self.path, self.shown):
+            is_own = member == self._identity or self._MEMBERS.fullmatch(member)
+            is_left = files.target_of(member) is not None or is_hidden(member)
+            if member.endswith("/") or not (is_own or is_left):
+                raise StoreDamageError(self.shown, f"{name_of(member)} is no part of it")
 
     def _is_empty(self) -> bool:
         return is_folder(self.path) and all(

@@ -94,44 +94,56 @@ def test_d4_a_damaged_cell_is_run_again(tmp_path, whole, kind):
     assert all(len(str(warning.message)) < 500 for warning in caught)
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
-def test_d4_a_cell_that_is_no_file_is_run_again_and_replaced(tmp_path, whole, kind):
-    cell, identity, _ = whole
+@pytest.mark.parametrize("kind", ["a link", "a dangling link", "a pipe"])
+@pytest.mark.parametrize("name", ["cell-2-0.json", "sweep.json", "cell-4-7.json"])
+def test_d4_links_and_pipes_are_refused_before_training(tmp_path, whole, kind, name, monkeypatch):
+    monkeypatch.setattr(sweep_module, "run_cell", None)
     outside, store = tmp_path / "outside", tmp_path / "store"
     store.mkdir()
-    outside.write_bytes(cell)
-    (store / "sweep.json").write_bytes(identity)
-    path = store / "cell-2-0.json"
-    if kind == "pipe":
+    outside.write_bytes(whole[0])
+    (store / "sweep.json").write_bytes(whole[1])
+    path = store / name
+    path.unlink(missing_ok=True)
+    if kind == "a pipe":
         os.mkfifo(path)
     else:
-        path.symlink_to(outside if kind == "link" else tmp_path / "nowhere")
-    with pytest.warns(RuntimeWarning, match=r"\(cell-2-0\.json is no file\) and computed again"):
+        path.symlink_to(outside if kind == "a link" else tmp_path / "nowhere")
+    what = "special file" if kind == "a pipe" else "link"
+    with pytest.raises(
+        ValueError, match=rf"^store .* is damaged: {name} is a {what}, where a file"
+    ):
         sweep(store=store, widths=(2,))
-    assert not path.is_symlink()
-    assert path.read_bytes() == outside.read_bytes() == cell
+    assert os.path.lexists(path)
+    assert outside.read_bytes() == whole[0]
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("name", ["cell-2-0.json", "sweep.json"])
-def test_d4_directories_in_a_store_are_refused_before_training(tmp_path, whole, name, monkeypatch):
+@pytest.mark.parametrize("name", ["cell-2-0.json", "cell-4-7.json", "notes"])
+def test_d4_folders_in_a_store_are_refused_before_training(tmp_path, whole, name, monkeypatch):
     monkeypatch.setattr(sweep_module, "run_cell", None)
     (tmp_path / "sweep.json").write_bytes(whole[1])
-    if (tmp_path / name).exists():
-        (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    with pytest.raises(ValueError, match=rf"^store .* is damaged: {name} is no file; remove it"):
+    with pytest.raises(ValueError, match=rf"^store .* is damaged: {name}/ is no part of it; rem"):
         sweep(store=tmp_path, widths=(2,))
 
 
-def test_d4_links_in_a_store_are_refused_and_not_followed(tmp_path, whole):
-    store, outside = tmp_path / "store", tmp_path / "outside"
-    store.mkdir()
-    outside.write_bytes(whole[1])
-    (store / "sweep.json").symlink_to(outside)
-    with pytest.raises(ValueError, match=r"is damaged: sweep\.json is no file"):
-        sweep(store=store, widths=(2,))
-    assert outside.read_bytes() == whole[1]
+@pytest.mark.parametrize("name", ["notes.txt", "cell-2.json", "layer-1.bin", "model.json", "x\ny"])
+def test_files_that_are_no_part_of_a_store(tmp_path, whole, name, monkeypatch):
+    monkeypatch.setattr(sweep_module, "run_cell", None)
+    (tmp_path / "sweep.json").write_bytes(whole[1])
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ValueError, match=r"^store .* is damaged: .* is no part of it; rem") as e:
+        sweep(store=tmp_path, widths=(2,))
+    assert "\n" not in str(e.value)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_what_file_managers_leave_is_no_harm(tmp_path, whole):
+    cell, identity, table = whole
+    for name, content in (("sweep.json", identity), ("cell-2-0.json", cell), (".DS_Store", b"x")):
+        (tmp_path / name).write_bytes(content)
+    assert sweep(store=tmp_path, widths=(2,)).drop_attrs().identical(table.drop_attrs())
+    assert (tmp_path / ".DS_Store").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("kind", ["link", "directory", "content"])
