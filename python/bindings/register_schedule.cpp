@@ -44,6 +44,12 @@ void register_schedule(py::module_& module) {
   module.attr("LEAST_SCHEDULE_DRAWS") = kLeastScheduleDraws;
   module.def("simulate_schedule", &bind_simulate_schedule, "problem"_a, "schedule"_a, "trials"_a,
              "progress"_a);
+  module.def(
+      "simulated_schedule_table",
+      [](const Problem& problem, const Schedule& schedule) {
+        return to_dict(simulated_table(problem, schedule, 0));
+      },
+      "problem"_a, "schedule"_a);
   module.def("predict_schedule", &bind_predict_schedule, "problem"_a, "n"_a, "schedule"_a,
              "options"_a);
 }

@@ -334,6 +334,9 @@ def simulate_schedule(
     trials: Trials,
     progress: Callable[[int], None] | None,
 ) -> dict[str, _Variable]: ...
+def simulated_schedule_table(problem: Problem, schedule: Schedule) -> dict[str, _Variable]:
+    """The table of `simulate_schedule` without any trials."""
+
 def predict_schedule(
     problem: LinearGaussianProblem, n: int, schedule: Schedule, options: DrawOptions
 ) -> dict[str, _Variable]: ...

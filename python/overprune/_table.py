@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -37,13 +38,103 @@ Arrays: TypeAlias = Mapping[str, tuple[tuple[str, ...], np.ndarray[Any, Any]]]
 Number = TypeVar("Number", bound=float)  # int or float
 
 
+class Plan(ABC, Generic[Number]):
+    """The arguments of a run, and the table that it fills cell by cell: one for each n and ridge.
+
+    `n` and `ridge` are dimensions of the table where sequences were given.
+    """
+
+    n: tuple[Number, ...]
+    ridge: tuple[float, ...]
+    n_is_sequence: bool
+    ridge_is_sequence: bool
+    simulator: ClassVar[str]
+    """The function that simulates it, which is the kind of its tables."""
+
+    @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        """Names of the arguments, in the order in which functions take them: n, sizes, ..."""
+        named: Any = cls
+        return tuple(f.name for f in fields(named) if not f.name.endswith("_is_sequence"))
+
+    @abstractmethod
+    def coordinates(self, trials: np.ndarray[Any, Any] | None = None) -> dict[str, Any]:
+        """The coordinates of the table, each with its dimension."""
+
+    @abstractmethod
+    def attributes(self, kind: str) -> dict[str, Any]:
+        """What, with the problem, repeats the run: strings, numbers and lists of numbers, which
+        JSON and netCDF both hold."""
+
+    @abstractmethod
+    def cell(self, n: int = 0, ridge: int = 0) -> Any:
+        """The arguments of the core at n and ridge number so and so."""
+
+    @abstractmethod
+    def grid(self, n: int = 0, ridge: int = 0) -> _core.Grid:
+        """The grid of the core of which a worker holds as much."""
+
+    @abstractmethod
+    def measured(self, problem: Any) -> Arrays:
+        """The table of the core without any trials."""
+
+    def layout(self, problem: Any) -> dict[str, dict[str, int]]:
+        """The variables that a simulation measures in one cell: name -> dimensions and their
+        lengths, without the trials. `problem` is the core's."""
+        return {
+            name: dict(zip(dims[1:], array.shape[1:], strict=True))
+            for name, (dims, array) in self.measured(problem).items()
+        }
+
+    def table(
+        self,
+        kind: str,
+        block: Callable[[Number, float], Arrays],
+        attributes: Mapping[str, Any],
+    ) -> xr.Dataset:
+        """The table of all cells; `block(n, ridge)` returns what the core does."""
+        blocks = [[block(n, ridge) for ridge in self.ridge] for n in self.n]
+        arrays = {
+            name: (dims, np.array([[cell[name][1] for cell in row] for row in blocks]))
+            for name, (dims, _) in blocks[0][0].items()
+        }
+        return self.dataset(kind, arrays, attributes)
+
+    def outer_dims(self) -> tuple[str, ...]:
+        """The dimensions that number the cells: n, ridge, both or none."""
+        present = (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence))
+        return tuple(dim for dim, is_present in present if is_present)
+
+    def position(self, n: int, ridge: int) -> tuple[int, ...]:
+        """Where cell (n, ridge) is in the outer dimensions."""
+        found = {"n": n, "ridge": ridge}
+        return tuple(found[dim] for dim in self.outer_dims())
+
+    def dataset(
+        self,
+        kind: str,
+        arrays: Arrays,
+        attributes: Mapping[str, Any],
+        trials: np.ndarray[Any, Any] | None = None,
+    ) -> xr.Dataset:
+        """The table of arrays that begin with the dimensions (n, ridge), which their names leave
+        out, whether they are sequences or not."""
+        found = {}
+        for name, (dims, values) in arrays.items():
+            array = values if self.ridge_is_sequence else values[:, 0]
+            array = array if self.n_is_sequence else array[0]
+            found[name] = ((*self.outer_dims(), *dims), array)
+        return dataset(found, self.coordinates(trials), {**self.attributes(kind), **attributes})
+
+
 @dataclass(frozen=True)
-class Grid(Generic[Number]):
-    """Validated axes of a run; `n` and `ridge` become dimensions of the table where sequences were
-    given.
+class Grid(Plan[Number]):
+    """Validated axes of a run over sizes and nonzeros.
 
     n, sizes and nonzeros are integers, or real numbers for a problem of infinite size.
     """
+
+    simulator = "simulate"
 
     n: tuple[Number, ...]
     sizes: tuple[Number, ...]
@@ -91,13 +182,14 @@ class Grid(Generic[Number]):
             loss=core_loss(self.loss),
         )
 
-    def cell(self, n: int = 0, ridge: int = 0) -> Any:
-        """The grid of the core at n and ridge number so and so."""
-        core = self.core(self.ridge[ridge])
+    def cell(self, n: int = 0, ridge: int = 0) -> _core.Grid:
+        core: _core.Grid = self.core(self.ridge[ridge])
         each = len(self.sizes) * len(self.nonzeros)
         first = (n * len(self.ridge) + ridge) * each
         core.penalties = list(self.penalties[first : first + each])
         return core
+
+    grid = cell
 
     def with_penalties(self, penalties: Any) -> Grid[Number]:
         """The grid with given penalties of the rule lasso, in the dimensions of its tables."""
@@ -164,52 +256,10 @@ class Grid(Generic[Number]):
                 except ValueError as error:  # of the second training's ridge
                     raise ValueError(f"retrain_{error}") from None
 
-    def layout(self, problem: Any) -> dict[str, dict[str, int]]:
-        """The variables that `simulate` measures at one n and one ridge: name -> dimensions and
-        their lengths, without the trials. `problem` is the core's."""
-        empty = _core.simulated_table(problem, self.core())
-        return {
-            name: dict(zip(dims[1:], array.shape[1:], strict=True))
-            for name, (dims, array) in empty.items()
-        }
-
-    def table(
-        self,
-        kind: str,
-        block: Callable[[Number, float], Arrays],
-        attributes: Mapping[str, Any],
-    ) -> xr.Dataset:
-        """The table of all blocks; `block(n, ridge)` returns what the core does."""
-        blocks = [[block(n, ridge) for ridge in self.ridge] for n in self.n]
-        arrays = {
-            name: (dims, np.array([[cell[name][1] for cell in row] for row in blocks]))
-            for name, (dims, _) in blocks[0][0].items()
-        }
-        return self.dataset(kind, arrays, attributes)
-
-    def outer_dims(self) -> tuple[str, ...]:
-        """The dimensions that number the blocks: n, ridge, both or none."""
-        present = (("n", self.n_is_sequence), ("ridge", self.ridge_is_sequence))
-        return tuple(dim for dim, is_present in present if is_present)
-
-    def dataset(
-        self,
-        kind: str,
-        arrays: Arrays,
-        attributes: Mapping[str, Any],
-        trials: np.ndarray[Any, Any] | None = None,
-    ) -> xr.Dataset:
-        """The table of arrays that begin with the dimensions (n, ridge), which their names leave
-        out, whether they are sequences or not."""
-        found = {}
-        for name, (dims, values) in arrays.items():
-            array = values if self.ridge_is_sequence else values[:, 0]
-            array = array if self.n_is_sequence else array[0]
-            found[name] = ((*self.outer_dims(), *dims), array)
-        return dataset(found, self.coordinates(trials), {**self.attributes(kind), **attributes})
+    def measured(self, problem: Any) -> Arrays:
+        return _core.simulated_table(problem, self.core())
 
     def coordinates(self, trials: np.ndarray[Any, Any] | None = None) -> dict[str, Any]:
-        """The coordinates of the table, each with its dimension."""
         dtype = np.int64 if isinstance(self.sizes[0], int) else np.float64
         coordinates: dict[str, Any] = {
             "rule": ("rule", list(self.rules)),
@@ -225,8 +275,6 @@ class Grid(Generic[Number]):
         return coordinates
 
     def attributes(self, kind: str) -> dict[str, Any]:
-        """What, with the problem, repeats the run: strings, numbers and lists of numbers, which
-        JSON and netCDF both hold."""
         given = {"penalties": list(self.penalties)} if self.penalties else {}
         return {
             "kind": kind,
@@ -244,9 +292,8 @@ class Grid(Generic[Number]):
         }
 
 
-_OTHERS = ("n_is_sequence", "ridge_is_sequence", "penalties")
-ARGUMENTS = tuple(f.name for f in fields(Grid) if f.name not in _OTHERS)
-"""Names of the arguments of a run, in the order in which functions take them: n, sizes, ..."""
+ARGUMENTS = tuple(name for name in Grid.arguments() if name != "penalties")
+"""Names of the arguments of a run over a grid."""
 
 
 def _grid(
@@ -303,71 +350,6 @@ def _ridges(ridge: Any) -> tuple[float, ...]:
     if len(set(strengths)) != len(strengths):
         raise ValueError(f"ridge must hold distinct values, got {list(strengths)}")
     return strengths
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Validated arguments of a run in rounds, and the table that it fills."""
-
-    n: int
-    size: int
-    nonzeros: list[int]
-    rules: tuple[str, ...]
-    ridge: float
-    retrain_ridge: float
-
-    @classmethod
-    def of(
-        cls, p: int, n: Any, size: Any, schedule: Any, *, rules: Any, ridge: Any, retrain_ridge: Any
-    ) -> Schedule:
-        """Checks the arguments, for p features, in the order in which they are documented."""
-        rows = check.integer(n, "n", lowest=1)
-        features = check.integer(size, "size", lowest=1, highest=p)
-        return cls(
-            n=rows,
-            size=features,
-            nonzeros=check.decreasing(schedule, "schedule", highest=features),
-            rules=check.cutting_rules(rules, "a schedule"),
-            ridge=check.nonnegative(ridge, "ridge"),
-            retrain_ridge=check.nonnegative(retrain_ridge, "retrain_ridge"),
-        )
-
-    def core(self) -> _core.Schedule:
-        """The schedule of the core."""
-        return _core.Schedule(
-            size=self.size,
-            nonzeros=self.nonzeros,
-            rules=self.rules,
-            ridge=self.ridge,
-            retrain_ridge=self.retrain_ridge,
-        )
-
-    def table(
-        self,
-        kind: str,
-        found: Arrays,
-        attributes: dict[str, Any],
-        trials: np.ndarray[Any, Any] | None = None,
-    ) -> xr.Dataset:
-        """The table of what the core has found."""
-        coordinates: dict[str, Any] = {
-            "rule": ("rule", list(self.rules)),
-            "round": ("round", np.arange(len(self.nonzeros) + 1)),
-            "nonzeros": ("round", np.array([self.size, *self.nonzeros], dtype=np.int64)),
-        }
-        if trials is not None:
-            coordinates["trial"] = ("trial", trials)
-        own = {
-            "kind": kind,
-            "overprune_version": __version__,
-            "n": self.n,
-            "size": self.size,
-            "schedule": list(self.nonzeros),
-            "rules": ",".join(self.rules),
-            "ridge": self.ridge,
-            "retrain_ridge": self.retrain_ridge,
-        }
-        return dataset(found, coordinates, {**own, **attributes})
 
 
 def long_name(name: str) -> str:

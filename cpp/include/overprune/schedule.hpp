@@ -31,6 +31,14 @@ struct Schedule {
 /// @throws std::invalid_argument that names what is wrong
 void check_schedule(const Schedule& schedule, Index p);
 
+/// The table that `simulate_schedule` fills, all of it NaN: the names and lengths of its arrays.
+/// @param problem   what is simulated
+/// @param schedule  of the simulation
+/// @param trials    how many, at least 0
+/// @return arrays with the dimensions (trial) or (trial, rule, round)
+/// @throws std::invalid_argument for a schedule or trials out of range
+RiskTable simulated_table(const Problem& problem, const Schedule& schedule, Index trials);
+
 /// Runs the trials, with the data of `simulate`.
 ///
 /// A schedule of one round gives the numbers of a grid of one size and one number of nonzeros.

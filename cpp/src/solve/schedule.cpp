@@ -43,15 +43,8 @@ class ScheduleRun {
         schedule_(schedule),
         trials_(trials),
         rounds_(static_cast<Index>(schedule.nonzeros.size()) + 1),
-        points_(static_cast<Index>(schedule.rules.size()) * rounds_) {
-    const Dimension rule{"rule", static_cast<Index>(schedule.rules.size())};
-    result_ = make_table({kSimulatedRounds,
-                          {{"trial", trials.count}},
-                          {},
-                          {rule, {"round", rounds_}},
-                          true,
-                          false,
-                          problem.has_classes()});
+        points_(static_cast<Index>(schedule.rules.size()) * rounds_),
+        result_(simulated_table(problem, schedule, trials.count)) {
     dense_ = arrays("dense");
     pruned_ = arrays("pruned");
     retrained_ = arrays("retrained");
@@ -218,6 +211,20 @@ class ScheduleRun {
 };
 
 }  // namespace
+
+RiskTable simulated_table(const Problem& problem, const Schedule& schedule, Index trials) {
+  check_schedule(schedule, problem.features());
+  check::at_least("trials", trials, 0);
+  const Dimension rule{"rule", static_cast<Index>(schedule.rules.size())};
+  const Dimension round{"round", static_cast<Index>(schedule.nonzeros.size()) + 1};
+  return make_table({kSimulatedRounds,
+                     {{"trial", trials}},
+                     {},
+                     {rule, round},
+                     true,
+                     false,
+                     problem.has_classes()});
+}
 
 RiskTable simulate_schedule(const Problem& problem, const Schedule& schedule, const Trials& trials,
                             const std::function<void(Index done)>& monitor) {

@@ -1,14 +1,10 @@
-"""Paths that users name, which must be of this machine, and files that are replaced whole."""
+"""Paths that users name, which must be of this machine."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +68,3 @@ def _refuse_long(path: Path) -> None:
     except OSError as error:  # anything else is said by what uses the path
         if error.errno == errno.ENAMETOOLONG:
             raise _TooLong(error.strerror) from None
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Another name, which is renamed to `path` at the end: what is there is whole at any moment."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from contextlib import nullcontext
 from itertools import product
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .._validation import files
 from ..experiments.console import tell, tell_json
 from .usage import (
     UNWRITTEN,
@@ -151,20 +153,21 @@ def _write(
     if plane is not None:
         tables["phase"] = plane
     write_tables(directory, tables, experiment.text)
-    with open(directory / "advice.json", "w", encoding="utf-8") as file:
-        json.dump([advice.to_dict() for advice in found], file, indent=1, allow_nan=False)
-    with open(directory / "advice.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        for i, advice in enumerate(found):
-            heading, *rows = advice.rows()
-            writer.writerows([["n", "nonzeros", *heading]] * (i == 0))
-            writer.writerows([advice.n, advice.nonzeros, *row] for row in rows)
+    facts = [advice.to_dict() for advice in found]
+    files.write(directory / "advice.json", json.dumps(facts, indent=1, allow_nan=False))
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines)
+    for i, advice in enumerate(found):
+        heading, *rows = advice.rows()
+        writer.writerows([["n", "nonzeros", *heading]] * (i == 0))
+        writer.writerows([advice.n, advice.nonzeros, *row] for row in rows)
+    files.write(directory / "advice.csv", lines.getvalue())
     _write_figures(directory, found, plane)
 
 
 def _write_figures(directory: Path, found: list[Advice], plane: xr.Dataset | None) -> None:
     from .. import plot
-    from ..plot.canvas import into_files
+    from ..plot.canvas import into_files, png_of
 
     with into_files() as plt:
         figure, panels = plt.subplots(
@@ -172,12 +175,12 @@ def _write_figures(directory: Path, found: list[Advice], plane: xr.Dataset | Non
         )
         for advice, ax in zip(found, panels.flat, strict=True):
             _draw(advice, ax)
-        figure.savefig(directory / "advice.png", dpi=150)
+        files.write(directory / "advice.png", png_of(figure))
         plt.close(figure)
         if plane is not None:
             figure, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
             plot.phase(plane, ax=ax)
-            figure.savefig(directory / "phase.png", dpi=150)
+            files.write(directory / "phase.png", png_of(figure))
             plt.close(figure)
 
 

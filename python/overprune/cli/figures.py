@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from .. import _validation as check
-from .._validation import paths, printable
+from .._validation import files, paths, printable
 from ..experiments.console import say, tell
 from .usage import one_line_errors
 
@@ -74,20 +74,20 @@ class Figure:
 
     def draw(self) -> tuple[bytes, str]:
         """Runs the script; returns its figure as a PNG, and the sentences that it prints."""
-        from ..plot.canvas import into_files
+        from ..plot.canvas import into_files, png_of
 
-        printed, image = io.StringIO(), io.BytesIO()
+        printed = io.StringIO()
         with into_files() as plt:
             before = set(plt.get_fignums())
             try:
                 with redirect_stdout(printed):
                     run_path(str(self.script), run_name="__main__")
                     (number,) = set(plt.get_fignums()) - before
-                    plt.figure(number).savefig(image, format="png", dpi=150)
+                    image = png_of(plt.figure(number))
             finally:
                 for number in set(plt.get_fignums()) - before:
                     plt.close(number)
-        return image.getvalue(), printed.getvalue()
+        return image, printed.getvalue()
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,7 @@ def write(figures: Sequence[Figure], output: str, *, overwrite: bool) -> Iterato
         else:
             path = targets[figure.name]
             try:
-                with paths.replacing(path) as temporary:
-                    temporary.write_bytes(image)
+                files.write(path, image)
             except OSError as error:
                 raise OSError(f"{path} cannot be written: {error.strerror}") from error
         yield Drawn(figure.name, path, text, time.perf_counter() - begun)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._provenance import facts_of
+from .._validation import files
 from .._validation import paths as _paths
 from ..simulation.store_files import (
     StoreDamageError,
@@ -25,6 +25,7 @@ from ..simulation.store_files import (
     name_of,
     read_json,
     scan,
+    warn_of_damage,
 )
 from ..simulation.store_layout import plain
 from ..simulation.store_place import refuse_if_in_use
@@ -247,11 +248,7 @@ class RunDirectory(_Target):
             reason = "its values or attributes are not as written"
         except ValueError as error:
             reason = getattr(error, "what", str(error))
-        warnings.warn(
-            f"store {shown} is damaged: {reason}; the prediction is made again",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_of_damage(shown, f"{reason}; the prediction is made again", stacklevel=2)
         return None
 
     def begin(self, config: str, tables: dict[str, xr.Dataset]) -> None:
@@ -272,22 +269,18 @@ class RunDirectory(_Target):
                 "run": 1,
             }
             if not root.exists():
-                with _paths.replacing(root) as temporary:
+                with files.replacing(root) as temporary:
                     zarr.open_group(temporary, mode="w-", zarr_format=2, attributes=attributes)
             else:
                 group = zarr.open_group(root, mode="r+", use_consolidated=False, zarr_format=2)
                 group.attrs.update(attributes)
             for name, table in tables.items():
-                with _paths.replacing(root / name) as temporary:
-                    sealed = table.assign_attrs(checksum=checksum(table))
-                    sealed.to_zarr(temporary, zarr_format=2, encoding=encoding(table))
-                    shutil.rmtree(root / name, ignore_errors=True)
-            self.write("config.toml", lambda path: _write_text(path, config))
+                write_table(table.assign_attrs(checksum=checksum(table)), root / name)
+            self.write("config.toml", config)
 
-    def write(self, name: str, save: Callable[[Path], object]) -> None:
-        """Lets `save` write a file under another name and puts it in place."""
-        with _paths.replacing(self.target / name) as temporary:
-            save(temporary)
+    def write(self, name: str, content: str | bytes) -> None:
+        """Writes a file."""
+        files.write(self.target / name, content)
 
     def finish(self, config: str) -> None:
         """Completes the metadata of risk.zarr."""
@@ -326,17 +319,20 @@ def write_tables(directory: Path, tables: dict[str, xr.Dataset], config: str) ->
     from .._version import __version__
 
     root = xr.Dataset(attrs={"overprune_version": __version__, "config": config})
-    encodings = {f"/{name}": encoding(table) for name, table in tables.items()}
+    encodings = {f"/{name}": _encoding(table) for name, table in tables.items()}
     tree = xr.DataTree.from_dict({"/": root, **tables})
-    tree.to_zarr(directory / "risk.zarr", zarr_format=2, encoding=encodings)
-    _write_text(directory / "config.toml", config)
+    with files.replacing(directory / "risk.zarr") as temporary:
+        tree.to_zarr(temporary, zarr_format=2, encoding=encodings)
+    files.write(directory / "config.toml", config)
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="")
+def write_table(table: xr.Dataset, path: Path) -> None:
+    """Writes a table as a Zarr group, in place of any that is there."""
+    with files.replacing(path, overwrite=True) as temporary:
+        table.to_zarr(temporary, zarr_format=2, encoding=_encoding(table))
 
 
-def encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
+def _encoding(table: xr.Dataset) -> dict[str, dict[str, Any]]:
     """The encoding of a table's variables, which is that of a store's."""
     return {str(name): plain() for name in table.variables}
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _validation as check
 from .._provenance import describe, facts_of, problem_of
+from .._schedule import Schedule
 from .._table import ARGUMENTS
 from ..problems.problem import Problem
 from ..simulation.blocks import engine
@@ -115,8 +116,8 @@ def report(path: Path, workers: int | None = None) -> tuple[list[str], bool]:
 
 _GRID = ARGUMENTS[:3]
 _GRID_OPTIONS = (*ARGUMENTS[3:], "seed")
-_ROUNDS = ("n", "size", "schedule")
-_ROUNDS_OPTIONS = ("rules", "ridge", "retrain_ridge", "seed")
+_ROUNDS = Schedule.arguments()[:3]
+_ROUNDS_OPTIONS = (*Schedule.arguments()[3:], "seed")
 _TRIALS = ("trials", "first_trial", "curvature", "penalties")
 _DRAWS = ("draws", "rtol")
 

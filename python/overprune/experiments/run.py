@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._table import ARGUMENTS
+from .._validation import files
 from ..plot.curves import main_quantity
 from ..problems.classification import LinearClassificationProblem
 from ..problems.data_problem import DataProblem
@@ -165,17 +165,17 @@ def _check_quantity(experiment: Experiment, problem: Problem) -> None:
 def write(directory: Path, experiment: Experiment, results: Results) -> None:
     """Writes risk.zarr, the figures and the config."""
     write_tables(directory, results.tables, experiment.text)
-    draw(experiment, results, lambda name, save: save(directory / name))
+    draw(experiment, results, lambda name, image: files.write(directory / name, image))
 
 
 def draw(
     experiment: Experiment,
     results: Results,
-    place: Callable[[str, Callable[[Path], object]], object],
+    place: Callable[[str, bytes], object],
 ) -> None:
-    """Draws the figures: `place` is given the name of each, and what saves it under a path."""
+    """Draws the figures: `place` is given the name of each and its PNG."""
     from .. import plot
-    from ..plot.canvas import into_files
+    from ..plot.canvas import into_files, png_of
 
     tables, wanted = results.tables, experiment.config.plot
     quantity: str | Sequence[str] | None = wanted.quantity
@@ -194,5 +194,5 @@ def draw(
             )
             if title := headline(tables, view, wanted.statistic):
                 figure.suptitle(title, fontsize="medium")
-            place(f"risk{name}.png", partial(figure.savefig, dpi=150, format="png"))
+            place(f"risk{name}.png", png_of(figure))
             plt.close(figure)

@@ -10,9 +10,10 @@ import typer
 
 from .. import _validation as check
 from .. import networks
+from .._validation import files
 from ..experiments.console import say, tell
-from ..experiments.output import encoding
-from ..plot.canvas import into_files
+from ..experiments.output import write_table
+from ..plot.canvas import into_files, png_of
 from .cells import KEEP, RETRAIN
 from .presets import PRESETS
 
@@ -100,10 +101,10 @@ def _sweeps(
 def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], output: Path) -> None:
     """Tables as Zarr groups, the figure, and in words what it shows."""
     for table in tables:
-        _save(table, output / f"{table.attrs['keep']}.zarr")
+        write_table(table, output / f"{table.attrs['keep']}.zarr")
     if name == "bridge":
         predicted = networks.predict_sweep(tables[0], arguments["model"], arguments["data"])
-        _save(predicted, output / "predicted.zarr")
+        write_table(predicted, output / "predicted.zarr")
         rows = predicted.attrs["train_rows"]
         figure = networks.plot(tables[0], predicted=predicted, logy=True, interpolation=rows)
         _tell_distance(tables[0], predicted)
@@ -111,7 +112,7 @@ def _finish(name: str, arguments: dict[str, Any], tables: list[xr.Dataset], outp
         figure = networks.plot(*tables, quantity=("test_error", "train_error"))
         for table in tables:
             _tell(table)
-    figure.savefig(output / "networks.png", dpi=150)
+    files.write(output / "networks.png", png_of(figure))
     tell(f"tables and figure are in {output}")
 
 
@@ -144,10 +145,6 @@ def _tell_distance(table: xr.Dataset, predicted: xr.Dataset) -> None:
         stderr = difference.std("repeat", ddof=1) / difference.sizes["repeat"] ** 0.5
         z = (difference.mean("repeat") / stderr).squeeze()
         tell(f"{stage}: " + ", ".join(f"z = {float(v):+.1f} at {int(v.width)}" for v in z))
-
-
-def _save(table: xr.Dataset, path: Path) -> None:
-    table.to_zarr(path, mode="w", zarr_format=2, encoding=encoding(table))
 
 
 def main() -> None:

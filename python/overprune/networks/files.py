@@ -182,24 +182,19 @@ def _cifar(path: Path, classes: tuple[int, ...], most: int) -> tuple[Bytes, Labe
     return images, rows[:, len(classes) - 1].astype(np.int64)
 
 
-def read_regular(path: Path, largest: int, *, follow: bool = True) -> bytes:
-    """The bytes of a regular file of at most so many; of no pipe, device or, unless told, link."""
-    with _open_regular(path, follow=follow) as file:
+def read_regular(path: Path, largest: int) -> bytes:
+    """The bytes of a regular file of at most so many; of no pipe or device."""
+    with _open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > largest:
             raise ValueError(f"{path} must hold at most {largest} bytes, got {size}")
         return file.read(size)
 
 
-def _open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+def _open_regular(path: Path) -> BinaryIO:
     """Opens a file without waiting for the other end of a pipe, and refuses other kinds."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ValueError(f"{path} must be a regular file, got a link") from None
-        raise
+    descriptor = os.open(path, flags)
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):

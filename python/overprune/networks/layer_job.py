@@ -131,7 +131,7 @@ class Job:
     def _allocate(self, place: LayerStore | None) -> None:
         """Shares out the budget by losses of the network as it is."""
         names = self._survey.order
-        stored = None if place is None else place.read(0, set(names), {})
+        stored = None if place is None else place.read_layer(0, set(names), {})
         if stored is not None:
             key = "sparsity" if self.options.scope == "layer" else "nonzeros"
             kinds = {"sparsity": float, "nonzeros": int}
@@ -150,7 +150,7 @@ class Job:
         self.amounts = share_out(sizes, curves, budget, self.options.scope)
         if place is not None:
             shares = {n: float(next(iter(a.values()))) for n, a in self.amounts.items()}
-            place.write(0, shares, {})
+            place.write_layer(0, shares, {})
 
     def _packed(self) -> Iterator[list[Target]]:
         """Layers whose moments are gathered in one pass."""
@@ -189,7 +189,7 @@ class Job:
                 arrays = {"weight": fitted.weight, "shift": shift, "mask": fitted.mask}
                 values["seconds"] = (time.monotonic() - began) / len(missing)
                 if place is not None:
-                    place.write(self._number(name), values, arrays)
+                    place.write_layer(self._number(name), values, arrays)
                 self.messages += [f"layer {name!r}: {message}" for message in fitted.messages]
             else:
                 values, arrays = found
@@ -210,7 +210,7 @@ class Job:
         forms: dict[str, Form] = {
             "weight": ("<f8", shape), "shift": ("<f8", shape[:2]), "mask": ("|b1", shape),
         }  # fmt: skip
-        return place.read(self._number(name), set(VARIABLES), forms)
+        return place.read_layer(self._number(name), set(VARIABLES), forms)
 
     def _fit(self, target: Target, seen: Moments) -> tuple[FittedWeight, npt.NDArray[Any]]:
         """The pruned weight as the parameter holds it, and what is added to the bias."""

@@ -2,72 +2,63 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-import warnings
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .._validation import paths as _paths
 from .._validation import shown
-from .files import read_regular
+from ..simulation.store_files import StoreDamageError, checksum
 from .store import CellStore
 
 Arrays = dict[str, npt.NDArray[Any]]
 Form = tuple[str, tuple[int, ...]]  # an array's dtype and shape
 
 
-class LayerStore:
+class LayerStore(CellStore):
     """Keeps the values and arrays of finished steps, numbered from 0.
 
-    The values are a cell of a `CellStore`, the arrays the bytes of `layer-NUMBER.bin`, whose
-    SHA-256 the cell has: they are written first, so that a cell has its arrays or is not there.
+    The values are a cell, the arrays the bytes of `layer-NUMBER.bin`, whose checksum the cell has:
+    they are written first, so that a cell has its arrays or is not there.
     """
 
+    _MEMBERS = re.compile(r"cell-\d+-0\.json|layer-\d+\.bin")
+
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
-        self._cells = CellStore(path, identity, "prune_model")
+        super().__init__(path, identity, "model")
 
-    def __enter__(self) -> LayerStore:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._cells.close()
-
-    def read(
+    def read_layer(
         self, number: int, names: set[str], forms: Mapping[str, Form]
     ) -> tuple[dict[str, float], Arrays] | None:
         """A step's values and arrays; None where they are not there or, with a warning, damaged."""
-        found = self._cells.read(number, 0, lambda values: _misfit(values, names))
+        found = self.read(number, 0, lambda values: _misfit(values, names))
         if found is None:
             return None
-        path = self._path(number)
+        member = _member(number)
         try:
-            content = read_regular(path, _size(forms), follow=False)
-            if hashlib.sha256(content).hexdigest() != found.pop("arrays"):
+            content = self.read_part(member, _size(forms))
+            if checksum({"arrays": content}) != found.pop("arrays"):
                 raise ValueError("its checksum is wrong")
             return found, _arrays(content, forms)
-        except (OSError, ValueError) as error:
-            warnings.warn(
-                f"{path} is damaged and its layer is pruned again: {shown(error)}", stacklevel=4
-            )
-            return None
+        except StoreDamageError as error:
+            self.warn_again(member, error.what)
+        except ValueError as error:
+            self.warn_again(member, shown(error))
+        return None
 
-    def write(self, number: int, values: Mapping[str, float], arrays: Arrays) -> None:
+    def write_layer(self, number: int, values: Mapping[str, float], arrays: Arrays) -> None:
         """Keeps a step."""
         content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
-        with _paths.replacing(self._path(number)) as part, open(part, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        digest = hashlib.sha256(content).hexdigest()
-        self._cells.write(number, 0, {**values, "arrays": digest})
+        self.write_part(_member(number), content)
+        self.write(number, 0, {**values, "arrays": checksum({"arrays": content})})
 
-    def _path(self, number: int) -> Any:
-        return self._cells.path / f"layer-{number}.bin"
+
+def _member(number: int) -> str:
+    return f"layer-{number}.bin"
 
 
 def _misfit(values: Any, names: set[str]) -> str | None:

@@ -214,7 +214,11 @@ def prune_model(
         If an argument is of the wrong type or out of range, a name is none of a layer, a pattern
         does not divide a layer's inputs, nonzeros are above them, a layer is never called, has no
         rows or inputs that are not finite, a weight is computed or already pruned, batches cannot
-        be gone through again, or the store holds another run.
+        be gone through again, or the store holds another run or is damaged.
+    BlockingIOError
+        If another run has the store open.
+    OSError
+        If the store cannot be read or written; what was finished is kept.
     MemoryError
         If the moments of a layer do not fit into the memory.
     KeyboardInterrupt
@@ -224,7 +228,9 @@ def prune_model(
     -----
     UserWarning
         With the layer's name where inputs are dead or a refit without damping has no more rows than
-        weights; where a layer of the store is damaged and pruned again.
+        weights.
+    RuntimeWarning
+        Where a layer of the store is damaged and pruned again.
 
     Notes
     -----

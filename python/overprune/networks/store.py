@@ -3,30 +3,41 @@ of them pickled."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import warnings
+import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from .._validation import paths as _paths
-from .._validation import shown
-from .files import read_regular
+from .. import _validation as check
+from .._validation import files
+from ..simulation.store_files import (
+    StoreDamageError,
+    checksum,
+    is_file,
+    is_folder,
+    is_hidden,
+    name_of,
+    read_bytes,
+    read_json,
+    refuse_another,
+    refuse_foreign,
+    scan,
+    warn_of_damage,
+)
+from ..simulation.store_place import OpenStore
 
-_IDENTITY = "sweep.json"
-_FORMAT = 1
+_FORMAT = 2
 # A cell holds some dozens of numbers for each of its nonzeros.
 _LARGEST = 16 * 2**20
 
 
-class CellStore:
-    """Keeps the cells of one sweep; locked while it is open.
+class CellStore(OpenStore):
+    """Keeps the cells of one run; locked while it is open.
 
-    `sweep.json` holds what decides whether a sweep is the same one: all arguments but for widths
-    and repeats, which may grow. `cell-WIDTH-REPEAT.json` holds a cell's values and their SHA-256;
-    it is written under another name and renamed, so that a cell is there whole or not at all.
+    `IDENTITY.json` holds what decides whether a run is the same one: all arguments but for those
+    that may grow. `cell-WIDTH-REPEAT.json` holds a cell's values and their checksum. Each is
+    written under another name and renamed, so that a cell is there whole or not at all.
 
     Parameters
     ----------
@@ -34,55 +45,30 @@ class CellStore:
         Of the directory; made, with its parents, if it does not exist.
     identity : mapping
         Of values that JSON holds.
-    owner : str, default "width_sweep"
-        The function whose store it is.
+    name : str, default "sweep"
+        Of the identity's file: stores of different functions have different ones.
 
     Raises
     ------
     ValueError
         If there is something else at `path`, or another run: the message lists what differs.
-    BlockingIOError
+    StoreDamageError
+        If the identity is damaged, or a member is a link, a folder or a file of another name.
+    StoreInUseError
         If another run has the store open.
+    StoreError
+        If the store cannot be read or written.
     """
 
+    _MEMBERS = re.compile(r"cell-\d+-\d+\.json")
+
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        identity: Mapping[str, Any],
-        owner: str = "width_sweep",
+        self, path: str | os.PathLike[str], identity: Mapping[str, Any], name: str = "sweep"
     ) -> None:
-        self.path, self._owner = _paths.local(path, "store"), owner
-        if self.path.exists() and not self.path.is_dir():
-            raise ValueError(f"store must be a directory, got the file {self.path}")
-        for name in (_IDENTITY, ".lock"):
-            member = self.path / name
-            if member.is_symlink() or (member.exists() and not member.is_file()):
-                raise ValueError(
-                    f"store must hold regular files, got {member}, which is a link or none"
-                )
-        if self.path.is_dir() and not (self.path / _IDENTITY).exists():
-            other = sorted(p.name for p in self.path.iterdir() if not _is_own(p.name))
-            if other:
-                raise ValueError(
-                    f"store must be a store of {owner} or empty, got {self.path} with {other[0]}"
-                )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._take_lock()
-        try:
-            self._check(json.loads(json.dumps({"format": _FORMAT, **identity})))
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> CellStore:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets others open the store."""
-        self._lock.release()
+        super().__init__(path)
+        self._identity = f"{name}.json"
+        with self.opening():
+            self._open(json.loads(json.dumps({"format": _FORMAT, **identity})))
 
     def read(
         self, width: int, repeat: int, misfit: Callable[[Any], str | None] = lambda values: None
@@ -91,84 +77,86 @@ class CellStore:
 
         `misfit` says what is wrong with values, whose checksum anybody can make.
         """
-        path = self._cell(width, repeat)
-        try:
-            text = read_regular(path, _LARGEST, follow=False)
-        except FileNotFoundError:
-            return None
-        except IsADirectoryError:
-            raise ValueError(f"store must hold cells as files, got the directory {path}") from None
-        except ValueError as error:
-            reason: str | None = str(error)
-        else:
+        member = _cell(width, repeat)
+        with self.naming("read"):
+            if not os.path.lexists(self.path / member):
+                self.need_to_write()  # what the caller is about to run
+                return None
             try:
-                found = _parse(text)
+                found = read_json(self.path, member, self.shown, _LARGEST)
                 values: dict[str, Any] = found["values"]
-                is_whole = _checksum(values) == found["sha256"]
+                is_whole = found["checksum"] == _checksum(values)
                 reason = misfit(values) if is_whole else "its checksum is wrong"
+            except StoreDamageError as error:
+                reason = error.what
             except (ValueError, KeyError, TypeError, RecursionError) as error:
-                reason = shown(error)
-            if reason is None:
-                return values
-        warnings.warn(f"{path} is damaged and its cell is run again: {reason}", stacklevel=4)
+                reason = check.shown(error)
+        if reason is None:
+            return values
+        self.need_to_write()
+        self.warn_again(member, reason)
         return None
 
     def write(self, width: int, repeat: int, values: Mapping[str, Any]) -> None:
         """Keeps a cell."""
-        self._write(self._cell(width, repeat), {"values": values, "sha256": _checksum(values)})
+        self._write(_cell(width, repeat), {"values": values, "checksum": _checksum(values)})
 
-    def _cell(self, width: int, repeat: int) -> Path:
-        return self.path / f"cell-{width}-{repeat}.json"
+    def read_part(self, member: str, size: int) -> bytes:
+        """The bytes of a file beside the cells, at most so many; raises StoreDamageError where it
+        is no file or longer."""
+        with self.naming("read"):
+            return read_bytes(self.path, member, self.shown, size)
 
-    def _write(self, path: Path, content: Mapping[str, Any]) -> None:
-        with _paths.replacing(path) as part, open(part, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+    def write_part(self, member: str, content: bytes) -> None:
+        """Keeps a file beside the cells."""
+        with self.naming("written"):
+            self.need_to_write()
+            files.write(self.path / member, content)
 
-    def _check(self, identity: dict[str, Any]) -> None:
-        path = self.path / _IDENTITY
-        if not path.exists():
-            self._write(path, identity)
-            return
-        try:
-            found = _parse(read_regular(path, _LARGEST, follow=False))
-            if not isinstance(found, dict):
-                raise TypeError(f"it holds a {type(found).__name__}")
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(
-                f"store must be a store of {self._owner}, but {path} is damaged: {shown(error)}"
-            ) from None
-        differing = [k for k in {**found, **identity} if found.get(k) != identity.get(k)]
-        if differing:
-            lines = [
-                f"{k}: {shown(found.get(k))} there, {shown(identity.get(k))} now" for k in differing
-            ]
-            raise ValueError(
-                f"store holds another run of {self._owner}, {self.path}:\n  " + "\n  ".join(lines)
-            )
+    def warn_again(self, member: str, reason: str) -> None:
+        """Warns that a cell is computed again."""
+        text = f"{member} is not as written ({reason}) and computed again"
+        warn_of_damage(self.shown, text, stacklevel=5)
 
-    def _take_lock(self) -> Any:
-        from filelock import FileLock, Timeout
+    def _write(self, member: str, content: Mapping[str, Any]) -> None:
+        self.write_part(member, json.dumps(content, indent=1).encode())
 
-        lock = FileLock(self.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise BlockingIOError(
-                f"store is open in another run of {self._owner}: {self.path}"
-            ) from None
-        return lock
+    def _open(self, identity: dict[str, Any]) -> None:
+        if os.path.lexists(self.path) and not self._is_empty():
+            refuse_foreign(self.path, self.shown, self._identity)
+            self._check_members()
+            there = read_json(self.path, self._identity, self.shown, _LARGEST)
+            if not isinstance(there, dict):
+                raise StoreDamageError(self.shown, f"{self._identity} holds no identity")
+            names = {**there, **identity}
+            refuse_another({k: (there.get(k), identity.get(k)) for k in names}, self.shown)
+        else:
+            self.need_to_write()
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._write(self._identity, identity)
+        if self.refusal is None:
+            for left in self.path.iterdir():  # by killed runs
+                if files.target_of(left.name) is not None and is_file(left):
+                    left.unlink(missing_ok=True)
 
+    def _check_members(self) -> None:
+        """Raises StoreDamageError where there is a link, a folder or a file of another name."""
+        for member in scan(self.path, self.shown):
+            is_own = member == self._identity or self._MEMBERS.fullmatch(member)
+            is_left = files.target_of(member) is not None or is_hidden(member)
+            if member.endswith("/") or not (is_own or is_left):
+                raise StoreDamageError(self.shown, f"{name_of(member)} is no part of it")
 
-def _is_own(name: str) -> bool:
-    return name == ".lock" or name.endswith(".part")
-
-
-def _parse(content: bytes) -> Any:
-    return json.loads(content.decode("utf-8"))
+    def _is_empty(self) -> bool:
+        return is_folder(self.path) and all(
+            files.target_of(entry.name) is not None for entry in self.path.iterdir()
+        )
 
 
-def _checksum(values: Mapping[str, Any]) -> str:
+def _cell(width: int, repeat: int) -> str:
+    return f"cell-{width}-{repeat}.json"
+
+
+def _checksum(values: Any) -> int:
     """Of the values as JSON, which keeps every bit of a double and writes NaN."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return checksum({"values": json.dumps(values, sort_keys=True).encode()})

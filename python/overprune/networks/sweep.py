@@ -118,7 +118,11 @@ def width_sweep(
     TypeError, ValueError
         If an argument is of the wrong type or out of range, the model has no prunable weights, has
         a layer that cannot be trained or pruned, cannot be copied, or does not fit the data, or the
-        store holds another sweep. All of it is asked before anything is trained.
+        store holds another sweep or is damaged. All of it is asked before anything is trained.
+    BlockingIOError
+        If another run has the store open.
+    OSError
+        If the store cannot be read or written; what was finished is kept.
     KeyboardInterrupt
         After Ctrl-C; the store keeps every finished cell.
 
@@ -126,8 +130,10 @@ def width_sweep(
     -----
     UserWarning
         Where a width has fewer weights than asked for; where weights, outputs or a loss are not
-        finite, with the cells; where a cell of the store is damaged and run again; where a network
-        in threads draws random numbers that its first forward passes did not.
+        finite, with the cells; where a network in threads draws random numbers that its first
+        forward passes did not.
+    RuntimeWarning
+        Where a cell of the store is damaged and run again.
 
     References
     ----------

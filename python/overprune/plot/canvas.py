@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,13 @@ def into_files() -> Iterator[Any]:
         if earlier is not None:
             with suppress(ImportError, ValueError):
                 matplotlib.use(earlier)
+
+
+def png_of(figure: Any) -> bytes:
+    """A figure as the bytes of a PNG."""
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150)
+    return image.getvalue()
 
 
 def _quietly_imported() -> Any:

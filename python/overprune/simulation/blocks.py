@@ -1,4 +1,4 @@
-"""A simulation cut into blocks of trials: pure functions of (problem, grid, seed, trials), run
+"""A simulation cut into blocks of trials: pure functions of (problem, plan, seed, trials), run
 anywhere."""
 
 from __future__ import annotations
@@ -8,21 +8,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
-from .._table import Arrays, Grid
+from .._table import Arrays, Plan
 from .._validation import FloatArray
 from ..problems.problem import Problem
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MOST_BYTES = 2**26  # of a block's results, where it has more than one trial
 
 
 class Block(NamedTuple):
     """Trials `first`, ..., `first + trials - 1` of one n and one ridge, by their positions in the
-    grid."""
+    plan."""
 
     n: int
     ridge: int
@@ -83,7 +86,7 @@ class Work:
     """What all blocks of a simulation have in common."""
 
     problem: Problem
-    grid: Grid[int]
+    plan: Plan[int]
     sample_curvature: bool
     seed: int
     design_limit: int | None = None
@@ -93,11 +96,27 @@ class Work:
     def layout(self) -> dict[str, dict[str, int]]:
         """The variables of the table: name -> dimensions and their lengths at one n and one ridge,
         without the trials."""
-        return self.grid.layout(self.problem._core)
+        return self.plan.layout(self.problem._core)
+
+    def attributes(self) -> dict[str, Any]:
+        """Of the table: the arguments of the plan."""
+        return self.plan.attributes(self.plan.simulator)
+
+    def dataset(
+        self, arrays: Arrays, attributes: Mapping[str, Any], trials: np.ndarray[Any, Any]
+    ) -> xr.Dataset:
+        """The table of arrays (n, ridge, ..., trial), whose names leave n and ridge out."""
+        return self.plan.dataset(self.plan.simulator, arrays, attributes, trials)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many n and ridges there are."""
+        return len(self.plan.n), len(self.plan.ridge)
 
     def cells(self) -> Iterator[tuple[int, int]]:
         """Positions of all n and ridges."""
-        return product(range(len(self.grid.n)), range(len(self.grid.ridge)))
+        n, ridges = self.shape
+        return product(range(n), range(ridges))
 
     def bytes_per_trial(self) -> int:
         """Of the results of one n and ridge."""
@@ -123,7 +142,8 @@ class Work:
         take: Callable[[Block, Result], None],
     ) -> None:
         """Computes blocks that follow one another in one cell, all workers at each, and hands over
-        each one while the next ones are being computed: no worker waits between them."""
+        each one while the next ones are being computed: no worker waits between them. A schedule's
+        trials are handed over at the end."""
         n, ridge, first, _ = blocks[0]
         began = time.perf_counter()
 
@@ -136,7 +156,7 @@ class Work:
 
         limits = {} if self.design_limit is None else {"design_limit": self.design_limit}
         trials = _core.Trials(
-            n=self.grid.n[n],
+            n=self.plan.n[n],
             first=first,
             seed=self.seed,
             workers=workers,
@@ -144,15 +164,24 @@ class Work:
             **limits,
         )
         ends = [block.first - first + block.trials for block in blocks]
-        grid = self.grid.cell(n, ridge)
-        _core.simulate(self.problem._core, grid, trials, ends, monitor, hand_over)
+        core, cell = self.problem._core, self.plan.cell(n, ridge)
+        if self.streams:
+            _core.simulate(core, cell, trials, ends, monitor, hand_over)
+        else:
+            (trials.count,) = ends
+            hand_over(0, _core.simulate_schedule(core, cell, trials, monitor))
+
+    @property
+    def streams(self) -> bool:
+        """Whether `stream` takes several blocks."""
+        return self.plan.simulator == "simulate"
 
     def memory(self, n: int, ridge: int, threads: int = 1) -> tuple[int, int]:
         """Bytes of X (n, p), 0 where it is drawn in blocks, and of all that one worker holds, X
         included, with so many threads inside a trial."""
         limits = {} if self.design_limit is None else {"design_limit": self.design_limit}
-        grid = self.grid.cell(n, ridge)
+        grid = self.plan.grid(n, ridge)
         design, sampler, solvers = _core.worker_memory(
-            self.problem._core, grid, self.grid.n[n], **limits, threads=threads
+            self.problem._core, grid, self.plan.n[n], **limits, threads=threads
         )
         return int(design), int(design + sampler + solvers)

@@ -52,7 +52,7 @@ def workers_that_fit(
     if fitting < 1:
         source = "is free" if limit is None else "memory_limit allows"
         raise MemoryError(
-            f"one trial at n = {work.grid.n[most[0]]}, p = {work.problem.p} takes "
+            f"one trial at n = {work.plan.n[most[0]]}, p = {work.problem.p} takes "
             f"{megabytes(worker)} "
             f"({held}) and the results {megabytes(kept)}, more than the "
             f"{megabytes(room)} that {source}; take fewer sizes, nonzeros, features or trials"
@@ -88,8 +88,8 @@ def needs(work: Work, workers: int) -> list[Need]:
     found = []
     for n, ridge in work.cells():
         design, worker = work.memory(n, ridge)
-        rows, p = work.grid.n[n], work.problem.p
-        strength = work.grid.ridge[ridge]
+        rows, p = work.plan.n[n], work.problem.p
+        strength = work.plan.ridge[ridge]
         held = 8 * rows * p, design == 0
         found.append(Need(rows, p, strength, *held, worker, workers, workers * worker))
     return found

@@ -3,6 +3,7 @@ store."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -13,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _validation as check
 from .._progress import Progress
+from .._provenance import describe
+from .._table import Plan
 from .._validation import FloatArray
+from ..problems.problem import Problem
 from . import memory as _memory
-from .blocks import MOST_BYTES, Block, Result, Work, consecutive, part_of
+from .blocks import MOST_BYTES, Block, Result, Work, consecutive, engine, part_of
 from .engine import Engine, Measured, make_engine, measure, run_blocks
 
 if TYPE_CHECKING:
@@ -30,7 +35,7 @@ _MANY = 16  # trials a thread: so many that it hardly matters that the last ones
 
 @dataclass(frozen=True)
 class Simulation:
-    """Checked arguments of `simulate`, and the three ways to carry them out."""
+    """Checked arguments of a simulation, and the three ways to carry them out."""
 
     work: Work
     first: int
@@ -39,10 +44,47 @@ class Simulation:
     memory_limit: int | None
     attributes: dict[str, Any]
 
+    @staticmethod
+    def of(
+        problem: Problem,
+        plan: Plan[int],
+        *,
+        trials: Any,
+        seed: Any,
+        workers: Any,
+        memory_limit: Any,
+        curvature: Any,
+        first_trial: Any,
+    ) -> Simulation:
+        """Checks the arguments that every simulation has beside its plan."""
+        count = check.integer(trials, "trials", lowest=1, highest=2**31)
+        key = check.seed(seed)
+        threads = check.workers(workers)
+        limit = (
+            None if memory_limit is None else check.integer(memory_limit, "memory_limit", lowest=1)
+        )
+        if curvature is not None:
+            check.choice(curvature, "curvature", ("sample",))
+        first = check.integer(first_trial, "first_trial", lowest=0, highest=2**62)
+        attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
+        attributes |= {"kernel_level": engine()[1]}
+        attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
+        work = Work(problem, plan, curvature == "sample", key)
+        work = _memory.within(work, min(threads, count), limit)
+        return Simulation(work, first, count, threads, limit, attributes)
+
     def run(
-        self, store: str | os.PathLike[str] | None, executor: Executor | None, show: bool
+        self,
+        store: str | os.PathLike[str] | None,
+        executor: Executor | None,
+        progress: bool,
     ) -> xr.Dataset:
-        """The table, in whichever of the ways."""
+        """The table, in whichever of the ways; checks the arguments that say in which."""
+        if executor is not None and not isinstance(executor, Executor):
+            raise TypeError(
+                f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
+            )
+        show = check.flag(progress, "progress")
         if store is not None:
             return self.into_store(store, executor, show)
         return self.in_threads(show) if executor is None else self.on_executor(executor, show)
@@ -89,7 +131,7 @@ class Simulation:
             self._check_remote()
             threads = 1
         with ExitStack() as stack:
-            streams = executor is None and self.count >= _MANY * threads
+            streams = self.work.streams and executor is None and self.count >= _MANY * threads
             runner = stack.enter_context(closing(make_engine(self.work, executor, threads)))
             measured: list[tuple[Block, Result]] = []
 
@@ -131,7 +173,7 @@ class Simulation:
         check_store(store, self.work, self.attributes)
 
     def _progress(self, show: bool, left: int | None = None) -> Progress:
-        cells = len(self.work.grid.n) * len(self.work.grid.ridge)
+        cells = math.prod(self.work.shape)
         return Progress(
             cells * self.count,
             "trials",
@@ -149,20 +191,19 @@ class Simulation:
 
     def _table(self, results: Iterable[tuple[Block, Result]]) -> xr.Dataset:
         """The table of all blocks."""
-        grid = self.work.grid
         arrays: dict[str, tuple[tuple[str, ...], FloatArray]] = {}
         for name, lengths in self.work.layout().items():
-            shape = (len(grid.n), len(grid.ridge), *lengths.values(), self.count)
+            shape = (*self.work.shape, *lengths.values(), self.count)
             arrays[name] = (*lengths, "trial"), np.empty(shape)
         for block, result in results:
             begin = block.first - self.first
             for name, values in result.values.items():
                 arrays[name][1][block.n, block.ridge, ..., begin : begin + block.trials] = values
         numbers = np.arange(self.first, self.first + self.count)
-        return grid.dataset("simulate", arrays, self.attributes, numbers)
+        return self.work.dataset(arrays, self.attributes, numbers)
 
     def _table_bytes(self) -> int:
-        cells = len(self.work.grid.n) * len(self.work.grid.ridge)
+        cells = math.prod(self.work.shape)
         return cells * self.count * self.work.bytes_per_trial()
 
     def _workers(self, kept: int) -> int:
@@ -201,7 +242,7 @@ class Simulation:
         """Trials of a block, each of which takes so many seconds: about two seconds, longer for
         many workers, as one process serves them all, and shorter where each is to have several
         blocks."""
-        cells = len(self.work.grid.n) * len(self.work.grid.ridge)
+        cells = math.prod(self.work.shape)
         even = -(-self.count * cells // (4 * slots))
         seconds = max(seconds, 1e-9)
         wanted = _SECONDS * max(1.0, slots / 10) / seconds

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .. import _core
-from .. import _validation as check
-from .._progress import Progress
-from .._provenance import describe
-from .._table import Schedule
+from .._schedule import Schedule
 from ..problems.problem import Problem, as_problem
+from .run import Simulation
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +27,10 @@ def simulate_schedule(
     trials: int = 100,
     seed: int = 0,
     workers: int | None = None,
+    executor: Executor | None = None,
     progress: bool = False,
+    store: str | os.PathLike[str] | None = None,
+    memory_limit: int | None = None,
     curvature: str | None = None,
     first_trial: int = 0,
 ) -> xr.Dataset:
@@ -63,10 +63,18 @@ def simulate_schedule(
     seed : int, default 0
         In [0, 2**64). Trial t has the data of trial t of `simulate` with this seed.
     workers : int, optional
-        Threads, at least 1; by default one per core that this process may use. Does not change the
-        result.
+        Threads, at least 1; by default one per core that this process may use.
+    executor : concurrent.futures.Executor, optional
+        Runs blocks of trials instead of threads of this process, as in `simulate`. Neither it nor
+        workers change the result.
     progress : bool, default False
         Show a progress bar with the time left once the run has taken two seconds.
+    store : str or path, optional
+        Zarr group, a directory of this machine, that receives each block of trials as it is
+        finished, as in `simulate`. Where it exists, the run goes on with what is missing.
+    memory_limit : int, optional
+        Bytes that the run may take, at least 1, with an executor each of its workers: it uses fewer
+        threads and shorter blocks to stay below. By default what is free in its control group.
     curvature : {None, "sample"}, default None
         What "hessian" multiplies by, as in `simulate`.
     first_trial : int, default 0
@@ -79,15 +87,25 @@ def simulate_schedule(
         dense_risk (trial); pruned_risk, retrained_risk (rule, round, trial), before and after
         retraining, both the dense risk in round 0; with class labels also dense_accuracy,
         pruned_accuracy, retrained_accuracy. The coordinate nonzeros (round) is size, s_1, s_2, ...
-        Its attributes repeat the run.
+        Its attributes repeat the run. A table of more than a quarter of the memory stays in the
+        `store` and is read when it is used.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range, or the rule "oracle" meets a
-        DataProblem.
+        DataProblem; or if the store holds anything but a part of this run, or is damaged, as in
+        `simulate`.
+    BlockingIOError
+        If another run has the store open.
+    OSError
+        If the store cannot be read or written; what was finished is kept.
+    MemoryError
+        If one trial does not fit into the memory.
+    RuntimeError
+        If the executor loses its workers for good, or they have another version or kernel level.
     KeyboardInterrupt
-        Within a second of Ctrl-C.
+        Within a second of Ctrl-C; what the store has is kept.
 
     References
     ----------
@@ -109,29 +127,15 @@ def simulate_schedule(
     plan = Schedule.of(
         problem.p, n, size, schedule, rules=rules, ridge=ridge, retrain_ridge=retrain_ridge
     )
-    problem.check_run((plan.n,), plan.rules)
-    count = check.integer(trials, "trials", lowest=1, highest=2**31)
-    key = check.seed(seed)
-    threads = check.workers(workers)
-    show = check.flag(progress, "progress")
-    if curvature is not None:
-        check.choice(curvature, "curvature", ("sample",))
-    first = check.integer(first_trial, "first_trial", lowest=0, highest=2**62)
-    with Progress(count, "trials", show) as bar:
-        found = _core.simulate_schedule(
-            problem._core,
-            plan.core(),
-            _core.Trials(
-                n=plan.n,
-                first=first,
-                count=count,
-                seed=key,
-                workers=threads,
-                sample_curvature=curvature == "sample",
-            ),
-            bar.callback(),
-        )
-        bar.finish_block(count)
-    attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
-    attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
-    return plan.table("simulate_schedule", found, attributes, np.arange(first, first + count))
+    problem.check_run(plan.n, plan.rules)
+    planned = Simulation.of(
+        problem,
+        plan,
+        trials=trials,
+        seed=seed,
+        workers=workers,
+        memory_limit=memory_limit,
+        curvature=curvature,
+        first_trial=first_trial,
+    )
+    return planned.run(store, executor, progress)

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from .. import _validation as check
-from .._provenance import describe
 from .._table import Grid
 from ..losses import Loss
 from ..problems.problem import Problem, as_problem
-from . import memory as _memory
-from .blocks import Work, engine
 from .run import Simulation
 
 if TYPE_CHECKING:
@@ -141,15 +137,6 @@ def simulate(
     >>> dict(table.pruned_risk.sizes)
     {'rule': 1, 'size': 2, 'nonzeros': 1, 'trial': 5}
     """
-    if executor is not None and not isinstance(executor, Executor):
-        raise TypeError(
-            f"executor must be a concurrent.futures.Executor, got {type(executor).__name__}"
-        )
-    if store is not None:
-        from .store_place import place_of
-
-        place_of(store)
-    show = check.flag(progress, "progress")
     planned = plan(
         problem,
         n,
@@ -169,7 +156,7 @@ def simulate(
         first_trial=first_trial,
         penalties=penalties,
     )
-    return planned.run(store, executor, show)
+    return planned.run(store, executor, progress)
 
 
 def plan(
@@ -193,17 +180,13 @@ def plan(
     grid.check_paths(problem.targets)
     grid.check_loss(problem._core)
     problem.check_run(grid.n, grid.rules, grid.compensate)
-    count = check.integer(trials, "trials", lowest=1, highest=2**31)
-    key = check.seed(seed)
-    threads = check.workers(workers)
-    limit = None if memory_limit is None else check.integer(memory_limit, "memory_limit", lowest=1)
-    if curvature is not None:
-        check.choice(curvature, "curvature", ("sample",))
-    first = check.integer(first_trial, "first_trial", lowest=0, highest=2**62)
-    attributes: dict[str, Any] = {"trials": count, "first_trial": first, "seed": str(key)}
-    attributes |= {"kernel_level": engine()[1]}
-    attributes |= {"curvature": curvature or problem.curvature, **describe(problem, key)}
-    work = _memory.within(
-        Work(problem, grid, curvature == "sample", key), min(threads, count), limit
+    return Simulation.of(
+        problem,
+        grid,
+        trials=trials,
+        seed=seed,
+        workers=workers,
+        memory_limit=memory_limit,
+        curvature=curvature,
+        first_trial=first_trial,
     )
-    return Simulation(work, first, count, threads, limit, attributes)

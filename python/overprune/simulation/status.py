@@ -21,6 +21,11 @@ from .store_place import in_use
 from .store_tables import check_claim, check_codecs
 
 _LATEST = 2**53  # microseconds since 1970, the year 2255
+# Lists among the attributes of each kind of run, by the word for what they hold.
+_LISTS = {
+    "simulate": {"size": "sizes", "rule": "rules", "nonzeros": "nonzeros"},
+    "simulate_schedule": {"round": "schedule", "rule": "rules"},
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Cell:
 class Status:
     """How far a run is; times are seconds of one core."""
 
-    run: str  # problem and grid in words
+    run: str  # problem and plan in words
     state: str  # finished, running or stopped
     trials: int  # of all cells
     trials_done: int
@@ -109,7 +114,7 @@ def status_of(directory: Path) -> Status:
         for value in (attributes["n"], attributes["ridge"])
     ]
     return Status(
-        run=_grid(attributes),
+        run=_plan(attributes),
         state="finished" if finished >= total else "running" if running else "stopped",
         trials=total,
         trials_done=finished,
@@ -153,14 +158,16 @@ def _check(attributes: Mapping[str, Any], shown: str) -> None:
     except ValueError as error:
         raise StoreDamageError(shown, f"{error} in .zattrs") from None
     count_of(attributes.get("trials"), shown, "trials in .zattrs", 1, MOST_TRIALS)
-    if not rules_of(attributes):
+    kind = attributes.get("kind")
+    if not isinstance(kind, str) or kind not in _LISTS:
         raise StoreDamageError(
-            shown, f"rules in .zattrs must name rules, got {short(attributes.get('rules'))}"
+            shown, f"kind in .zattrs must be one of {', '.join(_LISTS)}, got {short(kind)}"
         )
-    for name in ("sizes", "nonzeros"):
-        if not isinstance(attributes.get(name), list) or not attributes[name]:
+    for name in _LISTS[kind].values():
+        if not _listed(attributes, name):
+            wanted = "name rules" if name == "rules" else "be a list"
             raise StoreDamageError(
-                shown, f"{name} in .zattrs must be a list, got {short(attributes.get(name))}"
+                shown, f"{name} in .zattrs must {wanted}, got {short(attributes.get(name))}"
             )
     for name in ("n", "ridge"):
         values = attributes.get(name)
@@ -203,12 +210,18 @@ def _blocks(trials: int, block: int) -> int:
     return -(-trials // block)
 
 
-def _grid(attributes: dict[str, Any]) -> str:
-    problem = kind_of_problem(attributes)
-    lengths = {"sizes": len(attributes["sizes"]), "rules": len(rules_of(attributes))}
-    counts = [f"{n} {name if n != 1 else name.rstrip('s')}" for name, n in lengths.items()]
-    counts.append(f"{len(attributes['nonzeros'])} nonzeros")
-    return f"{problem}, {', '.join(counts)}, seed {attributes['seed']}"
+def _plan(attributes: dict[str, Any]) -> str:
+    counts = []
+    for word, name in _LISTS[attributes["kind"]].items():
+        count = len(_listed(attributes, name))
+        counts.append(f"{count} {word}{'' if count == 1 or word.endswith('s') else 's'}")
+    return f"{kind_of_problem(attributes)}, {', '.join(counts)}, seed {attributes['seed']}"
+
+
+def _listed(attributes: Mapping[str, Any], name: str) -> list[Any]:
+    """What an attribute lists; nothing where it is no list."""
+    value = rules_of(attributes) if name == "rules" else attributes.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _last(ledger: np.ndarray[Any, Any]) -> datetime.datetime:

@@ -3,14 +3,10 @@ run."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import logging
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +18,12 @@ from .store_files import (
     StoreError,
     StoreInUseError,
     check_group,
+    checksum,
     consolidate,
+    warn_of_damage,
 )
 from .store_layout import create, grow, sweep
-from .store_place import check_lock, in_use_error, lock_file, place_of, refuse_current
+from .store_place import OpenStore, refuse_current
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +37,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-class Store:
+class Store(OpenStore):
     """A Zarr group in which the blocks of one simulation are kept; locked while it is open.
 
     Every variable of the table is an array whose chunks hold `block` trials of one n and one ridge.
@@ -84,37 +82,13 @@ class Store:
         trials: int,
         block: int | Callable[[], int],
     ) -> None:
-        self.path = place_of(path)
-        self.shown = os.fspath(path)
+        super().__init__(path)
         self._parent = os.path.dirname(self.shown) or self.shown
         self._work, self._layout = work, work.layout()
-        self._attributes = {**work.grid.attributes("simulate"), **attributes}
-        self._lock: Any = None
+        self._attributes = {**work.attributes(), **attributes}
         self._group: Any = None
-        self._refusal: OSError | None = None  # why the store can be read only
-        with self._naming("opened"):
-            self._take_lock()
-            try:
-                self._open(trials, block)
-            except BaseException:
-                self.close()
-                raise
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets others open the store."""
-        if self._lock is not None:
-            # While the lock is held: who waits for it sees that the file has gone, and makes
-            # another.
-            with contextlib.suppress(OSError):
-                os.unlink(self._lock.lock_file)
-            self._lock.release()
-            self._lock = None
+        with self.opening():
+            self._open(trials, block)
 
     def pending(self, trials: int) -> Iterator[Block]:
         """The blocks that the first `trials` trials still need."""
@@ -123,15 +97,14 @@ class Store:
                 have = int(self._ledger[n, ridge, b, 0])
                 want = min(self.block, trials - b * self.block)
                 if have < want:
-                    with self._naming("written"):
-                        self._need_to_write()
+                    self.need_to_write()
                     yield Block(n, ridge, self._first + b * self.block + have, want - have)
 
     def write(self, block: Block, result: Result) -> None:
         """Keeps a block that was pending."""
         b, have = divmod(block.first - self._first, self.block)
         begin, end = b * self.block, b * self.block + have + block.trials
-        with self._naming("written"):
+        with self.naming("written"):
             values = dict(result.values)
             if have:
                 earlier = self._read(block.n, block.ridge, begin, begin + have)
@@ -160,7 +133,7 @@ class Store:
         used."""
         import xarray as xr
 
-        with self._naming("read"):
+        with self.naming("read"):
             if lazy:
                 stored = xr.open_zarr(self.path, chunks=None, zarr_format=2, consolidated=False)
                 kept = {
@@ -170,11 +143,10 @@ class Store:
                 }
                 table: xr.Dataset = stored.isel(trial=slice(trials)).assign_attrs(kept)
                 return table
-            cells = len(self._work.grid.n), len(self._work.grid.ridge)
             arrays = {}
             for name, lengths in self._layout.items():
                 values = self._arrays[name][..., :trials]
-                values = values.reshape(*cells, *lengths.values(), trials)
+                values = values.reshape(*self._work.shape, *lengths.values(), trials)
                 arrays[name] = (*lengths, "trial"), values
             numbers = self._group["trial"][:trials]
             kept = self._group.attrs.asdict()  # what an earlier call has found out, and its config
@@ -184,31 +156,7 @@ class Store:
                 "provenance": kept["provenance"],
                 "trials": trials,
             }
-            return self._work.grid.dataset("simulate", arrays, attributes, numbers)
-
-    def _take_lock(self) -> None:
-        from filelock import FileLock, Timeout
-
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = lock_file(self.path)
-        check_lock(file, self.shown)
-        lock = FileLock(file, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            if os.path.lexists(file):
-                raise in_use_error(self.shown) from None
-            # A lock is waited for, too, where its file cannot be made; making it tells why, or that
-            # it can.
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o644))
-            self._take_lock()
-            return
-        except OSError as error:
-            if not self.path.is_dir():
-                raise
-            self._refusal = error  # a finished run can be read all the same
-            return
-        self._lock = lock
+            return self._work.dataset(arrays, attributes, numbers)
 
     def _open(self, trials: int, block: int | Callable[[], int]) -> None:
         import zarr
@@ -216,7 +164,7 @@ class Store:
         is_part_of_group = os.path.lexists(self.path.parent / ".zgroup")
         if is_part_of_group:
             check_group(self.path.parent, self._parent)
-        if self._refusal is None:
+        if self.refusal is None:
             sweep(self.path)
         found = None
         if not os.path.lexists(self.path) or is_empty(self.path):
@@ -229,7 +177,7 @@ class Store:
             self.block = found.block
             _log.info("store %s: goes on, blocks of %d trials", self.shown, self.block)
             self._remove([*found.partial, *found.spoilt])
-        mode: Any = "r+" if self._refusal is None else "r"
+        mode: Any = "r+" if self.refusal is None else "r"
         self._group = zarr.open_group(self.path, mode=mode, use_consolidated=False, zarr_format=2)
         self._first = int(self._group.attrs["first_trial"])
         if found is not None:
@@ -241,7 +189,7 @@ class Store:
             self._mend_coordinates(int(self._group["trial"].shape[0]))
             self._forget_damaged()
             self._remove_unfinished(found)
-        if is_part_of_group and self._refusal is None:
+        if is_part_of_group and self.refusal is None:
             consolidate(self.path.parent, self._parent)
 
     def _lengthen(self, found: Found, trials: int) -> None:
@@ -250,31 +198,28 @@ class Store:
         import zarr
 
         if found.trials < trials or not found.is_even:
-            self._need_to_write()
+            self.need_to_write()
             grow(self._group, self._work, max(found.trials, trials), max(found.length, trials))
-        elif not found.is_consolidated and self._refusal is None:
+        elif not found.is_consolidated and self.refusal is None:
             zarr.consolidate_metadata(self._group.store, zarr_format=2)
 
     def _remove(self, members: list[str]) -> None:
         if members:
-            self._need_to_write()
+            self.need_to_write()
         for member in members:
             (self.path / member).unlink(missing_ok=True)
 
     def _remove_unfinished(self, found: Found) -> None:
         """Chunks of which the ledger knows nothing: a run was killed before it had entered them."""
-        if self._refusal is not None:
+        if self.refusal is not None:
             return
+        outer = self._work.plan.outer_dims()
         for name in self._layout:
             for index in found.chunks[name]:
-                place = dict(zip(self._work.grid.outer_dims(), index, strict=False))
+                place = dict(zip(outer, index, strict=False))
                 entry = self._ledger[place.get("n", 0), place.get("ridge", 0), index[-1]]
                 if entry[0] == 0:
                     self._remove([f"{name}/{'.'.join(map(str, index))}"])
-
-    def _need_to_write(self) -> None:
-        if self._refusal is not None:
-            raise self._refusal
 
     def _read_ledger(self) -> np.ndarray[Any, Any]:
         """All entries; those that cannot be read, or cannot be right, count as none."""
@@ -293,14 +238,14 @@ class Store:
 
     def _mend_coordinates(self, trials: int) -> None:
         numbers = np.arange(self._first, self._first + trials)
-        for name, (_, values) in self._work.grid.coordinates(numbers).items():
+        for name, (_, values) in self._work.plan.coordinates(numbers).items():
             expected, stored = np.array(values), self._group[name]
             try:
                 is_right = np.array_equal(stored[:], expected)
             except Exception:
                 is_right = False
             if not is_right:
-                self._need_to_write()
+                self.need_to_write()
                 for chunk in (self.path / name).glob("[0-9]*"):
                     chunk.unlink()
                 stored[:] = expected
@@ -319,12 +264,9 @@ class Store:
                 is_whole = False
             if is_whole:
                 continue
-            self._need_to_write()
+            self.need_to_write()
             damaged += 1
-            position = (
-                *((n,) if self._work.grid.n_is_sequence else ()),
-                *((ridge,) if self._work.grid.ridge_is_sequence else ()),
-            )
+            position = self._work.plan.position(n, ridge)
             for name in self._layout:
                 inner = [0] * len(self._layout[name])
                 chunk = ".".join(str(int(i)) for i in (*position, *inner, b))
@@ -333,43 +275,21 @@ class Store:
             self._entries[int(n), int(ridge), int(b)] = self._ledger[n, ridge, b]
         if damaged:
             blocks = "block is" if damaged == 1 else "blocks are"
-            warnings.warn(
-                f"store {self.shown} is damaged: {damaged} {blocks} not as written and computed "
-                "again",
-                RuntimeWarning,
-                stacklevel=5,
+            warn_of_damage(
+                self.shown, f"{damaged} {blocks} not as written and computed again", stacklevel=5
             )
 
     def _key(self, n: int, ridge: int, begin: int, end: int) -> tuple[Any, ...]:
         """Where trials begin, ..., end - 1 of one n and one ridge lie in the variables' arrays."""
-        position = {"n": n, "ridge": ridge}
-        return (*(position[dim] for dim in self._work.grid.outer_dims()), ..., slice(begin, end))
+        return (*self._work.plan.position(n, ridge), ..., slice(begin, end))
 
     def _read(self, n: int, ridge: int, begin: int, end: int) -> dict[str, np.ndarray[Any, Any]]:
         key = self._key(n, ridge, begin, end)
         return {name: np.asarray(self._arrays[name][key]) for name in self._layout}
 
-    @contextmanager
-    def _naming(self, action: str) -> Iterator[None]:
-        """Errors of the file system as errors of this store."""
-        try:
-            yield
-        except OSError as error:
-            if isinstance(error, StoreError):
-                raise
-            reason = error.strerror or str(error)
-            kept = (
-                "; what was finished is kept, and the same call goes on"
-                if action == "written"
-                else ""
-            )
-            raise StoreError(f"store {self.shown} cannot be {action}: {reason}{kept}") from error
-
 
 def _checksum(values: Mapping[str, np.ndarray[Any, Any]]) -> int:
-    """Of all values by name: 48 bits, which a double holds, as xarray makes it one."""
-    digest = hashlib.blake2b(digest_size=6)
-    for name in sorted(values):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(values[name], dtype="<f8").data)
-    return int.from_bytes(digest.digest(), "big")
+    """Of all values by name."""
+    return checksum(
+        {name: np.ascontiguousarray(array, dtype="<f8").data for name, array in values.items()}
+    )

@@ -7,13 +7,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._provenance import check_problem, facts_of
-from .._table import ARGUMENTS
 from .._validation import paths as _paths
 from .blocks import MOST_BYTES, Work
 from .store_files import (
@@ -26,6 +25,8 @@ from .store_files import (
     is_partial,
     name_of,
     read_json,
+    refuse_another,
+    refuse_foreign,
     same_json,
     scan,
     short,
@@ -34,18 +35,10 @@ from .store_files import (
 from .store_layout import FORMAT, ArrayLayout, arrays
 from .store_tables import check_claim, check_codecs
 
-# What has to be the same for a store to be continued, in the order in which differences are listed.
-IDENTITY = (
-    "kind",
-    "overprune_version",
-    "kernel_level",
-    "problem_hash",
-    *ARGUMENTS,
-    "penalties",
-    "curvature",
-    "seed",
-    "first_trial",
-)
+# What has to be the same for a store to be continued, around the arguments of the plan, in the
+# order in which differences are listed.
+_MADE_BY = ("kind", "overprune_version", "kernel_level", "problem_hash")
+_TRIALS = ("curvature", "seed", "first_trial")
 MOST_TRIALS = 2**31
 _INDEX = re.compile(r"(0|[1-9]\d{0,12})(\.(0|[1-9]\d{0,12}))*", re.ASCII)
 
@@ -74,7 +67,7 @@ def check_store(path: str | os.PathLike[str], work: Work, attributes: Mapping[st
     """Raises ValueError where a Store of these arguments would find anything else."""
     place = _paths.local(path, "store")
     if os.path.lexists(place) and not is_empty(place):
-        examine(place, os.fspath(path), work, {**work.grid.attributes("simulate"), **attributes})
+        examine(place, os.fspath(path), work, {**work.attributes(), **attributes})
 
 
 def is_empty(path: Path) -> bool:
@@ -93,8 +86,9 @@ def examine(path: Path, shown: str, work: Work, attributes: Mapping[str, Any]) -
         If a member is not what it has to be: the message names the first.
     """
     there, facts, members = attributes_of(path, shown)
-    _compare(there, facts, shown, attributes)
-    _check_attributes(there, shown, attributes)
+    identity = (*_MADE_BY, *work.plan.arguments(), *_TRIALS)
+    _compare(there, facts, shown, attributes, identity)
+    _check_attributes(there, shown, attributes, identity)
     trials = count_of(there.get("trials"), shown, "trials in .zattrs", 1, MOST_TRIALS)
     block = block_of(facts, shown)
     if block > 1 and block * work.bytes_per_trial() > MOST_BYTES:
@@ -138,12 +132,7 @@ def examine(path: Path, shown: str, work: Work, attributes: Mapping[str, Any]) -
 def attributes_of(path: Path, shown: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, int]]:
     """Attributes of a store and of its ledger, and its members; ValueError where there is something
     else."""
-    if not is_folder(path):
-        raise ValueError(f"store must be a directory, got the file {shown}")
-    if not os.path.lexists(path / "ledger"):
-        raise ValueError(
-            f"store must be new, empty or an earlier run's, got {shown}, which is neither"
-        )
+    refuse_foreign(path, shown, "ledger")
     members = scan(path, shown)
     found = []
     for name, largest in ((".zattrs", LARGEST_JSON), ("ledger/.zattrs", SMALL_JSON)):
@@ -294,27 +283,23 @@ def _is_consolidated(path: Path, members: Mapping[str, int], metadata: Mapping[s
 
 
 def _compare(
-    there: Mapping[str, Any], facts: Mapping[str, Any], shown: str, attributes: Mapping[str, Any]
+    there: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    shown: str,
+    attributes: Mapping[str, Any],
+    identity: Sequence[str],
 ) -> None:
     """Raises ValueError unless the store holds blocks of the very run that has these attributes."""
     here = json.loads(json.dumps(attributes))
-    different = {name: (there.get(name), here.get(name)) for name in IDENTITY}
+    names = identity if there.get("kind") == here["kind"] else _MADE_BY
+    different = {name: (there.get(name), here.get(name)) for name in names}
     if rules_of(there) == rules_of(here):
-        del different["rules"]
+        different.pop("rules", None)
     different["store_format"] = (facts.get("store_format"), FORMAT)
-    listed = [
-        f"{name} is {short(old)} there, {short(new)} here"
-        for name, (old, new) in different.items()
-        if not same_json(old, new)
-    ]
-    if not listed:
-        return
     level = there.get("kernel_level")
     known = isinstance(level, str) and level != here["kernel_level"] and level.isalnum()
     hint = f"; OVERPRUNE_KERNEL={level} pins its kernels" if known else ""
-    raise ValueError(
-        f"store {shown} holds another run and is left as it is: {'; '.join(listed)}{hint}"
-    )
+    refuse_another(different, shown, hint)
 
 
 def rules_of(attributes: Mapping[str, Any]) -> list[str]:
@@ -325,7 +310,9 @@ def rules_of(attributes: Mapping[str, Any]) -> list[str]:
     return rules if isinstance(rules, list) and all(isinstance(rule, str) for rule in rules) else []
 
 
-def _check_attributes(there: Mapping[str, Any], shown: str, attributes: Mapping[str, Any]) -> None:
+def _check_attributes(
+    there: Mapping[str, Any], shown: str, attributes: Mapping[str, Any], identity: Sequence[str]
+) -> None:
     """Raises StoreDamageError where an attribute is missing, not known or not of its kind."""
     here = json.loads(json.dumps(attributes))
     for name in (*here, *there):
@@ -339,7 +326,7 @@ def _check_attributes(there: Mapping[str, Any], shown: str, attributes: Mapping[
         raise StoreDamageError(shown, f"{error} in .zattrs") from None
     for name, new in here.items():
         old = there[name]
-        if name in (*IDENTITY, "trials", "problem", "provenance"):
+        if name in (*identity, "trials", "problem", "provenance"):
             continue
         if isinstance(new, float):
             is_right = type(old) in (int, float) and math.isclose(old, new, rel_tol=1e-6)

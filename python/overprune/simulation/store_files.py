@@ -3,12 +3,13 @@ large."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import stat
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ SMALL_JSON = 2**16  # of everything but the attributes of a table
 _MOST_LISTS = 2**18
 _MOST_ENTRIES = 2**22  # of all of them together
 _DEEPEST = 6  # folders within one another
-_PART = r"\.[0-9a-f]{8}\.part"
+_MOST_LISTED = 20  # differences of two runs
 _PARTIAL = re.compile(r"[0-9A-Za-z_.]*\.[0-9a-f]{1,32}\.partial")
 
 
@@ -42,14 +43,43 @@ class StoreDamageError(StoreError, ValueError):
         super().__init__(f"store {shown} is damaged: {self.what}; remove it to begin anew")
 
 
-def part_of(name: str) -> re.Pattern[str]:
-    """The names under which a store of this name is made, before it is renamed."""
-    return re.compile(rf"\.{re.escape(name)}{_PART}")
+def warn_of_damage(shown: str, what: str, *, stacklevel: int) -> None:
+    """Warns that a part of a store is made again."""
+    warnings.warn(f"store {shown} is damaged: {what}", RuntimeWarning, stacklevel=stacklevel + 1)
 
 
-def is_part(name: str) -> bool:
-    """Whether a name is one under which some store is made."""
-    return re.fullmatch(rf"\..*{_PART}", name, re.DOTALL) is not None
+def refuse_foreign(path: Path, shown: str, member: str) -> None:
+    """Raises ValueError where there is something without the member that every such store has."""
+    if not is_folder(path):
+        raise ValueError(f"store must be a directory, got the file {shown}")
+    if not os.path.lexists(path / member):
+        raise ValueError(
+            f"store must be new, empty or an earlier run's, got {shown}, which is neither"
+        )
+
+
+def refuse_another(different: Mapping[str, tuple[Any, Any]], shown: str, hint: str = "") -> None:
+    """Raises ValueError where facts by name, (there, here), tell that a store is another run's."""
+    listed = [
+        f"{name_of(name)} is {short(old)} there, {short(new)} here"
+        for name, (old, new) in different.items()
+        if not same_json(old, new)
+    ]
+    if len(listed) > _MOST_LISTED:
+        listed[_MOST_LISTED:] = ["..."]
+    if listed:
+        raise ValueError(
+            f"store {shown} holds another run and is left as it is: {'; '.join(listed)}{hint}"
+        )
+
+
+def checksum(parts: Mapping[str, bytes | memoryview]) -> int:
+    """Of all bytes by name: 48 bits, which a double holds, as xarray makes it one."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name in sorted(parts):
+        digest.update(name.encode())
+        digest.update(parts[name])
+    return int.from_bytes(digest.digest(), "big")
 
 
 def is_partial(name: str) -> bool:
@@ -176,9 +206,8 @@ def name_of(member: str) -> str:
     return member if re.fullmatch(r"[\w./\-]{1,120}", member, re.ASCII) else check.shown(member)
 
 
-def read_json(root: Path, member: str, shown: str, largest: int = LARGEST_JSON) -> Any:
-    """What a member holds; StoreDamageError where it is missing, no plain file, too long or no
-    JSON."""
+def read_bytes(root: Path, member: str, shown: str, largest: int) -> bytes:
+    """The content of a member; StoreDamageError where it is missing, no plain file or too long."""
     path = root / member
     for folder in reversed(path.relative_to(root).parents[:-1]):
         if not is_folder(root / folder):
@@ -193,8 +222,13 @@ def read_json(root: Path, member: str, shown: str, largest: int = LARGEST_JSON) 
         raise StoreDamageError(
             shown, f"{member} has {status.st_size} bytes, where {largest} are the most"
         )
+    return path.read_bytes()
+
+
+def read_json(root: Path, member: str, shown: str, largest: int = LARGEST_JSON) -> Any:
+    """What a member holds; StoreDamageError where it cannot be read or is no JSON."""
+    content = read_bytes(root, member, shown, largest)
     try:
-        content = path.read_bytes()
         _check_count(content, member, shown)
         return json.loads(content.decode("utf-8"))
     except RecursionError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from .._table import long_name
+from .._validation.files import replacing, target_of
 from .blocks import Work
-from .store_files import is_folder, part_of
+from .store_files import is_folder
 
 FORMAT = 1  # of the ledger and the chunks
 ENTRIES = ("trials", "checksum", "seconds", "time")  # of the ledger; times in microseconds
@@ -32,13 +31,16 @@ class ArrayLayout:
     dtype: np.dtype[Any]
     fill: float | None = None
     long_name: str | None = None
+    beside: tuple[str, ...] = ()
+    """Coordinates that have not the name of a dimension: readers are told of them."""
     values: np.ndarray[Any, Any] | None = None
 
     @property
     def attributes(self) -> dict[str, Any]:
         """As Zarr keeps them."""
         name = {} if self.long_name is None else {"long_name": self.long_name}
-        return {"_ARRAY_DIMENSIONS": list(self.dims), **name}
+        beside = {"coordinates": " ".join(self.beside)} if self.beside else {}
+        return {"_ARRAY_DIMENSIONS": list(self.dims), **name, **beside}
 
     @property
     def chunk_bytes(self) -> int:
@@ -53,19 +55,24 @@ def arrays(work: Work, block: int) -> dict[str, ArrayLayout]:
     All are kept as they are, without codecs: what copies them into Zarr's format 3 has no use for
     those of format 2. Checksums of the values are in the ledger.
     """
-    grid, found = work.grid, {}
+    plan, found = work.plan, {}
+    coordinates = plan.coordinates(np.zeros(0, dtype=np.int64))
     for name, lengths in work.layout().items():
         inner = tuple(lengths.values())
-        outer = grid.outer_dims()
+        outer = plan.outer_dims()
+        beside = [
+            other for other, (dim, _) in coordinates.items() if other != dim and dim in lengths
+        ]
         found[name] = ArrayLayout(
             dims=(*outer, *lengths, "trial"),
-            shape=(*(len(getattr(grid, dim)) for dim in outer), *inner, None),
+            shape=(*(len(getattr(plan, dim)) for dim in outer), *inner, None),
             chunks=(*(1 for _ in outer), *inner, block),
             dtype=np.dtype("<f8"),
             fill=np.nan,
             long_name=long_name(name),
+            beside=tuple(beside),
         )
-    for name, (dim, values) in grid.coordinates(np.zeros(0, dtype=np.int64)).items():
+    for name, (dim, values) in coordinates.items():
         array = np.array(values)
         grows = name == "trial"
         shape: tuple[int | None, ...] = (None,) if grows else array.shape
@@ -73,7 +80,7 @@ def arrays(work: Work, block: int) -> dict[str, ArrayLayout]:
         found[name] = ArrayLayout(
             (dim,), shape, (chunk,), array.dtype, values=None if grows else array
         )
-    found["ledger/blocks"] = ledger_layout(len(grid.n), len(grid.ridge))
+    found["ledger/blocks"] = ledger_layout(*work.shape)
     names = np.array(ENTRIES)
     found["ledger/entry"] = ArrayLayout(
         ("entry",), names.shape, names.shape, names.dtype, values=names
@@ -92,30 +99,22 @@ def create(path: Path, work: Work, attributes: Mapping[str, Any], trials: int, b
     """Makes a store of NaN under another name and renames it; `block` trials to a chunk."""
     import zarr
 
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    with replacing(path) as temporary:
         group = zarr.open_group(temporary, mode="w-", zarr_format=2)
         group.create_group("ledger", attributes={"store_format": FORMAT, "block": block})
         for name, layout in arrays(work, block).items():
             _add(group, name, layout)
         group.attrs.update({**attributes, "trials": 0})
         grow(group, work, trials, trials)
-        if path.exists():
-            path.rmdir()
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def sweep(path: Path) -> None:
     """Removes what killed runs have left beside a store: folders under its names before it is
     renamed."""
-    ours: re.Pattern[str] = part_of(path.name)
     if not path.parent.is_dir():
         return
     for left in path.parent.iterdir():
-        if ours.fullmatch(left.name) and is_folder(left):
+        if target_of(left.name) == path.name and is_folder(left):
             shutil.rmtree(left, ignore_errors=True)
 
 

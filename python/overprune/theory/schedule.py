@@ -12,7 +12,8 @@ from .. import _core
 from .. import _validation as check
 from .._progress import Part
 from .._provenance import describe
-from .._table import Arrays, Schedule
+from .._schedule import Schedule
+from .._table import Arrays
 from ..problems.problem import LinearGaussianProblem, Problem
 from .by_size import part_of
 from .predict import linear_gaussian, number_of_draws
@@ -126,7 +127,7 @@ def predict_schedule(
     used = draws_used.astype(np.int64).tolist()
     attributes: dict[str, Any] = {"draws": count or "auto", "draws_used": used, "rtol": tolerance}
     attributes |= {"seed": str(key), **describe(problem, key)}
-    return plan.table("predict_schedule", found, attributes)
+    return plan.table("predict_schedule", lambda *_: found, attributes)
 
 
 def _by_rule(
@@ -137,8 +138,8 @@ def _by_rule(
     part.expect(float(len(each)))
     tables: list[Arrays] = []
     for rules in each:
-        own = replace(plan, rules=rules).core()
-        tables.append(_core.predict_schedule(linear._core, plan.n, own, options))
+        own = replace(plan, rules=rules).cell()
+        tables.append(_core.predict_schedule(linear._core, plan.n[0], own, options))
         part.count(1.0)
     return {
         name: (dims, np.concatenate([table[name][1] for table in tables], dims.index("rule")))

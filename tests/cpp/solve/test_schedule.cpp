@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -46,6 +48,22 @@ TEST_CASE("a schedule of one round is a grid of one point, to the last bit") {
     CHECK(found["retrained_risk"][2 * point + 1] == expected["retrained_risk"][point]);
     CHECK(found["retrained_risk"][2 * point] == found["dense_risk"][point / 4]);
   }
+}
+
+TEST_CASE("the empty table of a schedule has the arrays of a simulated one") {
+  const LinearGaussianProblem problem = independent();
+  const RiskTable found = simulate_schedule(problem, small_schedule(), {25, 0, 3, 7, 1, false});
+  const RiskTable empty = simulated_table(problem, small_schedule(), 3);
+  CHECK(empty.names == found.names);
+  CHECK(empty.dimensions == found.dimensions);
+  for (const std::string& name : empty.names)
+    for (const double value : empty[name]) CHECK(std::isnan(value));
+  CHECK(simulated_table(problem, small_schedule(), 0)["pruned_risk"].empty());
+  Schedule rising = small_schedule();
+  rising.nonzeros = {4, 12};
+  CHECK_THROWS_AS(simulated_table(problem, rising, 3), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(simulated_table(problem, small_schedule(), -1),
+                       "trials must be at least 0, got -1", std::invalid_argument);
 }
 
 TEST_CASE("the simulated schedule does not depend on the number of workers") {

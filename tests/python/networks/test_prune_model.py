@@ -305,13 +305,22 @@ def test_a_store_goes_on_where_it_stopped(tmp_path, allocation):
 
 def test_a_store_of_another_run_is_refused(tmp_path):
     networks.prune_model(network(), BATCHES, sparsity=0.5, store=tmp_path / "run", **QUICK)
-    with pytest.raises(ValueError, match="store holds another run of prune_model") as caught:
+    with pytest.raises(ValueError, match="holds another run and is left as it is") as caught:
         networks.prune_model(network(), BATCHES, sparsity=0.6, store=tmp_path / "run", **QUICK)
     assert "amounts" in str(caught.value)
     with pytest.raises(ValueError, match="batches_hash"):
         networks.prune_model(network(), FRESH, sparsity=0.5, store=tmp_path / "run", **QUICK)
     with pytest.raises(ValueError, match="model_hash"):
         networks.prune_model(network(1), BATCHES, sparsity=0.5, store=tmp_path / "run", **QUICK)
+
+
+def test_stores_are_of_one_function(tmp_path):
+    networks.prune_model(network(), BATCHES, sparsity=0.5, store=tmp_path / "run", **QUICK)
+    assert (tmp_path / "run" / "model.json").is_file()
+    assert not (tmp_path / "run" / "sweep.json").exists()
+    (tmp_path / "run" / "model.json").rename(tmp_path / "run" / "sweep.json")
+    with pytest.raises(ValueError, match=r"^store must be new, empty or an earlier run's, got"):
+        networks.prune_model(network(), BATCHES, sparsity=0.5, store=tmp_path / "run", **QUICK)
 
 
 def test_a_damaged_layer_is_pruned_again(tmp_path):
@@ -321,7 +330,7 @@ def test_a_damaged_layer_is_pruned_again(tmp_path):
     content = bytearray(path.read_bytes())
     content[7] ^= 1
     path.write_bytes(content)
-    with pytest.warns(UserWarning, match="layer-2.bin is damaged and its layer is pruned again"):
+    with pytest.warns(RuntimeWarning, match=r"is damaged: layer-2\.bin is not as written \(.*che"):
         found = networks.prune_model(network(), BATCHES, **options)
     assert equal(values_of(found.model), values_of(whole.model))
 

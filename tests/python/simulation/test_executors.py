@@ -69,22 +69,23 @@ class Recorder(Executor):
         return future
 
 
+PLANS = {
+    op.simulate: {"n": [12, 20], "sizes": [6, 25], "nonzeros": [3]},
+    op.simulate_schedule: {"n": 20, "size": 25, "schedule": [9, 3]},
+}
+
+
+@pytest.mark.parametrize("simulate", PLANS)
 @pytest.mark.parametrize("name", problems.EVERY)
-def test_the_engine_changes_no_bit(name, many_blocks, tmp_path):
+def test_the_engine_changes_no_bit(name, simulate, many_blocks, tmp_path):
     problem = problems.EVERY[name]()
-    grid = {
-        "n": [12, 20],
-        "sizes": [6, 25],
-        "nonzeros": [3],
-        "rules": problems.rules_of(problem),
-        "seed": 1,
-    }
-    expected = op.simulate(problem, **grid, trials=23)
-    assert_same(op.simulate(problem, **grid, trials=23, executor=Recorder()), expected)
+    plan = {**PLANS[simulate], "rules": problems.rules_of(problem), "seed": 1}
+    expected = simulate(problem, **plan, trials=23)
+    assert_same(simulate(problem, **plan, trials=23, executor=Recorder()), expected)
     store = tmp_path / "run.zarr"
-    part = op.simulate(problem, **grid, trials=9, executor=Recorder(), store=store)
-    assert_same(part, op.simulate(problem, **grid, trials=9))
-    assert_same(op.simulate(problem, **grid, trials=23, store=store), expected)
+    part = simulate(problem, **plan, trials=9, executor=Recorder(), store=store)
+    assert_same(part, simulate(problem, **plan, trials=9))
+    assert_same(simulate(problem, **plan, trials=23, store=store), expected)
 
 
 def test_processes_and_threads(many_blocks):
@@ -95,6 +96,14 @@ def test_processes_and_threads(many_blocks):
         with ProcessPoolExecutor(2, multiprocessing.get_context(context)) as executor:
             assert_same(run(executor=executor), expected)
             assert_same(run(executor=executor, trials=7), run(trials=7))  # still of use
+
+
+def test_a_schedule_on_processes(many_blocks):
+    problem = problems.correlated(p=60)
+    plan = {"n": 40, "size": 60, "schedule": [30, 10], "trials": 40, "seed": 3, "first_trial": 2}
+    expected = op.simulate_schedule(problem, **plan)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        assert_same(op.simulate_schedule(problem, **plan, executor=executor), expected)
 
 
 def test_arrays_go_to_a_worker_about_once(many_blocks):

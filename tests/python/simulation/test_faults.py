@@ -43,13 +43,25 @@ def run(trials=TRIALS, store=None, workers=2):
         return op.simulate(problems.diagonal(p=150), **grid, **options)
 
 
-def start(store):
+def run_schedule(trials=TRIALS, store=None, workers=2):
+    """As much work in rounds."""
+    plan = {"n": 80, "size": 150, "schedule": [90, 60, 40, 20], "rules": ("magnitude", "hessian")}
+    options = {"trials": 3 * trials, "store": store, "workers": workers, "seed": 3}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_simulate, "_SECONDS", 0.03)
+        return op.simulate_schedule(problems.diagonal(p=150), **plan, **options)
+
+
+EITHER = pytest.mark.parametrize("function", [run, run_schedule])
+
+
+def start(store, function=run):
     """The run in a process of its own, which says when it begins."""
     code = f"""
 import zarr
-from test_faults import run
+from test_faults import {function.__name__}
 print("begins", flush=True)
-run(store={str(store)!r})
+{function.__name__}(store={str(store)!r})
 """
     command = [sys.executable, "-c", code]
     return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE)
@@ -65,9 +77,9 @@ def expected():
     return run()
 
 
-def kill_after(blocks, store):
+def kill_after(blocks, store, function):
     """Start the run and kill it once the store holds so many blocks; whether it was running."""
-    with start(store) as process:
+    with start(store, function) as process:
         process.stdout.readline()
         while done(store) < blocks and process.poll() is None:
             time.sleep(0.001)
@@ -77,16 +89,17 @@ def kill_after(blocks, store):
 
 
 @pytest.mark.slow
-def test_many_kills_and_every_time_the_same_table(tmp_path, expected):
+@EITHER
+def test_many_kills_and_every_time_the_same_table(tmp_path, function):
     """Each store is killed at up to three random stages, and then finished."""
-    stages, kills, stores = random.Random(0), 0, 0
+    expected, stages, kills, stores = function(), random.Random(0), 0, 0
     progress = set()
     while kills < KILLS:
         store = tmp_path / f"{stores}.zarr"
         for blocks in sorted(stages.sample(range(18), 3)):
-            kills += kill_after(blocks, store)
+            kills += kill_after(blocks, store, function)
             progress.add(done(store))
-        assert_same(run(store=store), expected)
+        assert_same(function(store=store), expected)
         with xr.open_zarr(store) as stored:
             assert_same(stored.load(), expected)
         assert not list(tmp_path.rglob("*.part*"))
@@ -170,17 +183,18 @@ def test_two_processes_on_one_store(tmp_path, expected):
     assert_same(run(store=store), expected)
 
 
+@EITHER
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals(tmp_path, expected, number):
+def test_signals(tmp_path, function, number):
     store = tmp_path / "run.zarr"
-    with start(store) as process:
+    with start(store, function) as process:
         process.stdout.readline()
         while not done(store):
             time.sleep(0.005)
         process.send_signal(number)
         assert process.wait(10) != 0
     assert done(store) > 0
-    assert_same(run(store=store), expected)
+    assert_same(function(store=store), function())
 
 
 def test_a_disk_that_fails_once_is_no_harm(tmp_path, expected, monkeypatch):

@@ -22,7 +22,7 @@ import problems
 from overprune.simulation import run as _simulate
 from overprune.simulation import store as _store
 from processes import environment
-from store_runs import contents, run
+from store_runs import RUNS, contents, run
 from tables import assert_same
 
 
@@ -45,6 +45,7 @@ def interrupted_after(blocks):
 
 # Blocks are computed by all threads at once, or by one thread each; the files are the same.
 BOTH = pytest.mark.parametrize("path", ["streamed", "blocks"], indirect=True)
+EITHER = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 
 
 @pytest.fixture
@@ -57,16 +58,18 @@ def path(tmp_path, monkeypatch, request):
 
 
 @BOTH
+@EITHER
 @pytest.mark.parametrize("name", problems.EVERY)
-def test_the_table_of_a_store_is_the_table(name, path):
+def test_the_table_of_a_store_is_the_table(name, run, path):
     problem = problems.EVERY[name]()
     settings = {
         "problem": problem,
         "rules": problems.rules_of(problem),
-        "compensate": not isinstance(problem, op.DataProblem),
         "first_trial": 3,
         "trials": 5,
     }
+    if run is RUNS["simulate"]:
+        settings["compensate"] = not isinstance(problem, op.DataProblem)
     expected = run(**settings)
     assert_same(run(store=path, **settings), expected)
     assert_same(run(store=str(path), **settings), expected)  # there already
@@ -85,8 +88,9 @@ def test_axes_of_one_value(single, path):
 
 
 @BOTH
+@EITHER
 @pytest.mark.parametrize("blocks", [0, 1, 4, 7])
-def test_an_interrupted_run_goes_on(blocks, path):
+def test_an_interrupted_run_goes_on(blocks, run, path):
     expected = run()
     with interrupted_after(blocks):
         run(store=path)
@@ -99,7 +103,8 @@ def test_an_interrupted_run_goes_on(blocks, path):
 
 
 @BOTH
-def test_only_what_is_missing_is_computed(path):
+@EITHER
+def test_only_what_is_missing_is_computed(run, path):
     with interrupted_after(5):
         run(store=path)
     before = contents(path)
@@ -113,7 +118,8 @@ def test_only_what_is_missing_is_computed(path):
 
 
 @BOTH
-def test_more_trials_are_added(path):
+@EITHER
+def test_more_trials_are_added(run, path):
     run(trials=7, store=path, first_trial=2)
     with xr.open_zarr(path) as stored:
         assert stored.sizes["trial"] == 7
@@ -126,10 +132,11 @@ def test_more_trials_are_added(path):
 
 
 @BOTH
-def test_workers_and_limits_change_nothing(path):
-    expected = run()
+@EITHER
+def test_workers_and_limits_change_nothing(run, path):
+    expected = run(trials=12)
     run(trials=11, store=path, workers=1)
-    assert_same(run(store=path, workers=7, memory_limit=10**8), expected)
+    assert_same(run(trials=12, store=path, workers=7, memory_limit=10**8), expected)
 
 
 @pytest.mark.parametrize(

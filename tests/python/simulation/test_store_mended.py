@@ -9,8 +9,10 @@ import xarray as xr
 
 from overprune.simulation import run as _simulate
 from overprune.simulation import store as _store
-from store_runs import run
+from store_runs import RUNS, run
 from tables import assert_same
+
+EITHER = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 
 
 @pytest.fixture
@@ -34,10 +36,11 @@ def damage(file, how):
         file.unlink()
 
 
+@EITHER
 @pytest.mark.parametrize("how", ["truncated", "empty", "flipped", "deleted"])
-def test_damaged_chunks_are_computed_again(how, path):
+def test_damaged_chunks_are_computed_again(how, run, path):
     expected = run(store=path)
-    for pattern in ("pruned_risk/0.1.*", "dense_risk/1.0.*", "retrained_risk/*.0"):
+    for pattern in ("pruned_risk/0.*", "dense_risk/[01]*", "retrained_risk/*.0"):
         for chunk in sorted(path.glob(pattern))[:2]:
             damage(chunk, how)
     with pytest.warns(
@@ -58,16 +61,21 @@ def test_a_chunk_of_another_block_is_not_taken_for_the_right_one(path):
         assert_same(run(store=path), expected)
 
 
+@EITHER
 @pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
-def test_a_damaged_ledger_only_costs_time(how, path):
+def test_a_damaged_ledger_only_costs_time(how, run, path):
     expected = run(store=path)
     for entry in sorted((path / "ledger" / "blocks").glob("[0-9]*"))[:3]:
         damage(entry, how)
     assert_same(run(store=path), expected)
 
 
-@pytest.mark.parametrize("name", ["trial", "size", "rule", "n"])
-def test_damaged_coordinates_are_written_again(name, path):
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [(RUNS["simulate"], name) for name in ("trial", "size", "rule", "n")]
+    + [(RUNS["simulate_schedule"], name) for name in ("trial", "rule", "round", "nonzeros")],
+)
+def test_damaged_coordinates_are_written_again(run, name, path):
     expected = run(store=path)
     damage(next((path / name).glob("[0-9]*")), "truncated")
     assert_same(run(store=path), expected)

@@ -325,6 +325,7 @@ def _schedule(draw: st.DrawFn, problem: Any) -> dict[str, Any]:
 @target
 def simulate_schedule(draw: st.DrawFn) -> Call:
     arguments = {**_schedule(draw, draw(problems)), "trials": draw(st.integers(1, 3))}
+    arguments["memory_limit"] = draw(st.sampled_from([None, None, 2**40]))
     return Call(op.simulate_schedule, arguments, tabled, subject=arguments["problem"])
 
 
