@@ -118,15 +118,22 @@ def test_a_table_of_a_netcdf_file_is_made_again(name, tables, tmp_path):
         assert_same(op.reproduce(stored.load()), tables[name])
 
 
+_GRID = {"n": [10, 14], "sizes": [5, 20], "nonzeros": [2, 6]}
+PLANS = {
+    "one ridge": (op.simulate, {**_GRID, "ridge": 0.0}),
+    "two ridges": (op.simulate, {**_GRID, "ridge": [0.0, 0.1]}),
+    "rounds": (op.simulate_schedule, {"n": 10, "size": 20, "schedule": [8, 4]}),
+}
+
+
 @pytest.mark.usefixtures("_warnings_of_zarr")
 @pytest.mark.parametrize("version", [None, 2, 3])
-@pytest.mark.parametrize("ridge", [0.0, [0.0, 0.1]])
-def test_a_store_is_copied_by_xarray(tmp_path, version, ridge):
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_store_is_copied_by_xarray(tmp_path, version, plan):
     """Case C5: `xr.open_zarr("r.zarr").to_zarr("x.zarr")` met the codecs of Zarr's format 2."""
-    grid = {"n": [10, 14], "sizes": [5, 20], "nonzeros": [2, 6], "rules": ("magnitude", "random")}
-    table = op.simulate(
-        problems.diagonal(), **grid, ridge=ridge, trials=5, store=tmp_path / "r.zarr"
-    )
+    function, arguments = PLANS[plan]
+    options = {"rules": ("magnitude", "random"), "trials": 5, "store": tmp_path / "r.zarr"}
+    table = function(problems.diagonal(), **arguments, **options)
     options = {} if version is None else {"zarr_format": version}
     with xr.open_zarr(tmp_path / "r.zarr") as stored:
         stored.to_zarr(tmp_path / "x.zarr", **options)
