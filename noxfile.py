@@ -115,3 +115,11 @@ def wheels(session: nox.Session) -> None:
     """The sdist, the wheel made from it, and the wheel's tests on every Python that is here."""
     session.install("build", "auditwheel")
     session.run("python", "packaging/check_wheels.py", *session.posargs)
+
+
+@nox.session(name="first-hour")
+def first_hour(session: nox.Session) -> None:
+    """What a newcomer does in the first hour, in an environment of its own."""
+    session.run(
+        "python", "packaging/check_first_hour.py", *(session.posargs or ("--output", "hour"))
+    )
