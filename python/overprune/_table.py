@@ -199,7 +199,7 @@ class Grid(Plan[Number]):
             raise ValueError(
                 f"penalties must be None without the rule lasso, got rules {', '.join(self.rules)}"
             )
-        values = np.asarray(penalties, dtype=np.float64)
+        values = np.asarray(check.plain_array(penalties, "penalties"), dtype=np.float64)
         points = (len(self.sizes), len(self.nonzeros))
         outer = tuple(
             len(axis)

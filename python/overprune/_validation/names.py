@@ -54,7 +54,8 @@ def feature_names(value: Any, given: Any, columns: int, name: str) -> Names | No
         if own is not None:
             _refuse_twins(own, f"{name} must have columns of different names", "; rename one")
         return own
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+    is_several = isinstance(given, Iterable) and getattr(given, "ndim", 1) == 1
+    if isinstance(given, (str, bytes)) or not is_several:
         raise TypeError(f"feature_names must be a sequence of texts, got {shown(given)}")
     names = list(given)
     for i, label in enumerate(names):

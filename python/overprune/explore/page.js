@@ -30,3 +30,10 @@ drawn.setAttribute("aria-describedby", "answer")
 // The keyboard does nothing in the picture.
 const events = Bokeh.index.find_one_by_id(picture.id).canvas_view?.events_el
 events?.removeAttribute("tabindex")
+
+// A finger on the picture scrolls the page, as everywhere else.
+if (matchMedia("(pointer: coarse)").matches) {
+  for (const tool of picture.toolbar.tools) {
+    if (tool.type == "PanTool") tool.active = false
+  }
+}

@@ -62,6 +62,17 @@ def test_the_picture_stays_with_the_sliders(page, screen):
             assert box(page, "legend", ".legend")[1] >= bottom
 
 
+def test_a_finger_on_the_picture_scrolls_the_page(page):
+    """And leaves the curves where they are."""
+    show(page, "phone")
+    left, top, right, bottom = box(page, "risk", "canvas")
+    script = "return Bokeh.documents[0].get_model_by_name('risk').y_range.start"
+    start = page.run(script)
+    page.swipe((left + right) / 2, (top + bottom) / 2, 100)
+    page.until(lambda: page.run("return scrollY") > 50)
+    assert page.run(script) == start
+
+
 def test_every_control_says_what_it_is(page):
     page.choose("spectrum", "correlated")
     page.choose("signal", "sparse")

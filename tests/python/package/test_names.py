@@ -259,6 +259,11 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         "feature_names must be a sequence of texts, got 'abcde'",
     ),
+    "an array of no dimension": (
+        lambda: op.prune_path(X, Y, [5], [2], feature_names=np.array("abcde")),
+        TypeError,
+        "feature_names must be a sequence of texts, got array('abcde'",
+    ),
     "not a sequence": (
         lambda: op.prune_path(X, Y, [5], [2], feature_names=5),
         TypeError,

@@ -209,6 +209,13 @@ class Browser:
         self.run("arguments[0].scrollIntoView({block: 'center'})", handle)
         ActionChains(self.driver, duration=50).drag_and_drop_by_offset(handle, pixels, 0).perform()
 
+    def swipe(self, x: float, y: float, up: int) -> None:
+        """A finger moves up from a place on the screen."""
+        for kind, at in [("Start", 0), *(("Move", i) for i in range(10, up + 1, 10)), ("End", up)]:
+            points = [] if kind == "End" else [{"x": x, "y": y - at}]
+            touch = {"type": f"touch{kind}", "touchPoints": points}
+            self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", touch)
+
     def click(self, name: str, selector: str = "button") -> None:
         element = self.element(name, selector)
         self.run("arguments[0].scrollIntoView({block: 'center'})", element)

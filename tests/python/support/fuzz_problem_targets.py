@@ -101,6 +101,8 @@ def _data(draw: st.DrawFn) -> dict[str, Any]:
         "features": draw(st.none() | lengths),
         "activation": draw(st.sampled_from(ACTIVATIONS)),
         "seed": draw(seeds),
+        "center": draw(st.booleans()),
+        "feature_names": draw(st.none() | st.just([f"x{i}" for i in range(d)])),
     }
 
 

@@ -132,6 +132,7 @@ def prune_path(draw: st.DrawFn) -> Call:
         "truth": draw(arrays(p)) if "oracle" in chosen else None,
         "seed": draw(seeds),
         "stream": draw(seeds),
+        "feature_names": draw(st.none() | st.just([f"x{i}" for i in range(p)])),
     }
 
     def check(path: op.PrunePath) -> None:
