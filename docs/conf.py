@@ -55,6 +55,8 @@ templates_path = ["_templates"]
 autosummary_generate = True
 # Without PyTorch the pages of overprune.networks are made from its docstrings all the same.
 autodoc_mock_imports = [] if importlib.util.find_spec("torch") else ["torch"]
+if autodoc_mock_imports:
+    import overprune.sklearn  # SciPy would take the mock for PyTorch
 autodoc_typehints = "none"  # the docstrings say what each argument is
 autodoc_member_order = "bysource"
 numpydoc_class_members_toctree = False

@@ -82,7 +82,7 @@ PHONE = """
         window.go(address)
         window.driver.save_screenshot(sys.argv[3])
         window.click("simulate")
-        window.until(lambda: "simulated" in window.text("legend"), 120)
+        window.until(lambda: "simulated, 10 trials" in window.text("legend"), 120)
         window.driver.save_screenshot(sys.argv[4])
         print(window.text("answer"))
         window.quit()

@@ -96,10 +96,17 @@ def plot(
 
     import matplotlib.pyplot as plt
 
+    from ..plot.notebook import PanelFigure
+
     count, rows = len(tables), len(quantities)
-    size = (max(6.4, 5.2 * count), 1.6 + 3.2 * rows)
     figure, panels = plt.subplots(
-        rows, count, figsize=size, squeeze=False, sharey="row", layout="constrained"
+        rows,
+        count,
+        FigureClass=PanelFigure,
+        figsize=(max(6.4, 5.2 * count), 1.6 + 3.2 * rows),
+        squeeze=False,
+        sharey="row",
+        layout="constrained",
     )
     for row, name in zip(panels, quantities, strict=True):
         for ax, table in zip(row, tables, strict=True):

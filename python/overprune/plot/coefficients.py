@@ -199,8 +199,15 @@ def draw_stages(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    from .notebook import PanelFigure
+
     figure, panels = plt.subplots(
-        1, len(values), figsize=(3.5 * len(values), 3.4), layout="constrained", squeeze=False
+        1,
+        len(values),
+        FigureClass=PanelFigure,
+        figsize=(3.5 * len(values), 3.4),
+        layout="constrained",
+        squeeze=False,
     )
     threshold = _threshold(at)
     for ax, stage, density in zip(panels[0], values, densities, strict=True):

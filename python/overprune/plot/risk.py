@@ -189,9 +189,12 @@ def risk_grid(
 
     import matplotlib.pyplot as plt
 
+    from .notebook import PanelFigure
+
     figure, panels = plt.subplots(
         len(rows),
         len(rows[0]),
+        FigureClass=PanelFigure,
         figsize=(max(3.7 * len(rows[0]), 7.4), 0.9 + 3.1 * len(rows)),
         squeeze=False,
         sharex=True,

@@ -136,3 +136,15 @@ def test_phase_diagrams_without_a_plane() -> None:
         plot.phase(found.isel(n_over_p=0, drop=True))
     with pytest.raises(ValueError, match=r"^table must have rule, stage, which it has not$"):
         plot.phase(found.drop_vars(["rule", "stage"]))
+
+
+def test_a_notebook_shows_a_figure_of_panels_once(monkeypatch):
+    problem = op.LinearGaussianProblem(np.full(20, 0.2), np.ones(20), 0.3)
+    figure = op.plot.risk_grid(op.predict(problem, 10, [5, 20], [5]))
+    with pytest.raises(NotImplementedError):
+        figure._ipython_display_()  # no notebook: shown as every figure, and stays pyplot's
+    assert plt.fignum_exists(figure.number)
+    monkeypatch.setattr(plt, "get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    with pytest.raises(NotImplementedError):
+        figure._ipython_display_()
+    assert not plt.fignum_exists(figure.number)  # the cell's end does not show it again
