@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -64,11 +65,12 @@ class Loss:
         prox: Callable[[FloatArray, FloatArray, float], npt.ArrayLike],
         name: str | None = None,
     ) -> None:
-        for argument, function in (("value", value), ("prox", prox)):
-            if not callable(function):
-                raise TypeError(f"{argument} must be callable, got {check.shown(function)}")
+        _check_function(value, "value", ("y", "f"))
+        _check_function(prox, "prox", ("y", "field", "V"))
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a string, got {check.shown(name)}")
+        if name is not None and not (name and name.isprintable()):
+            raise ValueError(f"name must be of printable characters, got {name!r}")
         self.name: str = getattr(value, "__name__", "loss") if name is None else name
         if self.name in NAMES:
             raise ValueError(f"name must not be that of a loss of the package, got {self.name!r}")
@@ -159,6 +161,22 @@ def as_loss(value: Any) -> Loss:
 def core_loss(loss: Loss) -> Any:
     """The loss in the form that the core takes."""
     return loss.name if isinstance(loss, _Named) else loss
+
+
+def _check_function(function: Any, argument: str, taken: tuple[str, ...]) -> None:
+    """Whether a function can be called with these arguments, as far as it tells."""
+    if not callable(function):
+        raise TypeError(f"{argument} must be callable, got {check.shown(function)}")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-in functions have none
+        return
+    try:
+        signature.bind(*taken)
+    except TypeError:
+        raise TypeError(
+            f"{argument} must take ({', '.join(taken)}), got one of {signature}"
+        ) from None
 
 
 def _pair(y: npt.ArrayLike, f: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

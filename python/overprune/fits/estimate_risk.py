@@ -171,9 +171,8 @@ def estimated(
     else:
         if response.shape[1] != 1:
             raise ValueError(f'y must have one target for method "gcv", got {response.shape[1]}')
-        own = np.mean(design * design, axis=0) if curvature is None else curvature
         uniform = _core.uniform(p, seed, stream, _core.PURPOSE_SCORES)
-        found = _closed(design, response, grid, own, uniform, threads)
+        found = _closed(design, response, grid, curvature, uniform, threads)
     return grid.table("estimate_risk", lambda n, ridge: found, {"method": chosen})
 
 
@@ -181,14 +180,18 @@ def _closed(
     design: FloatArray,
     response: FloatArray,
     grid: Grid[int],
-    curvature: FloatArray,
+    curvature: FloatArray | None,
     uniform: FloatArray,
     workers: int,
 ) -> Arrays:
     """The closed form, or one clear sentence where numbers leave double's range."""
+    # numpy's sums depend on how an array lies in memory.
+    X, y = (np.require(given, requirements=["C", "ALIGNED"]) for given in (design, response))
     try:
         with np.errstate(all="ignore"):
-            found = closed_estimate.estimate(design, response, grid, curvature, uniform, workers)
+            own = np.mean(X * X, axis=0) if curvature is None else curvature
+            own = np.require(own, requirements=["C", "ALIGNED"])
+            found = closed_estimate.estimate(X, y, grid, own, uniform, workers)
     except np.linalg.LinAlgError:
         found = {}
     fits = np.array(grid.nonzeros) <= np.array(grid.sizes)[:, None]

@@ -79,6 +79,8 @@ def random_features(
     r: FloatArray | None = None
     if isinstance(weights, (int, np.integer)):
         p = check.integer(weights, "weights", lowest=1)
+        if seed is None:
+            raise TypeError(f"seed must be given where weights are drawn, got {p} of them without")
         key, number = check.seed(seed), check.seed(stream, "stream")
     else:
         r = _given(weights, a.shape[1], seed, stream)

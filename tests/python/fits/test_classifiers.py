@@ -237,3 +237,18 @@ def test_bad_input_is_refused(arguments, message):
         both = {**given, "loss": "logistic", "nonzeros": [1], "retrain_ridge": 1.0, **arguments}
         with pytest.raises(ValueError, match=message):
             op.prune_path(**both)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((abs, abs), TypeError, r"value must take \(y, f\), got one of \(x, /\)"),
+        ((np.subtract, lambda y, f: f), TypeError, r"prox must take \(y, field, V\), got one of"),
+        ((3, abs), TypeError, "value must be callable, got 3"),
+        ((np.subtract, lambda *_: 0, "two\nlines"), ValueError, "name must be of printable char"),
+        ((np.subtract, lambda *_: 0, ""), ValueError, "name must be of printable characters, got"),
+    ],
+)
+def test_functions_that_are_no_loss(arguments, error, message):
+    with pytest.raises(error, match=message):
+        op.Loss(*arguments)

@@ -197,3 +197,35 @@ def test_the_mean_over_data_sets_is_the_risk(method):
     residual = y - X @ path.retrained("magnitude", 450, 30)
     plain = (residual**2).mean() / (1 - 30 / 150) ** 2
     assert plain < 0.7 * expected[2]  # what plain generalised cross-validation would say
+
+
+def unaligned(array):
+    memory = np.zeros(array.nbytes + 1, dtype=np.uint8)[1:]
+    copy = memory.view(np.float64).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@pytest.mark.parametrize("method", ["loo", "gcv"])
+@pytest.mark.parametrize(
+    "lay", [np.asfortranarray, unaligned, lambda a: np.repeat(a, 2, axis=-1)[..., ::2]]
+)
+def test_how_the_numbers_lie_in_memory_does_not_matter(method, lay):
+    X, y = data(15, 9)
+    curvature = np.arange(1.0, 10.0)
+    for own in (None, curvature):
+        found, again = (
+            op.estimate_risk(
+                f(X), f(y), [4, 9], [2, 4], rules=["hessian"], method=method,
+                curvature=None if own is None else f(own),
+            )
+            for f in (np.array, lay)
+        )  # fmt: skip
+        for name in found.data_vars:
+            assert found[name].values.tobytes() == again[name].values.tobytes()
+
+
+def test_columns_whose_squares_overflow_are_refused_in_a_sentence():
+    X, y = data(6, 6)
+    with pytest.raises(ValueError, match="in double precision"):
+        op.estimate_risk(X * 1e200, y * 1e200, [3], [2], rules=["hessian"], method="gcv")

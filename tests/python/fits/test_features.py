@@ -124,7 +124,7 @@ def test_drawn_weights_of_another_integer_and_layout():
     [
         ({"weights": 0, "seed": 1}, ValueError, "weights must be at least 1, got 0"),
         ({"weights": True, "seed": 1}, TypeError, "weights must be an integer, got True"),
-        ({"weights": 3}, TypeError, "seed must be an integer, got None"),
+        ({"weights": 3}, TypeError, "seed must be given where weights are drawn, got 3 of them"),
         ({"weights": 3, "seed": -1}, ValueError, "seed must be between 0 and"),
         ({"weights": 3, "seed": 1, "stream": 0.5}, TypeError, "stream must be an integer, got 0.5"),
         ({"weights": 3, "seed": 1, "bias": [1.0]}, ValueError, "bias must have"),

@@ -104,7 +104,7 @@ def loss(draw: st.DrawFn) -> Call:
     arguments = {
         "value": _value,
         "prox": _prox,
-        "name": draw(st.none() | st.sampled_from(["squared hinge", "a\nb"])),
+        "name": draw(st.none() | st.sampled_from(["squared hinge", 'Huber, "rounded"'])),
     }
 
     def check(made: op.Loss) -> None:
