@@ -31,8 +31,8 @@ def _far_from_zero(targets: FloatArray) -> tuple[int, float, float] | None:
     variance."""
     for t, column in enumerate(targets.T):
         unit = abs(column).max()
-        if unit == 0.0 or len(column) < _LEAST_ROWS:
-            continue
+        if unit == 0.0 or len(column) < _LEAST_ROWS or (abs(column) == 1.0).all():
+            continue  # labels -1 and 1 are told by their signs
         scaled = column / unit  # squares cannot overflow
         mean, variance = scaled.mean(), scaled.var()
         if mean**2 > max(1.0, _CHANCE / len(column)) * variance > 0.0:
@@ -55,8 +55,8 @@ def warn_uncentred(
     """Warns where targets (N, m) have a mean that models without an intercept cannot learn.
 
     The one threshold: ``mean(y)**2`` above the variance of y (of 10 to 24 rows, above 25 / N of
-    it; of fewer, never), in any column of the targets that varies, where no column (N, d) of the
-    features is constant.
+    it; of fewer, never), in any column of the targets that varies and is not of labels -1 and 1,
+    where no column (N, d) of the features is constant.
 
     `names` are those of the arguments that hold targets and features, `way_out` says what to do,
     and `stacklevel` counts from the caller.

@@ -281,3 +281,13 @@ def test_estimators_fit_an_intercept_and_do_not_warn() -> None:
 def test_center_is_a_flag() -> None:
     with pytest.raises(TypeError, match="center must be True or False, got 'yes'"):
         op.DataProblem(*DATA, center="yes")
+
+
+def test_labels_are_told_by_their_signs_wherever_their_mean_is():
+    rng = np.random.default_rng(8)
+    inputs, labels = rng.normal(size=(60, 3)), np.where(rng.random(60) < 0.05, 1.0, -1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        op.DataProblem(inputs, labels, inputs, labels)
+    with pytest.warns(UserWarning, match="targets have a mean of"):
+        op.DataProblem(inputs, 2.0 * labels, inputs, 2.0 * labels)

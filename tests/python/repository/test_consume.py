@@ -212,6 +212,8 @@ def test_the_wheel_is_small_and_complete(wheel):
         ".dylib",
         ".typed",
         "page.html",
+        "page.js",
+        "widgets.css",
         "demo.toml",
         "_HEADER.rst",
     )

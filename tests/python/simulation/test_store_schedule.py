@@ -168,10 +168,10 @@ def test_a_limit_draws_columns_in_blocks_and_changes_nothing():
 
 def test_a_table_larger_than_the_memory_stays_in_the_store(path):
     limit = 200_000
-    table = run_schedule(4000, path, memory_limit=limit, workers=1)
+    table = run_schedule(800, path, memory_limit=limit, workers=1)
     assert table.nbytes > limit / 4
     assert not table.pruned_risk.variable._in_memory
-    assert_same(table.load(), run_schedule(4000))
+    assert_same(table.load(), run_schedule(800))
 
 
 @pytest.mark.parametrize(
