@@ -227,5 +227,5 @@ def test_how_the_numbers_lie_in_memory_does_not_matter(method, lay):
 
 def test_columns_whose_squares_overflow_are_refused_in_a_sentence():
     X, y = data(6, 6)
-    with pytest.raises(ValueError, match="in double precision"):
+    with pytest.raises(ValueError, match="the range of double precision"):
         op.estimate_risk(X * 1e200, y * 1e200, [3], [2], rules=["hessian"], method="gcv")
