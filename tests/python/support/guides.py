@@ -6,6 +6,7 @@ scikit_learn.md, cpp.md, and docs/scaling.md.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -177,6 +178,7 @@ def cpp(name: str, folder: Path | None = None) -> None:
             print(*map(repr, row.tolist()), file=file)
     where = subprocess.check_output([sys.executable, "-m", "overprune", "--cmakedir"], text=True)
     flags = [f"-DCMAKE_PREFIX_PATH={where.strip()}", "-DCMAKE_BUILD_TYPE=Release"]
+    flags += ["-G", "Ninja"] if shutil.which("ninja") else []
     subprocess.run(["cmake", "-S", ".", "-B", "build", *flags], cwd=place, check=True)
     subprocess.run(["cmake", "--build", "build"], cwd=place, check=True)
     printed = subprocess.check_output(
