@@ -255,6 +255,17 @@ void random_features(ConstMatrix inputs, ConstMatrix weights, const ScalarFuncti
   features.finish();
 }
 
+namespace {
+
+/// Fresh memory costs as much as the numbers in it: each thread keeps some from call to call, as
+/// the kernels do. A thread that never came by the declaration would not free it at its end.
+Buffer& kept_rows() {
+  static thread_local Buffer kept;
+  return kept;
+}
+
+}  // namespace
+
 void random_features(ConstMatrix inputs, const DrawnWeights& weights,
                      const ScalarFunction& activation, ConstVector bias, Matrix out,
                      Index workers) {
@@ -266,16 +277,14 @@ void random_features(ConstMatrix inputs, const DrawnWeights& weights,
     check::fail("weights must have at most 2^49 numbers, got ", weights.rows, " rows of ",
                 inputs.cols);
   const FeatureWriter features(inputs, activation, bias, out);
-  // Fresh memory costs as much as the numbers in it: each thread keeps some from call to call, as
-  // the kernels do. A call inside this one, by the caller's function, finds none.
-  static thread_local Buffer kept;
   const bool keep = rows_at_once(inputs.cols) > kLeastRows;
   const auto make = [&](Index begin, Index end) {
-    Buffer buffer = std::exchange(kept, {});
+    // A call inside this one, by the caller's function, finds no memory.
+    Buffer buffer = std::exchange(kept_rows(), {});
     each_drawn_block(weights, inputs.cols, begin, end, buffer, [&](Index first, ConstMatrix rows) {
       features.make({rows.data, rows.row_stride, true}, first, rows.rows);
     });
-    if (keep) kept = std::move(buffer);
+    if (keep) kept_rows() = std::move(buffer);
   };
   // Every thread draws the rows of its own features, where there are several blocks. One block is
   // drawn together and multiplied together: the other factor is packed less often. The calling
