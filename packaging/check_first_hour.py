@@ -144,6 +144,11 @@ class Hour:
         """Runs a few lines of Python."""
         return self.step(title, self.python, "-c", textwrap.dedent(code), *arguments)
 
+    def install(self, title: str, *packages: str) -> bool:
+        """Installs into the environment."""
+        pip = (self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+        return self.step(title, *pip, *packages)
+
     def command(self, *arguments: str | Path) -> tuple[str | Path, ...]:
         return (self.python, "-m", "overprune", *arguments)
 
@@ -151,9 +156,8 @@ class Hour:
 def install(hour: Hour, wheel: Path | None) -> None:
     subprocess.run([sys.executable, "-m", "venv", hour.place / "env"], check=True)
     what = f"overprune[sklearn,explore] @ {(wheel or ROOT).resolve().as_uri()}"
-    pip = (hour.python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
-    hour.step("pip install, from the source" if wheel is None else "pip install", *pip, what)
-    hour.step("what else its data and guides need", *pip, "pandas", "cmake")
+    hour.install("pip install, from the source" if wheel is None else "pip install", what)
+    hour.install("what else its data and guides need", "pandas", "cmake")
 
 
 def first_answers(hour: Hour) -> None:
@@ -171,9 +175,8 @@ def guides(hour: Hour) -> None:
 
 
 def documentation(hour: Hour) -> None:
-    pip = (hour.python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
     docs = hour.place / "html"
-    hour.step("what the documentation needs", *pip, *extra("docs"))
+    hour.install("what the documentation needs", *extra("docs"))
     build = ("-m", "sphinx", "-q", "-b", "html", "-D", "plot_gallery=0", ROOT / "docs", docs)
     hour.step("the documentation, without its figures", hour.python, *build)
     pictures = hour.output / "docs"
@@ -198,8 +201,7 @@ def pages(hour: Hour) -> None:
     if not (shutil.which("chromedriver") and shutil.which("chromium")):
         print("\nno Chromium with its driver: the page and the documentation are not looked at")
         return
-    pip = (hour.python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
-    hour.step("selenium, to look at pages", *pip, "selenium")
+    hour.install("selenium, to look at pages", "selenium")
     shots = (hour.output / "phone.png", hour.output / "phone_simulated.png")
     hour.code("the page on a phone", PHONE, SUPPORT, folder(hour), *shots)
     documentation(hour)

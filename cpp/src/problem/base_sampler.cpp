@@ -1,5 +1,7 @@
 #include "problem/base_sampler.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "kernels/table.hpp"
 
@@ -47,10 +49,13 @@ void BaseSampler::chosen_columns(const Index* which, Matrix out) const {
 }
 
 void fill_normals(StreamKey key, Block out, const Poll& poll) {
-  each_column_block(out.cols, kNormalCost * out.rows, poll, [&](Index first, Index count) {
+  const Index width = columns_per_poll(kNormalCost * out.rows);
+  for (Index first = 0; first < out.cols; first += width) {
+    poll_now(poll);
+    const Index count = std::min(width, out.cols - first);
     standard_normal(key, static_cast<std::uint64_t>(first * out.rows), count * out.rows,
                     out.col(first));
-  });
+  }
 }
 
 void respond(ConstBlock x, ConstMatrix beta, Block y) {

@@ -8,15 +8,8 @@
 
 namespace overprune {
 
-/// Calls body(first, count) over blocks of columns of so many operations each, polling in between.
-template <class Body>
-void each_column_block(Index columns, Index operations, const Poll& poll, Body body) {
-  const Index width = columns_per_poll(operations);
-  for (Index first = 0; first < columns; first += width) {
-    poll_now(poll);
-    body(first, std::min(width, columns - first));
-  }
-}
+/// Columns that are chosen and drawn at once: what they are made of is gathered.
+inline constexpr Index kChosenAtOnce = 512;
 
 /// A matrix that takes a stream's normals column after column.
 void fill_normals(StreamKey key, Block out, const Poll& poll);

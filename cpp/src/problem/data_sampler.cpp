@@ -167,7 +167,7 @@ class DataSampler final : public BaseSampler {
   void make_chosen(ConstBlock from, const Index* which, Block out) const {
     const Index d = problem_.d_;
     in_even_parts(
-        out.cols, std::min(rows_at_once(d), kJudgedFeatures), [&](Index begin, Index count) {
+        out.cols, std::min(rows_at_once(d), kChosenAtOnce), [&](Index begin, Index count) {
           const Block rows = weights_.block(d, count);
           shifts_.clear();
           for (Index i = begin; i < begin + count; ++i) {

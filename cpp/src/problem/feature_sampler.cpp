@@ -31,8 +31,6 @@ class FeatureSampler final : public BaseSampler {
     risk_.evaluate(models, risk);
   }
 
-  static constexpr Index kRows = 512;  // of the weights that are gathered at once
-
  private:
   // Weights whose columns lie side by side: a product with them takes the same sums for any number
   // of features.
@@ -45,8 +43,8 @@ class FeatureSampler final : public BaseSampler {
   void draw_columns(Index first, Block out) const override { make(first, out, {}); }
   void draw_chosen(const Index* which, Block out) const override {
     const Index d = problem_.d_, p = problem_.p_;
-    for (Index begin = 0; begin < out.cols; begin += kRows) {
-      const Index count = std::min(kRows, out.cols - begin);
+    for (Index begin = 0; begin < out.cols; begin += kChosenAtOnce) {
+      const Index count = std::min(kChosenAtOnce, out.cols - begin);
       const Block rows = scratch_.block(count, d);
       for (Index j = 0; j < d; ++j)
         for (Index i = 0; i < count; ++i) rows(i, j) = problem_.weights_[j * p + which[begin + i]];
@@ -71,7 +69,7 @@ std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index
 
 // What the sampler allocates to draw.
 Index RandomFeatureProblem::sampler_numbers(Index n, Index chosen) const {
-  const Index noise = noise_std_ > 0.0 ? n : 0, rows = std::min(FeatureSampler::kRows, chosen) * d_;
+  const Index noise = noise_std_ > 0.0 ? n : 0, rows = std::min(kChosenAtOnce, chosen) * d_;
   return n + n * d_ + std::max(noise, rows);
 }
 

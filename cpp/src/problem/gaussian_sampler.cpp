@@ -10,8 +10,6 @@
 namespace overprune {
 namespace {
 
-constexpr Index kRows = 512;  // of a factor of Sigma that are gathered at once
-
 /// y += z F' where the noise has a covariance F F', else noise_std z; from the same stream.
 void add_joint_noise(const LinearGaussianProblem& problem, std::uint64_t seed, std::uint64_t trial,
                      Buffer& buffer, Block y) {
@@ -49,10 +47,7 @@ class DenseSampler final : public BaseSampler {
       poll_now(poll);
       const ConstMatrix own{&weights_(first, 0), normals.cols, weights_.cols, 1, weights_.ld};
       respond(normals, own, y_);
-      if (!hold_) return;
-      const Index row = first_rows_[first / depth_];
-      multiply(normals, {&factor_(row, first), factor_.rows - row, normals.cols, factor_.ld},
-               x_.columns(row, x_.cols - row));
+      if (hold_) add_part(first, normals, 0, x_);
     });
     add_joint_noise(problem_, seed, trial, scratch_, y_);
   }
@@ -93,21 +88,23 @@ class DenseSampler final : public BaseSampler {
                            normals.ld, factor.data, factor.ld, 1.0, out.data, out.ld);
   }
 
+  /// What a part of Z, whose columns begin at `first`, gives to X's columns begin, begin + 1, ...
+  void add_part(Index first, ConstBlock normals, Index begin, Block out) const {
+    const Index row = std::max(begin, first_rows_[first / depth_]), count = begin + out.cols - row;
+    if (count <= 0) return;
+    multiply(normals, {&factor_(row, first), count, normals.cols, factor_.ld},
+             out.columns(row - begin, count));
+  }
+
   void draw_columns(Index begin, Block out) const override {
     fill(out, 0.0);
-    each_part([&](Index first, ConstBlock normals) {
-      const Index row = std::max(begin, first_rows_[first / depth_]),
-                  count = begin + out.cols - row;
-      if (count <= 0) return;
-      multiply(normals, {&factor_(row, first), count, normals.cols, factor_.ld},
-               out.columns(row - begin, count));
-    });
+    each_part([&](Index first, ConstBlock normals) { add_part(first, normals, begin, out); });
   }
 
   void draw_chosen(const Index* which, Block out) const override {
     fill(out, 0.0);
-    for (Index begin = 0; begin < out.cols; begin += kRows) {
-      const Block part = out.columns(begin, std::min(kRows, out.cols - begin));
+    for (Index begin = 0; begin < out.cols; begin += kChosenAtOnce) {
+      const Block part = out.columns(begin, std::min(kChosenAtOnce, out.cols - begin));
       each_part([&](Index first, ConstBlock normals) {
         const Block rows = rows_.block(part.cols, normals.cols);
         for (Index j = 0; j < rows.cols; ++j)
@@ -193,7 +190,7 @@ Index LinearGaussianProblem::sampler_numbers(Index n, Index chosen) const {
   if (diagonal())
     return n * m_ + std::max(noise, chosen > 0 ? n * std::min(cached_columns(n), p_) : 0);
   const Index depth = std::min<Index>(kernels::kDepth, p_);
-  return n * m_ + p_ * m_ + std::max(noise, n * depth) + std::min(kRows, chosen) * depth;
+  return n * m_ + p_ * m_ + std::max(noise, n * depth) + std::min(kChosenAtOnce, chosen) * depth;
 }
 
 }  // namespace overprune

@@ -333,13 +333,13 @@ class LinearGaussianProblem(Problem):
         >>> named.restrict(["bmi"]).feature_names
         ('bmi',)
         """
-        chosen, names = check.positions(features, "features", self.feature_names), None
+        chosen = check.positions(features, "features", self.feature_names)
         if check.is_sequence(chosen) or hasattr(chosen, "__dlpack__"):
             kept = check.indices(chosen, "features", size=self.p)
         else:
             kept = np.arange(check.integer(chosen, "features", lowest=1, highest=self.p))
-        if self.feature_names is not None:
-            names = tuple(self.feature_names[i] for i in kept)
+        known = self.feature_names
+        names = None if known is None else tuple(known[i] for i in kept)
         part = self._core.restrict(kept.tolist())
         return LinearGaussianProblem._of_core(part, (len(kept), *self._shape[1:]), names)
 

@@ -154,14 +154,13 @@ class Work:
             spent, began = workers * (now - began), now
             take(blocks[i], Result(values, spent, engine()))
 
-        limits = {} if self.design_limit is None else {"design_limit": self.design_limit}
         trials = _core.Trials(
             n=self.plan.n[n],
             first=first,
             seed=self.seed,
             workers=workers,
             sample_curvature=self.sample_curvature,
-            **limits,
+            design_limit=self.design_limit,
         )
         ends = [block.first - first + block.trials for block in blocks]
         core, cell = self.problem._core, self.plan.cell(n, ridge)
@@ -179,9 +178,8 @@ class Work:
     def memory(self, n: int, ridge: int, threads: int = 1) -> tuple[int, int]:
         """Bytes of X (n, p), 0 where it is drawn in blocks, and of all that one worker holds, X
         included, with so many threads inside a trial."""
-        limits = {} if self.design_limit is None else {"design_limit": self.design_limit}
         grid = self.plan.grid(n, ridge)
         design, sampler, solvers = _core.worker_memory(
-            self.problem._core, grid, self.plan.n[n], **limits, threads=threads
+            self.problem._core, grid, self.plan.n[n], self.design_limit, threads
         )
         return int(design), int(design + sampler + solvers)

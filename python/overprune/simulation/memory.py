@@ -18,11 +18,13 @@ def within(work: Work, workers: int, limit: int | None) -> Work:
     """`work`, with X drawn in blocks of columns where that many workers would not fit otherwise, or
     not even one where drawing again costs much."""
     room = room_of(limit)
-    count = workers if work.problem._core.redraws_cheaply else 1
-    held, drawn = work, replace(work, design_limit=0)
-    if room is None or count * _largest(held) <= room or _largest(held) <= _largest(drawn):
-        return held
-    return drawn
+    if room is None:
+        return work
+    held, count = _largest(work), workers if work.problem._core.redraws_cheaply else 1
+    if count * held <= room:
+        return work
+    drawn = replace(work, design_limit=0)
+    return drawn if _largest(drawn) < held else work
 
 
 def _largest(work: Work) -> int:

@@ -49,7 +49,7 @@ class BySize:
             some = sizes[max(0, end - step) : end]
             parts.insert(0, find(replace(self.grid, sizes=some)))
             self.part.count(self.units(some))
-        return [_joined(tables) for tables in zip(*parts, strict=True)]
+        return [joined(tables, "size") for tables in zip(*parts, strict=True)]
 
 
 _DRAWS = 64.0  # what the draws of one training take, in units of a size's square
@@ -63,11 +63,13 @@ def units(sizes: Sequence[float], trainings: float, *, is_drawn: bool) -> float:
     return float(sum(k * k * (k + _DRAWS * trainings) for k in sizes))
 
 
-def _joined(tables: Sequence[Arrays]) -> Arrays:
-    """Tables of parts of the sizes as one."""
+def joined(tables: Sequence[Arrays], along: str) -> Arrays:
+    """Tables of parts of a dimension as one; what lacks it is the last part's, as in the core."""
     if len(tables) == 1:
         return tables[0]
     return {
-        name: (dims, np.concatenate([table[name][1] for table in tables], dims.index("size")))
-        for name, (dims, _) in tables[0].items()
+        name: (dims, np.concatenate([table[name][1] for table in tables], dims.index(along)))
+        if along in dims
+        else (dims, values)
+        for name, (dims, values) in tables[-1].items()
     }

@@ -15,7 +15,7 @@ from .._provenance import describe
 from .._schedule import Schedule
 from .._table import Arrays
 from ..problems.problem import LinearGaussianProblem, Problem
-from .by_size import part_of
+from .by_size import joined, part_of
 from .predict import linear_gaussian, number_of_draws
 
 if TYPE_CHECKING:
@@ -141,9 +141,4 @@ def _by_rule(
         own = replace(plan, rules=rules).cell()
         tables.append(_core.predict_schedule(linear._core, plan.n[0], own, options))
         part.count(1.0)
-    return {
-        name: (dims, np.concatenate([table[name][1] for table in tables], dims.index("rule")))
-        if "rule" in dims
-        else (dims, values)
-        for name, (dims, values) in tables[-1].items()
-    }
+    return dict(joined(tables, "rule"))
