@@ -47,6 +47,17 @@ void L1Walk::start(GramColumns& gram, std::span<const double> linear,
   kappa_ = largest_penalty();
 }
 
+bool L1Walk::resume(double penalty, const Indices& support, const std::vector<double>& signs,
+                    const std::vector<double>& coefficients) {
+  kappa_ = penalty;
+  for (std::size_t i = 0; i < support.size(); ++i) {
+    if (!enter(support[i], signs[i])) return false;
+    theta_[i] = coefficients[i];
+  }
+  refresh();
+  return true;
+}
+
 Index L1Walk::need(Index k, Index capacity) {
   const Index most = std::min(k, capacity);
   return k * most + most * most + k + 3 * most + 4 * k + 3 * k;

@@ -37,6 +37,11 @@ class L1Walk {
   /// @param capacity   the most features that the support may hold
   void start(GramColumns& gram, std::span<const double> linear, std::span<const double> weights,
              double ridge, Index capacity);
+  /// Goes on from another walk's model instead, right after `start`.
+  /// @param support  in order of entry
+  /// @return whether no feature of it depends on those before it to rounding
+  bool resume(double penalty, const Indices& support, const std::vector<double>& signs,
+              const std::vector<double>& coefficients);
   /// max |c_i| / omega_i.
   double largest_penalty() const;
 

@@ -12,6 +12,8 @@
 namespace overprune {
 namespace {
 
+constexpr Index kNear = 128;  // features more than a path's supports hold that it is followed over
+
 /// Solves for a caller's X and y and gives the models back in the caller's units.
 class LassoCall {
  public:
@@ -30,6 +32,7 @@ class LassoCall {
     found.nonzeros.assign(count, -1);
     LassoSolver solver;
     solver.measures = true;
+    solver.live = 2 * most + kNear;
     solver.start(data_.design, data_.response, most);
     const LassoSolver::Take take = [&](Index i, const SparseModel* model) {
       if (model == nullptr) return;
