@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "base/check.hpp"
 #include "base/pace.hpp"
@@ -14,6 +15,8 @@ namespace {
 /// Sizes above this times n have fewer multipliers than what their Hessian's products cost.
 constexpr double kDualFrom = 0.6;
 constexpr int kMostFinishes = 3;
+/// A gap, relative to the loss of outputs 0, that is no minimum.
+constexpr double kUnsettled = 1e-6;
 constexpr Index kMirrorTile = 32;  // of a matrix that is copied to its other triangle
 
 [[noreturn]] void refuse_unbounded(const ClassifierSolver::Problem& problem, Index k) {
@@ -22,6 +25,22 @@ constexpr Index kMirrorTile = 32;  // of a matrix that is copied to its other tr
   check::fail(problem.ridge_name, " must be above 0 where the first ", k, why, ": with loss \"",
               problem.loss.name(),
               "\" no model has the least loss, as larger ones have ever less; got ", problem.ridge);
+}
+
+/// No result is given out that may be another one than the minimiser.
+void check_settled(const ClassifierSolver::Problem& problem, Index k, const double* labels,
+                   double gap) {
+  if (std::abs(gap) <= kUnsettled) return;
+  const Index n = problem.x.rows;
+  std::vector<double> losses(n);
+  problem.loss.value(labels, std::vector<double>(n, 0.0).data(), n, losses.data());
+  double sum = 0.0;
+  for (const double loss : losses) sum += std::abs(loss);
+  if (std::abs(gap) <= kUnsettled * sum / static_cast<double>(n)) return;
+  check::fail(problem.ridge_name, " must be larger, or the columns of X less alike: with loss \"",
+              problem.loss.name(), "\" on the first ", k,
+              " features the steps to the least loss do not settle; its objective may be ", gap,
+              " above the minimum; got ", problem.ridge);
 }
 
 bool are_opposite(ConstBlock labels) {
@@ -90,6 +109,7 @@ void ClassifierSolver::solve_size(const Problem& problem, Index i, Index targets
     const MarginFit::Outcome found =
         dual ? fit_kernel(problem, i, t, poll) : fit_columns(problem, i, t, poll);
     if (found.unbounded) refuse_unbounded(problem, k);
+    check_settled(problem, k, problem.labels.col(t), found.gap);
     if (!problem.info) continue;
     problem.info->factors[i] += found.factors;
     double& gap = problem.info->gap[i];

@@ -9,7 +9,12 @@
 namespace overprune {
 namespace {
 
-constexpr Index kMostEnvelopes = 60;
+constexpr Index kMostNewton = 400;
+constexpr Index kMostEnvelopes = 100;
+/// Newton steps in an envelope that may be given up for a smoother one.
+constexpr Index kMostSteps = 60;
+/// By how much V grows where Newton's steps do not settle.
+constexpr double kSmoother = 10.0;
 /// V of the first envelope, relative to the size of an output for multipliers of one.
 constexpr double kFirstV = 1e-2;
 /// The least V times the largest multiplier, as rounding moves all by epsilon / V.
@@ -66,7 +71,7 @@ MarginFit::Outcome MarginFit::run(OutputSystem& system, const Loss& loss, const 
 }
 
 void MarginFit::need(Index n, Index coordinates, MemoryNeed& need) {
-  need.hold(4 * n + coordinates);
+  need.hold(5 * n + 2 * coordinates);
   NewtonFit::need(n, coordinates, need);
 }
 
@@ -74,7 +79,7 @@ MarginFit::Outcome MarginFit::run_smooth(OutputSystem& system, const double* lab
                                          double* c, double* z, double* u, const Poll& poll) {
   const LogisticRows rows(system.rows(), labels);
   if (!begun) newton_.begin(system, rows, c, z);
-  const NewtonFit::Outcome found = newton_.run(system, rows, labels, c, z, poll);
+  const NewtonFit::Outcome found = newton_.run(system, rows, labels, c, z, kMostNewton, poll);
   for (Index i = 0; i < system.rows(); ++i) u[i] = -newton_.slope()[i];
   Outcome outcome;
   outcome.factors = found.factors;
@@ -92,15 +97,25 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
   const double scale = output_scale(system);
   if (!std::isfinite(scale)) check::unsolved();
   v_ = std::max(kFirstV * scale, kLeastV);
-  double before = std::numeric_limits<double>::infinity();
+  double before = std::numeric_limits<double>::infinity(), least = 0.0;  // V that is not too small
   Outcome outcome;
   for (Index outer = 0; outer < kMostEnvelopes; ++outer) {
     std::copy_n(u, n, multipliers_.data());
     const EnvelopeRows rows(loss, n, labels, multipliers_.data(), v_, space_.data());
     if (!begun) newton_.begin(system, rows, c, z);
     begun = true;
-    const NewtonFit::Outcome found = newton_.run(system, rows, nullptr, c, z, poll);
+    start_.assign(c, c + system.coordinates());
+    start_.insert(start_.end(), z, z + n);
+    const NewtonFit::Outcome found = newton_.run(system, rows, nullptr, c, z, kMostSteps, poll);
     outcome.factors += found.factors;
+    if (!found.settled && outer + 1 < kMostEnvelopes) {
+      // Where V is small, so are the pieces that a step stays in: a larger one costs more
+      // envelopes.
+      std::copy_n(start_.data(), system.coordinates(), c);
+      std::copy_n(start_.data() + system.coordinates(), n, z);
+      v_ = least = kSmoother * v_;
+      continue;
+    }
     double distance = 0.0, unit = 1.0, largest = 0.0;
     for (Index i = 0; i < n; ++i) {
       u[i] = -newton_.slope()[i];
@@ -112,7 +127,7 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
     if (distance <= kReached * unit && distance <= kGapSettled * v_ * largest) break;
     if (distance <= kNearlyReached * unit && distance >= 0.5 * before) break;
     if (distance > kSlowOuter * before) v_ *= 0.1;
-    v_ = std::max(v_, kLeastV / std::max(largest, kLeastV));
+    v_ = std::max({v_, least, kLeastV / std::max(largest, kLeastV)});
     before = distance;
   }
   if (system.is_dual())

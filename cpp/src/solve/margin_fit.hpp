@@ -75,6 +75,7 @@ class MarginFit {
   std::vector<double> multipliers_;
   std::vector<double> proximal_;  // (n) where the loss has the slope -u
   std::vector<double> space_, residual_;
+  std::vector<double> start_;  // (coordinates + n) c and z before an envelope
 };
 
 }  // namespace overprune

@@ -7,7 +7,6 @@
 namespace overprune {
 namespace {
 
-constexpr Index kMostSteps = 400;
 /// A step larger than this times the one before asks for the Hessian where it is now.
 constexpr double kSlow = 0.2;
 /// What is lost to rounding, relative to the outputs.
@@ -127,7 +126,8 @@ void NewtonFit::begin(OutputSystem& system, const RowLosses& losses, double* c, 
 }
 
 NewtonFit::Outcome NewtonFit::run(OutputSystem& system, const RowLosses& losses,
-                                  const double* labels, double* c, double* z, const Poll& poll) {
+                                  const double* labels, double* c, double* z, Index most,
+                                  const Poll& poll) {
   const Index n = system.rows(), size = system.coordinates();
   resize(system);
   Outcome outcome;
@@ -135,7 +135,7 @@ NewtonFit::Outcome NewtonFit::run(OutputSystem& system, const RowLosses& losses,
   double before = 0.0;  // the last change where its factor still serves, else 0
   double least = std::numeric_limits<double>::infinity();
   bool cautious = false;
-  for (Index step = 0; step < kMostSteps; ++step) {
+  for (Index step = 0; step < most; ++step) {
     poll_now(poll);
     system.residual(c, slope_.data(), residual_.data());
     const bool fresh = renew(system, z, before, cautious, outcome);

@@ -33,8 +33,9 @@ class NewtonFit {
   void begin(OutputSystem& system, const RowLosses& losses, double* c, double* z);
   /// Minimises from coordinates c with outputs z, and leaves those of the minimiser there.
   /// @param labels  (n) -1 and 1, for `unbounded`; null: does not look
+  /// @param most    steps
   Outcome run(OutputSystem& system, const RowLosses& losses, const double* labels, double* c,
-              double* z, const Poll& poll);
+              double* z, Index most, const Poll& poll);
   /// One more step with the last factor for outputs z that are not those which `run` left.
   /// @return the largest change of an output; the step is in `step()`
   double correct(OutputSystem& system, const RowLosses& losses, const double* c, const double* z);

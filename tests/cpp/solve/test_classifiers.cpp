@@ -58,6 +58,35 @@ TEST_CASE("logistic models have no gradient, hinge models no gap") {
   }
 }
 
+TEST_CASE("hinge models of many rows settle in few steps, alike columns or not") {
+  Index factors = 0, fits = 0;
+  for (const Index n : {150, 600})
+    for (const double ratio : {0.7, 1.05, 1.5})
+      for (const double common : {0.0, 10.0})
+        for (const double ridge : {1e-4, 2e-3, 0.3}) {
+          const Index k = static_cast<Index>(static_cast<double>(n) * ratio);
+          const std::uint64_t seed = static_cast<std::uint64_t>(n + k);
+          Values x = normals(n * k, seed), theta(k), score(n, 0.0);
+          const Values part = normals(n, seed + 1), noise = normals(n, seed + 2);
+          for (Index j = 0; j < k; ++j)
+            for (Index i = 0; i < n; ++i) {
+              x[j * n + i] += common * part[i];
+              score[i] += x[j * n + i] * (j % 2 == 0 ? 1.0 : -1.0) / std::sqrt(k);
+            }
+          for (Index i = 0; i < n; ++i) score[i] += 0.3 * noise[i];
+          const Values y = labels_of(score);
+          ClassifierInfo info;
+          classifier_path(column_major(x.data(), n, k), column_major(y.data(), n, 1), {k},
+                          NamedLoss::hinge, ridge, theta.data(), &info);
+          INFO("n " << n << ", k " << k << ", common " << common << ", ridge " << ridge);
+          CHECK(std::abs(info.gap[0]) < 1e-9);
+          CHECK(info.factors[0] < 600);
+          factors += info.factors[0];
+          ++fits;
+        }
+  CHECK(factors < 100 * fits);
+}
+
 TEST_CASE("classifiers refuse what has no minimiser, and other labels") {
   const Index n = 20, p = 40;
   const Values x = normals(n * p, 1);
