@@ -10,7 +10,7 @@
 namespace overprune {
 namespace {
 
-constexpr Index kTogether = 8;     // columns that are multiplied at once
+constexpr Index kLooks = 8;          // columns that are multiplied at once
 constexpr double kMargin = 1e-9;     // of the penalty, within which features are looked at
 constexpr double kTie = 1e-12;       // of the penalty, by which a feature may be beyond it
 constexpr double kRounding = 4e-15;  // of x_j'r, relative to the lengths of x_j and y
@@ -61,10 +61,10 @@ bool LeftOut::hold(const double* residual, double penalty, Indices& entering) {
   for (Index j = 0; j < x_.cols; ++j)
     if (nearest_[j] + length_[j] * moved_ > penalty * (1.0 - kMargin)) order_.push_back(j);
   const std::size_t before = entering.size();
-  for (Index i = 0; i < static_cast<Index>(order_.size()); i += kTogether) {
+  for (Index i = 0; i < static_cast<Index>(order_.size()); i += kLooks) {
     const Index* const which = order_.data() + i;
-    const Index count = std::min(kTogether, static_cast<Index>(order_.size()) - i);
-    const Block columns = columns_.block(x_.rows, kTogether).columns(0, count);
+    const Index count = std::min(kLooks, static_cast<Index>(order_.size()) - i);
+    const Block columns = columns_.block(x_.rows, kLooks).columns(0, count);
     gather_columns(x_, which, count, columns);
     multiply(transposed(columns), ConstBlock{residual, x_.rows, 1, x_.rows},
              {gradient_.data(), count, 1, count}, 1.0 / static_cast<double>(x_.rows));

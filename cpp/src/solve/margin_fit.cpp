@@ -9,10 +9,10 @@
 namespace overprune {
 namespace {
 
-constexpr Index kMostNewton = 400;
+constexpr Index kMostSteps = 400;
 constexpr Index kMostEnvelopes = 100;
 /// Newton steps in an envelope that may be given up for a smoother one.
-constexpr Index kMostSteps = 60;
+constexpr Index kMostInEnvelope = 60;
 /// By how much V grows where Newton's steps do not settle.
 constexpr double kSmoother = 10.0;
 /// V of the first envelope, relative to the size of an output for multipliers of one.
@@ -79,7 +79,7 @@ MarginFit::Outcome MarginFit::run_smooth(OutputSystem& system, const double* lab
                                          double* c, double* z, double* u, const Poll& poll) {
   const LogisticRows rows(system.rows(), labels);
   if (!begun) newton_.begin(system, rows, c, z);
-  const NewtonFit::Outcome found = newton_.run(system, rows, labels, c, z, kMostNewton, poll);
+  const NewtonFit::Outcome found = newton_.run(system, rows, labels, c, z, kMostSteps, poll);
   for (Index i = 0; i < system.rows(); ++i) u[i] = -newton_.slope()[i];
   Outcome outcome;
   outcome.factors = found.factors;
@@ -106,7 +106,8 @@ MarginFit::Outcome MarginFit::run_envelope(OutputSystem& system, const Loss& los
     begun = true;
     start_.assign(c, c + system.coordinates());
     start_.insert(start_.end(), z, z + n);
-    const NewtonFit::Outcome found = newton_.run(system, rows, nullptr, c, z, kMostSteps, poll);
+    const NewtonFit::Outcome found =
+        newton_.run(system, rows, nullptr, c, z, kMostInEnvelope, poll);
     outcome.factors += found.factors;
     if (!found.settled && outer + 1 < kMostEnvelopes) {
       // Where V is small, so are the pieces that a step stays in: a larger one costs more

@@ -22,6 +22,7 @@ _TITLES = {
     "width_ratio": "width ratio: width k keeps P(k) s/k weights",
 }
 _SHADES = (1.0, 0.62, 0.38, 0.25)
+_NAME_HEIGHT = 0.075  # of two lines of small text, as a part of a panel's height
 
 
 def plot(
@@ -114,9 +115,11 @@ def plot(
             _draw(ax, summarize(table), names, kept, name, points=True, joined=joined)
             if predicted is not None:
                 _draw(ax, summarize(predicted), names, kept, name, points=False, joined=True)
-            _direct(ax, table if predicted is None else predicted, kept, name)
             _mark(ax, table, interpolation)
             _dress(ax, table, logy)
+    for row, name in zip(panels, quantities, strict=True):
+        for ax, table in zip(row, tables, strict=True):  # once the axes that they share are final
+            _direct(ax, table if predicted is None else predicted, kept, name)
             if count > 1 and name == quantities[0]:
                 ax.set_title(_title(table, tables), fontsize="medium")
         row[0].set_ylabel(_label(name, tables[0]))
@@ -193,15 +196,35 @@ def _shade(colour: str, i: int) -> tuple[float, float, float]:
 
 def _direct(ax: Axes, table: xr.Dataset, kept: list[int], quantity: str) -> None:
     """Lines at the error of dense networks of width s, where the table has them."""
+    lines = []
     for i, s in enumerate(kept):
         if s in table.width.values:
             value = float(table[f"dense_{quantity}"].sel(width=s).mean("repeat"))
             ax.axhline(value, color=_shade(COLOURS["direct"], i), ls=(0, (5, 2)), lw=1.1, zorder=1)
-            ax.annotate(
-                f"dense,\nk = {s}", (1.0, value), xycoords=("axes fraction", "data"), xytext=(4, 0),
-                textcoords="offset points", ha="left", va="center", fontsize="x-small",
-                color=_shade(COLOURS["direct"], 0),
-            )  # fmt: skip
+            lines.append((value, s))
+    for group in _close_together(ax, sorted(line for line in lines if np.isfinite(line[0]))):
+        middle = sum(value for value, _ in group) / len(group)
+        names = ", ".join(str(s) for s in sorted(s for _, s in group))
+        ax.annotate(
+            f"dense,\nk = {names}", (1.0, middle), xycoords=("axes fraction", "data"),
+            xytext=(4, 0), textcoords="offset points", ha="left", va="center", fontsize="x-small",
+            color=_shade(COLOURS["direct"], 0),
+        )  # fmt: skip
+
+
+def _close_together(ax: Axes, lines: list[tuple[float, int]]) -> list[list[tuple[float, int]]]:
+    """Lines in groups whose names would lie over one another."""
+    groups: list[list[tuple[float, int]]] = []
+    to_axes = ax.transScale + ax.transLimits
+    last = -np.inf
+    for value, s in lines:
+        height = to_axes.transform((1.0, value))[1]
+        if height - last < _NAME_HEIGHT:
+            groups[-1].append((value, s))
+        else:
+            groups.append([(value, s)])
+        last = height
+    return groups
 
 
 def _mark(ax: Axes, table: xr.Dataset, interpolation: float | None) -> None:

@@ -287,6 +287,24 @@ def test_figures_show_every_table(table):
     matplotlib.pyplot.close("all")
 
 
+def test_names_of_dense_lines_do_not_lie_over_one_another(table):
+    def names(close):
+        own = table.copy(deep=True)
+        values = own.dense_test_error.values
+        values[:] = np.linspace(0.5, 0.1, len(own.width))[:, None]
+        at = [own.width.values.tolist().index(s) for s in own.nonzeros.values]
+        for i, k in enumerate(at):
+            values[k] = 0.3 + (0.001 if close else 0.1) * i
+        (ax,) = networks.plot(own).axes
+        return [text.get_text() for text in ax.texts if text.get_text().startswith("dense")]
+
+    kept = table.nonzeros.values.tolist()
+    assert len(kept) > 1
+    assert names(close=False) == [f"dense,\nk = {s}" for s in kept]
+    assert names(close=True) == ["dense,\nk = " + ", ".join(map(str, kept))]
+    matplotlib.pyplot.close("all")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
