@@ -1,6 +1,6 @@
-// Activations of random features, a register at a time and with the same bits at every level: this
-// file is compiled without contraction to fused multiply-adds. Errors are a few units in the last
-// place; gelu's, below zero, a few 1e-15.
+// Activations of random features, the logistic loss and weights of rows, a register at a time and
+// with the same bits at every level: this file is compiled without contraction to fused
+// multiply-adds. Errors are a few units in the last place; gelu's, below zero, a few 1e-15.
 #include "kernels/vectors.hpp"
 #include "overprune/activation.hpp"
 
@@ -51,6 +51,15 @@ OVERPRUNE_INLINE Real tanh_of(Real z) {
   const Exponential e = exponential(-2.0 * at_most(size_of(z), 20.0), Real{});
   const Real power = power_of_two(e.k), fall = (1.0 - power) - power * e.rise;  // 1 - exp(-2 |z|)
   return with_sign(fall / (2.0 - fall), z);
+}
+
+/// Slope and curvature of the logistic loss.
+OVERPRUNE_INLINE void logistic_of(Real label, Real z, Real* slope, Real* curvature) {
+  const Real t = label * z;
+  const Exponential e = exponential(-at_most(size_of(t), 708.0), Real{});
+  const Real power = power_of_two(e.k), small = power + power * e.rise, part = 1.0 / (1.0 + small);
+  *slope = -label * either(t < 0.0, part, small * part);
+  *curvature = small * part * part;
 }
 
 OVERPRUNE_INLINE Real erf_of(Real z) {
@@ -154,6 +163,32 @@ void activate(int activation, Size m, Size n, const double* bias, double* x, Siz
       apply(m, n, bias, x, ldx, [](Real z) { return gelu_of(z); });
       break;
   }
+}
+
+void logistic(Size n, const double* labels, const double* z, double* slope, double* curvature) {
+  Real first, second;
+  Size i = 0;
+  for (; i + kVector <= n; i += kVector) {
+    logistic_of(read(labels + i), read(z + i), &first, &second);
+    store(first, slope + i);
+    store(second, curvature + i);
+  }
+  if (i == n) return;
+  double rest[4][kVector] = {};
+  const std::size_t bytes = sizeof(double) * static_cast<std::size_t>(n - i);
+  memcpy(rest[0], labels + i, bytes);
+  memcpy(rest[1], z + i, bytes);
+  logistic_of(read(rest[0]), read(rest[1]), &first, &second);
+  store(first, rest[2]);
+  store(second, rest[3]);
+  memcpy(slope + i, rest[2], bytes);
+  memcpy(curvature + i, rest[3], bytes);
+}
+
+void weigh(Size n, double factor, const double* weights, const double* from, double* to) {
+  Size i = 0;
+  for (; i + kVector <= n; i += kVector) store(factor * read(weights + i) * read(from + i), to + i);
+  for (; i < n; ++i) to[i] = factor * weights[i] * from[i];
 }
 
 OVERPRUNE_END_LEVEL

@@ -28,12 +28,13 @@
 OVERPRUNE_BEGIN_LEVEL
 
 // What the table holds.
-#define OVERPRUNE_EACH_KERNEL(apply)                                                       \
-  apply(gemm) apply(finished_gemm) apply(gram) apply(row_gram) apply(solve_triangular)     \
-      apply(cholesky) apply(lq) apply(append_columns) apply(append_columns_single)         \
-          apply(solve_single) apply(min_norm) apply(symmetric_eigen) apply(tridiagonalize) \
-              apply(normals) apply(uniforms) apply(activate) apply(resolvent_sums)         \
-                  apply(truncated) apply(truncated_sums) apply(select_from) apply(all_finite)
+#define OVERPRUNE_EACH_KERNEL(apply)                                                              \
+  apply(gemm) apply(finished_gemm) apply(gram) apply(row_gram) apply(solve_triangular)            \
+      apply(cholesky) apply(lq) apply(append_columns) apply(append_columns_single)                \
+          apply(solve_single) apply(min_norm) apply(symmetric_eigen) apply(tridiagonalize)        \
+              apply(normals) apply(uniforms) apply(activate) apply(logistic) apply(weigh)         \
+                  apply(resolvent_sums) apply(truncated) apply(truncated_sums) apply(select_from) \
+                      apply(all_finite)
 #define OVERPRUNE_DECLARE(name) std::remove_pointer_t<decltype(Table::name)> name;
 OVERPRUNE_EACH_KERNEL(OVERPRUNE_DECLARE)
 

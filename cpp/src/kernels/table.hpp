@@ -100,6 +100,10 @@ struct Table {
   /// X (m, n) = phi(X + 1 bias') elementwise; `bias` (n) may be null. `activation` is
   /// overprune::Activation.
   void (*activate)(int activation, Size m, Size n, const double* bias, double* x, Size ldx);
+  /// First and second derivative (n) of log(1 + exp(-label z)) in z, for labels (n) -1 and 1.
+  void (*logistic)(Size n, const double* labels, const double* z, double* slope, double* curvature);
+  /// to (n) = factor weights from elementwise; `to` may be `from`.
+  void (*weigh)(Size n, double factor, const double* weights, const double* from, double* to);
 
   /// With a = lam / (lam + tau) and d = tau / (lam + tau) (lam, weight (n), > 0 and >= 0; tau > 0),
   /// sums (6) = sum of weight over lam <= tau in two parts, high and low; of weight d over lam >

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/pace.hpp"
 #include "kernels/table.hpp"
 #include "overprune/classification.hpp"
+#include "problem/design.hpp"
 
 namespace overprune {
 
@@ -25,15 +27,30 @@ void Sampler::evaluate_labels(const Models&, const LabelFigures&) {
   check::fail("evaluate_labels needs a problem with labels and a known truth");
 }
 
-void need_to_draw(const Problem& problem, Index n, const Indices& nonzeros, bool streamed,
-                  MemoryNeed& need) {
+namespace {
+
+/// The most columns that the solvers read at once: up to n for the sizes up to n, then no more than
+/// come with a size.
+Index most_read(Index n, const Indices& sizes) {
+  Index most = std::max(std::min(n, sizes.back()), cached_columns(n)), before = 0;
+  for (const Index size : sizes) {
+    most = std::max(most, std::min(size - std::max(before, n), columns_per_poll(n * n)));
+    before = size;
+  }
+  return std::min(most, sizes.back());
+}
+
+}  // namespace
+
+void need_to_draw(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
+                  bool streamed, MemoryNeed& need) {
   const Index chosen = nonzeros.empty() ? 1 : nonzeros.back();
   need.hold(problem.sampler_numbers(n, streamed ? chosen : 0));
   const auto* labels = dynamic_cast<const LinearClassificationProblem*>(&problem);
   const auto* field = labels ? &labels->field() : problem.population();
   const Index p = problem.features();
   if (field && !field->diagonal() && (labels || field == &problem))
-    need.product(n, p, std::min<Index>(p, kernels::kDepth));
+    need.product(n, streamed ? most_read(n, sizes) : p, std::min<Index>(p, kernels::kDepth));
 }
 
 void need_to_judge(const Problem& problem, const Indices& sizes, const Indices& nonzeros,

@@ -54,10 +54,11 @@ std::unique_ptr<Sampler> make_sampler(const RandomFeatureProblem& problem, Index
 std::unique_ptr<Sampler> make_sampler(const DataProblem& problem, Index n, bool hold);
 /// Adds what a sampler holds to draw the data, X apart.
 /// @param n         training rows
+/// @param sizes     (K) of the models that are trained
 /// @param nonzeros  (S) of the models that are pruned
 /// @param streamed  whether it draws the columns of X whenever they are read
-void need_to_draw(const Problem& problem, Index n, const Indices& nonzeros, bool streamed,
-                  MemoryNeed& need);
+void need_to_draw(const Problem& problem, Index n, const Indices& sizes, const Indices& nonzeros,
+                  bool streamed, MemoryNeed& need);
 /// Adds what a sampler holds to judge the models of a grid.
 /// @param sizes     (K) the dense models are judged together, and for each size
 /// @param nonzeros  (S) the pruned ones of a rule

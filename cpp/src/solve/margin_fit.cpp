@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "kernels/table.hpp"
 
 namespace overprune {
 namespace {
@@ -43,11 +44,7 @@ double output_scale(const OutputSystem& system) {
 }  // namespace
 
 void LogisticRows::at(const double* z, double* slope, double* curvature) const {
-  for (Index i = 0; i < n_; ++i) {
-    const double t = labels_[i] * z[i], small = std::exp(-std::abs(t)), part = 1.0 / (1.0 + small);
-    slope[i] = -labels_[i] * (t >= 0.0 ? small * part : part);
-    curvature[i] = small * part * part;
-  }
+  kernels::active().logistic(n_, labels_, z, slope, curvature);
 }
 
 void EnvelopeRows::at(const double* z, double* slope, double* curvature) const {

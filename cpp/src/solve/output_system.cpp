@@ -86,12 +86,12 @@ void OutputSystem::factor(const double* weights) {
 void OutputSystem::fill_factor() {
   const Index n = rows(), size = coordinates(), padded = factor_.rows;
   const double work = kTouch * static_cast<double>(n) * static_cast<double>(size);
+  const auto& kernel = kernels::active();
   if (dual_) {
     share_out(size, 16, work, [&](Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
-        const double* from = matrix_.col(j);
         double* to = factor_.col(j);
-        for (Index i = j; i < size; ++i) to[i] = roots_[j] * from[i] * roots_[i];
+        kernel.weigh(size - j, roots_[j], roots_.data() + j, matrix_.col(j) + j, to + j);
         std::fill(to + size, to + padded, 0.0);
       }
     });
@@ -100,13 +100,11 @@ void OutputSystem::fill_factor() {
   const Block weighted = weighted_.block(n, size);
   share_out(size, 16, work, [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
-      const double* from = matrix_.col(j);
-      double* to = weighted.col(j);
-      for (Index i = 0; i < n; ++i) to[i] = roots_[i] * from[i];
+      kernel.weigh(n, 1.0, roots_.data(), matrix_.col(j), weighted.col(j));
       std::fill(factor_.col(j) + j, factor_.col(j) + padded, 0.0);
     }
   });
-  kernels::active().gram(size, n, weighted.data, weighted.ld, factor_.data, factor_.ld);
+  kernel.gram(size, n, weighted.data, weighted.ld, factor_.data, factor_.ld);
 }
 
 /// b = (L L')^{-1} b.

@@ -40,11 +40,15 @@ void SupportFolds::split(Index p, const FoldSupports& supports) {
     some_.push_back(j);
   }
   members_.resize(n);
+  std::vector<char> member(some_.size(), 0);
   for (Index i = 0; i < n; ++i) {
-    members_[i].clear();
     for (Index j = 0; j < supports.nonzeros; ++j)
-      if (const Index at = place_[supports.order[i][j]]; at >= 0) members_[i].push_back(at);
-    std::sort(members_[i].begin(), members_[i].end());
+      if (const Index at = place_[supports.order[i][j]]; at >= 0) member[at] = 1;
+    members_[i].clear();
+    for (std::size_t at = 0; at < member.size(); ++at) {
+      if (member[at]) members_[i].push_back(static_cast<Index>(at));
+      member[at] = 0;
+    }
   }
 }
 

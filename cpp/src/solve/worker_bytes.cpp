@@ -17,7 +17,7 @@ WorkerMemory worker_memory(const Problem& problem, const Grid& grid, Index n,
   const Index p = problem.features();
   const bool streamed = is_streamed(problem, n, design_limit);
   MemoryNeed need;
-  need_to_draw(problem, n, grid.fitting_nonzeros(), streamed, need);
+  need_to_draw(problem, n, grid.sizes, grid.fitting_nonzeros(), streamed, need);
   need_to_judge(problem, grid.sizes, grid.fitting_nonzeros(), streamed, need);
   const Index sampler = need.held();
   GridFit::need(problem, grid, n, streamed, need);

@@ -55,6 +55,37 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("the logistic loss and weights: the same bits at every level, whatever the length") {
+  for (const Index n : {1, 2, 3, 7, 8, 16, 17, 1000}) {
+    const Values z = points(n), signs = normals(n, 2);
+    Values labels(n), slopes, curvatures, products;
+    for (Index i = 0; i < n; ++i) labels[i] = signs[i] < 0.0 ? -1.0 : 1.0;
+    for (int level = 0; const auto* kernel = supported(level); ++level) {
+      INFO("level " << kernel->level << ", n " << n);
+      Values slope(n, 7.0), curvature(n, 7.0), product(n, 7.0);
+      kernel->logistic(n, labels.data(), z.data(), slope.data(), curvature.data());
+      kernel->weigh(n, 0.3, signs.data(), labels.data(), product.data());
+      if (level == 0) {
+        slopes = slope;
+        curvatures = curvature;
+        products = product;
+      }
+      CHECK(slope == slopes);
+      CHECK(curvature == curvatures);
+      CHECK(product == products);
+      for (Index i = 0; i < n; ++i) {
+        const double t = labels[i] * z[i], small = std::exp(-std::abs(t)), part = 1 / (1 + small);
+        CHECK(slope[i] ==
+              testing::Approx(-labels[i] * (t < 0.0 ? part : small * part)).epsilon(4e-15));
+        CHECK(std::abs(curvature[i] - small * part * part) <= 4e-15 * small * part * part + 1e-300);
+        CHECK(product[i] == testing::Approx(0.3 * signs[i] * labels[i]).epsilon(4e-16));
+      }
+      kernel->weigh(n, 1.0, signs.data(), product.data(), product.data());
+      CHECK(product[n - 1] == signs[n - 1] * products[n - 1]);
+    }
+  }
+}
+
 TEST_CASE("activations of infinities and NaN") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   for (int level = 0; const auto* kernel = supported(level); ++level) {
