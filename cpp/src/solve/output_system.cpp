@@ -40,7 +40,7 @@ void OutputSystem::use_kernel(ConstBlock kernel, double lambda) {
 
 void OutputSystem::need(Index n, Index most, bool dual, MemoryNeed& need) {
   const Index widest = std::max(dual ? n : 0, most), padded = kernels::whole_tiles(widest);
-  need.hold(padded * padded + n + std::max(n, most) + n * most);
+  need.hold(padded * padded + 2 * n + std::max(n, most) + n * most);
   need.product(most, most, n);
 }
 
@@ -59,13 +59,19 @@ double OutputSystem::ridge_slope(const double* c, const double* z, const double*
 }
 
 void OutputSystem::factor(const double* weights) {
-  const Index size = coordinates(), padded = kernels::whole_tiles(size);
   roots_.resize(rows());
-  image_.resize(std::max(rows(), size));
-  for (Index i = 0; i < rows(); ++i) roots_[i] = std::sqrt(weights[i]);
+  image_.resize(std::max(rows(), coordinates()));
+  weighed_.clear();
+  for (Index i = 0; i < rows(); ++i) {
+    roots_[i] = std::sqrt(weights[i]);
+    if (weights[i] != 0.0) weighed_.push_back(i);  // also what is not a number
+  }
+  const Index size = order_ = dual_ ? static_cast<Index>(weighed_.size()) : coordinates(),
+              padded = kernels::whole_tiles(size);
   const auto [least, largest] = std::minmax_element(roots_.begin(), roots_.end());
   even_ = *least > kUneven * *largest;
-  factor_ = factor_buffer_.block(padded, padded);
+  const Index most = kernels::whole_tiles(coordinates());  // the next factor may need all of it
+  factor_ = {factor_buffer_.block(most, most).data, padded, padded, padded};
   for (damping_ = lambda_;; damping_ *= kMoreDamping) {
     fill_factor();
     double trace = 0.0;
@@ -84,35 +90,49 @@ void OutputSystem::factor(const double* weights) {
 
 /// The lower triangle of X'WX or W^{1/2} K W^{1/2}, in whole tiles.
 void OutputSystem::fill_factor() {
-  const Index n = rows(), size = coordinates(), padded = factor_.rows;
-  const double work = kTouch * static_cast<double>(n) * static_cast<double>(size);
+  const Index some = static_cast<Index>(weighed_.size()), size = order_, padded = factor_.rows;
+  const bool all = some == rows();
+  const double work = kTouch * static_cast<double>(some) * static_cast<double>(size);
   const auto& kernel = kernels::active();
+  // Entries i, i + 1, ... of a column, as far as they are weighed.
+  const auto weigh = [&](double factor, Index i, const double* from, double* to) {
+    if (all) return kernel.weigh(some - i, factor, roots_.data() + i, from + i, to + i);
+    for (; i < some; ++i) to[i] = factor * roots_[weighed_[i]] * from[weighed_[i]];
+  };
   if (dual_) {
     share_out(size, 16, work, [&](Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
         double* to = factor_.col(j);
-        kernel.weigh(size - j, roots_[j], roots_.data() + j, matrix_.col(j) + j, to + j);
+        weigh(roots_[weighed_[j]], j, matrix_.col(weighed_[j]), to);
         std::fill(to + size, to + padded, 0.0);
       }
     });
     return;
   }
-  const Block weighted = weighted_.block(n, size);
+  const Block weighted = weighted_.block(rows(), size).top(some);
   share_out(size, 16, work, [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
-      kernel.weigh(n, 1.0, roots_.data(), matrix_.col(j), weighted.col(j));
+      weigh(1.0, 0, matrix_.col(j), weighted.col(j));
       std::fill(factor_.col(j) + j, factor_.col(j) + padded, 0.0);
     }
   });
-  kernel.gram(size, n, weighted.data, weighted.ld, factor_.data, factor_.ld);
+  if (some > 0) kernel.gram(size, some, weighted.data, weighted.ld, factor_.data, factor_.ld);
 }
 
 /// b = (L L')^{-1} b.
 void OutputSystem::solve_factor(double* b) const {
   const auto& kernel = kernels::active();
-  const Index size = coordinates();
-  kernel.solve_triangular(true, false, size, 1, factor_.data, factor_.ld, b, size);
-  kernel.solve_triangular(true, true, size, 1, factor_.data, factor_.ld, b, size);
+  if (order_ == 0) return;
+  kernel.solve_triangular(true, false, order_, 1, factor_.data, factor_.ld, b, order_);
+  kernel.solve_triangular(true, true, order_, 1, factor_.data, factor_.ld, b, order_);
+}
+
+/// b (n) = W^{1/2} B^{-1} W^{1/2} b, B what is factored.
+void OutputSystem::solve_rows(double* b) {
+  for (Index i = 0; i < order_; ++i) image_[i] = roots_[weighed_[i]] * b[weighed_[i]];
+  solve_factor(image_.data());
+  std::fill_n(b, rows(), 0.0);
+  for (Index i = 0; i < order_; ++i) b[weighed_[i]] = roots_[weighed_[i]] * image_[i];
 }
 
 // H^{-1} r for the Hessian H of theta. For that of a, W K + lambda I:
@@ -126,11 +146,10 @@ void OutputSystem::step(const double* r, double* d, double* dz) {
     return outputs(d, dz);
   }
   multiply(false, matrix_, r, d);
-  for (Index i = 0; i < size; ++i) d[i] *= roots_[i];
-  solve_factor(d);
+  solve_rows(d);
   if (even_)
-    for (Index i = 0; i < size; ++i) dz[i] = -d[i] / roots_[i];
-  for (Index i = 0; i < size; ++i) d[i] = (roots_[i] * d[i] - r[i]) / damping_;
+    for (Index i = 0; i < size; ++i) dz[i] = -d[i] / (roots_[i] * roots_[i]);
+  for (Index i = 0; i < size; ++i) d[i] = (d[i] - r[i]) / damping_;
   if (!even_) outputs(d, dz);
 }
 
@@ -138,9 +157,9 @@ void OutputSystem::step(const double* r, double* d, double* dz) {
 void OutputSystem::solve_dual(const double* rhs, double* out) {
   const Index n = rows();
   if (dual_) {
-    for (Index i = 0; i < n; ++i) out[i] = roots_[i] * rhs[i];
-    solve_factor(out);
-    for (Index i = 0; i < n; ++i) out[i] *= damping_ * roots_[i];
+    std::copy_n(rhs, n, out);
+    solve_rows(out);
+    for (Index i = 0; i < n; ++i) out[i] *= damping_;
     return;
   }
   for (Index i = 0; i < n; ++i) out[i] = roots_[i] * roots_[i] * rhs[i];

@@ -32,9 +32,9 @@ class OutputSystem {
   /// lambda theta'd of two models, the first of which has outputs z.
   double ridge_slope(const double* c, const double* z, const double* d) const;
 
-  /// Factors the Hessian X'WX + lambda I, or lambda I + W^{1/2} K W^{1/2}. A little more is added
-  /// to lambda where the matrix would be singular up to rounding: what follows then is slower, but
-  /// not wrong.
+  /// Factors the Hessian X'WX + lambda I, or lambda I + W^{1/2} K W^{1/2} of the rows whose weight
+  /// is not 0. A little more is added to lambda where the matrix would be singular up to rounding:
+  /// what follows then is slower, but not wrong.
   /// @param weights  (n) at least 0, finite
   void factor(const double* weights);
   /// Newton's step d for a residual r, and what it adds to the outputs.
@@ -51,15 +51,18 @@ class OutputSystem {
  private:
   void fill_factor();
   void solve_factor(double* b) const;
+  void solve_rows(double* b);
 
   ConstBlock matrix_;  // X (n, k) or K (n, n)
   double lambda_ = 0.0;
   bool dual_ = false;
   double damping_ = 0.0;       // lambda in the factor
   std::vector<double> roots_;  // (n) of the weights
+  Indices weighed_;            // rows whose weight is not 0
   bool even_ = false;          // whether they may be divided by
   std::vector<double> image_;  // (max(n, k))
   Block factor_;               // lower triangle, in whole tiles
+  Index order_ = 0;            // of what is factored
   Buffer factor_buffer_, weighted_;
 };
 
