@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <compare>
-#include <functional>
 #include <limits>
 
 #include "base/check.hpp"
@@ -21,17 +20,40 @@ std::vector<const char*> rule_names() {
   return names;
 }
 
-/// The k-th largest of count values, which are reordered; k >= 1.
+/// Moves the values that are wanted to the front, without a branch to be guessed; their number.
+template <class Wanted>
+Index move_to_front(double* values, Index count, Wanted wanted) {
+  Index front = 0;
+  in_parts(count, [&](Index first, Index some) {
+    for (Index i = first; i < first + some; ++i) {
+      const double value = values[i];
+      values[i] = values[front];
+      values[front] = value;
+      front += wanted(value);
+    }
+  });
+  return front;
+}
+
+/// The k-th largest of count values, k >= 1. The k largest then stand in front.
 double kth_largest(double* values, Index count, Index k) {
-  if (count < kStretch) {
-    std::nth_element(values, values + (k - 1), values + count, std::greater<>());
-  } else {
-    Pace pace;
-    std::nth_element(values, values + (k - 1), values + count, [&](double a, double b) {
-      pace(1);
-      return a > b;
-    });
+  Index first = 0, last = count;
+  for (int round = 0; last - first > 24 && round < 40; ++round) {
+    const double a = values[first], b = values[first + (last - first) / 2], c = values[last - 1];
+    const double pivot = std::max(std::min(a, b), std::min(std::max(a, b), c));
+    double* const rest = values + first;
+    Index end = first + move_to_front(rest, last - first, [&](double v) { return v > pivot; });
+    if (end == first) {  // the pivot is the largest
+      end += move_to_front(rest, last - first, [&](double v) { return v == pivot; });
+      if (end >= k) return pivot;
+    }
+    (end >= k ? last : first) = end;
   }
+  Pace pace;
+  std::nth_element(values + first, values + (k - 1), values + last, [&](double a, double b) {
+    pace(1);
+    return a > b;
+  });
   return values[k - 1];
 }
 
