@@ -24,7 +24,7 @@ namespace overprune {
 struct ClassifierInfo {
   Indices factors;  ///< (K) how many Hessians were factored, of all targets
   /// (K) how far the objective may be from its minimum, of the target worst off: the duality gap,
-  /// or of the logistic loss Newton's estimate
+  /// or of the logistic loss Newton's estimate; NaN where its steps did not settle
   std::vector<double> gap;
 };
 

@@ -27,10 +27,10 @@ constexpr Index kMirrorTile = 32;  // of a matrix that is copied to its other tr
               "\" no model has the least loss, as larger ones have ever less; got ", problem.ridge);
 }
 
-/// No result is given out that may be another one than the minimiser.
+/// No result is given out that is known to be another one than the minimiser.
 void check_settled(const ClassifierSolver::Problem& problem, Index k, const double* labels,
                    double gap) {
-  if (std::abs(gap) <= kUnsettled) return;
+  if (std::isnan(gap) || std::abs(gap) <= kUnsettled) return;
   const Index n = problem.x.rows;
   std::vector<double> losses(n);
   problem.loss.value(labels, std::vector<double>(n, 0.0).data(), n, losses.data());

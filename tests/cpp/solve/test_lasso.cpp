@@ -71,58 +71,81 @@ TEST_CASE("lasso paths are optimal: wide, tall, with copies and opposites") {
   }
 }
 
-TEST_CASE("a path that leaves features out is the path over all of them") {
-  const Index n = 24;
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    const Index p = 20 + 7 * static_cast<Index>(seed % 12);
-    Values x = normals(n * p, 3 * seed), y = normals(n, 3 * seed + 1);
+namespace {
+
+/// A data set with features that leave again, ties and zeros, or copies and opposites.
+struct Sparse {
+  explicit Sparse(std::uint64_t seed)
+      : p(20 + 7 * static_cast<Index>(seed % 12)),
+        ridge(seed % 5 == 4 ? 0.05 : 0.0),
+        x(normals(n * p, 3 * seed)),
+        y(normals(n, 3 * seed + 1)) {
     const Values common = normals(n, 3 * seed + 2);
-    for (Index j = 0; j < p; ++j)
-      for (Index i = 0; i < n; ++i) {
-        if (seed % 3 == 1) x[j * n + i] += 2.0 * common[i];          // features leave again
-        if (seed % 3 == 2) x[j * n + i] = std::round(x[j * n + i]);  // ties, zeros
-      }
-    if (seed % 3 == 2)
-      for (double& value : y) value = std::round(2.0 * value);
-    for (Index j = 0; seed % 4 == 3 && j + 5 < p; j += 5)  // copies and opposites
+    for (Index j = 0; j < n * p; ++j) {
+      if (seed % 3 == 1) x[j] += 2.0 * common[j % n];
+      if (seed % 3 == 2) x[j] = std::round(x[j]);
+    }
+    for (Index i = 0; seed % 3 == 2 && i < n; ++i) y[i] = std::round(2.0 * y[i]);
+    for (Index j = 0; seed % 4 == 3 && j + 5 < p; j += 5)
       for (Index i = 0; i < n; ++i) x[(j + 4) * n + i] = (j % 2 == 0 ? 1.0 : -1.0) * x[j * n + i];
-    const double ridge = seed % 5 == 4 ? 0.05 : 0.0;
-    const Index most = std::min(n, p);
-    Indices wanted;
-    for (Index s = 1; s <= most; s += 2) wanted.push_back(s);
-    const auto fitted = [&](Index live, bool at, Values& theta, Values& penalties) {
-      LassoSolver solver;
-      solver.live = live;
-      solver.start({x.data(), n, p, n}, {y.data(), n, 1, n}, most);
-      theta.assign(wanted.size() * p, 0.0);
-      Values found(wanted.size(), -1.0);
-      const LassoSolver::Take take = [&](Index i, const SparseModel* model) {
-        if (!model) return;
-        found[i] = model->penalty;
-        for (std::size_t j = 0; j < model->support.size(); ++j)
-          theta[i * p + model->support[j]] = model->coefficients[j];
-      };
-      if (at)
-        solver.at(p, ridge, penalties, take);
-      else
-        solver.path(p, ridge, wanted, take);
-      if (!at) penalties = found;
+    for (Index s = 1; s <= std::min(n, p); s += 2) wanted.push_back(s);
+    unique = seed % 4 != 3 && seed % 3 != 2;
+  }
+
+  /// Models followed over so many live features; 0: over all.
+  /// @param penalties  (L) of the models; receives those of the path where it is empty
+  Values fitted(Index live, Values& penalties) const {
+    LassoSolver solver;
+    solver.live = live;
+    solver.start({x.data(), n, p, n}, {y.data(), n, 1, n}, std::min(n, p));
+    Values theta(wanted.size() * p, 0.0), found(wanted.size(), -1.0);
+    const LassoSolver::Take take = [&](Index i, const SparseModel* model) {
+      if (!model) return;
+      found[i] = model->penalty;
+      for (std::size_t j = 0; j < model->support.size(); ++j)
+        theta[i * p + model->support[j]] = model->coefficients[j];
     };
-    Values all, some, penalties, own;
-    fitted(0, false, all, penalties);
+    if (!penalties.empty()) {
+      Values reached = penalties;
+      for (double& penalty : reached)
+        if (penalty < 0.0) penalty = std::nan("");
+      solver.at(p, ridge, reached, take);
+    } else {
+      solver.path(p, ridge, wanted, take);
+      penalties = found;
+    }
+    return theta;
+  }
+
+  void check_optimal(const Values& theta, const Values& penalties) const {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const double* own = theta.data() + static_cast<Index>(i) * p;
+      if (penalties[i] >= 0.0) CHECK(missed(x, y, n, p, own, penalties[i], ridge) < 1e-8);
+    }
+  }
+
+  Index n = 24, p;
+  double ridge;
+  Values x, y;
+  Indices wanted;
+  bool unique;  // whether a penalty has one model
+};
+
+}  // namespace
+
+TEST_CASE("a path that leaves features out is the path over all of them") {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Sparse data(seed);
+    Values penalties;
+    const Values all = data.fitted(0, penalties);
     for (const Index live : {1, 3, 10}) {
-      INFO("seed " << seed << ", p " << p << ", live " << live);
-      fitted(live, false, some, own);
+      INFO("seed " << seed << ", p " << data.p << ", live " << live);
+      Values own;
+      const Values some = data.fitted(live, own);
       CHECK(reference::largest_difference(penalties, own) < 1e-10);
-      for (std::size_t i = 0; i < wanted.size(); ++i) {
-        if (penalties[i] < 0.0) continue;
-        CHECK(missed(x, y, n, p, some.data() + i * p, penalties[i], ridge) < 1e-8);
-      }
-      if (seed % 4 != 3 && seed % 3 != 2)  // else models of a penalty need not be unique
-        CHECK(reference::largest_difference(all, some) < 1e-8);
-      fitted(live, true, some, penalties);
-      for (std::size_t i = 0; i < wanted.size(); ++i)
-        CHECK(missed(x, y, n, p, some.data() + i * p, penalties[i], ridge) < 1e-8);
+      data.check_optimal(some, penalties);
+      if (data.unique) CHECK(reference::largest_difference(all, some) < 1e-8);
+      data.check_optimal(data.fitted(live, penalties), penalties);
     }
   }
 }

@@ -287,21 +287,15 @@ def test_figures_show_every_table(table):
     matplotlib.pyplot.close("all")
 
 
-def test_names_of_dense_lines_do_not_lie_over_one_another(table):
-    def names(close):
-        own = table.copy(deep=True)
-        values = own.dense_test_error.values
-        values[:] = np.linspace(0.5, 0.1, len(own.width))[:, None]
-        at = [own.width.values.tolist().index(s) for s in own.nonzeros.values]
-        for i, k in enumerate(at):
-            values[k] = 0.3 + (0.001 if close else 0.1) * i
-        (ax,) = networks.plot(own).axes
-        return [text.get_text() for text in ax.texts if text.get_text().startswith("dense")]
-
-    kept = table.nonzeros.values.tolist()
-    assert len(kept) > 1
-    assert names(close=False) == [f"dense,\nk = {s}" for s in kept]
-    assert names(close=True) == ["dense,\nk = " + ", ".join(map(str, kept))]
+@pytest.mark.parametrize(("apart", "names"), [(0.1, ["k = 2", "k = 4"]), (0.001, ["k = 2, 4"])])
+def test_names_of_dense_lines_do_not_lie_over_one_another(table, apart, names):
+    own = table.copy(deep=True)
+    assert own.width.values.tolist()[:2] == own.nonzeros.values.tolist() == [2, 4]
+    own.dense_test_error.values[:] = 0.5 - apart * np.arange(len(own.width))[:, None]
+    own.dense_test_error.values[-1] = 0.1
+    (ax,) = networks.plot(own).axes
+    found = [text.get_text() for text in ax.texts if text.get_text().startswith("dense")]
+    assert sorted(found) == [f"dense,\n{name}" for name in names]
     matplotlib.pyplot.close("all")
 
 
