@@ -90,33 +90,31 @@ void OutputSystem::factor(const double* weights) {
 
 /// The lower triangle of X'WX or W^{1/2} K W^{1/2}, in whole tiles.
 void OutputSystem::fill_factor() {
-  const Index some = static_cast<Index>(weighed_.size()), size = order_, padded = factor_.rows;
-  const bool all = some == rows();
-  const double work = kTouch * static_cast<double>(some) * static_cast<double>(size);
+  const Index n = rows(), size = order_, padded = factor_.rows;
+  const double work = kTouch * static_cast<double>(n) * static_cast<double>(size);
   const auto& kernel = kernels::active();
-  // Entries i, i + 1, ... of a column, as far as they are weighed.
-  const auto weigh = [&](double factor, Index i, const double* from, double* to) {
-    if (all) return kernel.weigh(some - i, factor, roots_.data() + i, from + i, to + i);
-    for (; i < some; ++i) to[i] = factor * roots_[weighed_[i]] * from[weighed_[i]];
-  };
   if (dual_) {
     share_out(size, 16, work, [&](Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
+        const double root = roots_[weighed_[j]], *from = matrix_.col(weighed_[j]);
         double* to = factor_.col(j);
-        weigh(roots_[weighed_[j]], j, matrix_.col(weighed_[j]), to);
+        if (size == n)
+          kernel.weigh(n - j, root, roots_.data() + j, from + j, to + j);
+        else
+          for (Index i = j; i < size; ++i) to[i] = root * roots_[weighed_[i]] * from[weighed_[i]];
         std::fill(to + size, to + padded, 0.0);
       }
     });
     return;
   }
-  const Block weighted = weighted_.block(rows(), size).top(some);
+  const Block weighted = weighted_.block(n, size);
   share_out(size, 16, work, [&](Index begin, Index end) {
     for (Index j = begin; j < end; ++j) {
-      weigh(1.0, 0, matrix_.col(j), weighted.col(j));
+      kernel.weigh(n, 1.0, roots_.data(), matrix_.col(j), weighted.col(j));
       std::fill(factor_.col(j) + j, factor_.col(j) + padded, 0.0);
     }
   });
-  if (some > 0) kernel.gram(size, some, weighted.data, weighted.ld, factor_.data, factor_.ld);
+  kernel.gram(size, n, weighted.data, weighted.ld, factor_.data, factor_.ld);
 }
 
 /// b = (L L')^{-1} b.

@@ -35,7 +35,8 @@ Index move_to_front(double* values, Index count, Wanted wanted) {
   return front;
 }
 
-/// The k-th largest of count values, k >= 1. The k largest then stand in front.
+/// The k-th largest of count values, k >= 1. The k largest then stand in front. A few values, and
+/// those of many bad pivots, are left to nth_element.
 double kth_largest(double* values, Index count, Index k) {
   Index first = 0, last = count;
   for (int round = 0; last - first > 24 && round < 40; ++round) {
@@ -91,7 +92,6 @@ Bracket bracket(ConstVector scores, bool magnitude, Index k, double wide,
   Bracket found;
   const auto below = static_cast<Index>(rank + slack), above = static_cast<Index>(rank - slack);
   if (below < count) found.low = kth_largest(sample.data(), count, below);
-  // The largest ones now stand in front.
   if (above >= 1) found.high = kth_largest(sample.data(), std::min(below, count), above);
   return found;
 }

@@ -66,7 +66,7 @@ def fit_classifier(
         As `least_squares`, and if y holds other labels, the loss is unknown, or the ridge is 0
         where no model has the least loss: with another loss than "square" and "logistic", and with
         "logistic" where the columns of X separate the labels or are as many as the rows. If the
-        steps do not settle within a millionth of the least loss.
+        gap stays above a millionth of the loss of a model of zeros.
 
     References
     ----------

@@ -117,12 +117,11 @@ def plot(
                 _draw(ax, summarize(predicted), names, kept, name, points=False, joined=True)
             _mark(ax, table, interpolation)
             _dress(ax, table, logy)
-    for row, name in zip(panels, quantities, strict=True):
-        for ax, table in zip(row, tables, strict=True):  # once the axes that they share are final
-            _direct(ax, table if predicted is None else predicted, kept, name)
             if count > 1 and name == quantities[0]:
                 ax.set_title(_title(table, tables), fontsize="medium")
         row[0].set_ylabel(_label(name, tables[0]))
+        for ax, table in zip(row, tables, strict=True):  # once the axis that they share is final
+            _direct(ax, table if predicted is None else predicted, kept, name)
     for ax in panels[-1]:
         ax.set_xlabel("width k")
     _legend(figure, panels[0][0], predicted is not None)

@@ -227,15 +227,13 @@ TEST_CASE("the steady state allocates nothing: classifiers") {
 TEST_CASE("the peak is what worker_memory says") {
   const auto check = [](const Problem& problem, const Grid& grid, Index n,
                         Index design_limit = kDesignLimit) {
-    // How many rows a Hessian of the hinge weighs depends on the data.
-    const double least = grid.loss.name() == "hinge" ? 0.75 : 0.85;
     const WorkerMemory told = worker_memory(problem, grid, n, design_limit);
     const Seen seen = run(problem, grid, n, 2, design_limit);
     CHECK((told.design == 0) == (design_limit == 0));
     const double ratio = static_cast<double>(seen.bytes) / static_cast<double>(told.total());
     INFO("n " << n << ", p " << problem.features() << ", m " << problem.targets() << ": seen "
               << seen.bytes << ", told " << told.total() << ", X " << told.design);
-    CHECK(ratio > least);
+    CHECK(ratio > 0.85);
     CHECK(ratio < 1.15);
   };
   check(gaussian(1000), forty(300, 1000, {50, 100, 150}), 300);
